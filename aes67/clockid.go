@@ -40,13 +40,9 @@ func (id ClockIdentity) String() string {
 
 // ParseClockIdentity reads what String writes, in either case.
 func ParseClockIdentity(s string) (ClockIdentity, error) {
-	var id ClockIdentity
-	if len(s) != 23 || strings.Count(s, "-") != 7 {
-		return id, fmt.Errorf("clock identity %q: must be eight octets such as 00-1B-21-FF-FE-3A-4C-5D", s)
-	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
-	if err != nil || len(raw) != len(id) {
-		return id, fmt.Errorf("clock identity %q: must be eight octets such as 00-1B-21-FF-FE-3A-4C-5D", s)
+	if err != nil || len(raw) != 8 || ClockIdentity(raw).String() != strings.ToUpper(s) {
+		return ClockIdentity{}, fmt.Errorf("clock identity %q: must be eight octets such as 00-1B-21-FF-FE-3A-4C-5D", s)
 	}
 	return ClockIdentity(raw), nil
 }

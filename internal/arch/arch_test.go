@@ -1,0 +1,121 @@
+// Package arch holds the import law of the tree as a test.
+package arch
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "aes67-sink"
+
+// core is what every edge may import: the vocabulary and the pure packages.
+var core = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp"}
+
+// mayImport is the whole architecture; a package missing here fails the test.
+// Layer 0: aes67. Layer 1: pure. Layer 2: bridge. Layer 3: edges. Layer 4: cmd.
+var mayImport = map[string][]string{
+	"aes67": {},
+
+	"ring":       {"aes67"},
+	"resample":   {"aes67"},
+	"drift":      {"aes67"},
+	"mediaclock": {"aes67"},
+	"safety":     {"aes67"},
+	"sdp":        {"aes67"},
+
+	"bridge": core,
+
+	"config":   {"aes67"},
+	"netif":    {"aes67"},
+	"ptp":      {"aes67", "mediaclock"},
+	"pulse":    {"aes67"},
+	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
+	"rtthread": {"aes67"},
+	"sap":      {"aes67", "sdp"},
+	"status":   {"aes67"},
+
+	"cmd/aes67-sink": {"*"},
+
+	"internal/arch":        {},
+	"internal/lab":         {"aes67", "mediaclock", "ptp", "sdp", "rtthread"},
+	"internal/lab/labtool": {"*"},
+	"test/e2e":             {"*"},
+}
+
+// fences names the third parties that only some packages may import; clock
+// setters may be imported by none.
+var fences = map[string][]string{
+	"github.com/jfreymuth/pulse":              {"pulse"},
+	"github.com/pion/rtp":                     {"rtpsend", "internal/lab"},
+	"github.com/facebook/time/ptp/protocol":   {"ptp", "internal/lab"},
+	"github.com/facebook/time/phc":            {},
+	"github.com/facebook/time/clock":          {},
+	"github.com/facebook/time/servo":          {},
+	"github.com/facebook/time/ptp/sptp":       {},
+	"github.com/vishvananda/netlink":          {"netif"},
+	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
+	"github.com/BurntSushi/toml":              {"config"},
+	"github.com/holoplot/go-avahi":            {"avahi"},
+	"github.com/godbus/dbus/v5":               {"avahi", "rtthread"},
+	"github.com/coreos/go-systemd/v22/daemon": {"cmd/aes67-sink"},
+}
+
+// quiet are the layers that neither log nor do I/O.
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp"}
+
+var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImportLaw(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("%s has no row in mayImport: give it a layer", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+				if !slices.Contains(allowed, own) && !slices.Contains(allowed, "*") {
+					t.Errorf("%s imports %s: its layer may not", name, own)
+				}
+				continue
+			}
+			for fence, inside := range fences {
+				if (imported == fence || strings.HasPrefix(imported, fence+"/")) && !slices.Contains(inside, name) {
+					t.Errorf("%s imports %s: only %v may", name, imported, inside)
+				}
+			}
+			if slices.Contains(quiet, name) && slices.Contains(noIO, imported) {
+				t.Errorf("%s imports %s: layers 0 and 1 do no I/O and do not log", name, imported)
+			}
+		}
+	}
+}
