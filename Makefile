@@ -1,0 +1,108 @@
+# Every habit of this project is a target here; `make help` lists them.
+#
+# Variables: GO (the go command), ROOT (how to become root for the end-to-end
+# tests, for example ROOT=sudo), RUN (which end-to-end tests, a regular
+# expression), ARGS (what `make run` hands to the bridge).
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+MAKEFLAGS   += --no-print-directory
+
+GO   ?= go
+ROOT ?=
+RUN  ?= .
+ARGS ?=
+
+# The linters, each at the version that the tree is known to be clean with.
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@2026.2.2
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+
+# UNIT are the packages whose tests need neither root nor a sound server of the
+# desktop; the end-to-end tests are a rung of their own.
+UNIT = $$($(GO) list ./... | grep -v '/test/e2e')
+SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
+
+.DEFAULT_GOAL := help
+.PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz lab lab-trixie \
+	bench-first-sound golden clean ci
+
+##@ Every day
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## hear it: the bridge on this desktop, or, where there is none, a whole demonstration
+	scripts/run.sh $(ARGS)
+
+build: go ## static binaries in build/
+	@$(STATIC) -o build/aes67-sink ./cmd/aes67-sink
+	$(STATIC) -o build/labtool ./internal/lab/labtool
+
+quick: go ## format, vet and unit tests of what is not committed yet (20 s)
+	@scripts/quick.sh
+
+##@ Tests
+
+test: packages unit alloc lab ## everything that a change must pass: installs what is missing, then unit, alloc, lab (8 min)
+
+unit: go ## unit and simulation tests under the race detector; no root, no hardware
+	@$(GO) test -race -timeout 10m $(UNIT)
+
+alloc: go ## zero-allocation tests in a plain build (the race detector allocates)
+	@scripts/alloc.sh
+
+lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpeg, GStreamer (root, or ROOT=sudo; RUN=TestName)
+	@scripts/e2e.sh -test.run '$(RUN)'
+
+lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseAudio 17, in a tree of their own (root)
+	@scripts/install-packages.sh run trixie
+	tree=$$(test/lab/trixie.sh make)
+	CGO_ENABLED=0 $(GO) test -c -trimpath -o build/e2e.test ./test/e2e
+	$(ROOT) test/lab/trixie.sh run "$$tree" scripts/e2e.sh -test.run '^(TestTwoReceiversHearLeftAndRight|TestSoundServerRestart|TestTermKillTwoInstances)$$'
+
+bench-first-sound: packages build ## the full figures (60 s and 120 s runs) as a table: measured beside its limit (15 min)
+	@LAB_FULL=1 scripts/e2e.sh -test.run '$(RUN)'
+
+fuzz-short: go ## each fuzz target for 10 s
+	@scripts/fuzz.sh 10s
+
+fuzz: go ## each fuzz target for 60 s
+	@scripts/fuzz.sh 60s
+
+golden: go ## refresh the golden files; read the diff
+	@$(GO) test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' . | xargs -rn1 dirname | sort -u) -update
+	git --no-pager diff --stat
+
+##@ Checks
+
+lint: go ## gofumpt, vet, staticcheck, shellcheck, the import law
+	@echo gofumpt
+	unformatted=$$($(GO) run $(GOFUMPT) -l .)
+	[[ -z $$unformatted ]] || { printf 'not formatted (gofumpt -w):\n%s\n' "$$unformatted"; exit 1; }
+	echo vet; $(GO) vet ./...
+	echo staticcheck; $(GO) run $(STATICCHECK) ./...
+	echo shellcheck; shellcheck $(SHELL_SCRIPTS)
+	echo imports; $(GO) test ./internal/arch
+
+golangci: go ## every linter of .golangci.yml
+	@$(GO) run $(GOLANGCI) run ./...
+
+ci: lint test fuzz-short ## everything above that a machine can judge
+
+clean: ## remove what was built (the package cache of go and the Debian 13 tree stay)
+	rm -rf build dist
+
+go: # a clear word where Go is missing
+	@command -v $(GO) >/dev/null || { echo "make: no go command: install Go 1.26 or newer (https://go.dev/dl)" >&2; exit 1; }
+
+packages: # what the tests need of Debian
+	@scripts/install-packages.sh run test lab

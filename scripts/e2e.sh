@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs the end-to-end tests with what `make build` made.
+#
+#   e2e.sh [TEST FLAG]...   such as -test.run '^TestMakeRun$'
+#
+# ROOT is how to become root ("sudo"); without root the tests say so and are
+# skipped. LAB_FULL=1 takes the long measurements. Where there is no Go, the
+# test program must be in build/ already.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+if command -v go >/dev/null; then CGO_ENABLED=0 go test -c -trimpath -o build/e2e.test ./test/e2e; fi
+read -ra root <<<"${ROOT:-}"
+cd test/e2e
+exec "${root[@]}" env LAB_FULL="${LAB_FULL:-}" ../../build/e2e.test -test.v -test.timeout 40m "$@"
