@@ -1,0 +1,174 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"aes67-sink/aes67"
+)
+
+// maxName is the longest name in bytes: the label limit of DNS-SD instance
+// names (RFC 6763, 4.1.1), which stream names become.
+const maxName = 63
+
+func checkSinkName(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return errors.New("empty")
+	}
+	return checkStreamName(s)
+}
+
+func checkStreamName(s string) error {
+	switch {
+	case len(s) > maxName:
+		return fmt.Errorf("%d bytes long", len(s))
+	case !utf8.ValidString(s):
+		return errors.New("not UTF-8")
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("contains a character that cannot be shown")
+	}
+	return nil
+}
+
+// sinkID is what PulseAudio takes as a name (namereg.c: letters, digits, dot,
+// underscore, hyphen), without the forms that tools read as an index or @ name.
+var sinkID = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,62}$`)
+
+func checkSinkID(s string) error {
+	if !sinkID.MatchString(s) {
+		return errors.New("not a name that a sound server takes")
+	}
+	return nil
+}
+
+// maxInterfaceName is IFNAMSIZ less its terminating zero (linux/if.h).
+const maxInterfaceName = 15
+
+func checkInterface(s string) error {
+	switch {
+	case s == "":
+		return errors.New("empty")
+	case len(s) > maxInterfaceName:
+		return fmt.Errorf("%d bytes long", len(s))
+	case s == "." || s == "..":
+		return errors.New("not a name that the kernel takes")
+	case !utf8.ValidString(s), strings.ContainsFunc(s, func(r rune) bool { return r == '/' || r == ':' || !unicode.IsPrint(r) || unicode.IsSpace(r) }):
+		return errors.New("contains a character that no interface name has")
+	}
+	return nil
+}
+
+func checkListen(s string) error {
+	if s == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return errors.New("not an address with a port")
+	}
+	if host != "localhost" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return fmt.Errorf("host %q is not an IP address", host)
+		}
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return fmt.Errorf("port %q is not 1 to 65535", port)
+	}
+	return nil
+}
+
+// parsePrefix reads two numbers such as "239.69".
+func parsePrefix(s string) (Prefix, error) {
+	first, second, ok := strings.Cut(s, ".")
+	a, errA := octet(first)
+	b, errB := octet(second)
+	switch {
+	case !ok || errA != nil || errB != nil:
+		return Prefix{}, errors.New("not two numbers from 0 to 255 with a point between")
+	case a < 224 || a > 239:
+		return Prefix{}, errors.New("not multicast")
+	case a == 224 && b == 0:
+		return Prefix{}, errors.New("reserved for routers and clocks (RFC 5771, 4 and 5)")
+	case a == 232:
+		return Prefix{}, errors.New("source-specific multicast, which needs receivers that name the sender (RFC 4607)")
+	}
+	return Prefix{a, b}, nil
+}
+
+func octet(s string) (uint8, error) {
+	if len(s) > 1 && s[0] == '0' || strings.HasPrefix(s, "+") {
+		return 0, strconv.ErrSyntax
+	}
+	n, err := strconv.ParseUint(s, 10, 8)
+	return uint8(n), err
+}
+
+// sapGroup carries session announcements (RFC 2974, 3).
+var sapGroup = netip.AddrFrom4([4]byte{239, 255, 255, 255})
+
+// parseGroup reads the multicast address of a stream.
+func parseGroup(s string) (netip.Addr, error) {
+	group, err := netip.ParseAddr(s)
+	switch {
+	case err != nil || !group.Is4():
+		return group, fmt.Errorf("%q is not an IPv4 address", s)
+	case !group.IsMulticast():
+		return group, fmt.Errorf("%s is not a multicast address (224.1.0.0 to 239.255.255.255)", s)
+	case group == sapGroup:
+		return group, fmt.Errorf("%s carries session announcements", s)
+	}
+	octets := group.As4()
+	if _, err := parsePrefix(fmt.Sprintf("%d.%d", octets[0], octets[1])); err != nil {
+		return group, fmt.Errorf("%s: %w", s, err)
+	}
+	return group, nil
+}
+
+// positions are the channel positions of PulseAudio (pulse/channelmap.h) with
+// the names by which listeners know them; aux0 to aux31 come on top.
+var positions = map[string]string{
+	"mono": "Mono", "front-center": "Center", "front-left": "Left", "front-right": "Right",
+	"rear-center": "Rear Center", "rear-left": "Rear Left", "rear-right": "Rear Right", "lfe": "LFE",
+	"front-left-of-center": "Left of Center", "front-right-of-center": "Right of Center",
+	"side-left": "Side Left", "side-right": "Side Right",
+	"top-center": "Top Center", "top-front-left": "Top Front Left", "top-front-right": "Top Front Right",
+	"top-front-center": "Top Front Center", "top-rear-left": "Top Rear Left",
+	"top-rear-right": "Top Rear Right", "top-rear-center": "Top Rear Center",
+}
+
+const auxPositions = 32
+
+// ChannelLabel returns what listeners call a position ("Left" for
+// "front-left"), and "" for a name that is none.
+func ChannelLabel(position string) string {
+	if number, ok := strings.CutPrefix(position, "aux"); ok {
+		if n, err := octet(number); err == nil && n < auxPositions {
+			return "Aux " + number
+		}
+	}
+	return positions[position]
+}
+
+func checkChannels(channels []string) error {
+	if n := len(channels); n < 1 || n > aes67.MaxChannels {
+		return fmt.Errorf("%d channels", n)
+	}
+	for i, channel := range channels {
+		if ChannelLabel(channel) == "" {
+			return fmt.Errorf("%q is not a position name", channel)
+		}
+		if slices.Contains(channels[:i], channel) {
+			return fmt.Errorf("%q twice", channel)
+		}
+	}
+	return nil
+}

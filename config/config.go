@@ -1,0 +1,112 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// Auto is the value by which the bridge chooses for itself.
+const Auto = "auto"
+
+// Config is everything that may be chosen, in the order of the file. Option
+// texts and ranges are in Options.
+type Config struct {
+	Sink     Sink
+	Network  Network
+	Stream   Stream
+	Clock    Clock
+	Safety   Safety
+	Announce Announce
+	Status   Status
+	Log      Log
+}
+
+// Sink is what programs play into.
+type Sink struct {
+	Name     string // label in the desktop's sound settings
+	ID       string // name for pactl and PULSE_SINK
+	Rate     aes67.Hz
+	Channels []string      // PulseAudio position names
+	Latency  time.Duration // buffer between sound server and network; 0: the bridge chooses
+}
+
+// Network is where the streams go out.
+type Network struct {
+	Interface string // name, or Auto
+}
+
+// Automatic reports whether the bridge chooses the interface.
+func (n Network) Automatic() bool { return n.Interface == Auto }
+
+// Stream is the form of what is sent.
+type Stream struct {
+	Layout        Layout
+	Rate          aes67.Hz
+	Encoding      aes67.Encoding
+	PacketTime    aes67.PacketTime
+	AddressPrefix Prefix
+	Addresses     []netip.Addr // one a stream, in channel order; empty: derived from AddressPrefix
+	Port          uint16
+	PayloadType   uint8
+	TTL           uint8
+	DSCP          int
+	Name          string // empty: host and sink name
+}
+
+// Clock is the bridge's place in the network's clock tree.
+type Clock struct {
+	Mode                 aes67.ClockMode
+	Domain               uint8
+	DSCP                 int
+	Priority1, Priority2 uint8
+}
+
+// Safety bounds what may be heard.
+type Safety struct {
+	FirstVolumeDB float64
+	CeilingDBFS   float64
+}
+
+// Announce is how receivers learn of the streams.
+type Announce struct {
+	SAP, MDNS   bool
+	RTSPPort    uint16
+	SAPInterval time.Duration
+}
+
+// Status is where the status page is served.
+type Status struct {
+	Listen string // host:port; empty: nowhere
+}
+
+// Log is how much is told.
+type Log struct {
+	Level string // trace, debug, info, warn, error
+}
+
+// Layout is how channels are spread over streams.
+type Layout uint8
+
+// The values of stream.layout.
+const (
+	Mono  Layout = iota // one stream a channel
+	Multi               // one stream with all channels
+)
+
+// String returns the value of stream.layout.
+func (l Layout) String() string {
+	if l == Multi {
+		return "multi"
+	}
+	return "mono"
+}
+
+// Prefix is the first half of the multicast groups that the bridge derives.
+type Prefix [2]byte
+
+// Group completes p to a group address.
+func (p Prefix) Group(third, fourth byte) netip.Addr {
+	return netip.AddrFrom4([4]byte{p[0], p[1], third, fourth})
+}

@@ -1,0 +1,45 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Markdown returns the reference of all options, which is kept as
+// docs/configuration.md.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString(`<!-- Made from the table in config/options.go: go test ./config -update -->
+
+# Configuration
+
+No file is needed: without one the defaults below hold. Otherwise the first of these that exists is read, and only that one:
+
+1. the file given as ` + "`--config FILE`" + `,
+2. ` + "`$XDG_CONFIG_HOME/aes67-sink/config.toml`" + ` (usually ` + "`~/.config/aes67-sink/config.toml`" + `),
+3. ` + "`" + systemFile + "`" + `.
+
+The file is [TOML](https://toml.io/en/v1.0.0). ` + "`--set table.key=value`" + ` wins over it and may be given several times; a text needs no
+quotes there, and a list is written as in the file: ` + "`--set 'sink.channels=[\"front-right\", \"front-left\"]'`" + `.
+
+Unknown keys and values out of range are errors. ` + "`aes67-sink check`" + ` names every one of them, and ` + "`aes67-sink config`" + ` prints
+the configuration in force as a commented file to start from. A change takes effect when the bridge is started again.
+`)
+	table := ""
+	for _, o := range Options {
+		if o.Table() != table {
+			table = o.Table()
+			fmt.Fprintf(&b, "\n## [%s]\n\n%s\n", table, tableHelp(table))
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s. %s: %s. Default: `%s`.\n\n%s\n",
+			o.Key, capital(o.Help), capital(o.Type()), o.allowedUnit(), o.Default, o.Detail)
+	}
+	return b.String()
+}
+
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:]
+}

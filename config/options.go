@@ -1,0 +1,242 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// Option is one row of the table.
+type Option struct {
+	Key     string // table.key
+	Default string // as TOML
+	Unit    string // of the number, where it has one
+	Help    string // one line: what it is
+	Detail  string // when to change it, and when not to
+	field
+}
+
+// Table returns the part of the key that stands in brackets in the file.
+func (o Option) Table() string { table, _, _ := strings.Cut(o.Key, "."); return table }
+
+// Name returns the part of the key before the equals sign in the file.
+func (o Option) Name() string { _, name, _ := strings.Cut(o.Key, "."); return name }
+
+// Type returns the TOML type in words, such as "whole number".
+func (o Option) Type() string { return o.form() }
+
+// Allowed returns the values that are accepted, in words that follow "must be".
+func (o Option) Allowed() string { return o.allowed() }
+
+// Tables are the headings of the file, in order, and what each is about.
+var Tables = []struct{ Name, Help string }{
+	{"sink", "What programs play into."},
+	{"network", "Where the streams go out."},
+	{"stream", "The form of what is sent. The defaults are what every AES67 receiver takes."},
+	{"clock", "The bridge's place among the PTP clocks of the network."},
+	{"safety", "What keeps loudspeakers and ears unhurt."},
+	{"announce", "How receivers learn of the streams."},
+	{"status", "What the running bridge tells about itself."},
+	{"log", "What goes to the log."},
+}
+
+// Options is the table: every key there is, in the order of the file.
+var Options = []Option{
+	{
+		Key: "sink.name", Default: `"AES67 Speakers"`,
+		Help:   "the label in the desktop's sound settings",
+		Detail: "Free to choose. It is also part of the stream names, unless stream.name is given.",
+		field:  text(func(c *Config) *string { return &c.Sink.Name }, checkSinkName, "1 to 63 bytes of text without control characters"),
+	},
+	{
+		Key: "sink.id", Default: `"aes67"`,
+		Help:   "the sink's name for pactl, PULSE_SINK and the like",
+		Detail: "Change it only if another sink has this name already. Desktops remember volumes and defaults under it, so a new one starts anew.",
+		field:  text(func(c *Config) *string { return &c.Sink.ID }, checkSinkID, "a letter, then up to 62 letters, digits, dots, underscores or hyphens"),
+	},
+	{
+		Key: "sink.rate", Default: "48000", Unit: "Hz",
+		Help:   "the sample rate that programs play into",
+		Detail: "Leave it equal to stream.rate unless nearly everything you play has another rate; the bridge resamples anyway.",
+		field:  rates(func(c *Config) *aes67.Hz { return &c.Sink.Rate }),
+	},
+	{
+		Key: "sink.channels", Default: `["front-left", "front-right"]`,
+		Help:   "the sink's channels, as PulseAudio position names",
+		Detail: "1 to 8 of them, each once. With the layout \"mono\" each becomes a stream of its own, in this order: swap two names to swap two speakers.",
+		field:  texts(func(c *Config) *[]string { return &c.Sink.Channels }, checkChannels, "1 to 8 different position names such as \"front-left\""),
+	},
+	{
+		Key: "sink.latency", Default: `"auto"`,
+		Help:   "the buffer between sound server and network",
+		Detail: "\"auto\" takes what this sound server's fragments need. Give a longer time if the status shows underruns, a shorter one only if picture and sound must agree and no underruns appear.",
+		field: duration(func(c *Config) *time.Duration { return &c.Sink.Latency },
+			2*time.Millisecond, 2*time.Second, Auto),
+	},
+	{
+		Key: "network.interface", Default: `"auto"`,
+		Help:   "the network interface that the streams leave by",
+		Detail: "\"auto\" listens for signs of AES67 on every wired interface and stays silent until there are some or a program plays. A named interface, such as \"eno1\", is used at once. Wi-Fi is used only when named: multicast audio over it seldom works.",
+		field:  text(func(c *Config) *string { return &c.Network.Interface }, checkInterface, "\"auto\" or the name of an interface, 1 to 15 bytes without spaces or slashes"),
+	},
+	{
+		Key: "stream.layout", Default: `"mono"`,
+		Help:   "\"mono\": one session a channel; \"multi\": one session with all channels",
+		Detail: "Single loudspeakers want \"mono\". Choose \"multi\" for receivers that take a whole stereo or surround stream.",
+		field:  choice(func(c *Config) *Layout { return &c.Stream.Layout }, []Layout{Mono, Multi}, Layout.String),
+	},
+	{
+		Key: "stream.rate", Default: "48000", Unit: "Hz",
+		Help:   "the sample rate on the network",
+		Detail: "48000 is the one that every receiver takes, and the only one that Dante devices take from AES67.",
+		field:  rates(func(c *Config) *aes67.Hz { return &c.Stream.Rate }),
+	},
+	{
+		Key: "stream.encoding", Default: `"L24"`,
+		Help:   "the sample format on the network",
+		Detail: "L24 is 24 bits, L16 is 16. Choose L16 only for a receiver that cannot take L24, or to fit more channels into a packet.",
+		field: choice(func(c *Config) *aes67.Encoding { return &c.Stream.Encoding },
+			[]aes67.Encoding{aes67.L24, aes67.L16}, aes67.Encoding.String),
+	},
+	{
+		Key: "stream.ptime", Default: `"1ms"`,
+		Help:   "the time of sound in one packet",
+		Detail: "1ms is the one that every receiver takes. Shorter packets lower the latency and cost more of the computer and the network; 4ms exists at 44100 and 48000 Hz alone.",
+		field: choice(func(c *Config) *aes67.PacketTime { return &c.Stream.PacketTime },
+			[]aes67.PacketTime{aes67.PacketTime125us, aes67.PacketTime250us, aes67.PacketTime333us, aes67.PacketTime1ms, aes67.PacketTime4ms},
+			aes67.PacketTime.String),
+	},
+	{
+		Key: "stream.address-prefix", Default: `"239.69"`,
+		Help:   "the first two numbers of the multicast groups, which are derived from the host and checked for conflicts",
+		Detail: "Dante devices take streams of their own prefix only, which is 239.69 unless somebody changed it. 239.0 to 239.255 stay within a site; take another only if the network's plan says so. 224.0 and 232 are refused: the first belongs to routers, the second needs receivers that name the sender.",
+		field:  prefix(func(c *Config) *Prefix { return &c.Stream.AddressPrefix }),
+	},
+	{
+		Key: "stream.addresses", Default: "[]",
+		Help:   "the multicast groups one by one, in channel order",
+		Detail: "Empty: derived from address-prefix. Otherwise one for each stream: as many as sink.channels with the layout \"mono\", one with \"multi\". The bridge uses them without looking for conflicts.",
+		field:  addresses(func(c *Config) *addressList { return &c.Stream.Addresses }),
+	},
+	{
+		Key: "stream.port", Default: "5004",
+		Help:   "the UDP port that the streams are sent to",
+		Detail: "Every AES67 device defaults to 5004. Change it only for a receiver that is fixed to another one.",
+		field:  integer(func(c *Config) *uint16 { return &c.Stream.Port }, 1024, 65534),
+	},
+	{
+		Key: "stream.payload-type", Default: "98",
+		Help:   "the RTP payload type number",
+		Detail: "Receivers read it from the session description. Change it only for one that is fixed to another number.",
+		field:  integer(func(c *Config) *uint8 { return &c.Stream.PayloadType }, 96, 127),
+	},
+	{
+		Key: "stream.ttl", Default: "15", Unit: "hops",
+		Help:   "how many routers a packet may pass",
+		Detail: "15 keeps the streams within a site. 1 keeps them in the local network; raise it only where multicast is routed further.",
+		field:  integer(func(c *Config) *uint8 { return &c.Stream.TTL }, 1, 255),
+	},
+	{
+		Key: "stream.dscp", Default: "34",
+		Help:   "the priority mark of audio packets for switches (DiffServ code point)",
+		Detail: "34 is AF41, the AES67 default; Dante networks use 46 for audio and 56 for the clock. Change it together with the switches.",
+		field:  integer(func(c *Config) *int { return &c.Stream.DSCP }, 0, 63),
+	},
+	{
+		Key: "stream.name", Default: `""`,
+		Help:   "the name that receivers show; empty: \"HOST SINK-NAME\"",
+		Detail: "With the layout \"mono\" each stream's channel follows the name: \"Left\", \"Right\" and so on. Receivers may find streams by it, so leave it alone once they are set up.",
+		field:  text(func(c *Config) *string { return &c.Stream.Name }, checkStreamName, "empty or up to 63 bytes of text without control characters"),
+	},
+	{
+		Key: "clock.mode", Default: `"auto"`,
+		Help:   "\"auto\": follow the best PTP master, serve when there is none; \"follower\": never serve; \"grandmaster\": serve unless a better one is heard",
+		Detail: "Leave it at \"auto\" unless the network has a master that must never be replaced (\"follower\").",
+		field: choice(func(c *Config) *aes67.ClockMode { return &c.Clock.Mode },
+			[]aes67.ClockMode{aes67.ClockAuto, aes67.ClockFollower, aes67.ClockGrandmaster}, aes67.ClockMode.String),
+	},
+	{
+		Key: "clock.domain", Default: "0",
+		Help:   "the PTP domain",
+		Detail: "Masters of other domains are not heard. AES67, RAVENNA and Dante use 0; change it only together with every device.",
+		field:  integer(func(c *Config) *uint8 { return &c.Clock.Domain }, 0, 127),
+	},
+	{
+		Key: "clock.dscp", Default: "46",
+		Help:   "the priority mark of PTP packets for switches (DiffServ code point)",
+		Detail: "46 is EF, the AES67 default; Dante networks use 56. Change it together with the switches.",
+		field:  integer(func(c *Config) *int { return &c.Clock.DSCP }, 0, 63),
+	},
+	{
+		Key: "clock.priority1", Default: "250",
+		Help:   "the bridge's rank when a grandmaster is chosen; the lowest number wins",
+		Detail: "250 lets any real master win. A lower number makes this computer's clock drive the loudspeakers: leave it alone.",
+		field:  integer(func(c *Config) *uint8 { return &c.Clock.Priority1 }, 0, 255),
+	},
+	{
+		Key: "clock.priority2", Default: "250",
+		Help:   "the same between masters of equal rank and quality",
+		Detail: "Only of use between several bridges: the one with the lowest number serves.",
+		field:  integer(func(c *Config) *uint8 { return &c.Clock.Priority2 }, 0, 255),
+	},
+	{
+		Key: "safety.first-volume", Default: "-40.0", Unit: "dB",
+		Help:   "the sink's volume the very first time it exists",
+		Detail: "Afterwards the volume you set is remembered. Active loudspeakers at full gain are loud at -20 already: raise this only if you know yours.",
+		field:  decimal(func(c *Config) *float64 { return &c.Safety.FirstVolumeDB }, -100, 0),
+	},
+	{
+		Key: "safety.ceiling", Default: "0.0", Unit: "dBFS",
+		Help:   "no sample on the network is ever above it",
+		Detail: "A limiter holds it. At 0 it acts only on what would be clipped; lower it to bound the loudness whatever the volume says.",
+		field:  decimal(func(c *Config) *float64 { return &c.Safety.CeilingDBFS }, -60, 0),
+	},
+	{
+		Key: "announce.sap", Default: "true",
+		Help:   "announce the streams by SAP, as Dante and most other receivers want",
+		Detail: "Turn it off only if every receiver is set up by hand.",
+		field:  boolean(func(c *Config) *bool { return &c.Announce.SAP }),
+	},
+	{
+		Key: "announce.mdns", Default: "true",
+		Help:   "announce the streams by mDNS, as RAVENNA receivers want",
+		Detail: "Needs Avahi on this computer. Without Avahi it does no harm.",
+		field:  boolean(func(c *Config) *bool { return &c.Announce.MDNS }),
+	},
+	{
+		Key: "announce.rtsp-port", Default: "8554",
+		Help:   "the TCP port from which RAVENNA receivers fetch the session descriptions; 0: none",
+		Detail: "Change it only if another program has this port.",
+		field:  integer(func(c *Config) *uint16 { return &c.Announce.RTSPPort }, 0, 65535),
+	},
+	{
+		Key: "announce.sap-interval", Default: `"30s"`,
+		Help:   "how often each stream is announced by SAP",
+		Detail: "30 s is what other senders do. A shorter one makes streams appear faster in a receiver that has just been switched on.",
+		field: duration(func(c *Config) *time.Duration { return &c.Announce.SAPInterval },
+			5*time.Second, 300*time.Second, ""),
+	},
+	{
+		Key: "status.listen", Default: `"127.0.0.1:6767"`,
+		Help:   "address and port of the status page; \"\" turns it off",
+		Detail: "127.0.0.1 is seen by this computer only. Another address shows the page to the whole network, without a password; it can be read but changes nothing.",
+		field:  text(func(c *Config) *string { return &c.Status.Listen }, checkListen, "\"\" or an IP address with a port, such as \"127.0.0.1:6767\""),
+	},
+	{
+		Key: "log.level", Default: `"info"`,
+		Help:   "the least important message that is logged",
+		Detail: "\"debug\" and \"trace\" are for hunting a fault.",
+		field:  choice(func(c *Config) *string { return &c.Log.Level }, []string{"trace", "debug", "info", "warn", "error"}, identity),
+	},
+}
+
+// find returns the option of that key.
+func find(key string) (Option, bool) {
+	for _, o := range Options {
+		if o.Key == key {
+			return o, true
+		}
+	}
+	return Option{}, false
+}

@@ -1,0 +1,32 @@
+package config
+
+import "strings"
+
+// fromSet is the source of an override.
+const fromSet = "--set"
+
+// override takes over one "table.key=value". Text values need no quotes.
+func (s *settings) override(setting string) {
+	key, text, ok := strings.Cut(setting, "=")
+	key, text = strings.TrimSpace(key), strings.TrimSpace(text)
+	from := source{name: fromSet}
+	if !ok || !strings.Contains(key, ".") {
+		s.fault(from, Fault{Value: shorten(tomlString(setting)), Why: "not table.key=value", Remedy: "write it like --set sink.latency=20ms"})
+		return
+	}
+	o, known := find(key)
+	if known && o.bare() && !strings.HasPrefix(text, `"`) && !strings.HasPrefix(text, "'") {
+		s.take(key, text, from)
+		return
+	}
+	raw, err := decodeValue(text)
+	switch {
+	case !known:
+		s.fault(from, Fault{Key: key, Why: "unknown key", Remedy: suggestKey(key)})
+	case err != nil:
+		s.faulty[key] = true
+		s.fault(from, Fault{Key: key, Value: text, Why: "not a TOML value", Remedy: o.remedy()})
+	default:
+		s.take(key, raw, from)
+	}
+}
