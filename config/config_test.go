@@ -149,7 +149,7 @@ func TestWhatIsPrintedReadsBack(t *testing.T) {
 	const seed = 1
 	r := rand.New(rand.NewPCG(seed, seed))
 	valid := 0
-	for range 2000 {
+	for range 500 {
 		c := random(r)
 		if c.Validate() != nil { // laws between options
 			continue
@@ -161,8 +161,8 @@ func TestWhatIsPrintedReadsBack(t *testing.T) {
 		}
 		equal(t, got, c)
 	}
-	if valid < 500 {
-		t.Fatalf("%d valid configurations tried, want 500 or more", valid)
+	if valid < 100 {
+		t.Fatalf("%d valid configurations tried, want 100 or more", valid)
 	}
 }
 

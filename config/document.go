@@ -33,8 +33,12 @@ the configuration in force as a commented file to start from. A change takes eff
 			table = o.Table()
 			fmt.Fprintf(&b, "\n## [%s]\n\n%s\n", table, tableHelp(table))
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s. %s: %s. Default: `%s`.\n\n%s\n",
-			o.Key, capital(o.Help), capital(o.Type()), o.allowedUnit(), o.Default, o.Detail)
+		form := capital(o.Type())
+		if o.Type() != o.Allowed() {
+			form += ": " + o.allowedUnit()
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s. %s. Default: `%s`.\n\n%s\n",
+			o.Key, capital(o.Help), form, o.Default, o.Detail)
 	}
 	return b.String()
 }
