@@ -1,0 +1,146 @@
+package sdp_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"aes67-sink/sdp"
+)
+
+func TestGroupPrefix(t *testing.T) {
+	for _, s := range []string{"239.69", "239.0", "239.255"} {
+		if p, err := sdp.ParseGroupPrefix(s); err != nil || p.String() != s {
+			t.Errorf("%q: got %v, %v", s, p, err)
+		}
+	}
+	for _, s := range []string{"", "239", "239.", "239.256", "239.069", "239.69.1", "238.1", "10.1", "239.-1", "239.+1", " 239.1"} {
+		if p, err := sdp.ParseGroupPrefix(s); err == nil {
+			t.Errorf("%q: got %v, want an error", s, p)
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	tests := []struct {
+		name   string
+		prefix string
+		host   string
+		used   []string
+		want   []string
+	}{
+		{"a host's own", "239.69", "192.168.10.1", nil, []string{"239.69.1.65", "239.69.1.66"}},
+		{"its neighbour in the same /24", "239.69", "192.168.10.2", nil, []string{"239.69.2.65", "239.69.2.66"}},
+		{"the same last octet in the next /24", "239.69", "192.168.11.1", nil, []string{"239.69.1.73", "239.69.1.74"}},
+		{"another prefix", "239.1", "192.168.10.1", nil, []string{"239.1.1.65", "239.1.1.66"}},
+		{"one is used, the other stays", "239.69", "192.168.10.1", []string{"239.69.1.65"}, []string{"239.69.1.73", "239.69.1.66"}},
+		{
+			"two in a row are used", "239.69", "192.168.10.1",
+			[]string{"239.69.1.66", "239.69.1.74"},
+			[]string{"239.69.1.65", "239.69.1.82"},
+		},
+		{"host octet 0 where switches would flood", "239.128", "10.0.4.0", nil, []string{"239.128.1.33", "239.128.1.34"}},
+		{"host octet 0 elsewhere", "239.69", "10.0.4.0", nil, []string{"239.69.0.33", "239.69.0.34"}},
+		{"host octet 255 beside SAP", "239.255", "10.0.4.255", nil, []string{"239.255.0.33", "239.255.0.34"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			prefix, err := sdp.ParseGroupPrefix(test.prefix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			used := func(a netip.Addr) bool { return slices.Contains(test.used, a.String()) }
+			got, err := sdp.Groups(prefix, ip(test.host), 2, used)
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(test.want) {
+				t.Errorf("got %v, %v; want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestGroupsAreDistinctFreeAndTheSameAtEveryStart(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 300 {
+		prefix := sdp.GroupPrefix{239, byte(r.Uint32())}
+		host := netip.AddrFrom4([4]byte{byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32()), byte(r.Uint32())})
+		salt, share := r.Uint32(), uint32(r.IntN(10))
+		used := func(a netip.Addr) bool { // up to nine in ten
+			o := a.As4()
+			return (uint32(o[2])*2654435761^uint32(o[3])*40503^salt)>>7%10 < share
+		}
+		got, err := sdp.Groups(prefix, host, 8, used)
+		if err != nil {
+			t.Fatalf("%v %v: %v", prefix, host, err)
+		}
+		again, _ := sdp.Groups(prefix, host, 8, used)
+		if !slices.Equal(got, again) {
+			t.Fatalf("%v %v: %v, then %v", prefix, host, got, again)
+		}
+		fewer, _ := sdp.Groups(prefix, host, 2, used)
+		if !slices.Equal(got[:2], fewer) {
+			t.Fatalf("%v %v: two streams %v, of eight %v", prefix, host, fewer, got)
+		}
+		for i, g := range got {
+			o := g.As4()
+			if used(g) || !g.IsMulticast() || [2]byte(o[:2]) != prefix || o[3] == 0 || o[3] == 255 || sdp.CheckGroup(g) != nil {
+				t.Fatalf("%v %v: %v", prefix, host, g)
+			}
+			if slices.Contains(got[:i], g) {
+				t.Fatalf("%v %v: twice %v", prefix, host, g)
+			}
+		}
+	}
+}
+
+func TestHostsOfOneNetworkHaveGroupsOfTheirOwn(t *testing.T) {
+	owner := map[netip.Addr]netip.Addr{}
+	for third := range 31 {
+		for last := 1; last < 255; last++ {
+			host := netip.AddrFrom4([4]byte{10, 20, byte(third), byte(last)})
+			groups, err := sdp.Groups(sdp.GroupPrefix{239, 69}, host, 8, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range groups {
+				if other, ok := owner[g]; ok {
+					t.Fatalf("%v and %v share %v", host, other, g)
+				}
+				owner[g] = host
+			}
+		}
+	}
+}
+
+func TestGroupsFail(t *testing.T) {
+	prefix := sdp.GroupPrefix{239, 69}
+	for want, derive := range map[string]func() ([]netip.Addr, error){
+		"in use": func() ([]netip.Addr, error) {
+			return sdp.Groups(prefix, ip("10.0.0.1"), 1, func(netip.Addr) bool { return true })
+		},
+		"not an IPv4 address": func() ([]netip.Addr, error) { return sdp.Groups(prefix, ip("fe80::1"), 1, nil) },
+		"at most 8":           func() ([]netip.Addr, error) { return sdp.Groups(prefix, ip("10.0.0.1"), 9, nil) },
+	} {
+		if got, err := derive(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, %v; want an error with %q", got, err, want)
+		}
+	}
+}
+
+func TestCheckGroup(t *testing.T) {
+	for _, s := range []string{"239.69.0.1", "239.69.10.0", "224.0.2.1", "232.1.1.1", "239.255.1.1", "239.0.1.1"} {
+		if err := sdp.CheckGroup(ip(s)); err != nil {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	for _, s := range []string{
+		"10.0.0.1", "ff15::1", "224.0.0.251", "239.0.0.7", "239.128.0.7", "224.128.0.1", "224.0.1.129",
+		"239.128.1.129", "239.255.255.255", "239.255.255.250", "239.127.255.255",
+	} {
+		if err := sdp.CheckGroup(ip(s)); err == nil {
+			t.Errorf("%s: want an error", s)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package sdp
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"aes67-sink/aes67"
+)
+
+// Reference is the clock that a stream's timestamps come from. With a zero
+// Grandmaster it is the sender's own, named by LocalMAC.
+type Reference struct {
+	Grandmaster aes67.ClockIdentity
+	Domain      uint8 // PTP domain, 0 to 127
+	LocalMAC    [6]byte
+}
+
+// String returns the value of a=ts-refclk (RFC 7273, 4.3 and 4.7; the domain is
+// bare, erratum 4450).
+func (r Reference) String() string {
+	if r.Grandmaster.IsZero() {
+		return fmt.Sprintf("localmac=%02X-%02X-%02X-%02X-%02X-%02X", r.LocalMAC[0], r.LocalMAC[1],
+			r.LocalMAC[2], r.LocalMAC[3], r.LocalMAC[4], r.LocalMAC[5])
+	}
+	return "ptp=IEEE1588-2008:" + r.Grandmaster.String() + ":" + strconv.Itoa(int(r.Domain))
+}
+
+// Session is one stream as it is announced.
+type Session struct {
+	Stream    aes67.Stream
+	ID        uint64     // constant for the stream's life, see SessionID
+	Version   uint64     // grows with every change of the text, see NextVersion
+	Origin    netip.Addr // the IPv4 address that the packets come from
+	Reference Reference
+}
+
+// Text returns the description, its lines ended by CRLF.
+func (s Session) Text() string {
+	st := &s.Stream
+	connection := fmt.Sprintf("c=IN IP4 %v/%d", st.Group, st.TTL)
+	ptp := !s.Reference.Grandmaster.IsZero()
+
+	var b strings.Builder
+	line := func(format string, args ...any) {
+		fmt.Fprintf(&b, format, args...)
+		b.WriteString("\r\n")
+	}
+	line("v=0")
+	line("o=%s %d %d IN IP4 %v", User, s.ID, s.Version, s.Origin)
+	line("s=%s", CleanName(st.Name))
+	line("%s", connection) // at both levels: receivers exist that read only one
+	line("t=0 0")
+	if ptp {
+		line("a=clock-domain:PTPv2 %d", s.Reference.Domain)
+	}
+	line("m=audio %d RTP/AVP %d", st.Port, st.PayloadType)
+	line("i=%d channels: %s", len(st.Channels), strings.Join(Labels(st.Channels), ", "))
+	line("%s", connection)
+	line("a=recvonly")
+	line("a=rtpmap:%d %v/%d/%d", st.PayloadType, st.Encoding, st.Rate, len(st.Channels)) // before ptime: its rate is needed there
+	line("a=framecount:%d", st.PacketFrames())
+	line("a=ptime:%s", st.PacketTime.Text(st.Rate))
+	line("a=ts-refclk:%v", s.Reference)
+	if ptp {
+		line("a=mediaclk:direct=0")
+		line("a=sync-time:0")
+	} else {
+		line("a=mediaclk:sender") // RFC 7273, 5.4: no offset to a shared clock is promised
+	}
+	line("a=source-filter: incl IN IP4 %v %v", st.Group, s.Origin)
+	return b.String()
+}
