@@ -112,9 +112,6 @@ func octet(s string) (uint8, error) {
 	return uint8(n), err
 }
 
-// sapGroup carries session announcements (RFC 2974, 3).
-var sapGroup = netip.AddrFrom4([4]byte{239, 255, 255, 255})
-
 // parseGroup reads the multicast address of a stream.
 func parseGroup(s string) (netip.Addr, error) {
 	group, err := netip.ParseAddr(s)
@@ -123,39 +120,40 @@ func parseGroup(s string) (netip.Addr, error) {
 		return group, fmt.Errorf("%q is not an IPv4 address", s)
 	case !group.IsMulticast():
 		return group, fmt.Errorf("%s is not a multicast address (224.1.0.0 to 239.255.255.255)", s)
-	case group == sapGroup:
-		return group, fmt.Errorf("%s carries session announcements", s)
 	}
 	octets := group.As4()
 	if _, err := parsePrefix(fmt.Sprintf("%d.%d", octets[0], octets[1])); err != nil {
 		return group, fmt.Errorf("%s: %w", s, err)
 	}
+	// Only the low 23 bits reach the Ethernet address (RFC 1112, 6.4).
+	switch low := [3]byte{octets[1] & 0x7F, octets[2], octets[3]}; {
+	case octets[0] == 239 && octets[1] == 255 && octets[2] == 255:
+		return group, fmt.Errorf("%s: 239.255.255.x carries announcements (RFC 2365, 9)", s)
+	case low == [3]byte{127, 255, 255}:
+		return group, fmt.Errorf("%s: shares its Ethernet address with the announcements on 239.255.255.255", s)
+	case low == [3]byte{0, 1, 129}:
+		return group, fmt.Errorf("%s: shares its Ethernet address with the clock on 224.0.1.129", s)
+	}
 	return group, nil
 }
 
-// positions are the channel positions of PulseAudio (pulse/channelmap.h) with
-// the names by which listeners know them; aux0 to aux31 come on top.
-var positions = map[string]string{
-	"mono": "Mono", "front-center": "Center", "front-left": "Left", "front-right": "Right",
-	"rear-center": "Rear Center", "rear-left": "Rear Left", "rear-right": "Rear Right", "lfe": "LFE",
-	"front-left-of-center": "Left of Center", "front-right-of-center": "Right of Center",
-	"side-left": "Side Left", "side-right": "Side Right",
-	"top-center": "Top Center", "top-front-left": "Top Front Left", "top-front-right": "Top Front Right",
-	"top-front-center": "Top Front Center", "top-rear-left": "Top Rear Left",
-	"top-rear-right": "Top Rear Right", "top-rear-center": "Top Rear Center",
+// positions are the channel positions of PulseAudio (pulse/channelmap.h); aux0
+// to aux31 come on top.
+var positions = []string{
+	"mono", "front-left", "front-right", "front-center", "rear-center", "rear-left", "rear-right", "lfe",
+	"front-left-of-center", "front-right-of-center", "side-left", "side-right",
+	"top-center", "top-front-left", "top-front-right", "top-front-center",
+	"top-rear-left", "top-rear-right", "top-rear-center",
 }
 
 const auxPositions = 32
 
-// ChannelLabel returns what listeners call a position ("Left" for
-// "front-left"), and "" for a name that is none.
-func ChannelLabel(position string) string {
-	if number, ok := strings.CutPrefix(position, "aux"); ok {
-		if n, err := octet(number); err == nil && n < auxPositions {
-			return "Aux " + number
-		}
+func isPosition(name string) bool {
+	if number, ok := strings.CutPrefix(name, "aux"); ok {
+		n, err := octet(number)
+		return err == nil && n < auxPositions
 	}
-	return positions[position]
+	return slices.Contains(positions, name)
 }
 
 func checkChannels(channels []string) error {
@@ -163,7 +161,7 @@ func checkChannels(channels []string) error {
 		return fmt.Errorf("%d channels", n)
 	}
 	for i, channel := range channels {
-		if ChannelLabel(channel) == "" {
+		if !isPosition(channel) {
 			return fmt.Errorf("%q is not a position name", channel)
 		}
 		if slices.Contains(channels[:i], channel) {

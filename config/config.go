@@ -106,7 +106,10 @@ func (l Layout) String() string {
 // Prefix is the first half of the multicast groups that the bridge derives.
 type Prefix [2]byte
 
-// Group completes p to a group address.
-func (p Prefix) Group(third, fourth byte) netip.Addr {
-	return netip.AddrFrom4([4]byte{p[0], p[1], third, fourth})
+// StreamCount returns how many streams the layout makes of the channels.
+func (c Config) StreamCount() int {
+	if c.Stream.Layout == Multi {
+		return 1
+	}
+	return len(c.Sink.Channels)
 }

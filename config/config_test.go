@@ -204,7 +204,9 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"a prefix for source-specific multicast", "[stream]\naddress-prefix = \"232.1\"", `config.toml:2: stream.address-prefix = "232.1": source-specific multicast, which needs receivers that name the sender (RFC 4607); must be two numbers from 224.1 to 239.255 such as "239.69", not 232.x; the default is "239.69"`},
 		{"a prefix of three numbers", "[stream]\naddress-prefix = \"239.69.1\"", `config.toml:2: stream.address-prefix = "239.69.1": not two numbers from 0 to 255 with a point between; must be two numbers from 224.1 to 239.255 such as "239.69", not 232.x; the default is "239.69"`},
 		{"an address twice", "[stream]\naddresses = [\"239.1.1.1\", \"239.1.1.1\"]", `config.toml:2: stream.addresses = ["239.1.1.1", "239.1.1.1"]: 239.1.1.1 twice: streams cannot share a group; must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
-		{"the address of announcements", "[stream]\naddresses = [\"239.255.255.255\"]", `config.toml:2: stream.addresses = ["239.255.255.255"]: 239.255.255.255 carries session announcements; must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
+		{"the address of announcements", "[stream]\naddresses = [\"239.255.255.255\"]", `config.toml:2: stream.addresses = ["239.255.255.255"]: 239.255.255.255: 239.255.255.x carries announcements (RFC 2365, 9); must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
+		{"an address that meets the clock's", "[stream]\naddresses = [\"239.128.1.129\"]", `config.toml:2: stream.addresses = ["239.128.1.129"]: 239.128.1.129: shares its Ethernet address with the clock on 224.0.1.129; must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
+		{"an address that is not multicast", "[stream]\naddresses = [\"10.0.0.1\"]", `config.toml:2: stream.addresses = ["10.0.0.1"]: 10.0.0.1 is not a multicast address (224.1.0.0 to 239.255.255.255); must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
 		{"too few addresses", "[stream]\naddresses = [\"239.1.1.1\"]", `config.toml:2: stream.addresses = ["239.1.1.1"]: 1 address for 2 streams; must be 2 in channel order, or [] to derive them`},
 		{"a status page without port", "[status]\nlisten = \"127.0.0.1\"", `config.toml:2: status.listen = "127.0.0.1": not an address with a port; must be "" or an IP address with a port, such as "127.0.0.1:6767"; the default is "127.0.0.1:6767"`},
 		{"a port of RTSP", "[announce]\nrtsp-port = 554", `config.toml:2: announce.rtsp-port = 554: RTSP is not available in this version; must be left at 8554`},
@@ -376,32 +378,5 @@ func TestAnUnreadableUsualFileIsAFault(t *testing.T) {
 	_, err := Load(Request{Env: func(key string) string { return map[string]string{"HOME": home}[key] }})
 	if err == nil || !strings.Contains(err.Error(), "is a directory") {
 		t.Errorf("got %v, want the directory refused", err)
-	}
-}
-
-func TestStreams(t *testing.T) {
-	groups := []netip.Addr{netip.MustParseAddr("239.69.10.2"), netip.MustParseAddr("239.69.10.3")}
-	c := Default()
-	got, err := c.Streams("studio-pc", groups)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []string{"studio-pc AES67 Speakers Left", "studio-pc AES67 Speakers Right"} {
-		if got[i].Name != want || got[i].First != i || got[i].Group != groups[i] || got[i].Channels[0] != c.Sink.Channels[i] {
-			t.Errorf("stream %d is %+v, want %q", i, got[i], want)
-		}
-	}
-	c.Stream.Name = strings.Repeat("ä", 31)
-	got, err = c.Streams("studio-pc", groups)
-	if err != nil || got[1].Name != strings.Repeat("ä", 28)+" Right" {
-		t.Errorf("long name becomes %q, %v", got[1].Name, err)
-	}
-	c.Stream.Layout, c.Stream.Name = Multi, ""
-	got, err = c.Streams("studio-pc", groups[:1])
-	if err != nil || got[0].Name != "studio-pc AES67 Speakers" || len(got[0].Channels) != 2 {
-		t.Errorf("multi is %+v, %v", got, err)
-	}
-	if _, err := c.Streams("studio-pc", groups); err == nil {
-		t.Error("two groups for one stream were taken")
 	}
 }

@@ -81,7 +81,9 @@ var packetTimes = []aes67.PacketTime{
 
 // payload: what is sent must fit a packet (AES67-2018, 6.3).
 func payload(c Config) (why, remedy string) {
-	stream := c.streamForm(c.Sink.Channels)
+	stream := aes67.Stream{
+		Channels: c.Sink.Channels, Encoding: c.Stream.Encoding, Rate: c.Stream.Rate, PacketTime: c.Stream.PacketTime,
+	}
 	if why, _ := longPackets(c); why != "" || c.Stream.Layout == Mono || stream.PayloadBytes() <= aes67.MaxPayload {
 		return "", ""
 	}
