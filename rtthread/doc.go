@@ -1,0 +1,11 @@
+// Package rtthread is the one home of what a real-time thread needs from the
+// kernel: the monotonic clock, an absolute sleep on it, and a goroutine locked
+// to a thread with real-time priority.
+//
+// It stands beside the path of data, under rtpsend and whoever else must not
+// be late. Asking never fails: what the kernel refuses is told in the Grant,
+// and the caller runs on with ordinary priority.
+//
+// Linux only. SCHED_FIFO is asked for directly, with RESET_ON_FORK so that no
+// other thread of the process inherits it (sched(7)).
+package rtthread
