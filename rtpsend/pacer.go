@@ -1,0 +1,204 @@
+package rtpsend
+
+// Hot: decide runs at least once a packet time. Pure: time is an argument.
+
+import (
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+const (
+	// spreadOver is how long a backlog takes to be sent: long enough that a
+	// receiver's queue is not hit by one burst, short against the least link
+	// offset that devices use (2 ms).
+	spreadOver = 2 * time.Millisecond
+	// fadeLimit bounds the wait for the source's silence; its fade takes 5 ms.
+	fadeLimit = 30 * time.Millisecond
+	// tailPackets is how many packets of zeros end a stream, so that the
+	// silence survives a lost packet.
+	tailPackets = 3
+	// lookAgain bounds every sleep: an unset clock, a steered one and the wish
+	// to stop are seen by then.
+	lookAgain = 10 * time.Millisecond
+)
+
+// action is what the loop is to do next.
+type action uint8
+
+const (
+	actSleep action = iota // until decision.until, then ask again
+	actSend                // one packet of every stream, now
+	actEnd                 // leave the loop
+)
+
+// decision is the pacer's answer.
+type decision struct {
+	act     action
+	open    bool            // actSend: the source may sound
+	mute    bool            // actSend: send zeros and do not pull
+	jumped  bool            // the timestamps jump before the next packet
+	until   aes67.MonoTime  // actSleep
+	media   aes67.MediaTime // actSend: of the packet's first frame
+	due     aes67.MonoTime  // actSend: its scheduled instant
+	skipped aes67.Frames    // with jumped: frame periods that no packet covers
+}
+
+// pacer decides when each packet is sent and which media time it carries.
+type pacer struct {
+	rate   aes67.Hz
+	frames aes67.Frames  // in a packet
+	period time.Duration // of a packet
+	offset time.Duration // aes67.SendOffset
+	limit  time.Duration // behind by more than this: jump
+
+	started bool
+	base    mediaclock.Map  // paced by: the clock's, but not beyond a step
+	next    aes67.MediaTime // of the next packet's first frame
+
+	backlog int64          // packets that were due when the backlog was found, 0: none
+	gap     time.Duration  // between the packets of a backlog
+	notTill aes67.MonoTime // the next packet of a backlog may go then
+
+	closing  bool         // the last packet was pulled with open false
+	faded    bool         // and the source is silent
+	fading   aes67.Frames // sent while closing
+	tailSent int
+}
+
+func newPacer(frames aes67.Frames, rate aes67.Hz) pacer {
+	period := frames.Duration(rate)
+	return pacer{
+		rate:   rate,
+		frames: frames,
+		period: period,
+		offset: aes67.SendOffset(frames, rate),
+		limit:  min(aes67.LatePackets*period, aes67.LateTime),
+	}
+}
+
+// decide tells what to do at instant now. clock is the virtual clock's map,
+// set is false while it has none; stop asks for an end: fade, zeros, actEnd.
+// After actSend the loop must call sent.
+func (p *pacer) decide(now aes67.MonoTime, clock mediaclock.Map, set, stop bool) decision {
+	if !p.started {
+		switch {
+		case stop:
+			return decision{act: actEnd}
+		case !set:
+			return decision{act: actSleep, until: now.Add(lookAgain)}
+		}
+		p.started = true
+		p.base, p.next = clock, p.firstFrom(clock, now)
+	}
+	if stop && p.tailSent == tailPackets {
+		return decision{act: actEnd}
+	}
+	// A stopping stream ends on the time base it has.
+	stepped := set && !stop && clock.Steps != p.base.Steps
+	if set && clock.Steps == p.base.Steps {
+		p.base = clock // steered: joins without a jump
+	}
+
+	var d decision
+	due := p.deadline(p.base, p.next)
+	switch {
+	case stepped && (p.faded || now.Sub(due) > p.limit):
+		due, d.skipped = p.adopt(clock, now, due)
+		d.jumped, stepped = true, false
+	case now.Sub(due) > p.limit:
+		due, d.skipped = p.skip(now)
+		d.jumped = true
+	}
+	p.spread(now, due)
+	if ready := max(due, p.notTill); now < ready {
+		d.act, d.until = actSleep, min(ready, now.Add(lookAgain))
+		return d
+	}
+	d.act, d.media, d.due = actSend, p.next, due
+	d.open = !stop && !stepped
+	d.mute = !d.open && p.faded
+	return d
+}
+
+// sent tells that the packet of d went out at instant now, and whether the
+// source reported silence.
+func (p *pacer) sent(d decision, now aes67.MonoTime, silent bool) {
+	p.next += aes67.MediaTime(p.frames)
+	if p.backlog > 0 {
+		// On a schedule of their own, so that late wake-ups do not add up; but
+		// never less than half a gap apart.
+		p.notTill = max(p.notTill.Add(p.gap), now.Add(p.gap/2))
+	}
+	switch {
+	case d.open:
+		p.closing, p.faded, p.fading = false, false, 0
+	case d.mute:
+		p.tailSent++
+	default:
+		p.closing = true
+		p.fading += p.frames
+		p.faded = silent || p.fading.Duration(p.rate)+p.period > fadeLimit
+	}
+}
+
+// skip moves on to the first packet that can still be sent at its instant.
+func (p *pacer) skip(now aes67.MonoTime) (due aes67.MonoTime, skipped aes67.Frames) {
+	from := p.next
+	p.restart(now)
+	return p.deadline(p.base, p.next), aes67.Frames(p.next - from)
+}
+
+// adopt changes to the time base of clock. Media times of the two bases cannot
+// be compared: skipped is how many frame periods lie between the packet that
+// was expected at due and the first of the new base.
+func (p *pacer) adopt(clock mediaclock.Map, now, due aes67.MonoTime) (next aes67.MonoTime, skipped aes67.Frames) {
+	p.base = clock
+	p.restart(now)
+	next = p.deadline(p.base, p.next)
+	const second = int64(time.Second)
+	gap := max(0, int64(next.Sub(due)))
+	whole, rest := gap/second, gap%second
+	return next, aes67.Frames(whole*int64(p.rate) + (rest*int64(p.rate)+second/2)/second)
+}
+
+func (p *pacer) restart(now aes67.MonoTime) {
+	p.next = p.firstFrom(p.base, now)
+	p.backlog, p.gap, p.notTill = 0, 0, 0
+}
+
+// spread finds out whether there is a backlog, and the gap that clears it in
+// spreadOver, counting what becomes due meanwhile.
+func (p *pacer) spread(now, due aes67.MonoTime) {
+	late := now.Sub(due)
+	if late < 0 {
+		p.backlog, p.gap, p.notTill = 0, 0, 0
+		return
+	}
+	if packets := 1 + int64(late/p.period); packets > 1 && packets > p.backlog {
+		p.backlog = packets
+		p.gap = spreadOver / time.Duration(packets+int64(spreadOver/p.period))
+		p.notTill = now
+	}
+}
+
+// deadline is when the packet that begins with m is sent.
+func (p *pacer) deadline(base mediaclock.Map, m aes67.MediaTime) aes67.MonoTime {
+	return base.MonoAt(m.PTP(p.rate).Add(p.offset))
+}
+
+// firstFrom returns the first packet whose deadline is not before now.
+func (p *pacer) firstFrom(base mediaclock.Map, now aes67.MonoTime) aes67.MediaTime {
+	n := aes67.MediaTime(p.frames)
+	m := aes67.MediaAt(base.PTPAt(now).Add(-p.offset), p.rate)
+	m = (m + n - 1) / n * n
+	// The map rounds to nanoseconds, so the packet may lie just before now.
+	for range 2 {
+		if p.deadline(base, m) >= now {
+			break
+		}
+		m += n
+	}
+	return m
+}

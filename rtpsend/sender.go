@@ -1,0 +1,212 @@
+package rtpsend
+
+// Hot: loop, send and what they call run once a packet time.
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/net/ipv4"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+	"aes67-sink/rtthread"
+)
+
+// statsWindow is how much audio time a lateness percentile covers at least.
+const statsWindow = time.Minute
+
+// Sender sends streams from one source at the instants of one clock.
+type Sender struct {
+	config Config
+	clock  *mediaclock.Clock
+	source FrameSource
+	log    zerolog.Logger
+	socket *socket
+	ssrcs  []uint32
+
+	stop     atomic.Bool
+	counters counters
+
+	// The loop's own.
+	pacer       pacer
+	packetizers []packetizer
+	planes      [][]float64   // all channels of one block
+	views       [][][]float64 // for each stream its channels
+	messages    []ipv4.Message
+}
+
+// New opens the socket. Run or Close frees it.
+func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Logger) (*Sender, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.Streams = append([]aes67.Stream(nil), cfg.Streams...)
+	socket, err := openSocket(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	frames, rate := cfg.Streams[0].PacketFrames(), cfg.Streams[0].Rate
+	s := &Sender{
+		config:   cfg,
+		clock:    clock,
+		source:   source,
+		log:      log,
+		socket:   socket,
+		pacer:    newPacer(frames, rate),
+		messages: make([]ipv4.Message, len(cfg.Streams)),
+	}
+	s.counters.lateness.window = uint64(statsWindow / frames.Duration(rate))
+	s.counters.streams = make([]streamCounters, len(cfg.Streams))
+	samples := make([]float64, cfg.channels()*int(frames))
+	for c := range cfg.channels() {
+		s.planes = append(s.planes, samples[c*int(frames):(c+1)*int(frames):(c+1)*int(frames)])
+	}
+	for i := range cfg.Streams {
+		stream := &cfg.Streams[i]
+		ssrc, sequence := identify(s.ssrcs)
+		s.ssrcs = append(s.ssrcs, ssrc)
+		p := newPacketizer(stream, ssrc, sequence)
+		s.packetizers = append(s.packetizers, p)
+		s.views = append(s.views, s.planes[stream.First:stream.First+len(stream.Channels)])
+		s.messages[i] = ipv4.Message{Buffers: [][]byte{p.buffer}, Addr: address(stream)}
+	}
+	return s, nil
+}
+
+// identify draws a stream's SSRC, unlike those taken, and its first sequence
+// number (RFC 3550, 5.1: both random).
+func identify(taken []uint32) (ssrc uint32, sequence uint16) {
+	for {
+		var b [6]byte
+		_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+		ssrc, sequence = binary.BigEndian.Uint32(b[:]), binary.BigEndian.Uint16(b[4:])
+		fresh := ssrc != 0
+		for _, other := range taken {
+			fresh = fresh && ssrc != other
+		}
+		if fresh {
+			return ssrc, sequence
+		}
+	}
+}
+
+// Close frees the socket of a sender that does not run.
+func (s *Sender) Close() error { return s.socket.close() }
+
+// Run sends until ctx ends; then it fades out, sends a few packets of zeros and
+// returns. It may run once.
+func (s *Sender) Run(ctx context.Context) error {
+	unwatch := context.AfterFunc(ctx, func() { s.stop.Store(true) })
+	defer unwatch()
+	ended := make(chan error, 1)
+	go func() { ended <- s.thread() }()
+
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	told := s.Snapshot()
+	for {
+		select {
+		case err := <-ended:
+			if closeErr := s.socket.close(); closeErr != nil && !errors.Is(closeErr, net.ErrClosed) {
+				err = errors.Join(err, fmt.Errorf("rtpsend: closing the socket: %w", closeErr))
+			}
+			return err
+		case <-second.C:
+			told = s.tell(told)
+		}
+	}
+}
+
+// thread is the root of the loop's goroutine; its thread ends with it.
+func (s *Sender) thread() (err error) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			err = fmt.Errorf("rtpsend: panic: %v\n%s", broken, debug.Stack())
+		}
+		s.counters.sending.Store(false)
+	}()
+	grant := rtthread.Lock(s.config.Priority)
+	s.counters.grant.Store(&grant)
+	s.log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).
+		Str("interface", s.config.Interface.Name).Stringer("source", s.socket.conn.LocalAddr()).
+		Int("streams", len(s.packetizers)).Msg("sender started")
+	s.loop()
+	return nil
+}
+
+func (s *Sender) loop() {
+	for {
+		clock, set := s.clock.Load()
+		d := s.pacer.decide(rtthread.Now(), clock, set, s.stop.Load())
+		if d.jumped {
+			s.counters.jumps.Add(1)
+			s.counters.skipped.Add(uint64(d.skipped))
+			s.source.Skipped(d.skipped)
+		}
+		switch d.act {
+		case actSleep:
+			rtthread.SleepUntil(d.until)
+		case actSend:
+			s.send(d)
+		case actEnd:
+			return
+		}
+	}
+}
+
+// send pulls one block and sends it as one packet of each stream.
+func (s *Sender) send(d decision) {
+	silent := true
+	if d.mute {
+		for _, plane := range s.planes {
+			clear(plane)
+		}
+	} else {
+		silent = s.source.Pull(s.planes, d.due, d.open)
+	}
+	timestamp := d.media.RTP()
+	for i := range s.packetizers {
+		s.packetizers[i].next(s.views[i], timestamp)
+	}
+	now := rtthread.Now()
+	s.counters.failed(s.socket.write(s.messages, s.counters.streams))
+	s.pacer.sent(d, now, silent)
+
+	late := now.Sub(d.due)
+	s.counters.timed(late)
+	if late > s.pacer.period {
+		for i := range s.counters.streams {
+			s.counters.streams[i].late.Add(1)
+		}
+	}
+	if !s.counters.sending.Load() {
+		s.counters.sending.Store(true)
+	}
+}
+
+// tell logs what went wrong since it last did, and returns what it told.
+func (s *Sender) tell(told Stats) Stats {
+	stats := s.Snapshot()
+	var dropped uint64
+	for i := range stats.Streams {
+		dropped += stats.Streams[i].Dropped - told.Streams[i].Dropped
+	}
+	if dropped > 0 {
+		s.log.Error().Uint64("packets", dropped).Str("interface", s.config.Interface.Name).
+			Str("why", stats.Problem).Msg("packets could not be sent")
+	}
+	if jumps := stats.TimestampJumps - told.TimestampJumps; jumps > 0 {
+		s.log.Warn().Uint64("jumps", jumps).Uint64("frames", stats.SkippedFrames-told.SkippedFrames).
+			Msg("timestamps jumped")
+	}
+	return stats
+}

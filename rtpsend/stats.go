@@ -1,0 +1,96 @@
+package rtpsend
+
+// Hot: the counters are written by the loop. One writer; any may read.
+
+import (
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"aes67-sink/rtthread"
+)
+
+// StreamStats counts the packets of one stream since the sender was made.
+type StreamStats struct {
+	Name    string
+	SSRC    uint32
+	Packets uint64 // handed to the network
+	// Late counts packets whose turn came more than one packet time after
+	// their instant, the most that a sender should vary (AES67-2018, 7.5).
+	Late    uint64
+	Dropped uint64 // refused by the kernel; their sequence numbers are used up
+}
+
+// Stats is what a sender has done.
+type Stats struct {
+	Streams []StreamStats
+	Sending bool // the clock is set and packets go out
+	// Lateness of the actual against the scheduled instant: percentiles over
+	// the last one to two minutes, the worst since the sender was made.
+	LatenessP50, LatenessP99, LatenessWorst time.Duration
+	TimestampJumps                          uint64
+	SkippedFrames                           uint64 // frame periods that the jumps left out
+	Grant                                   rtthread.Grant
+	Problem                                 string // why the last packet could not be sent; empty if it was
+}
+
+// counters are the atomics behind Stats.
+type counters struct {
+	streams  []streamCounters
+	lateness histogram
+	worst    atomic.Int64 // ns
+	jumps    atomic.Uint64
+	skipped  atomic.Uint64
+	sending  atomic.Bool
+	errno    atomic.Uintptr // of the last batch, 0: none
+	grant    atomic.Pointer[rtthread.Grant]
+}
+
+type streamCounters struct {
+	packets, late, dropped atomic.Uint64
+}
+
+// timed counts one packet time's lateness.
+func (c *counters) timed(late time.Duration) {
+	c.lateness.add(late)
+	if int64(late) > c.worst.Load() {
+		c.worst.Store(int64(late))
+	}
+}
+
+// failed notes the outcome of a batch.
+func (c *counters) failed(errno syscall.Errno) {
+	if uintptr(errno) != c.errno.Load() {
+		c.errno.Store(uintptr(errno))
+	}
+}
+
+// Snapshot may be called at any time, from any goroutine.
+func (s *Sender) Snapshot() Stats {
+	c := &s.counters
+	stats := Stats{
+		Streams:        make([]StreamStats, len(c.streams)),
+		Sending:        c.sending.Load(),
+		LatenessWorst:  time.Duration(c.worst.Load()),
+		TimestampJumps: c.jumps.Load(),
+		SkippedFrames:  c.skipped.Load(),
+	}
+	for i := range c.streams {
+		stats.Streams[i] = StreamStats{
+			Name:    s.config.Streams[i].Name,
+			SSRC:    s.ssrcs[i],
+			Packets: c.streams[i].packets.Load(),
+			Late:    c.streams[i].late.Load(),
+			Dropped: c.streams[i].dropped.Load(),
+		}
+	}
+	percentiles := c.lateness.quantiles(0.50, 0.99)
+	stats.LatenessP50, stats.LatenessP99 = percentiles[0], percentiles[1]
+	if grant := c.grant.Load(); grant != nil {
+		stats.Grant = *grant
+	}
+	if errno := syscall.Errno(c.errno.Load()); errno != 0 {
+		stats.Problem = errno.Error()
+	}
+	return stats
+}
