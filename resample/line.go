@@ -1,0 +1,48 @@
+package resample
+
+// line is a delay line: for each channel the latest frames of a signal, which
+// are numbered from the start of the run. Frames before the first are zeros.
+// This file is hot: nothing but newLine allocates.
+type line struct {
+	data [][]float64
+	base int64 // number of data[c][0]
+	fill int   // frames held
+}
+
+func newLine(channels, capacity int) line {
+	l := line{data: make([][]float64, channels)}
+	all := make([]float64, channels*capacity)
+	for c := range l.data {
+		l.data[c] = all[c*capacity : (c+1)*capacity : (c+1)*capacity]
+	}
+	return l
+}
+
+// reset empties the line and fills it with the given number of zeros before
+// frame 0.
+func (l *line) reset(history int) {
+	l.base, l.fill = int64(-history), history
+	for _, data := range l.data {
+		clear(data)
+	}
+}
+
+// end returns the number of the next frame to come.
+func (l *line) end() int64 { return l.base + int64(l.fill) }
+
+// room returns how many frames can be added.
+func (l *line) room() int { return len(l.data[0]) - l.fill }
+
+// forget drops the frames before the given one, which may lie beyond the end:
+// then all are dropped.
+func (l *line) forget(before int64) {
+	n := int(min(before-l.base, int64(l.fill)))
+	if n <= 0 {
+		return
+	}
+	for _, data := range l.data {
+		copy(data, data[n:l.fill])
+	}
+	l.base += int64(n)
+	l.fill -= n
+}
