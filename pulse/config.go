@@ -1,0 +1,61 @@
+package pulse
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// defaultFragment is asked for if the configuration names none: PipeWire's
+// smallest is 5.33 ms.
+const defaultFragment = 5 * time.Millisecond
+
+// Config says what the sink is.
+type Config struct {
+	SinkID   string   // the name for pactl and PULSE_SINK
+	SinkName string   // the label in the desktop's sound settings
+	Rate     aes67.Hz // what programs play into
+	Channels []string // PulseAudio position names
+	// Fragment is how much audio a fragment should have; 0 means 5 ms. It is a
+	// wish: PipeWire gives its quantum.
+	Fragment time.Duration
+	// FirstVolumeDB is the sink's volume the very first time it exists.
+	FirstVolumeDB float64
+	// Volume remembers what the user set; nil remembers it until the end of the
+	// process.
+	Volume VolumeStore
+	// Now is CLOCK_MONOTONIC.
+	Now func() aes67.MonoTime
+	// OnReader is called once on each new capture goroutine, which is locked to
+	// its thread, so that the thread can be given real-time priority. It may be
+	// nil.
+	OnReader func()
+}
+
+// Validate tells everything that is wrong.
+func (c *Config) Validate() error {
+	_, channels := channelMap(c.Channels)
+	faults := []error{checkSinkID(c.SinkID), checkSinkName(c.SinkName), channels}
+	if !aes67.ValidRate(c.Rate) {
+		faults = append(faults, fmt.Errorf("sink rate %d Hz: not one of %v", c.Rate, aes67.Rates))
+	}
+	if c.Fragment < 0 || c.Fragment > time.Second {
+		faults = append(faults, fmt.Errorf("fragment %v: must be at most 1 s", c.Fragment))
+	}
+	if !(c.FirstVolumeDB <= 0) {
+		faults = append(faults, fmt.Errorf("first volume %g dB: must be at most 0", c.FirstVolumeDB))
+	}
+	if c.Now == nil {
+		faults = append(faults, errors.New("pulse: Config.Now is nil"))
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) fragment() time.Duration {
+	if c.Fragment == 0 {
+		return defaultFragment
+	}
+	return c.Fragment
+}

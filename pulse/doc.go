@@ -1,0 +1,31 @@
+// Package pulse is the bridge's edge to the desktop's sound server: the virtual
+// sink that programs play into, and the recording of its monitor.
+//
+// It begins the path of the data. It speaks the PulseAudio native protocol
+// (version 32), which PulseAudio and PipeWire's pipewire-pulse both serve:
+//
+//  1. find the server (server.go, clientconf.go) and connect (dial.go, cookie.go)
+//  2. load a module-null-sink or adopt the leftover of a crash (module.go, leftover.go)
+//  3. set the volume and read it back, before anything is recorded (volume.go)
+//  4. record the monitor and hand each fragment to the FrameHandler (monitor.go,
+//     framing.go)
+//  5. watch: volume, players, removal, silence of the server (session.go)
+//  6. when the server is lost begin again, for ever (sink.go); unload at the end
+//
+// Contexts: one control goroutine makes all requests. The capture goroutine,
+// locked to its thread, reads the connection (conn.go). Audio never passes
+// through the library: it is cut out of the byte stream and handed over at once,
+// stamped with the instant of its arrival, without allocation. Control packets
+// are checked (check.go) before the library may read them, because it panics
+// on what it does not expect.
+//
+// How the servers differ, as measured: a PipeWire sink may have the name of
+// another one, PulseAudio renames the second ("aes67.2"); PipeWire does not
+// undo escapes within sink_properties; PulseAudio's fragments have odd sizes,
+// PipeWire's are its quantum; PipeWire reports no record latency. On both a
+// module outlives its loader, and the sink's volume and mute are already in the
+// monitor's samples: nobody may apply them again.
+//
+// Left out: the default sink (the server's and the user's matter), shared
+// memory, the system-wide instance.
+package pulse

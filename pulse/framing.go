@@ -1,0 +1,229 @@
+package pulse
+
+// hot: cuts the byte stream of a connection into packets.
+//
+//  1. A packet is a descriptor of 20 bytes (length, channel, offset in two
+//     words, flags; big-endian) and its payload (PulseAudio, pstream.c).
+//  2. Control payloads are collected and handed to the connection, whole.
+//  3. Audio of the recorded stream becomes samples and goes to the FrameHandler
+//     at once; a frame cut by a packet's end waits for the next packet.
+//  4. Anything else is skipped.
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"sync/atomic"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	descriptorSize = 20
+	// controlChannel marks a packet as control (PulseAudio, pstream.c).
+	controlChannel = 0xFFFFFFFF
+	// maxPacket is the largest packet of the protocol, in bytes (PulseAudio,
+	// pstream.c, FRAME_SIZE_MAX_ALLOW).
+	maxPacket = 16 << 20
+	// maxControl bounds a control packet, in bytes: a list of 200 players with
+	// all their properties is 1 MB.
+	maxControl = 4 << 20
+	// sharedMemory are the flags of a packet whose audio is elsewhere
+	// (PulseAudio, pstream.c, PA_FLAG_SHMMASK). We never agree to that.
+	sharedMemory = 0xFF000000
+	// fragmentBytes is the most that is handed over at once: PipeWire's default
+	// fragment, far above what we ask for.
+	fragmentBytes = 64 << 10
+	// noStream: no audio is wanted.
+	noStream = 0xFFFFFFFF
+)
+
+// FrameHandler takes what was recorded. Frames is called on the capture
+// goroutine for each fragment: samples are interleaved and are reused after it
+// returns; it must not block.
+type FrameHandler interface {
+	Frames(samples []float32, at aes67.MonoTime)
+}
+
+type packetKind uint8
+
+const (
+	kindOther packetKind = iota
+	kindControl
+	kindAudio
+)
+
+// framer is fed by one goroutine, the capture goroutine.
+type framer struct {
+	channels int
+	frames   FrameHandler // nil: audio is skipped
+	control  func(payload []byte)
+	// stream is which channel is recorded (low half), and how often that was
+	// changed (high half), because a server may use a number again.
+	stream  atomic.Uint64
+	current uint64 // the stream that tail and samples belong to
+
+	head    [descriptorSize]byte
+	headLen int
+	kind    packetKind
+	left    int // bytes of the payload still to come
+
+	payload []byte // of a control packet
+	tail    [4]byte
+	tailLen int // bytes of a sample cut by a read or a packet
+	samples []float32
+	count   int // samples waiting
+
+	meter meter
+}
+
+func newFramer(channels int, frames FrameHandler) *framer {
+	f := &framer{channels: channels, frames: frames}
+	f.stream.Store(noStream)
+	f.current = noStream
+	if frames != nil {
+		f.samples = make([]float32, fragmentBytes/4+channels)
+	}
+	return f
+}
+
+// reset forgets what a former connection left unfinished.
+func (f *framer) reset(control func([]byte)) {
+	f.control = control
+	f.headLen, f.left, f.payload = 0, 0, nil
+	f.record(noStream)
+}
+
+// record names the stream whose audio is wanted from the next packet on. It may
+// be called by any goroutine, but only by one at a time.
+func (f *framer) record(stream uint32) {
+	f.stream.Store((f.stream.Load()>>32+1)<<32 | uint64(stream))
+}
+
+// feed takes what was read at an instant. After an error the stream is lost.
+func (f *framer) feed(b []byte, at aes67.MonoTime) error {
+	for len(b) > 0 {
+		if f.headLen < descriptorSize {
+			n := copy(f.head[f.headLen:], b)
+			f.headLen, b = f.headLen+n, b[n:]
+			if f.headLen < descriptorSize {
+				return nil
+			}
+			if err := f.begin(); err != nil {
+				return err
+			}
+		}
+		n := min(f.left, len(b))
+		switch f.kind {
+		case kindControl:
+			f.payload = append(f.payload, b[:n]...)
+		case kindAudio:
+			f.audio(b[:n], at)
+		case kindOther:
+		}
+		f.left, b = f.left-n, b[n:]
+		if f.left == 0 {
+			f.end(at)
+		}
+	}
+	return nil
+}
+
+// begin reads a descriptor.
+func (f *framer) begin() error {
+	length := binary.BigEndian.Uint32(f.head[0:])
+	channel := binary.BigEndian.Uint32(f.head[4:])
+	flags := binary.BigEndian.Uint32(f.head[16:])
+	stream := f.stream.Load()
+	switch {
+	case length > maxPacket || channel == controlChannel && length > maxControl:
+		return fmt.Errorf("packet of %d bytes on channel %#x: longer than the protocol allows", length, channel)
+	case channel == controlChannel:
+		f.kind = kindControl
+	case channel == uint32(stream) && flags&sharedMemory == 0 && f.frames != nil:
+		f.kind = kindAudio
+		if stream != f.current {
+			f.current, f.tailLen, f.count = stream, 0, 0
+		}
+	default:
+		f.kind = kindOther
+	}
+	f.left = int(length)
+	return nil
+}
+
+// end closes a packet.
+func (f *framer) end(at aes67.MonoTime) {
+	f.headLen = 0
+	switch f.kind {
+	case kindControl:
+		f.control(f.payload)
+		if cap(f.payload) > fragmentBytes {
+			f.payload = nil // a long list: rare, not worth keeping
+		}
+		f.payload = f.payload[:0]
+	case kindAudio:
+		f.hand(at)
+	case kindOther:
+	}
+}
+
+// audio turns little-endian float32 into samples.
+func (f *framer) audio(b []byte, at aes67.MonoTime) {
+	if f.tailLen > 0 {
+		n := copy(f.tail[f.tailLen:], b)
+		f.tailLen, b = f.tailLen+n, b[n:]
+		if f.tailLen < len(f.tail) {
+			return
+		}
+		f.tailLen = 0
+		f.sample(f.tail[:], at)
+	}
+	for len(b) >= 4 {
+		f.sample(b[:4], at)
+		b = b[4:]
+	}
+	f.tailLen = copy(f.tail[:], b)
+}
+
+func (f *framer) sample(b []byte, at aes67.MonoTime) {
+	if f.count == len(f.samples) {
+		f.hand(at)
+	}
+	f.samples[f.count] = math.Float32frombits(binary.LittleEndian.Uint32(b))
+	f.count++
+}
+
+// hand gives all whole frames to the handler.
+func (f *framer) hand(at aes67.MonoTime) {
+	whole := f.count - f.count%f.channels
+	if whole == 0 {
+		return
+	}
+	f.frames.Frames(f.samples[:whole], at)
+	f.meter.add(aes67.Frames(whole / f.channels))
+	f.count = copy(f.samples, f.samples[whole:f.count])
+}
+
+// meter tells other goroutines how sound arrives.
+type meter struct {
+	fragments atomic.Uint64
+	frames    atomic.Int64
+	largest   atomic.Int64 // frames in the largest of the latest fragments
+
+	recent, former int64 // largest of this and of the last round
+	round          int
+}
+
+// meterRound is how many fragments make a round: 2 to 3 s of 5 ms fragments.
+const meterRound = 512
+
+func (m *meter) add(frames aes67.Frames) {
+	m.fragments.Add(1)
+	m.frames.Add(int64(frames))
+	if m.round++; m.round == meterRound {
+		m.round, m.former, m.recent = 0, m.recent, 0
+	}
+	m.recent = max(m.recent, int64(frames))
+	m.largest.Store(max(m.recent, m.former))
+}

@@ -1,0 +1,258 @@
+package pulse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+)
+
+const (
+	// confirmLimit is how long the server may take to show a volume that was
+	// set, confirmPause the time between two looks.
+	confirmLimit = time.Second
+	confirmPause = 10 * time.Millisecond
+)
+
+// noModule: nothing of ours is loaded, as far as is known.
+const noModule = 0xFFFFFFFF
+
+// establish makes the sink exist once: an own leftover that was loaded with the
+// same arguments is adopted, others are removed, and a sink of that name that is
+// not ours is left alone and waited for.
+func (t *session) establish(ctx context.Context) error {
+	want := moduleArgs(t.cfg.SinkID, t.cfg.SinkName, t.cfg.Rate, t.cfg.Channels)
+	sinks, err := t.namesakes()
+	if err != nil {
+		return err
+	}
+	var adopted *proto.GetSinkInfoReply
+	for _, info := range sinks {
+		switch {
+		case !isOurs(info):
+			return errTaken(info)
+		case adopted == nil && t.argumentsOf(info) == want:
+			adopted = info
+		default:
+			if err := t.remove(ctx, info); err != nil {
+				return err
+			}
+		}
+	}
+	if adopted != nil {
+		t.module = adopted.ModuleIndex
+		t.take(adopted, true)
+		if seen := volumeOf(adopted); !t.doubtful(seen) {
+			t.sawVolume(seen)
+			return nil
+		}
+		return t.restoreVolume(ctx)
+	}
+	info, err := t.load(want)
+	if err != nil {
+		return err
+	}
+	t.take(info, false)
+	return t.restoreVolume(ctx)
+}
+
+// namesakes lists the sinks that have our name, by module.
+func (t *session) namesakes() ([]*proto.GetSinkInfoReply, error) {
+	var all proto.GetSinkInfoListReply
+	if err := t.server.request("list of sinks", &proto.GetSinkInfoList{}, &all); err != nil {
+		return nil, err
+	}
+	var named []*proto.GetSinkInfoReply
+	for _, info := range all {
+		if info.SinkName == t.cfg.SinkID || info.ModuleIndex == t.module && t.module != noModule {
+			named = append(named, info)
+		}
+	}
+	return named, nil
+}
+
+func errTaken(info *proto.GetSinkInfoReply) error {
+	return fmt.Errorf("a sink named %q is already there and is not ours: remove it (pactl unload-module %d) or choose another sink.id", info.SinkName, info.ModuleIndex)
+}
+
+// argumentsOf returns what a sink's module was loaded with, or "" if that cannot
+// be known.
+func (t *session) argumentsOf(info *proto.GetSinkInfoReply) string {
+	module := &proto.GetModuleInfoReply{}
+	if err := t.server.request("module information", &proto.GetModuleInfo{ModuleIndex: info.ModuleIndex}, module); err != nil {
+		return ""
+	}
+	return module.ModuleArgs
+}
+
+// remove unloads a leftover and waits until it is gone: loading beside it would
+// give two sinks of one name.
+func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) error {
+	t.log.Info().Str("sink", info.SinkName).Uint32("module", info.ModuleIndex).Msg("removing a leftover sink")
+	if err := t.unload(info.ModuleIndex); err != nil {
+		return err
+	}
+	for range int(confirmLimit / confirmPause) {
+		err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: info.SinkIndex}, &proto.GetSinkInfoReply{})
+		if errors.Is(err, proto.ErrNoSuchEntity) {
+			return nil
+		}
+		if err != nil || !pause(ctx, confirmPause) {
+			return err
+		}
+	}
+	return fmt.Errorf("the leftover sink %q stays although its module was unloaded: restart the sound server", info.SinkName)
+}
+
+// unload removes a module; one that is gone already is no error.
+func (t *session) unload(module uint32) error {
+	err := t.server.request("unloading the sink", &proto.UnloadModule{ModuleIndex: module}, nil)
+	if errors.Is(err, proto.ErrNoSuchEntity) {
+		return nil
+	}
+	return err
+}
+
+// load loads the module and finds its sink. Whoever else made a sink of that
+// name in the meantime keeps it: ours is removed again.
+func (t *session) load(args string) (*proto.GetSinkInfoReply, error) {
+	loaded := &proto.LoadModuleReply{}
+	if err := t.server.request("loading "+moduleName, &proto.LoadModule{Name: moduleName, Args: args}, loaded); err != nil {
+		return nil, fmt.Errorf("the sound server does not make the sink: %w", err)
+	}
+	t.module, t.leftBehind = loaded.ModuleIndex, true
+	sinks, err := t.namesakes()
+	if err != nil {
+		return nil, err
+	}
+	var ours, other *proto.GetSinkInfoReply
+	for _, info := range sinks {
+		if info.ModuleIndex == t.module {
+			ours = info
+		} else {
+			other = info
+		}
+	}
+	switch {
+	case ours != nil && ours.SinkName == t.cfg.SinkID && (other == nil || isOurs(other) && t.module < other.ModuleIndex):
+		return ours, nil
+	case other != nil:
+		err = errTaken(other)
+	case ours != nil:
+		err = fmt.Errorf("the sound server named the sink %q instead of %q", ours.SinkName, t.cfg.SinkID)
+	default:
+		err = errors.New("the sound server loaded the module but shows no sink")
+	}
+	if e := t.unload(t.module); e != nil {
+		return nil, e
+	}
+	t.module, t.leftBehind = noModule, false
+	return nil, err
+}
+
+// take notes the sink as ours.
+func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
+	t.present, t.leftBehind = true, true
+	t.index = info.SinkIndex
+	t.monitor.Store(info.MonitorSourceIndex)
+	t.born = t.cfg.Now()
+	t.log.Info().Str("sink", t.cfg.SinkID).Str("name", t.cfg.SinkName).Int("rate_hz", int(t.cfg.Rate)).
+		Int("channels", len(t.cfg.Channels)).Uint32("module", t.module).Bool("adopted", adopted).Msg("sink is there")
+}
+
+// doubtful tells whether an adopted sink's volume may be nobody's choice, but
+// what the server gives every new sink: its maker may have died before it set
+// one. The quieter of the two wins then.
+func (t *session) doubtful(seen Volume) bool {
+	return t.cfg.Volume != nil && seen.DB() >= 0 && !(t.known && t.volume.DB() >= 0)
+}
+
+// restoreVolume sets the volume that the user left, or the first one, and waits
+// until the server shows it. Until then nothing is recorded.
+func (t *session) restoreVolume(ctx context.Context) error {
+	want := t.volume
+	if !t.known {
+		want = uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
+	}
+	for range int(confirmLimit / confirmPause) {
+		info := &proto.GetSinkInfoReply{}
+		err := errors.Join(
+			t.server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: t.index, ChannelVolumes: want.wire()}, nil),
+			t.server.request("setting mute", &proto.SetSinkMute{SinkIndex: t.index, Mute: want.Muted}, nil),
+			t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info))
+		if err != nil {
+			return t.giveUp(err)
+		}
+		if seen := volumeOf(info); seen.equal(want) {
+			t.sawVolume(seen)
+			t.log.Info().Float64("volume_db", seen.DB()).Bool("muted", seen.Muted).Bool("first", !t.known).Msg("volume confirmed")
+			return nil
+		}
+		if !pause(ctx, confirmPause) {
+			return nil
+		}
+	}
+	return t.giveUp(fmt.Errorf("the sound server does not take the volume %.1f dB of sink %q: look for a program that sets its volume all the time", want.DB(), t.cfg.SinkID))
+}
+
+// giveUp removes a sink whose volume is not known, so that nobody adopts it.
+func (t *session) giveUp(cause error) error {
+	t.present = false
+	if err := t.unload(t.module); err == nil {
+		t.module, t.leftBehind = noModule, false
+	}
+	return cause
+}
+
+// leave removes the sink at the end.
+func (t *session) leave() {
+	t.framer.record(noStream)
+	t.leftBehind = false
+	if t.module == noModule {
+		return
+	}
+	if err := t.unload(t.module); err != nil {
+		t.log.Warn().Err(err).Str("sink", t.cfg.SinkID).Msg("sink could not be removed")
+		return
+	}
+	t.log.Info().Str("sink", t.cfg.SinkID).Msg("sink removed")
+}
+
+// sweep is the last resort at the end: the connection was lost while the sink
+// was loaded, so perhaps the server has it still.
+func (s *Sink) sweep() {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	t := newSession(s)
+	server, err := connect(ctx, s.where, s.framer, s.cfg.Now, nil, func(any) {})
+	if err != nil {
+		return // no server, no sink
+	}
+	t.server = server
+	defer server.close()
+	defer deadline(ctx, 0, func() { server.fail(context.DeadlineExceeded) })()
+	sinks, err := t.namesakes()
+	if err != nil {
+		return
+	}
+	for _, info := range sinks {
+		if isOurs(info) {
+			t.module = info.ModuleIndex
+			t.leave()
+		}
+	}
+}
+
+// pause waits and reports whether ctx lasts.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

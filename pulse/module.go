@@ -1,0 +1,78 @@
+package pulse
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	moduleName = "module-null-sink"
+	// ownerKey and ownerValue are the property by which a sink is known as ours,
+	// even after a crash.
+	ownerKey   = "aes67.owner"
+	ownerValue = "aes67-sink"
+	// maxSinkID is the server's limit (PulseAudio, namereg.c).
+	maxSinkID = 127
+	// maxSinkName leaves room in a request of maxRequest bytes.
+	maxSinkName = 200
+)
+
+// moduleArgs writes the arguments of the null sink.
+//
+// norewinds=1 cures PulseAudio's 2 s blocks: without it the first fragment
+// comes after 0.8 s instead of 0.05 s, and a player's first frames are zeros.
+// PipeWire passes over it.
+func moduleArgs(id, name string, rate aes67.Hz, channels []string) string {
+	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\"'",
+		id, rate, len(channels), strings.Join(channels, ","), label(name), ownerKey, ownerValue)
+}
+
+// label makes a name safe within both levels of quotes. PulseAudio undoes
+// backslash escapes there and PipeWire does not, so none can be used: straight
+// quotes become typographic ones, which read the same.
+func label(name string) string {
+	return strings.NewReplacer(`'`, "’", `"`, "”").Replace(name)
+}
+
+// checkSinkName says what keeps a name from being the sink's label.
+func checkSinkName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return errors.New("sink name: empty: it is what people choose in their sound settings")
+	case len(label(name)) > maxSinkName:
+		return fmt.Errorf("sink name: %d bytes: at most %d", len(label(name)), maxSinkName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("sink name %q: not UTF-8", name)
+	case strings.ContainsRune(name, '\\'):
+		return fmt.Errorf("sink name %q: has a backslash, which the sound servers understand differently; leave it out", name)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("sink name %q: has a control character; leave it out", name)
+	}
+	return nil
+}
+
+// checkSinkID says what keeps id from being a sink's name (PulseAudio,
+// namereg.c).
+func checkSinkID(id string) error {
+	if id == "" || len(id) > maxSinkID {
+		return fmt.Errorf("sink id %q: must have 1 to %d characters", id, maxSinkID)
+	}
+	for _, r := range id {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r)) {
+			return fmt.Errorf("sink id %q: %q is not a letter, digit, '.', '_' or '-'", id, r)
+		}
+	}
+	return nil
+}
+
+// isOurs reports whether a sink was made by this program.
+func isOurs(info *proto.GetSinkInfoReply) bool {
+	return info.Properties[ownerKey].String() == ownerValue
+}

@@ -1,0 +1,118 @@
+package pulse
+
+import (
+	"errors"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	// flowCheck is how often the flow of fragments is looked at.
+	flowCheck = 250 * time.Millisecond
+	// flowLimit is how long no fragment may come before the flow counts as ended;
+	// gaps of 25 ms are usual on a busy machine.
+	flowLimit = 500 * time.Millisecond
+	// stallLimit is how long it may be ended before the recording is begun anew.
+	stallLimit = 3 * time.Second
+	// recordBuffer is what the server may hold for us, in bytes, while we are
+	// late: its own limit (PulseAudio, protocol-native.c, MAX_MEMBLOCKQ_LENGTH).
+	recordBuffer = 4 << 20
+)
+
+// record begins to record the monitor, anew if it was recorded before. It stays
+// open as long as the sink: PulseAudio's null sink has a low latency only while
+// somebody asks for it, and both servers suspend a sink that nobody uses.
+func (t *session) record() error {
+	t.framer.record(noStream)
+	if t.stream != noStream {
+		err := t.server.request("ending the recording", &proto.DeleteRecordStream{StreamIndex: t.stream}, nil)
+		if err != nil && !errors.Is(err, proto.ErrNoSuchEntity) {
+			return err
+		}
+		t.stream = noStream
+	}
+	channels, err := channelMap(t.cfg.Channels)
+	if err != nil {
+		return err
+	}
+	fragment := aes67.FramesIn(t.cfg.fragment(), t.cfg.Rate)
+	reply := &proto.CreateRecordStreamReply{}
+	err = t.server.request("recording the monitor", &proto.CreateRecordStream{
+		SampleSpec:      proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(channels)), Rate: uint32(t.cfg.Rate)},
+		ChannelMap:      channels,
+		SourceIndex:     t.monitor.Load(),
+		BufferMaxLength: recordBuffer,
+		BufferFragSize:  uint32(fragment) * uint32(len(channels)) * 4,
+		// The fragment's size is a latency for the whole path, not only for the
+		// server's queue.
+		AdjustLatency: true,
+		// Nobody is helped by a bridge that records something else.
+		NoMove:             true,
+		DirectOnInputIndex: proto.Undefined,
+		Properties: proto.PropList{
+			"media.name":      proto.PropListString(label(t.cfg.SinkName) + " to the network"),
+			"media.icon_name": proto.PropListString("audio-speakers"),
+		},
+		ChannelVolumes: uniform(LevelNorm, len(channels), false).wire(),
+	}, reply)
+	if err != nil {
+		return err
+	}
+	t.stream = reply.StreamIndex
+	t.suspended.Store(reply.SourceSuspended)
+	t.framer.record(t.stream)
+	t.flow.begin(t.framer.meter.fragments.Load(), t.cfg.Now())
+	t.log.Debug().Uint32("fragment_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).
+		Str("source", reply.SourceName).Msg("monitor is recorded")
+	t.set(func(st *Status) { st.State, st.Flowing = StateRunning, false })
+	return nil
+}
+
+// flow tells from the count of fragments whether they still come.
+type flow struct {
+	count   uint64
+	last    aes67.MonoTime // when the count last grew, or the recording began
+	flowing bool
+}
+
+// begin starts the watch of a new recording.
+func (f *flow) begin(count uint64, now aes67.MonoTime) { *f = flow{count: count, last: now} }
+
+// look takes the present count; changed reports that flowing has changed.
+func (f *flow) look(count uint64, now aes67.MonoTime) (changed bool) {
+	was := f.flowing
+	if count != f.count {
+		f.count, f.last, f.flowing = count, now, true
+	} else if now.Sub(f.last) > flowLimit {
+		f.flowing = false
+	}
+	return f.flowing != was
+}
+
+// stalled reports that the recording should be begun anew.
+func (f *flow) stalled(now aes67.MonoTime) bool {
+	return !f.flowing && now.Sub(f.last) > stallLimit
+}
+
+// watchFlow tells changes of the flow, and has a stalled recording begun anew
+// unless the server has suspended it: a user can do that.
+func (t *session) watchFlow() {
+	if t.stream == noStream {
+		return
+	}
+	now := t.cfg.Now()
+	if t.flow.look(t.framer.meter.fragments.Load(), now) {
+		t.set(func(st *Status) { st.Flowing = t.flow.flowing })
+		if t.flow.flowing {
+			t.log.Info().Int64("fragment_frames", t.framer.meter.largest.Load()).Msg("monitor flows")
+		} else {
+			t.log.Warn().Bool("suspended", t.suspended.Load()).Msg("monitor has stopped")
+		}
+	}
+	if t.flow.stalled(now) && !t.suspended.Load() {
+		t.mark(dirtyMonitor)
+	}
+}

@@ -1,0 +1,188 @@
+package pulse
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	// defaultLatency is how much a player keeps in the server's queue.
+	defaultLatency = 100 * time.Millisecond
+	// fadeOut ends a tone that is cut off, without a click.
+	fadeOut = 10 * time.Millisecond
+)
+
+// PlayConfig says where and what to play.
+type PlayConfig struct {
+	SinkID   string
+	Rate     aes67.Hz
+	Channels []string // PulseAudio position names
+	Name     string   // what the desktop shows, such as "test tone"
+	// Latency is how much is queued ahead; 0 means 100 ms.
+	Latency time.Duration
+}
+
+// Play plays into a sink what read fills in, interleaved, until read returns
+// less than it was asked for; it returns when all of it was heard. When ctx ends
+// it fades out and stops. The volume is the sink's own.
+func Play(ctx context.Context, cfg PlayConfig, read func(samples []float32) int) error {
+	if err := errors.Join(checkSinkID(cfg.SinkID), checkRate(cfg.Rate)); err != nil {
+		return fmt.Errorf("play: %w", err)
+	}
+	p := player{cfg: cfg, read: read, wakeup: make(chan struct{}, 1)}
+	var err error
+	if p.channels, err = channelMap(cfg.Channels); err != nil {
+		return fmt.Errorf("play: %w", err)
+	}
+	framer := newFramer(len(p.channels), nil)
+	// What is read needs no time stamps: no audio comes this way.
+	p.server, err = connect(ctx, thisProcess(), framer, func() aes67.MonoTime { return 0 }, nil, p.message)
+	if err != nil {
+		return fmt.Errorf("play: %w", err)
+	}
+	defer p.server.close()
+	defer deadline(ctx, farewell, func() { p.server.fail(context.Cause(ctx)) })()
+	if err := p.play(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("play: %w", err)
+	}
+	return nil
+}
+
+func checkRate(rate aes67.Hz) error {
+	if !aes67.ValidRate(rate) {
+		return fmt.Errorf("rate %d Hz: not one of %v", rate, aes67.Rates)
+	}
+	return nil
+}
+
+type player struct {
+	cfg      PlayConfig
+	channels proto.ChannelMap
+	read     func([]float32) int
+	server   *server
+	stream   uint32
+
+	wanted atomic.Int64 // bytes that the server has asked for
+	killed atomic.Bool
+	wakeup chan struct{}
+}
+
+// message runs on the connection's reader.
+func (p *player) message(m any) {
+	switch m := m.(type) {
+	case *proto.Request:
+		p.wanted.Add(int64(m.Length))
+	case *proto.PlaybackStreamKilled:
+		p.killed.Store(true)
+	default:
+		return
+	}
+	wake(p.wakeup)
+}
+
+func (p *player) play(ctx context.Context) error {
+	latency := p.cfg.Latency
+	if latency == 0 {
+		latency = defaultLatency
+	}
+	frame := int64(4 * len(p.channels))
+	reply := &proto.CreatePlaybackStreamReply{}
+	err := p.server.request("playing", &proto.CreatePlaybackStream{
+		SampleSpec:            proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(p.channels)), Rate: uint32(p.cfg.Rate)},
+		ChannelMap:            p.channels,
+		SinkIndex:             proto.Undefined,
+		SinkName:              p.cfg.SinkID,
+		BufferMaxLength:       proto.Undefined,
+		BufferTargetLength:    uint32(int64(aes67.FramesIn(latency, p.cfg.Rate)) * frame),
+		BufferPrebufferLength: proto.Undefined,
+		BufferMinimumRequest:  proto.Undefined,
+		AdjustLatency:         true,
+		NoMove:                true,
+		// Not set: with flat volumes a stream's volume could raise the sink's.
+		VolumeSet:      false,
+		ChannelVolumes: uniform(LevelNorm, len(p.channels), false).wire(),
+		Properties: proto.PropList{
+			"media.name": proto.PropListString(label(p.cfg.Name)),
+			"media.role": proto.PropListString("test"),
+		},
+	}, reply)
+	if errors.Is(err, proto.ErrNoSuchEntity) {
+		return fmt.Errorf("sink %q: not there: start the bridge with \"aes67-sink run\"", p.cfg.SinkID)
+	}
+	if err != nil {
+		return err
+	}
+	p.stream = reply.StreamIndex
+	p.wanted.Add(int64(reply.Missing))
+	fade := int(aes67.FramesIn(fadeOut, p.cfg.Rate)) * len(p.channels)
+	var samples []float32
+	var packet []byte
+	for ended := false; !ended; {
+		n := p.wanted.Load() / frame * frame
+		ending := ctx.Err() != nil
+		if n == 0 && !ending {
+			if err := p.await(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		n = min(max(n/4, int64(fade)), fragmentBytes/4)
+		n -= n % int64(len(p.channels))
+		if int64(cap(samples)) < n {
+			samples = make([]float32, n)
+		}
+		samples = samples[:n]
+		got := p.read(samples)
+		ended = got < len(samples) || ending
+		samples = samples[:max(0, min(got, len(samples)))]
+		if ending {
+			fadeToSilence(samples, len(p.channels), fade)
+		}
+		packet = packet[:0]
+		for _, sample := range samples {
+			packet = binary.LittleEndian.AppendUint32(packet, math.Float32bits(sample))
+		}
+		p.wanted.Add(-int64(len(packet)))
+		if len(packet) > 0 {
+			if err := p.server.send(p.stream, packet); err != nil {
+				return err
+			}
+		}
+	}
+	return p.server.request("draining", &proto.DrainPlaybackStream{StreamIndex: p.stream}, nil)
+}
+
+// await waits until the server wants more.
+func (p *player) await(ctx context.Context) error {
+	select {
+	case <-p.wakeup:
+	case <-ctx.Done():
+	case <-p.server.lost:
+		return p.server.err()
+	}
+	if p.killed.Load() {
+		return fmt.Errorf("sink %q: went away", p.cfg.SinkID)
+	}
+	return nil
+}
+
+// fadeToSilence ramps the first samples down and silences the rest.
+func fadeToSilence(samples []float32, channels, over int) {
+	for i := range samples {
+		position := i / channels * channels
+		if position >= over {
+			samples[i] = 0
+			continue
+		}
+		samples[i] *= float32(0.5 + 0.5*math.Cos(math.Pi*float64(position)/float64(over)))
+	}
+}

@@ -1,0 +1,271 @@
+package pulse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	// heartbeat is how often the server is asked whether it is there.
+	heartbeat = 2 * time.Second
+	// refreshGap is the least time from an event to the look that it causes, so
+	// that a burst of events makes one; troubledGap while things go wrong.
+	refreshGap  = 30 * time.Millisecond
+	troubledGap = 250 * time.Millisecond
+	// saveDelay is how long a volume must stand before it is remembered: a
+	// moving slider sends dozens.
+	saveDelay = 500 * time.Millisecond
+)
+
+// What the server's messages make necessary, as bits.
+const (
+	dirtySink    uint32 = 1 << iota // our sink's volume, or whether it exists
+	dirtyInputs                     // who plays
+	dirtyMonitor                    // the recording has ended
+)
+
+// session is one connection's life.
+type session struct {
+	*Sink
+	server *server
+
+	dirty     atomic.Uint32
+	suspended atomic.Bool   // the server has suspended the monitor
+	monitor   atomic.Uint32 // the monitor source's number
+	wakeup    chan struct{}
+
+	present bool   // the sink is there
+	index   uint32 // its number
+	module  uint32 // its module's, or noModule
+	stream  uint32 // the recording's, or noStream
+	born    aes67.MonoTime
+	flow    flow
+}
+
+func newSession(s *Sink) *session {
+	return &session{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream}
+}
+
+// session connects, makes the sink and serves it until the connection or ctx
+// ends. At the end of ctx it removes the sink.
+func (s *Sink) session(ctx context.Context) error {
+	t := newSession(s)
+	server, err := connect(ctx, s.where, s.framer, s.cfg.Now, s.cfg.OnReader, t.message)
+	if err != nil {
+		return err
+	}
+	t.server = server
+	defer server.close()
+	// A server that does not answer may not hold up the end.
+	defer deadline(ctx, farewell, func() { server.fail(context.DeadlineExceeded) })()
+
+	s.set(func(st *Status) { st.Connected, st.Server, st.State = true, server.name, StatePreparing })
+	s.log.Info().Str("server", server.name).Stringer("address", server.address).Msg("sound server found")
+	err = t.serve(ctx)
+	s.remember()
+	if ctx.Err() != nil {
+		t.leave()
+	}
+	return err
+}
+
+// deadline calls act a while after ctx has ended, unless the returned function
+// was called before.
+func deadline(ctx context.Context, after time.Duration, act func()) (cancel func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		timer := time.NewTimer(after)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			act()
+		case <-done:
+		}
+	})
+	return func() {
+		close(done)
+		if !stop() {
+			<-ended
+		}
+	}
+}
+
+// message notes what the server tells. It runs on the capture goroutine.
+func (t *session) message(m any) {
+	switch m := m.(type) {
+	case *proto.SubscribeEvent:
+		switch m.Event.GetFacility() {
+		case proto.EventSink:
+			t.mark(dirtySink)
+		case proto.EventSinkSinkInput:
+			t.mark(dirtyInputs)
+		}
+	case *proto.RecordStreamKilled:
+		t.mark(dirtyMonitor)
+	case *proto.RecordStreamMoved:
+		if m.DestIndex != t.monitor.Load() {
+			t.mark(dirtyMonitor)
+		}
+	case *proto.RecordStreamSuspended:
+		t.suspended.Store(m.Suspended)
+	}
+}
+
+func (t *session) mark(what uint32) {
+	t.dirty.Or(what)
+	wake(t.wakeup)
+}
+
+// serve is the control loop.
+func (t *session) serve(ctx context.Context) error {
+	// Before the first look, so that nothing is missed after it.
+	mask := proto.SubscriptionMaskSink | proto.SubscriptionMaskSinkInput
+	if err := t.server.request("subscription", &proto.Subscribe{Mask: mask}, nil); err != nil {
+		return err
+	}
+	beat, look := time.NewTicker(heartbeat), time.NewTicker(flowCheck)
+	defer beat.Stop()
+	defer look.Stop()
+	save, next := time.NewTimer(saveDelay), time.NewTimer(0)
+	defer save.Stop()
+	defer next.Stop()
+	again := retry{first: firstRetry, last: lastRetry}
+	gap, soon := refreshGap, true
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.server.lost:
+			return t.gone()
+		case <-beat.C:
+			if _, err := t.server.info(); err != nil && t.server.err() != nil {
+				return t.gone()
+			}
+		case <-look.C:
+			t.watchFlow()
+		case <-save.C:
+			t.remember()
+		case <-t.wakeup:
+			if !soon {
+				soon = true
+				next.Reset(gap)
+			}
+		case <-next.C:
+			soon, gap = false, refreshGap
+			err := t.step(ctx)
+			switch {
+			case t.server.err() != nil:
+				return t.gone()
+			case err != nil:
+				t.trouble(err)
+				gap = troubledGap
+				next.Reset(again.pause())
+			case !t.present:
+				next.Reset(again.pause())
+			default:
+				t.relief()
+				if t.cfg.Now().Sub(t.born) > steady {
+					again.reset()
+				}
+				save.Reset(saveDelay)
+			}
+		}
+	}
+}
+
+func (t *session) gone() error {
+	return fmt.Errorf("the sound server at %v is gone (%w): waiting for it", t.server.address, t.server.err())
+}
+
+// step brings everything to where it should be, as far as is known to differ.
+func (t *session) step(ctx context.Context) error {
+	dirty := t.dirty.Swap(0)
+	if t.present && dirty&dirtySink != 0 {
+		if err := t.look(); err != nil || !t.present {
+			return err
+		}
+	}
+	if !t.present {
+		if err := t.establish(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+		dirty |= dirtyInputs | dirtyMonitor
+	}
+	if dirty&dirtyMonitor != 0 || t.stream == noStream {
+		if err := t.record(); err != nil {
+			return err
+		}
+	}
+	if dirty&dirtyInputs != 0 {
+		return t.countPlayers()
+	}
+	return nil
+}
+
+// look reads the sink's volume; a sink that is gone is noted as such.
+func (t *session) look() error {
+	info := &proto.GetSinkInfoReply{}
+	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
+	if errors.Is(err, proto.ErrNoSuchEntity) || err == nil && info.ModuleIndex != t.module {
+		t.removed()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.sawVolume(volumeOf(info))
+	return nil
+}
+
+// removed notes that somebody has unloaded the sink.
+func (t *session) removed() {
+	t.present, t.leftBehind, t.module, t.stream = false, false, noModule, noStream
+	t.framer.record(noStream)
+	t.set(func(st *Status) {
+		*st = Status{Connected: true, Server: st.Server, State: StatePreparing, VolumeDB: st.VolumeDB, Muted: st.Muted}
+	})
+	t.log.Warn().Str("sink", t.cfg.SinkID).Msg("sink was removed; making it again")
+}
+
+// countPlayers counts the streams that play into the sink.
+func (t *session) countPlayers() error {
+	var inputs proto.GetSinkInputInfoListReply
+	if err := t.server.request("list of players", &proto.GetSinkInputInfoList{}, &inputs); err != nil {
+		return err
+	}
+	clients, playing := 0, 0
+	for _, input := range inputs {
+		if input.SinkIndex != t.index || input.ClientIndex == t.server.client {
+			continue
+		}
+		clients++
+		if !input.Corked {
+			playing++
+		}
+	}
+	t.set(func(st *Status) { st.Clients, st.Playing = clients, playing })
+	return nil
+}
+
+// sawVolume takes over what the server says.
+func (t *session) sawVolume(v Volume) {
+	t.volume, t.known = v, true
+	t.set(func(st *Status) { st.VolumeDB, st.Muted, st.VolumeConfirmed = v.DB(), v.Muted, true })
+}
+
+// remember saves the volume if it has changed.
+func (s *Sink) remember() {
+	if s.cfg.Volume == nil || !s.known || s.volume.equal(s.saved) {
+		return
+	}
+	s.cfg.Volume.Save(s.volume)
+	s.saved = s.volume
+}

@@ -1,0 +1,133 @@
+package pulse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const (
+	// firstRetry and lastRetry bound the pause before the next attempt, which
+	// doubles each time.
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 2 * time.Second
+	// absentRetry bounds it while nobody listens: asking then costs one system
+	// call, and the sink should be back within a second of the server.
+	absentRetry = 400 * time.Millisecond
+	// steady is how long things must have gone well for the pause to start anew.
+	steady = 10 * time.Second
+	// farewell bounds what is still asked of the server at the end.
+	farewell = 2 * time.Second
+)
+
+// Sink is the virtual sink and the recording of its monitor.
+type Sink struct {
+	cfg     Config
+	log     zerolog.Logger
+	framer  *framer
+	where   surroundings
+	changed chan struct{}
+
+	mu     sync.Mutex
+	status Status
+
+	// of the control goroutine
+	volume     Volume // as last seen or loaded
+	known      bool   // volume is to be restored when the sink is made
+	saved      Volume
+	problem    string // as last logged
+	repeats    int    // of the same problem, not logged
+	leftBehind bool   // the server may have the sink still
+}
+
+// New returns a sink that does nothing before Run. Frames of its monitor go to
+// frames.
+func New(cfg Config, frames FrameHandler, log zerolog.Logger) *Sink {
+	return &Sink{
+		cfg:     cfg,
+		log:     log,
+		framer:  newFramer(len(cfg.Channels), frames),
+		where:   thisProcess(),
+		changed: make(chan struct{}, 1),
+	}
+}
+
+// Run keeps the sink alive until ctx is done, through every loss of the server,
+// and unloads it then. Only a wrong configuration ends it earlier.
+func (s *Sink) Run(ctx context.Context) error {
+	if err := s.cfg.Validate(); err != nil {
+		return fmt.Errorf("pulse: %w", err)
+	}
+	if s.cfg.Volume != nil {
+		if v, ok := s.cfg.Volume.Load(); ok && len(v.Levels) > 0 {
+			s.volume, s.saved, s.known = v.fit(len(s.cfg.Channels)), v, true
+		}
+	}
+	again := retry{first: firstRetry}
+	for ctx.Err() == nil {
+		began := s.cfg.Now()
+		err := s.session(ctx)
+		s.framer.record(noStream)
+		s.set(func(st *Status) { *st = Status{VolumeDB: st.VolumeDB, Muted: st.Muted, Problem: st.Problem} })
+		if ctx.Err() != nil {
+			break
+		}
+		s.trouble(err)
+		if s.cfg.Now().Sub(began) > steady {
+			again.reset()
+		}
+		again.last = lastRetry
+		if errors.Is(err, errNoServer) {
+			again.last = absentRetry
+		}
+		again.sleep(ctx)
+	}
+	if s.leftBehind {
+		s.sweep()
+	}
+	s.set(func(st *Status) { *st = Status{} })
+	return nil
+}
+
+// trouble tells a problem once, however often it comes back.
+func (s *Sink) trouble(err error) {
+	problem := err.Error()
+	s.set(func(st *Status) { st.Problem = problem })
+	if problem == s.problem {
+		s.repeats++
+		return
+	}
+	s.relief()
+	s.problem = problem
+	s.log.Warn().Str("problem", problem).Msg("sink not available")
+}
+
+// relief ends a problem; what was not logged of it is told now.
+func (s *Sink) relief() {
+	if s.repeats > 0 {
+		s.log.Info().Str("problem", s.problem).Int("repeats", s.repeats).Msg("problem was repeated")
+	}
+	s.problem, s.repeats = "", 0
+	s.set(func(st *Status) { st.Problem = "" })
+}
+
+// retry is a pause that doubles.
+type retry struct {
+	first, last, next time.Duration
+}
+
+func (r *retry) reset() { r.next = 0 }
+
+// pause returns how long to wait this time.
+func (r *retry) pause() time.Duration {
+	r.next = min(max(r.first, r.next), r.last)
+	now := r.next
+	r.next *= 2
+	return now
+}
+
+func (r *retry) sleep(ctx context.Context) { pause(ctx, r.pause()) }

@@ -1,0 +1,80 @@
+package pulse
+
+import "aes67-sink/aes67"
+
+// State is how far the sink has come.
+type State uint8
+
+// The states, in the order in which they follow each other.
+const (
+	StateWaiting   State = iota // no sound server answers
+	StatePreparing              // connected; the sink is not there yet
+	StateRunning                // the sink is there and its monitor is recorded
+)
+
+// String returns the word shown in status.
+func (s State) String() string {
+	switch s {
+	case StatePreparing:
+		return "preparing"
+	case StateRunning:
+		return "running"
+	default:
+		return "waiting"
+	}
+}
+
+// Status is what is known of the sink.
+type Status struct {
+	Connected bool
+	Server    string // such as "PulseAudio (on PipeWire 1.4.2)"
+	State     State
+	// VolumeDB is the loudest channel's; SilenceDB at the slider's lower end.
+	VolumeDB float64
+	Muted    bool
+	// VolumeConfirmed: the server has told the volume that VolumeDB shows, after
+	// the sink was made. What is recorded before that must not be heard.
+	VolumeConfirmed bool
+	Clients         int // streams that play into the sink
+	Playing         int // those that are not paused
+	// Flowing: fragments arrive, with sound or silence in them.
+	Flowing  bool
+	Fragment aes67.Frames // the largest of the latest seconds
+	// Problem is a sentence with its remedy, or empty.
+	Problem string
+}
+
+// Snapshot returns the present status.
+func (s *Sink) Snapshot() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := s.status
+	if status.Flowing {
+		status.Fragment = aes67.Frames(s.framer.meter.largest.Load())
+	}
+	return status
+}
+
+// Changed wakes its reader after the status has changed; several changes may
+// come as one.
+func (s *Sink) Changed() <-chan struct{} { return s.changed }
+
+// set changes the status.
+func (s *Sink) set(change func(*Status)) {
+	s.mu.Lock()
+	old := s.status
+	change(&s.status)
+	differs := s.status != old
+	s.mu.Unlock()
+	if differs {
+		wake(s.changed)
+	}
+}
+
+// wake leaves one wake-up in a channel of capacity one.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
