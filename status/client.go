@@ -1,0 +1,102 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNotRunning says that no bridge of this user serves the control socket.
+var ErrNotRunning = errors.New("no aes67-sink of this user is running")
+
+const (
+	askTimeout = 2 * time.Second
+	maxAnswer  = 1 << 20 // bytes
+)
+
+// Client asks the running bridge of this user.
+type Client struct {
+	path string
+	http *http.Client
+}
+
+// NewClient makes a client; it asks nothing yet.
+func NewClient() *Client {
+	c := &Client{path: filepath.Join(Directory(), controlName)}
+	c.http = &http.Client{
+		Timeout: askTimeout,
+		Transport: &http.Transport{
+			DisableKeepAlives: true, // nothing is left open between questions
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "unix", c.path)
+			},
+		},
+	}
+	return c
+}
+
+// Status returns the picture as JSON.
+func (c *Client) Status(ctx context.Context) ([]byte, error) { return c.ask(ctx, "/status.json") }
+
+// Model returns the picture.
+func (c *Client) Model(ctx context.Context) (Model, error) {
+	var m Model
+	text, err := c.Status(ctx)
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	return m, err
+}
+
+// Sessions returns the session descriptions, in channel order.
+func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
+	var sessions []Session
+	text, err := c.ask(ctx, "/sdp")
+	if err == nil {
+		err = json.Unmarshal(text, &sessions)
+	}
+	return sessions, err
+}
+
+func (c *Client) ask(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.http.Do(request)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
+		return nil, ErrNotRunning
+	case err != nil:
+		return nil, fmt.Errorf("control socket %s: %w", c.path, plain(err))
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("control socket %s: %w", c.path, plain(err))
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("control socket %s: %s: %s", c.path, answer.Status, strings.TrimSpace(string(text)))
+	}
+	return text, nil
+}
+
+// plain says why a question was not answered, without the layers in between.
+func plain(err error) error {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return fmt.Errorf("no answer within %v; the bridge hangs: restart it", askTimeout)
+	}
+	return cause(err)
+}

@@ -1,0 +1,83 @@
+package status
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+)
+
+// page is what browsers of this computer may see.
+func (s *Server) page() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status.json", s.serveModel)
+	return hostCheck(mux)
+}
+
+// control is what this user's own programs may see.
+func (s *Server) control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status.json", s.serveModel)
+	mux.HandleFunc("GET /sdp", s.serveSessions)
+	mux.HandleFunc("GET /sdp/{number}", s.serveSession)
+	return mux
+}
+
+// hostCheck refuses requests that were led here by a name of somebody else's:
+// a page from elsewhere could otherwise let its own name point to this address
+// and read the answer (DNS rebinding).
+func hostCheck(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host // without a port
+		}
+		if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
+			host = host[1 : n-1]
+		}
+		if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
+			http.Error(w, "ask by IP address or as localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) serveModel(w http.ResponseWriter, _ *http.Request) {
+	text, err := s.model().JSON()
+	reply(w, "application/json", text, err)
+}
+
+func (s *Server) serveSessions(w http.ResponseWriter, _ *http.Request) {
+	sessions := s.sessions()
+	if sessions == nil {
+		sessions = []Session{}
+	}
+	text, err := json.Marshal(sessions)
+	reply(w, "application/json", text, err)
+}
+
+// serveSession answers /sdp/N, N counting from 1.
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
+	sessions := s.sessions()
+	n, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil || n < 1 || n > len(sessions) {
+		http.Error(w, fmt.Sprintf("no such session: there are %d", len(sessions)), http.StatusNotFound)
+		return
+	}
+	reply(w, "application/sdp", []byte(sessions[n-1].Text), nil) // RFC 8866, 8.1
+}
+
+func reply(w http.ResponseWriter, form string, text []byte, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", form)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(text) // a reader that went away is no fault of ours
+}

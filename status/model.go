@@ -1,0 +1,170 @@
+package status
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+)
+
+// Model is the picture of the running bridge. Pointers, and texts marked
+// omitempty, are absent while they are not known; a zero is a known zero.
+type Model struct {
+	Version     string   `json:"version"`
+	UptimeS     Tenths   `json:"uptime_s"`
+	State       string   `json:"state"`
+	Problem     string   `json:"problem"` // empty: none
+	Sink        Sink     `json:"sink"`
+	Clock       Clock    `json:"clock"`
+	Drift       Drift    `json:"drift"`
+	Network     Network  `json:"network"`
+	Streams     []Stream `json:"streams"`
+	Sender      *Thread  `json:"sender,omitempty"`
+	Announce    Announce `json:"announce"`
+	LatencyMS   *Latency `json:"latency_ms,omitempty"`
+	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
+}
+
+// The states of the bridge.
+const (
+	Idle               = "idle"
+	WaitingSoundServer = "waiting-sound-server"
+	WaitingNetwork     = "waiting-network"
+	WaitingClock       = "waiting-clock"
+	Filling            = "filling"
+	Sending            = "sending"
+	Holdover           = "holdover"
+	Failed             = "failed"
+)
+
+// Sink is what programs play into.
+type Sink struct {
+	State    string   `json:"state,omitempty"`
+	Server   string   `json:"server,omitempty"`
+	Name     string   `json:"name"`
+	ID       string   `json:"id,omitempty"`
+	RateHz   int      `json:"rate_hz"`
+	Channels []string `json:"channels,omitempty"`
+	VolumeDB *Tenths  `json:"volume_db,omitempty"`
+	Muted    *bool    `json:"muted,omitempty"`
+	Clients  *int     `json:"clients,omitempty"`
+	Playing  *int     `json:"playing,omitempty"` // clients that are not paused
+}
+
+// Clock is the relation to the network's PTP clock. Offset is ours minus the
+// grandmaster's; frequency plus means that the grandmaster runs fast against
+// CLOCK_MONOTONIC.
+type Clock struct {
+	State        string `json:"state,omitempty"` // listening, uncalibrated, locked, holdover
+	Role         string `json:"role,omitempty"`  // follower, grandmaster, none
+	Grandmaster  string `json:"grandmaster,omitempty"`
+	Domain       int    `json:"domain"`
+	OffsetNS     *int64 `json:"offset_ns,omitempty"`
+	OffsetRMSNS  *int64 `json:"offset_rms_ns,omitempty"`
+	PathDelayNS  *int64 `json:"path_delay_ns,omitempty"`
+	FrequencyPPB *int64 `json:"frequency_ppb,omitempty"`
+	ErrorBoundNS *int64 `json:"error_bound_ns,omitempty"`
+	Steps        uint64 `json:"steps"`
+}
+
+// Drift is how the sink's rate is fitted to the media clock's. Ratio is output
+// frames per input frame at nominal rates, less 1.
+type Drift struct {
+	State            string `json:"state,omitempty"`
+	Mode             string `json:"mode,omitempty"` // resample, exact, network
+	BitExact         bool   `json:"bit_exact"`
+	RatioPPB         *int64 `json:"ratio_ppb,omitempty"`
+	FillFrames       *int64 `json:"fill_frames,omitempty"`
+	FillTargetFrames *int64 `json:"fill_target_frames,omitempty"`
+	Underruns        uint64 `json:"underruns"`
+	Overruns         uint64 `json:"overruns"`
+}
+
+// Network is the interface in use and why it was chosen.
+type Network struct {
+	Interface string `json:"interface,omitempty"`
+	Address   string `json:"address,omitempty"`
+	Carrier   *bool  `json:"carrier,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+}
+
+// Stream is one session on the wire. Lateness is that of send instants.
+type Stream struct {
+	Name           string   `json:"name"`
+	Channels       []string `json:"channels"`
+	Group          string   `json:"group"`
+	Port           int      `json:"port"`
+	Encoding       string   `json:"encoding"`
+	RateHz         int      `json:"rate_hz"`
+	PtimeUS        int      `json:"ptime_us"`
+	Packets        uint64   `json:"packets"`
+	Late           uint64   `json:"late"`
+	Dropped        uint64   `json:"dropped"`
+	TimestampJumps *uint64  `json:"timestamp_jumps,omitempty"`
+	LatenessP50US  *int64   `json:"lateness_p50_us,omitempty"`
+	LatenessP99US  *int64   `json:"lateness_p99_us,omitempty"`
+	LatenessMaxUS  *int64   `json:"lateness_max_us,omitempty"`
+	PeakDBFS       *Tenths  `json:"peak_dbfs,omitempty"`
+}
+
+// Thread is what the kernel granted to a real-time thread.
+type Thread struct {
+	Policy   string `json:"policy"`
+	Priority int    `json:"priority"`
+	Why      string `json:"why,omitempty"` // it was not granted
+}
+
+// Announce is how receivers learn of the streams.
+type Announce struct {
+	SAP      string `json:"sap,omitempty"`
+	MDNS     string `json:"mdns,omitempty"`
+	RTSPPort *int   `json:"rtsp_port,omitempty"`
+}
+
+// Latency is the way of the sound from the sink to the wire.
+type Latency struct {
+	Buffer    Tenths `json:"buffer"`
+	Resampler Tenths `json:"resampler"`
+	Packet    Tenths `json:"packet"`
+	Total     Tenths `json:"total"`
+}
+
+// Session is one session description of the running bridge.
+type Session struct {
+	Name     string   `json:"name"`
+	Channels []string `json:"channels"`
+	Text     string   `json:"text"`
+}
+
+// Tenths is a number written with one decimal place. JSON has no infinities:
+// minus infinity, the level of silence, is written as SilenceDB, and what is
+// no number as null.
+type Tenths float64
+
+// SilenceDB stands for the level of nothing but zeros; one step of a 24-bit
+// sample is at -138.
+const SilenceDB = -200.0
+
+// MarshalJSON writes t.
+func (t Tenths) MarshalJSON() ([]byte, error) {
+	x := float64(t)
+	switch {
+	case math.IsInf(x, -1):
+		x = SilenceDB
+	case math.IsNaN(x) || math.IsInf(x, 1):
+		return []byte("null"), nil
+	}
+	b := strconv.AppendFloat(nil, x, 'f', 1, 64)
+	if string(b) == "-0.0" {
+		b = b[1:]
+	}
+	return b, nil
+}
+
+// JSON returns the text of status --json and /status.json.
+func (m Model) JSON() ([]byte, error) {
+	if m.Streams == nil {
+		m.Streams = []Stream{} // a list, if an empty one
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	return append(text, '\n'), err
+}

@@ -1,0 +1,141 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// Bounds on what one asker, or many, can take of the bridge.
+const (
+	requestTimeout   = 5 * time.Second // from the first byte to the last of a request, and of its answer
+	idleTimeout      = 30 * time.Second
+	shutdownTimeout  = time.Second // for answers under way when the bridge ends
+	maxHeader        = 8 << 10     // bytes
+	maxConnections   = 64
+	controlName      = "control"
+	controlMode      = 0o600
+	staleDialTimeout = time.Second
+)
+
+// Server answers with what the two functions tell, which are called from any
+// goroutine.
+type Server struct {
+	model    func() Model
+	sessions func() []Session
+}
+
+// NewServer makes a server; it starts nothing.
+func NewServer(model func() Model, sessions func() []Session) *Server {
+	return &Server{model: model, sessions: sessions}
+}
+
+// RunTCP serves /status.json on an address and port until ctx is done. An
+// empty address serves nothing. An error says that it cannot be served there:
+// nothing else depends on it.
+func (s *Server) RunTCP(ctx context.Context, address string) error {
+	if address == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("status page: %s: %w; %s", address, cause(err), listenRemedy(err))
+	}
+	return serve(ctx, netutil.LimitListener(l, maxConnections), s.page())
+}
+
+func listenRemedy(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "end the program that has this port, or choose another status.listen"
+	case errors.Is(err, os.ErrPermission):
+		return "choose a port of 1024 or above for status.listen"
+	default:
+		return "choose an address of this computer for status.listen"
+	}
+}
+
+// cause drops the operation and address of a network error, which the message
+// has already.
+func cause(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
+// RunControl serves the control socket of this user until ctx is done.
+func (s *Server) RunControl(ctx context.Context) error {
+	directory, err := makeDirectory()
+	if err != nil {
+		return err
+	}
+	l, err := listenControl(filepath.Join(directory, controlName))
+	if err != nil {
+		return err
+	}
+	return serve(ctx, netutil.LimitListener(l, maxConnections), s.control())
+}
+
+// listenControl opens a socket, in place of one that nobody serves any more.
+// Its directory is private, so nobody else comes between.
+func listenControl(path string) (net.Listener, error) {
+	if conn, err := net.DialTimeout("unix", path, staleDialTimeout); err == nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("control socket %s: another aes67-sink serves it; end that one first", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w; remove it", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket %s: %w", path, cause(err))
+	}
+	if err := os.Chmod(path, controlMode); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return l, nil
+}
+
+// serve answers on l until ctx is done, and closes it.
+func serve(ctx context.Context, l net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:        handler,
+		ReadTimeout:    requestTimeout,
+		WriteTimeout:   requestTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       log.New(io.Discard, "", 0), // askers' faults are no news
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var closer sync.WaitGroup
+	closer.Go(func() {
+		<-ctx.Done()
+		grace, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer done()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(l)
+	stop()
+	closer.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("status: %s: %w", l.Addr(), cause(err))
+}

@@ -1,0 +1,300 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv("STATUS_TEST_ROLE"); role != "" {
+		os.Exit(playRole(role))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var twoSessions = []Session{
+	{Name: "pc Left", Channels: []string{"front-left"}, Text: "v=0\r\ns=pc Left\r\n"},
+	{Name: "pc Right", Channels: []string{"front-right"}, Text: "v=0\r\ns=pc Right\r\n"},
+}
+
+func exampleServer() *Server {
+	return NewServer(example, func() []Session { return twoSessions })
+}
+
+// privateRuntime gives the test a runtime directory of its own.
+func privateRuntime(t *testing.T) (runtime string) {
+	t.Helper()
+	runtime, err := os.MkdirTemp("", "s") // short: socket paths have at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(runtime) })
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	return runtime
+}
+
+const patience = 10 * time.Second
+
+// eventually waits for a state.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// running starts a part and returns how to end it.
+func running(t *testing.T, run func(context.Context) error) (end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	done := false
+	end = func() {
+		t.Helper()
+		cancel()
+		if done {
+			return
+		}
+		done = true
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		case <-time.After(patience):
+			t.Errorf("did not end within %v", patience)
+		}
+	}
+	t.Cleanup(end)
+	return end
+}
+
+func TestPage(t *testing.T) {
+	page := exampleServer().page()
+	for _, test := range []struct {
+		name, method, host, path string
+		want                     int
+	}{
+		{"by address", "GET", "127.0.0.1:6767", "/status.json", http.StatusOK},
+		{"by localhost", "GET", "localhost:6767", "/status.json", http.StatusOK},
+		{"by an IPv6 address", "GET", "[::1]:6767", "/status.json", http.StatusOK},
+		{"by an IPv6 address without port", "GET", "[::1]", "/status.json", http.StatusOK},
+		{"by an address without port", "GET", "192.168.1.2", "/status.json", http.StatusOK},
+		{"header only", "HEAD", "127.0.0.1:6767", "/status.json", http.StatusOK},
+		{"by a name of somebody else's", "GET", "evil.example:6767", "/status.json", http.StatusMisdirectedRequest},
+		{"by a name that begins like an address", "GET", "127.0.0.1.evil.example", "/status.json", http.StatusMisdirectedRequest},
+		{"by no name", "GET", "", "/status.json", http.StatusMisdirectedRequest},
+		{"writing", "POST", "127.0.0.1:6767", "/status.json", http.StatusMethodNotAllowed},
+		{"deleting", "DELETE", "127.0.0.1:6767", "/status.json", http.StatusMethodNotAllowed},
+		{"elsewhere", "GET", "127.0.0.1:6767", "/", http.StatusNotFound},
+		{"descriptions", "GET", "127.0.0.1:6767", "/sdp", http.StatusNotFound},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			request := httptest.NewRequest(test.method, "http://placeholder"+test.path, nil)
+			request.Host = test.host
+			answer := httptest.NewRecorder()
+			page.ServeHTTP(answer, request)
+			if answer.Code != test.want {
+				t.Fatalf("got %d, want %d", answer.Code, test.want)
+			}
+			if test.want != http.StatusOK {
+				return
+			}
+			want, _ := example().JSON()
+			if diff := cmp.Diff(string(want), answer.Body.String()); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			for header, want := range map[string]string{
+				"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+				"Access-Control-Allow-Origin": "",
+			} {
+				if got := answer.Header().Get(header); got != want {
+					t.Errorf("%s: %q, want %q", header, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestControlSocket(t *testing.T) {
+	runtime := privateRuntime(t)
+	end := running(t, exampleServer().RunControl)
+	client := NewClient()
+	var text []byte
+	eventually(t, "the control socket answers", func() bool {
+		var err error
+		text, err = client.Status(t.Context())
+		return err == nil
+	})
+	want, _ := example().JSON()
+	if diff := cmp.Diff(string(want), string(text)); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	sessions, err := client.Sessions(t.Context())
+	if diff := cmp.Diff(twoSessions, sessions); err != nil || diff != "" {
+		t.Errorf("sessions: %v (-want +got):\n%s", err, diff)
+	}
+	if one, err := client.ask(t.Context(), "/sdp/2"); err != nil || string(one) != twoSessions[1].Text {
+		t.Errorf("/sdp/2 is %q, %v; want %q", one, err, twoSessions[1].Text)
+	}
+	for _, path := range []string{"/sdp/0", "/sdp/3", "/sdp/x"} {
+		if _, err := client.ask(t.Context(), path); err == nil || !strings.Contains(err.Error(), "no such session: there are 2") {
+			t.Errorf("%s: got %v, want no such session", path, err)
+		}
+	}
+	for path, want := range map[string]os.FileMode{
+		filepath.Join(runtime, "aes67-sink"):            os.ModeDir | 0o700,
+		filepath.Join(runtime, "aes67-sink", "control"): os.ModeSocket | 0o600,
+	} {
+		if info, err := os.Lstat(path); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, want)
+		}
+	}
+	end()
+	if _, err := os.Lstat(filepath.Join(runtime, "aes67-sink", "control")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is left behind: %v", err)
+	}
+	if _, err := client.Status(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("after the end: %v, want %v", err, ErrNotRunning)
+	}
+}
+
+func TestAStaleSocketIsReplaced(t *testing.T) {
+	runtime := privateRuntime(t)
+	if err := os.Mkdir(filepath.Join(runtime, "aes67-sink"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(runtime, "aes67-sink", "control")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	_ = l.Close()
+	if _, err := NewClient().Status(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("a stale socket: %v, want %v", err, ErrNotRunning)
+	}
+	running(t, exampleServer().RunControl)
+	eventually(t, "the control socket answers", func() bool {
+		_, err := NewClient().Status(t.Context())
+		return err == nil
+	})
+	if err := exampleServer().RunControl(t.Context()); err == nil || !strings.Contains(err.Error(), "another aes67-sink serves it") {
+		t.Errorf("a second server: %v, want it refused", err)
+	}
+}
+
+func TestTCP(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	err = exampleServer().RunTCP(t.Context(), address)
+	want := "status page: " + address + ": address already in use; end the program that has this port, or choose another status.listen"
+	if err == nil || err.Error() != want {
+		t.Errorf("a port that is taken: %v, want %s", err, want)
+	}
+	_ = l.Close()
+	end := running(t, func(ctx context.Context) error { return exampleServer().RunTCP(ctx, address) })
+	eventually(t, "the page answers", func() bool {
+		answer, err := http.Get("http://" + address + "/status.json")
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return err == nil && answer.StatusCode == http.StatusOK && strings.Contains(string(text), `"state": "sending"`)
+	})
+	http.DefaultClient.CloseIdleConnections()
+	end()
+	if err := exampleServer().RunTCP(t.Context(), ""); err != nil {
+		t.Errorf("turned off: %v", err)
+	}
+}
+
+func TestAnAskerThatHangsDoesNotKeepTheBridgeFromEnding(t *testing.T) {
+	privateRuntime(t)
+	end := running(t, exampleServer().RunControl)
+	var conn net.Conn
+	eventually(t, "the control socket is there", func() bool {
+		var err error
+		conn, err = net.Dial("unix", filepath.Join(Directory(), controlName))
+		return err == nil
+	})
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET /status.json HTTP/1.1\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	end()
+	if took := time.Since(began); took > 2*shutdownTimeout {
+		t.Errorf("took %v, want at most %v", took, 2*shutdownTimeout)
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	runtime := privateRuntime(t)
+	if got, want := Directory(), filepath.Join(runtime, "aes67-sink"); got != want {
+		t.Errorf("with XDG_RUNTIME_DIR: %s, want %s", got, want)
+	}
+	t.Run("others may look in", func(t *testing.T) {
+		if err := os.Mkdir(Directory(), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(Directory())
+		if _, err := makeDirectory(); err == nil || !strings.Contains(err.Error(), "open to other users; remove it") {
+			t.Errorf("got %v, want it refused", err)
+		}
+	})
+	t.Run("a link to elsewhere", func(t *testing.T) {
+		if err := os.Symlink(t.TempDir(), Directory()); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(Directory())
+		if _, err := makeDirectory(); err == nil || !strings.Contains(err.Error(), "not a directory") {
+			t.Errorf("got %v, want it refused", err)
+		}
+	})
+	t.Run("XDG_RUNTIME_DIR is not there", func(t *testing.T) {
+		t.Setenv("XDG_RUNTIME_DIR", "/nonexistent")
+		want := "XDG_RUNTIME_DIR: /nonexistent: no such file or directory; run the bridge in the user's own session"
+		if _, err := makeDirectory(); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+	t.Run("a relative XDG_RUNTIME_DIR does not count", func(t *testing.T) {
+		t.Setenv("XDG_RUNTIME_DIR", "run")
+		if got := Directory(); !filepath.IsAbs(got) {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("another user's XDG_RUNTIME_DIR", func(t *testing.T) {
+		if os.Geteuid() != 0 {
+			t.Skip("only root can give a directory away")
+		}
+		theirs := t.TempDir()
+		if err := os.Chown(theirs, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("XDG_RUNTIME_DIR", theirs)
+		if _, err := makeDirectory(); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+			t.Errorf("got %v, want it refused", err)
+		}
+	})
+}
