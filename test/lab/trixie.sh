@@ -21,6 +21,8 @@ within() {
   # shellcheck disable=SC2016
   unshare --mount --propagation private sh -ec '
     tree=$1 project=$2; shift 2
+    # "ip" remounts /, which must be a mount point for that.
+    mount --bind "$tree" "$tree"
     mkdir -p "$tree/project"
     mount -t proc proc "$tree/proc"
     mount -t sysfs -o ro sys "$tree/sys"

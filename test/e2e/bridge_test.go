@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// bridge is a running "aes67-sink run".
+type bridge struct {
+	*process
+	server *server
+}
+
+// startBridge runs the bridge beside the test, on the pc's side of the wire.
+func startBridge(t *testing.T, w wire, s *server, arguments ...string) *bridge {
+	t.Helper()
+	command := w.in(pc, s.by(append([]string{program, "run"}, arguments...)...)...)
+	return &bridge{start(t, "bridge", s.env, command...), s}
+}
+
+// report is what the tests read of "aes67-sink status --json", by the names of
+// the public face. What is not known is absent, so it is a pointer.
+type report struct {
+	State   string `json:"state"`
+	Problem string `json:"problem"`
+	Sink    struct {
+		State    string   `json:"state"`
+		Server   string   `json:"server"`
+		VolumeDB *float64 `json:"volume_db"`
+		Muted    *bool    `json:"muted"`
+	} `json:"sink"`
+	Clock struct {
+		State        string   `json:"state"`
+		Role         string   `json:"role"`
+		Grandmaster  string   `json:"grandmaster"`
+		OffsetNS     *float64 `json:"offset_ns"`
+		FrequencyPPB *float64 `json:"frequency_ppb"`
+		Steps        int      `json:"steps"`
+	} `json:"clock"`
+	Drift struct {
+		State            string   `json:"state"`
+		Mode             string   `json:"mode"`
+		RatioPPB         *float64 `json:"ratio_ppb"`
+		FillFrames       *float64 `json:"fill_frames"`
+		FillTargetFrames *float64 `json:"fill_target_frames"`
+		Underruns        int      `json:"underruns"`
+		Overruns         int      `json:"overruns"`
+	} `json:"drift"`
+	Network struct {
+		Interface string `json:"interface"`
+		Address   string `json:"address"`
+	} `json:"network"`
+	Streams []struct {
+		Name     string   `json:"name"`
+		Channels []string `json:"channels"`
+		Group    string   `json:"group"`
+		Port     int      `json:"port"`
+		Packets  int      `json:"packets"`
+		Late     int      `json:"late"`
+		Dropped  int      `json:"dropped"`
+		PeakDBFS *float64 `json:"peak_dbfs"`
+	} `json:"streams"`
+	Announce struct {
+		SAP string `json:"sap"`
+	} `json:"announce"`
+}
+
+// look asks for the bridge's status as any user does.
+func (b *bridge) look() (report, error) {
+	var r report
+	out, err := output(b.server.env, b.server.by(program, "status", "--json")...)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		return r, fmt.Errorf("status --json: %w: %s", err, out)
+	}
+	return r, nil
+}
+
+// reaches waits until the status is as wanted and returns it; it fails at once
+// when the bridge ends.
+func (b *bridge) reaches(within time.Duration, what string, wanted func(report) bool) report {
+	b.t.Helper()
+	var last report
+	var lastErr error
+	good := soon(within, func() bool {
+		if b.ended() {
+			b.t.Fatalf("%s: the bridge ended: %v", what, b.err)
+		}
+		last, lastErr = b.look()
+		return lastErr == nil && wanted(last)
+	})
+	if !good {
+		b.t.Fatalf("not within %v: %s; the last status was %+v, %v", within, what, last, lastErr)
+	}
+	return last
+}
+
+// sends waits until the streams are on the wire with sound of the sink in them.
+func (b *bridge) sends(within time.Duration) report {
+	b.t.Helper()
+	return b.reaches(within, "the bridge sends", func(r report) bool {
+		return r.State == "sending" && r.Sink.VolumeDB != nil
+	})
+}
+
+// loud waits for the sink and sets its volume, -40 dB at first, to 100 %.
+func (b *bridge) loud(within time.Duration) {
+	b.t.Helper()
+	b.reaches(within, "the sink is there with a volume", func(r report) bool { return r.Sink.VolumeDB != nil })
+	b.server.pactl("set-sink-volume", "aes67", "100%")
+	b.reaches(5*time.Second, "the volume is 100 %", func(r report) bool { return r.Sink.VolumeDB != nil && *r.Sink.VolumeDB == 0 })
+}
+
+// descriptions writes the session descriptions to a folder and returns the
+// paths of the left and the right one.
+func (b *bridge) descriptions() (left, right string) {
+	b.t.Helper()
+	dir := tempDir(b.t, "sdp")
+	if err := os.Chmod(dir, 0o777); err != nil { // for a bridge of somebody else
+		b.t.Fatal(err)
+	}
+	mustOutput(b.t, b.server.env, b.server.by(program, "sdp", "--out", dir)...)
+	for side, path := range map[string]*string{"left": &left, "right": &right} {
+		found, _ := filepath.Glob(filepath.Join(dir, "*"+side+"*"))
+		if len(found) != 1 {
+			b.t.Fatalf("sdp --out: %d files for the %s channel, want 1", len(found), side)
+		}
+		*path = found[0]
+	}
+	return left, right
+}

@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"text/tabwriter"
+)
+
+// figures collects what was measured, for the table at the end.
+var figures table
+
+type row struct{ test, name, measured, limit, verdict string }
+
+type table struct {
+	mu   sync.Mutex
+	rows []row
+}
+
+// atMost records a figure with an upper limit and fails the test above it.
+func (f *table) atMost(t *testing.T, name string, measured, limit float64, unit string) {
+	t.Helper()
+	f.judge(t, name, measured, measured <= limit, fmt.Sprintf("<= %.4g %s", limit, unit), unit)
+}
+
+// atLeast records a figure with a lower limit and fails the test below it.
+func (f *table) atLeast(t *testing.T, name string, measured, limit float64, unit string) {
+	t.Helper()
+	f.judge(t, name, measured, measured >= limit, fmt.Sprintf(">= %.4g %s", limit, unit), unit)
+}
+
+func (f *table) judge(t *testing.T, name string, measured float64, good bool, limit, unit string) {
+	t.Helper()
+	r := row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), limit, "ok"}
+	if !good { // also when measured is not a number
+		r.verdict = "FAIL"
+		t.Errorf("%s: %s, want %s", name, r.measured, limit)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rows = append(f.rows, r)
+}
+
+func (f *table) print(w io.Writer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.rows) == 0 {
+		return
+	}
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(out, "\ntest\tfigure\tmeasured\tlimit\t\n")
+	for _, r := range f.rows {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", r.test, r.name, r.measured, r.limit, r.verdict)
+	}
+	_ = out.Flush()
+}

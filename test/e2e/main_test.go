@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// full asks for the long measurements.
+var full = os.Getenv("LAB_FULL") == "1"
+
+// project is the root of the tree, programs what `make build` made of it.
+var (
+	project = must(filepath.Abs("../.."))
+	program = filepath.Join(project, "build", "aes67-sink")
+	labtool = filepath.Join(project, "build", "labtool")
+)
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+func script(name string) string { return filepath.Join(project, "test", "lab", name) }
+
+func TestMain(m *testing.M) {
+	for _, built := range []string{program, labtool} {
+		if _, err := os.Stat(built); err != nil {
+			fmt.Fprintf(os.Stderr, "e2e: %v: say 'make build' first\n", err)
+			os.Exit(1)
+		}
+	}
+	if os.Geteuid() == 0 {
+		sweep()
+	}
+	code := m.Run()
+	figures.print(os.Stdout)
+	os.Exit(code)
+}
+
+// Names of namespaces and temporary folders carry the process that made them.
+func uniqueName(purpose string) string {
+	return fmt.Sprintf("e2e-%d-%s", os.Getpid(), purpose)
+}
+
+var madeBy = regexp.MustCompile(`e2e-(\d+)-`)
+
+// sweep removes what test programs that no longer run left behind.
+func sweep() {
+	dead := func(name string) bool {
+		match := madeBy.FindStringSubmatch(name)
+		if match == nil {
+			return false
+		}
+		pid := must(strconv.Atoi(match[1]))
+		return pid != os.Getpid() && !alive(pid)
+	}
+	for _, dir := range must(filepath.Glob("/tmp/e2e-*")) {
+		if dead(dir) {
+			_ = exec.Command(script("sound-server.sh"), "stop", dir).Run()
+			_ = os.RemoveAll(dir)
+		}
+	}
+	for _, path := range must(filepath.Glob("/run/netns/e2e-*-pc")) {
+		if dead(path) {
+			_ = exec.Command(script("net.sh"), "down", strings.TrimSuffix(filepath.Base(path), "-pc")).Run()
+		}
+	}
+}
+
+// alive reports whether a process runs; a zombie does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z")
+}
+
+// eventually waits for a state and fails the test when it does not come.
+func eventually(t *testing.T, within time.Duration, what string, reached func() bool) {
+	t.Helper()
+	if !soon(within, reached) {
+		t.Fatalf("not within %v: %s", within, what)
+	}
+}
+
+// soon polls for a state.
+func soon(within time.Duration, reached func() bool) bool {
+	deadline := time.Now().Add(within)
+	for !reached() {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pollInterval)
+	}
+	return true
+}
+
+// pollInterval is short against every deadline here and long against what a
+// look costs.
+const pollInterval = 50 * time.Millisecond

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aes67-sink/internal/lab"
+)
+
+// The tone of each channel: primes, so that no harmonic of one meets the other.
+const (
+	leftHz   = 997
+	rightHz  = 1499
+	toneDBFS = -6.02 // amplitude 0.5
+)
+
+// makeTones writes the WAV file that is played: float, left and right tone,
+// faded in and out over 50 ms so that its own edges are no clicks.
+func makeTones(t *testing.T, length time.Duration) string {
+	t.Helper()
+	const rate = 48000
+	frames, fade := int(length.Seconds()*rate), rate/20
+	w := lab.WAV{Rate: rate, Channels: [][]float64{tone(leftHz, rate, frames, fade), tone(rightHz, rate, frames, fade)}}
+	path := filepath.Join(tempDir(t, "wav"), "tones.wav")
+	content, err := w.Bytes(lab.WAVFloat32)
+	if err == nil {
+		err = os.WriteFile(path, content, 0o644)
+	}
+	if err == nil {
+		err = os.Chmod(filepath.Dir(path), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func tone(hz float64, rate, frames, fade int) []float64 {
+	x := make([]float64, frames)
+	for i := range x {
+		x[i] = 0.5 * math.Sin(2*math.Pi*hz*float64(i)/float64(rate))
+		if edge := min(i, frames-1-i); edge < fade {
+			x[i] *= (1 - math.Cos(math.Pi*float64(edge)/float64(fade))) / 2
+		}
+	}
+	return x
+}
+
+// recorder is a foreign receiver of one stream, given by its description.
+type recorder struct {
+	*process
+	path string
+}
+
+// startFFmpeg records a stream as ffmpeg's user does, in 24 bits.
+func startFFmpeg(t *testing.T, w wire, description string, length time.Duration) recorder {
+	t.Helper()
+	need(t, "ffmpeg")
+	path := filepath.Join(tempDir(t, "rec"), "ffmpeg.wav")
+	return recorder{start(t, "ffmpeg", os.Environ(), w.in(speaker, "timeout", "--kill-after=2", seconds(length+10*time.Second),
+		"ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,udp,rtp",
+		"-localaddr", "10.67.0.2", "-i", description, "-t", seconds(length), "-c:a", "pcm_s24le", "-y", path)...), path}
+}
+
+// startGStreamer records a stream as GStreamer's user does, in 24 bits.
+func startGStreamer(t *testing.T, w wire, description string, length time.Duration) recorder {
+	t.Helper()
+	need(t, "gst-launch-1.0")
+	path := filepath.Join(tempDir(t, "rec"), "gstreamer.wav")
+	env := append(os.Environ(), "HOME="+filepath.Dir(path)) // its registry is a cache there
+	// Interrupted, it completes the file. A second more than asked, for its start.
+	return recorder{start(t, "gstreamer", env, w.in(speaker, "timeout", "--signal=INT", "--kill-after=5", seconds(length+time.Second),
+		"gst-launch-1.0", "-e", "filesrc", "location="+description, "!", "sdpdemux", "name=d", "d.", "!", "rtpL24depay",
+		"!", "audioconvert", "!", "audio/x-raw,format=S24LE", "!", "wavenc", "!", "filesink", "location="+path)...), path}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
+
+// samples waits for the recording's end and returns its one channel.
+func (r recorder) samples(t *testing.T, within time.Duration) []float64 {
+	t.Helper()
+	_ = r.wait(within) // judged by what it recorded
+	content, err := os.ReadFile(r.path)
+	if err != nil {
+		t.Fatalf("%s: %v", r.name, err)
+	}
+	wav, err := lab.ReadWAV(bytes.NewReader(content))
+	if err != nil || len(wav.Channels) != 1 {
+		t.Fatalf("%s: %d bytes, want one channel: %v", r.name, len(content), err)
+	}
+	if strings.Contains(r.output.String(), "missed") { // ffmpeg's word for loss
+		t.Errorf("%s: %s", r.name, r.output.String())
+	}
+	return wav.Channels[0]
+}
+
+// judgeTone holds one channel, recorded while its tone played, to the limits.
+func judgeTone(t *testing.T, name string, x []float64, atLeast time.Duration, hz, otherHz float64) {
+	t.Helper()
+	const rate = 48000
+	report := lab.AnalyseTone(x, rate, lab.ToneOptions{NearHz: hz, OtherHz: otherHz})
+	figures.atLeast(t, name+" length", report.Seconds, atLeast.Seconds(), "s")
+	figures.atLeast(t, name+" SINAD", report.SINADdB, 110, "dB")
+	figures.atMost(t, name+" crosstalk", report.CrosstalkDB, -120, "dB")
+	figures.atMost(t, name+" level error", math.Abs(report.ToneDBFS-toneDBFS), 0.1, "dB")
+	figures.atMost(t, name+" discontinuities", float64(len(report.Defects)+len(report.ZeroRuns)), 0, "")
+	if t.Failed() {
+		t.Logf("%s: %+v", name, report)
+	}
+}
