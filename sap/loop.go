@@ -1,0 +1,217 @@
+package sap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/sdp"
+)
+
+// joins is the state of the group memberships on one pair of sockets.
+type joins struct {
+	joined []int
+	told   bool           // that joining fails
+	retry  aes67.MonoTime // 0: nothing to retry
+}
+
+// loop does what is due, until ctx ends (nil) or the sockets fail.
+//
+//  1. memberships follow what Listen asked for
+//  2. the schedule follows what Announce asked for
+//  3. what is due is sent
+//  4. wait for the next due instant, a call or the end
+func (s *Service) loop(ctx context.Context, w wire, failed <-chan error) error {
+	var memberships joins
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := s.cfg.Now()
+		s.adjust(w, now, &memberships)
+		s.adopt(now)
+		s.transmit(w, now)
+		timer.Reset(s.wait(now, &memberships))
+		select {
+		case <-ctx.Done():
+			s.farewell(w)
+			return nil
+		case err := <-failed:
+			return fmt.Errorf("sap: receiving: %w", err)
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// adjust joins and leaves.
+func (s *Service) adjust(w wire, now aes67.MonoTime, m *joins) {
+	s.mu.Lock()
+	listen, rejoin := s.listen, s.rejoin
+	s.rejoin = false
+	s.mu.Unlock()
+
+	m.joined = slices.DeleteFunc(m.joined, func(index int) bool {
+		leave := rejoin || !slices.Contains(listen, index)
+		if leave {
+			_ = w.leave(index) // the interface may be gone, and the membership with it
+		}
+		return leave
+	})
+	m.retry = 0
+	for _, index := range listen {
+		if slices.Contains(m.joined, index) {
+			continue
+		}
+		if err := w.join(index); err != nil {
+			if !m.told {
+				s.log.Warn().Err(err).Int("interface_index", index).Msg("cannot listen for SAP, retrying")
+			}
+			m.told, m.retry = true, now.Add(rejoinAfter)
+			continue
+		}
+		m.joined = append(m.joined, index)
+	}
+	if m.retry == 0 {
+		m.told = false
+	}
+}
+
+// adopt hands the latest call of Announce to the schedule.
+func (s *Service) adopt(now aes67.MonoTime) {
+	s.mu.Lock()
+	want := s.wanted
+	s.wanted = nil
+	s.mu.Unlock()
+	if want == nil {
+		return
+	}
+	before := len(s.schedule.entries)
+	s.schedule.want(now, want.via, want.sessions)
+	if after := len(s.schedule.entries); after != before {
+		s.log.Info().Int("sessions", after).Int("interface_index", want.via.index).
+			Stringer("address", want.via.addr).Msg("announcing by SAP")
+	}
+}
+
+// transmit sends what is due.
+func (s *Service) transmit(w wire, now aes67.MonoTime) {
+	var buf [MaxPacket]byte
+	for _, t := range s.schedule.due(now) {
+		err := w.send(t.via, t.packet.Append(buf[:0]))
+		s.schedule.settle(now, t, err == nil)
+		s.count(t, err)
+	}
+	if len(s.schedule.entries) == 0 {
+		s.mu.Lock()
+		s.going = false
+		s.mu.Unlock()
+	}
+}
+
+// count notes and, where it changes, tells whether announcements leave.
+func (s *Service) count(t transmission, err error) {
+	s.mu.Lock()
+	was := s.going
+	first := s.stats.SendErrors == 0
+	if err != nil {
+		s.stats.SendErrors++
+	} else {
+		s.stats.Sent++
+	}
+	if t.entry != nil {
+		s.going = err == nil
+	}
+	s.mu.Unlock()
+	switch {
+	case t.entry == nil:
+	case err != nil && (was || first):
+		s.log.Warn().Err(err).Int("interface_index", t.via.index).Stringer("address", t.via.addr).
+			Msg("SAP announcement not sent, retrying")
+	case err == nil && !was:
+		s.log.Debug().Int("interface_index", t.via.index).Msg("SAP announcements leave")
+	}
+}
+
+// wait returns how long nothing is due.
+func (s *Service) wait(now aes67.MonoTime, m *joins) time.Duration {
+	wait := idleWait
+	if at, ok := s.schedule.next(); ok {
+		wait = min(wait, at.Sub(now))
+	}
+	if m.retry != 0 {
+		wait = min(wait, m.retry.Sub(now))
+	}
+	s.mu.Lock()
+	if s.table.expire(now) {
+		signal(s.changed)
+	}
+	s.mu.Unlock()
+	return max(wait, 0)
+}
+
+// farewell deletes what is announced, as often as deletions are sent.
+func (s *Service) farewell(w wire) {
+	now := s.cfg.Now()
+	s.schedule.want(now, s.schedule.via, nil)
+	for range 4 * goodbyes { // a few, if some were on their way already
+		s.transmit(w, now)
+		at, ok := s.schedule.next()
+		if !ok {
+			return
+		}
+		time.Sleep(at.Sub(now))
+		now = max(s.cfg.Now(), at)
+	}
+}
+
+// read takes messages until the socket is closed.
+func (s *Service) read(w wire) error {
+	var buf [MaxPacket + 1]byte // one more, to tell what was cut off
+	for {
+		n, source, index, err := w.receive(buf[:])
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.received(s.cfg.Now(), index, source, buf[:n])
+	}
+}
+
+// received lets one message in.
+func (s *Service) received(now aes67.MonoTime, index int, source netip.Addr, b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.listen, index) {
+		return
+	}
+	s.stats.Received++
+	if second := now / aes67.MonoTime(time.Second); second != s.second {
+		s.second, s.inSpell = second, 0
+	}
+	if s.inSpell++; s.inSpell > maxRate {
+		s.stats.Dropped++
+		return
+	}
+	p, err := Decode(b)
+	if err != nil {
+		s.stats.Malformed++
+		return
+	}
+	foreign := func(o sdp.Origin) bool { return !slices.ContainsFunc(s.own, o.Same) }
+	switch s.table.take(now, index, source, p, foreign) {
+	case changed:
+		signal(s.changed)
+	case malformed:
+		s.stats.Malformed++
+	case full:
+		s.stats.Dropped++
+	case refreshed, ignored:
+	}
+}

@@ -1,0 +1,247 @@
+package sap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/sdp"
+)
+
+// The service's own times and bounds.
+const (
+	reopenAfter = 5 * time.Second
+	rejoinAfter = time.Second
+	idleWait    = time.Minute // between looks at the table when nothing is due
+	// maxRate bounds the messages looked at in one second: a thousand sessions
+	// announced each second would be within it.
+	maxRate = 1000
+	// maxOwn bounds how many of our origins are remembered.
+	maxOwn = 64
+)
+
+// Config is what a Service needs to know.
+type Config struct {
+	Interval time.Duration         // between announcements of one session; 0: DefaultInterval
+	Now      func() aes67.MonoTime // CLOCK_MONOTONIC
+	Jitter   func() float64        // uniform in [0, 1); nil: random
+	// Former are texts that a former run announced and may have had no time to
+	// delete. Each is deleted before its session is first announced, if the
+	// session's text is another one now.
+	Former []string
+	open   func() (wire, error) // nil: the sockets of socket_linux.go
+}
+
+// wire is the network as the service sees it.
+type wire interface {
+	join(index int) error
+	leave(index int) error
+	receive(b []byte) (n int, source netip.Addr, index int, err error)
+	send(via route, b []byte) error
+	Close() error
+}
+
+// Stats counts messages since the start.
+type Stats struct {
+	Sent       uint64
+	SendErrors uint64
+	Received   uint64
+	Malformed  uint64 // not SAP, or no description of an audio stream
+	Dropped    uint64 // for want of room or time
+}
+
+// Service announces and listens. Its methods may be called from anywhere, also
+// before Run.
+type Service struct {
+	cfg      Config
+	log      zerolog.Logger
+	wake     chan struct{}
+	changed  chan struct{}
+	schedule schedule // Run's alone, as is what follows
+	troubled bool     // the sockets failed, and that was told
+
+	mu      sync.Mutex
+	table   *table
+	listen  []int // interfaces to listen on
+	rejoin  bool
+	wanted  *wanted // nil: nothing new
+	own     []sdp.Origin
+	stats   Stats
+	open    bool
+	going   bool // sessions are wanted and the last packet went out
+	second  aes67.MonoTime
+	inSpell int // messages in that second
+}
+
+// wanted is what Announce asked for.
+type wanted struct {
+	via      route
+	sessions []sdp.Session
+}
+
+// New makes a service that does nothing until Run.
+func New(cfg Config, log zerolog.Logger) *Service {
+	if cfg.Interval <= 0 {
+		cfg.Interval = DefaultInterval
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = rand.Float64
+	}
+	if cfg.open == nil {
+		cfg.open = openSockets
+	}
+	return &Service{
+		cfg: cfg, log: log, table: newTable(),
+		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		schedule: schedule{interval: cfg.Interval, jitter: cfg.Jitter, former: formerVersions(cfg.Former)},
+	}
+}
+
+// Listen sets the interfaces to listen on. Sessions heard on others are
+// forgotten. Joining is retried each second where it fails.
+func (s *Service) Listen(indexes []int) error {
+	for _, index := range indexes {
+		if index <= 0 {
+			return fmt.Errorf("sap: interface index %d: must be positive", index)
+		}
+	}
+	s.mu.Lock()
+	s.listen = slices.Clone(indexes)
+	gone := s.table.dropIf(func(h *session) bool { return !slices.Contains(indexes, h.Index) })
+	s.mu.Unlock()
+	if gone {
+		signal(s.changed)
+	}
+	signal(s.wake)
+	return nil
+}
+
+// Rejoin leaves and joins the group again on every interface. It is for the
+// return of a carrier: the kernel tells a switch of its memberships when an
+// interface is set up, not when a cable is plugged in.
+func (s *Service) Rejoin() {
+	s.mu.Lock()
+	s.rejoin = true
+	s.mu.Unlock()
+	signal(s.wake)
+}
+
+// Announce sets the sessions that are announced: all of them, each time. A
+// session whose text has changed is announced at once, one that is missing is
+// deleted; with none, or without an IPv4 address, nothing is announced.
+func (s *Service) Announce(iface net.Interface, addr netip.Addr, ttl int, sessions []sdp.Session) {
+	if addr = addr.Unmap(); !addr.Is4() {
+		sessions = nil
+	}
+	s.mu.Lock()
+	s.wanted = &wanted{route{iface.Index, addr, ttl}, slices.Clone(sessions)}
+	for i := range sessions {
+		o := origin(&sessions[i])
+		s.own = append(slices.DeleteFunc(s.own, o.Same), o)
+		// A former run's, or one of ours that came in before it was known.
+		s.table.dropIf(func(h *session) bool { return o.Same(h.Description.Origin) })
+	}
+	s.own = s.own[max(len(s.own)-maxOwn, 0):]
+	s.mu.Unlock()
+	signal(s.wake)
+}
+
+// Heard returns the sessions of others, in a fixed order.
+func (s *Service) Heard() []Heard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.table.expire(s.cfg.Now())
+	return s.table.list()
+}
+
+// Changed is woken when a foreign session came, changed or went.
+func (s *Service) Changed() <-chan struct{} { return s.changed }
+
+// State returns "off" (the port cannot be had, or Run is not running),
+// "listening", or "announcing" while announcements leave.
+func (s *Service) State() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !s.open:
+		return "off"
+	case s.going:
+		return "announcing"
+	default:
+		return "listening"
+	}
+}
+
+// Stats returns the counts.
+func (s *Service) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+// Run listens and announces until ctx ends; then it deletes what it announced,
+// which takes 0.2 s, and returns nil. Trouble with the sockets is told once
+// and retried.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		err := s.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !s.troubled {
+			s.log.Warn().Err(err).Float64("retry_s", reopenAfter.Seconds()).
+				Msg("no SAP socket, receivers that need SAP do not see the sessions; is UDP port 9875 held by another program?")
+		}
+		s.troubled = true
+		timer := time.NewTimer(reopenAfter)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// session runs on one pair of sockets until ctx ends or they fail.
+func (s *Service) session(ctx context.Context) error {
+	w, err := s.cfg.open()
+	if err != nil {
+		return err
+	}
+	if s.troubled {
+		s.troubled = false
+		s.log.Info().Msg("SAP socket open again")
+	}
+	s.setOpen(true)
+	failed := make(chan error, 1)
+	var reader sync.WaitGroup
+	reader.Go(func() { failed <- s.read(w) })
+	err = s.loop(ctx, w, failed)
+	s.setOpen(false)
+	err = errors.Join(err, w.Close())
+	reader.Wait()
+	return err
+}
+
+func (s *Service) setOpen(open bool) {
+	s.mu.Lock()
+	s.open, s.going = open, false
+	s.mu.Unlock()
+}
+
+// signal wakes the one that waits for c, now or at its next look.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

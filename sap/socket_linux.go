@@ -1,0 +1,166 @@
+package sap
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Port is where SAP is spoken (RFC 2974, 3).
+const Port = 9875
+
+// group is where AES67 devices announce: the administratively scoped address
+// of the local scope (RFC 2974, 3).
+var group = netip.AddrPortFrom(netip.AddrFrom4([4]byte{239, 255, 255, 255}), Port)
+
+// heardGroups are listened to: beside the one above, PipeWire's where nothing
+// else is set.
+var heardGroups = [...]netip.Addr{group.Addr(), netip.AddrFrom4([4]byte{224, 0, 0, 56})}
+
+// sockets are two: the one that receives is bound to SAP's port, which it
+// shares; the one that sends has a port of its own, so that announcements
+// leave even through a firewall that knows only connections begun here.
+type sockets struct {
+	in, out *net.UDPConn
+	oob     []byte
+	via     route // what out is set to
+}
+
+func openSockets() (wire, error) {
+	in, err := bind(net.IPv4zero.String(), Port, func(fd int) error {
+		return errors.Join(
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+			// Only what this socket joined: others on this machine join more.
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0),
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
+		)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := bind(net.IPv4zero.String(), 0, func(fd int) error {
+		return errors.Join(
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, 0), // best effort (AES67-2018, 6.2)
+			// A receiver on this machine may want to see the sessions.
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 1),
+		)
+	})
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return &sockets{in: in, out: out, oob: make([]byte, 128)}, nil
+}
+
+// bind makes a UDP socket; options are set before it is bound.
+func bind(address string, port int, options func(fd int) error) (*net.UDPConn, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var set error
+		err := c.Control(func(fd uintptr) { set = options(int(fd)) })
+		return errors.Join(err, set)
+	}}
+	conn, err := lc.ListenPacket(context.Background(), "udp4", fmt.Sprintf("%s:%d", address, port))
+	if err != nil {
+		return nil, fmt.Errorf("sap: %w", err)
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// join joins the groups on an interface. Only the first must succeed: the
+// number of memberships of a socket is limited.
+func (s *sockets) join(index int) error {
+	for i, g := range heardGroups {
+		err := s.membership(unix.IP_ADD_MEMBERSHIP, index, g)
+		if i == 0 && err != nil && !errors.Is(err, unix.EADDRINUSE) {
+			return fmt.Errorf("sap: joining %v on interface %d: %w", g, index, err)
+		}
+	}
+	return nil
+}
+
+func (s *sockets) leave(index int) error {
+	var err error
+	for _, g := range heardGroups {
+		err = errors.Join(err, s.membership(unix.IP_DROP_MEMBERSHIP, index, g))
+	}
+	return err
+}
+
+func (s *sockets) membership(option, index int, g netip.Addr) error {
+	mreq := &unix.IPMreqn{Multiaddr: g.As4(), Ifindex: int32(index)}
+	return control(s.in, func(fd int) error { return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, option, mreq) })
+}
+
+// receive returns the next message that was sent to one of the groups, where
+// it came in and from whom.
+func (s *sockets) receive(b []byte) (int, netip.Addr, int, error) {
+	for {
+		n, oobn, _, from, err := s.in.ReadMsgUDPAddrPort(b, s.oob)
+		if err != nil {
+			return 0, netip.Addr{}, 0, err
+		}
+		if index, to, ok := packetInfo(s.oob[:oobn]); ok && slices.Contains(heardGroups[:], to) {
+			return n, from.Addr().Unmap(), index, nil
+		}
+	}
+}
+
+// packetInfo reads IP_PKTINFO (ip(7)).
+func packetInfo(oob []byte) (index int, to netip.Addr, ok bool) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return 0, netip.Addr{}, false
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO && len(m.Data) >= unix.SizeofInet4Pktinfo {
+			return int(int32(binary.NativeEndian.Uint32(m.Data))), netip.AddrFrom4([4]byte(m.Data[8:12])), true
+		}
+	}
+	return 0, netip.Addr{}, false
+}
+
+// send sends a message to the AES67 group.
+func (s *sockets) send(via route, b []byte) error {
+	if via != s.via {
+		mreq := &unix.IPMreqn{Address: via.addr.As4(), Ifindex: int32(via.index)}
+		err := control(s.out, func(fd int) error {
+			return errors.Join(
+				unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, mreq),
+				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, via.ttl),
+			)
+		})
+		if err != nil {
+			s.via = route{}
+			return fmt.Errorf("sap: interface %d: %w", via.index, err)
+		}
+		s.via = via
+	}
+	// A queue that does not empty must not hold up the service.
+	_ = s.out.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, err := s.out.WriteToUDPAddrPort(b, group); err != nil {
+		s.via = route{} // the interface may have been made anew
+		return err
+	}
+	return nil
+}
+
+func (s *sockets) Close() error { return errors.Join(s.in.Close(), s.out.Close()) }
+
+func control(conn *net.UDPConn, f func(fd int) error) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	if err := raw.Control(func(fd uintptr) { set = f(int(fd)) }); err != nil {
+		return err
+	}
+	return set
+}
