@@ -36,12 +36,12 @@ const (
 // decision is the pacer's answer.
 type decision struct {
 	act     action
-	open    bool            // actSend: the source may sound
-	mute    bool            // actSend: send zeros and do not pull
-	jumped  bool            // the timestamps jump before the next packet
 	until   aes67.MonoTime  // actSleep
-	media   aes67.MediaTime // actSend: of the packet's first frame
-	due     aes67.MonoTime  // actSend: its scheduled instant
+	media   aes67.MediaTime // the rest with actSend: of the packet's first frame
+	due     aes67.MonoTime  // its scheduled instant
+	open    bool            // the source may sound
+	mute    bool            // send zeros and do not pull
+	jumped  bool            // the timestamps jumped since the last packet
 	skipped aes67.Frames    // with jumped: frame periods that no packet covers
 }
 
@@ -54,8 +54,12 @@ type pacer struct {
 	limit  time.Duration // behind by more than this: jump
 
 	started bool
+	flowing bool            // a packet was sent: from now on a jump is one
 	base    mediaclock.Map  // paced by: the clock's, but not beyond a step
 	next    aes67.MediaTime // of the next packet's first frame
+
+	jumped  bool         // since the last packet
+	skipped aes67.Frames // likewise
 
 	backlog int64          // packets that were due when the backlog was found, 0: none
 	gap     time.Duration  // between the packets of a backlog
@@ -101,31 +105,30 @@ func (p *pacer) decide(now aes67.MonoTime, clock mediaclock.Map, set, stop bool)
 		p.base = clock // steered: joins without a jump
 	}
 
-	var d decision
 	due := p.deadline(p.base, p.next)
 	switch {
 	case stepped && (p.faded || now.Sub(due) > p.limit):
-		due, d.skipped = p.adopt(clock, now, due)
-		d.jumped, stepped = true, false
+		due = p.adopt(clock, now, due)
+		stepped = false
 	case now.Sub(due) > p.limit:
-		due, d.skipped = p.skip(now)
-		d.jumped = true
+		due = p.skip(now)
 	}
 	p.spread(now, due)
 	if ready := max(due, p.notTill); now < ready {
-		d.act, d.until = actSleep, min(ready, now.Add(lookAgain))
-		return d
+		return decision{act: actSleep, until: min(ready, now.Add(lookAgain))}
 	}
-	d.act, d.media, d.due = actSend, p.next, due
-	d.open = !stop && !stepped
-	d.mute = !d.open && p.faded
-	return d
+	open := !stop && !stepped
+	return decision{
+		act: actSend, media: p.next, due: due, open: open, mute: !open && p.faded,
+		jumped: p.jumped, skipped: p.skipped,
+	}
 }
 
 // sent tells that the packet of d went out at instant now, and whether the
 // source reported silence.
 func (p *pacer) sent(d decision, now aes67.MonoTime, silent bool) {
 	p.next += aes67.MediaTime(p.frames)
+	p.flowing, p.jumped, p.skipped = true, false, 0
 	if p.backlog > 0 {
 		// On a schedule of their own, so that late wake-ups do not add up; but
 		// never less than half a gap apart.
@@ -144,27 +147,30 @@ func (p *pacer) sent(d decision, now aes67.MonoTime, silent bool) {
 }
 
 // skip moves on to the first packet that can still be sent at its instant.
-func (p *pacer) skip(now aes67.MonoTime) (due aes67.MonoTime, skipped aes67.Frames) {
+func (p *pacer) skip(now aes67.MonoTime) (due aes67.MonoTime) {
 	from := p.next
 	p.restart(now)
-	return p.deadline(p.base, p.next), aes67.Frames(p.next - from)
+	p.skipped += aes67.Frames(p.next - from)
+	return p.deadline(p.base, p.next)
 }
 
 // adopt changes to the time base of clock. Media times of the two bases cannot
 // be compared: skipped is how many frame periods lie between the packet that
 // was expected at due and the first of the new base.
-func (p *pacer) adopt(clock mediaclock.Map, now, due aes67.MonoTime) (next aes67.MonoTime, skipped aes67.Frames) {
+func (p *pacer) adopt(clock mediaclock.Map, now, due aes67.MonoTime) (next aes67.MonoTime) {
 	p.base = clock
 	p.restart(now)
 	next = p.deadline(p.base, p.next)
 	const second = int64(time.Second)
 	gap := max(0, int64(next.Sub(due)))
 	whole, rest := gap/second, gap%second
-	return next, aes67.Frames(whole*int64(p.rate) + (rest*int64(p.rate)+second/2)/second)
+	p.skipped += aes67.Frames(whole*int64(p.rate) + (rest*int64(p.rate)+second/2)/second)
+	return next
 }
 
 func (p *pacer) restart(now aes67.MonoTime) {
 	p.next = p.firstFrom(p.base, now)
+	p.jumped = p.flowing
 	p.backlog, p.gap, p.notTill = 0, 0, 0
 }
 

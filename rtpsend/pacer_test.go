@@ -16,8 +16,6 @@ type sending struct {
 	at    aes67.MonoTime
 	steps uint32 // of the clock at that instant
 	base  mediaclock.Map
-	moved bool // the timestamps jumped before it
-	lost  aes67.Frames
 }
 
 // rig runs a pacer in simulated time.
@@ -80,8 +78,6 @@ func stall(d time.Duration) func(r *rig) {
 // run simulates the given time, or until the pacer ends.
 func (r *rig) run(d time.Duration) {
 	r.t.Helper()
-	var moved bool
-	var lost aes67.Frames
 	end := r.now.Add(d)
 	for turns := 0; r.now < end; turns++ {
 		if turns > 10_000_000 {
@@ -97,11 +93,6 @@ func (r *rig) run(d time.Duration) {
 		}
 		clock, set := r.clock.Load()
 		d := r.pacer.decide(r.now, clock, set, r.stop)
-		if d.jumped {
-			moved = true
-			lost += d.skipped
-			r.jumps++
-		}
 		switch d.act {
 		case actSleep:
 			if d.until <= r.now {
@@ -109,14 +100,16 @@ func (r *rig) run(d time.Duration) {
 			}
 			r.now = d.until.Add(r.wakeUp())
 		case actSend:
+			if d.jumped {
+				r.jumps++
+			}
 			silent := true
 			if !d.mute {
 				silent = r.pull(d)
 			}
 			r.now = r.now.Add(10 * time.Microsecond)
 			r.pacer.sent(d, r.now, silent)
-			r.sent = append(r.sent, sending{d, r.now, clock.Steps, r.pacer.base, moved, lost})
-			moved, lost = false, 0
+			r.sent = append(r.sent, sending{d, r.now, clock.Steps, r.pacer.base})
 		case actEnd:
 			r.ended = true
 			return
@@ -144,7 +137,7 @@ func (r *rig) check() {
 		if i == 0 {
 			continue
 		}
-		if step := s.media - r.sent[i-1].media; !s.moved && step != aes67.MediaTime(r.pacer.frames) {
+		if step := s.media - r.sent[i-1].media; !s.jumped && step != aes67.MediaTime(r.pacer.frames) {
 			r.t.Fatalf("packet %d: media time steps by %d without a counted jump", i, step)
 		}
 	}
@@ -165,8 +158,8 @@ func TestPacketsGoOutOneByOneAtTheirInstant(t *testing.T) {
 					t.Errorf("%d packets in one second, want %d", got, want)
 				}
 				for i, s := range r.sent {
-					if late := s.at.Sub(s.due); late < 0 || late > 31*time.Microsecond || s.moved || !s.open {
-						t.Fatalf("packet %d: late %v, moved %v, open %v", i, late, s.moved, s.open)
+					if late := s.at.Sub(s.due); late < 0 || late > 31*time.Microsecond || s.jumped || !s.open {
+						t.Fatalf("packet %d: late %v, jumped %v, open %v", i, late, s.jumped, s.open)
 					}
 				}
 			})
@@ -186,7 +179,7 @@ func TestNothingIsSentWhileTheClockIsUnset(t *testing.T) {
 	if got := len(r.sent); got < 985 || got > 1001 {
 		t.Errorf("%d packets in the second after the clock was set", got)
 	}
-	if r.sent[0].moved || r.jumps != 0 {
+	if r.sent[0].jumped || r.jumps != 0 {
 		t.Error("the beginning counts as a jump")
 	}
 }
@@ -228,9 +221,9 @@ func TestStallsAreCaughtUpOrSkipped(t *testing.T) {
 				if i >= before && s.at.Sub(r.sent[i-1].at) > tt.stall/2 && len(afterStall) == 0 || len(afterStall) > 0 {
 					afterStall = append(afterStall, s)
 				}
-				if s.moved {
-					if want := s.media - r.sent[i-1].media - aes67.MediaTime(r.pacer.frames); aes67.MediaTime(s.lost) != want {
-						t.Errorf("skipped %d frames, but the media time jumped over %d", s.lost, want)
+				if s.jumped {
+					if want := s.media - r.sent[i-1].media - aes67.MediaTime(r.pacer.frames); aes67.MediaTime(s.skipped) != want {
+						t.Errorf("skipped %d frames, but the media time jumped over %d", s.skipped, want)
 					}
 				}
 			}
@@ -239,8 +232,8 @@ func TestStallsAreCaughtUpOrSkipped(t *testing.T) {
 			}
 			first := afterStall[0]
 			if tt.jump {
-				if !first.moved || first.at.Sub(first.due) > 100*time.Microsecond {
-					t.Errorf("after the stall: moved %v, late %v; want a jump and a punctual packet", first.moved, first.at.Sub(first.due))
+				if !first.jumped || first.at.Sub(first.due) > 100*time.Microsecond {
+					t.Errorf("after the stall: moved %v, late %v; want a jump and a punctual packet", first.jumped, first.at.Sub(first.due))
 				}
 				return
 			}
@@ -303,12 +296,12 @@ func TestAStepOfTheClockFadesThenJumps(t *testing.T) {
 			var fade []sending
 			for i, s := range r.sent {
 				switch {
-				case s.moved:
+				case s.jumped:
 					if gap := s.at.Sub(r.sent[i-1].at); gap > 2*time.Millisecond+50*time.Microsecond {
 						t.Errorf("%v without a packet at the step", gap)
 					}
-					if !s.open || s.lost < 0 || s.lost > 48 {
-						t.Errorf("after the step: open %v, skipped %d frames; want true and less than a packet", s.open, s.lost)
+					if !s.open || s.skipped < 0 || s.skipped > 48 {
+						t.Errorf("after the step: open %v, skipped %d frames; want true and less than a packet", s.open, s.skipped)
 					}
 					if s.base.Steps != 1 {
 						t.Errorf("the jump came before the new time base")
@@ -347,8 +340,8 @@ func TestAStepDuringALongStallIsTakenAtOnce(t *testing.T) {
 		t.Fatalf("%d jumps, want 1", r.jumps)
 	}
 	for _, s := range r.sent {
-		if s.moved && (s.lost < 3*48000-48 || s.lost > 3*48000+48 || !s.open) {
-			t.Errorf("skipped %d frames, open %v; want those of 3 s, and open", s.lost, s.open)
+		if s.jumped && (s.skipped < 3*48000-48 || s.skipped > 3*48000+48 || !s.open) {
+			t.Errorf("skipped %d frames, open %v; want those of 3 s, and open", s.skipped, s.open)
 		}
 	}
 }

@@ -147,11 +147,6 @@ func (s *Sender) loop() {
 	for {
 		clock, set := s.clock.Load()
 		d := s.pacer.decide(rtthread.Now(), clock, set, s.stop.Load())
-		if d.jumped {
-			s.counters.jumps.Add(1)
-			s.counters.skipped.Add(uint64(d.skipped))
-			s.source.Skipped(d.skipped)
-		}
 		switch d.act {
 		case actSleep:
 			rtthread.SleepUntil(d.until)
@@ -165,6 +160,11 @@ func (s *Sender) loop() {
 
 // send pulls one block and sends it as one packet of each stream.
 func (s *Sender) send(d decision) {
+	if d.jumped {
+		s.counters.jumps.Add(1)
+		s.counters.skipped.Add(uint64(d.skipped))
+		s.source.Skipped(d.skipped)
+	}
 	silent := true
 	if d.mute {
 		for _, plane := range s.planes {

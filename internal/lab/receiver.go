@@ -1,0 +1,146 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// ReceiverConfig says what one receiver hears and keeps.
+type ReceiverConfig struct {
+	Interface    net.Interface
+	Subscription Subscription
+	// Clock is the grandmaster's time by this machine's CLOCK_MONOTONIC; nil
+	// if it is not known.
+	Clock  func(aes67.MonoTime) aes67.PTPTime
+	Skip   time.Duration // arrival times are not judged before
+	Record aes67.Frames  // kept in memory from the first packet on, 0: none
+}
+
+// Receiver is an AES67 receiver that judges what it hears: continuity,
+// timestamps, arrival times and content of one stream.
+type Receiver struct {
+	config ReceiverConfig
+	conn   *net.UDPConn
+
+	mu     sync.Mutex
+	stream *stream
+}
+
+// NewReceiver joins the group. Run or Close leaves it.
+func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
+	s := cfg.Subscription
+	if s.Channels < 1 || !s.Stream.Group.Is4() || s.Stream.Rate < 1 || s.Stream.PacketFrames() < 1 {
+		return nil, fmt.Errorf("receiver %q: %d channels, group %v, %d Hz: not a stream", s.Name, s.Channels, s.Stream.Group, s.Stream.Rate)
+	}
+	conn, err := joinGroup(cfg.Interface, s.Stream.Group, s.Stream.Port)
+	if err != nil {
+		return nil, fmt.Errorf("receiver %q: %v port %d on %s: %w", s.Name, s.Stream.Group, s.Stream.Port, cfg.Interface.Name, err)
+	}
+	return &Receiver{config: cfg, conn: conn, stream: newStream(s, cfg.Clock, cfg.Skip, cfg.Record)}, nil
+}
+
+// Close leaves the group of a receiver that does not run.
+func (r *Receiver) Close() error { return r.conn.Close() }
+
+// Run receives until ctx ends.
+func (r *Receiver) Run(ctx context.Context) error {
+	unblock := context.AfterFunc(ctx, func() { _ = r.conn.Close() })
+	defer unblock()
+	defer func() { _ = r.conn.Close() }()
+	reader := newReader(r.conn)
+	for {
+		a, err := reader.next()
+		switch {
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			return fmt.Errorf("receiver %q: %w", r.config.Subscription.Name, err)
+		}
+		r.mu.Lock()
+		r.stream.take(a)
+		r.mu.Unlock()
+	}
+}
+
+// Report is what a receiver has to say; times in the units of their names.
+type Report struct {
+	Name  string `json:"name"`
+	Group string `json:"group"`
+	Port  uint16 `json:"port"`
+	SSRC  uint32 `json:"ssrc"`
+	TTL   int    `json:"ttl"` // of the last packet, -1: none came
+	DSCP  int    `json:"dscp"`
+	Counts
+	Seconds        float64       `json:"seconds"` // from the first packet to the last
+	FirstTimestamp aes67.RTPTime `json:"first_timestamp"`
+	LastTimestamp  aes67.RTPTime `json:"last_timestamp"`
+	Levels         []Level       `json:"levels"`
+	// Early counts packets that came before their RTP instant, of those judged.
+	Early uint64 `json:"early"`
+	// Delay is arrival less RTP instant less the sender's constant, by the
+	// grandmaster's clock; nil if that is not known.
+	Delay *DistributionReport `json:"delay,omitempty"`
+	// Deviation is |time between packets - packet time|.
+	Deviation *DistributionReport `json:"deviation,omitempty"`
+	// Slope of the lower envelope of arrival less RTP instant: plus = the RTP
+	// clock is slow against the grandmaster (without one: CLOCK_MONOTONIC).
+	SlopePPM     *float64 `json:"envelope_slope_ppm,omitempty"`
+	SlopeSeconds float64  `json:"envelope_seconds,omitempty"`
+	// Gaps and splices of the recording, if one was made.
+	Recorded int   `json:"recorded_frames,omitempty"`
+	Gaps     []Run `json:"gaps,omitempty"`
+	Splices  []int `json:"splices,omitempty"`
+}
+
+// Report returns the account so far. The slope is that of the last window of
+// time; 0: of all.
+func (r *Receiver) Report(window time.Duration) Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream.report(window)
+}
+
+func (s *stream) report(window time.Duration) Report {
+	report := Report{
+		Name: s.subscription.Name, Group: s.subscription.Stream.Group.String(), Port: s.subscription.Stream.Port,
+		SSRC: s.ssrc, TTL: s.ttl, DSCP: s.dscp, Counts: s.counts,
+		FirstTimestamp: s.firstTimestamp, LastTimestamp: s.timestamp,
+		Early: s.early, Delay: s.delays.Report(), Deviation: s.gaps.Report(),
+		Recorded: int(s.recording.length), Gaps: s.recording.gaps, Splices: s.recording.splices,
+	}
+	if s.lastAt > s.firstAt {
+		report.Seconds = s.lastAt.Sub(s.firstAt).Seconds()
+	}
+	for i := range s.total {
+		report.Levels = append(report.Levels, s.total[i].level())
+	}
+	if ppm, seconds, ok := s.least.slope(window); ok {
+		report.SlopePPM, report.SlopeSeconds = &ppm, seconds
+	}
+	return report
+}
+
+// TakeLevels returns the level of each channel since it was last called.
+func (r *Receiver) TakeLevels() []Level {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	levels := make([]Level, 0, len(r.stream.recent))
+	for i := range r.stream.recent {
+		levels = append(levels, r.stream.recent[i].level())
+		r.stream.recent[i] = meter{}
+	}
+	return levels
+}
+
+// Recording returns a copy of what was kept so far.
+func (r *Receiver) Recording() Recording {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream.copyRecording()
+}
