@@ -3,8 +3,9 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
-	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,6 +39,7 @@ type report struct {
 		Role         string   `json:"role"`
 		Grandmaster  string   `json:"grandmaster"`
 		OffsetNS     *float64 `json:"offset_ns"`
+		OffsetRMSNS  *float64 `json:"offset_rms_ns"`
 		FrequencyPPB *float64 `json:"frequency_ppb"`
 		Steps        int      `json:"steps"`
 	} `json:"clock"`
@@ -117,21 +119,63 @@ func (b *bridge) loud(within time.Duration) {
 	b.reaches(5*time.Second, "the volume is 100 %", func(r report) bool { return r.Sink.VolumeDB != nil && *r.Sink.VolumeDB == 0 })
 }
 
+// follows waits until the bridge sends by a grandmaster's clock.
+func (b *bridge) follows(within time.Duration) report {
+	b.t.Helper()
+	r := b.reaches(within, "the bridge follows a grandmaster and sends", func(r report) bool {
+		return r.State == "sending" && r.Clock.Role == "follower" && r.Clock.State == "locked"
+	})
+	if len(r.Streams) != 2 {
+		b.t.Fatalf("%d streams, want 2", len(r.Streams))
+	}
+	return r
+}
+
+// playing waits until both tones are in the streams at full level.
+func (b *bridge) playing(within time.Duration) {
+	b.t.Helper()
+	b.reaches(within, "both streams carry the tones", func(r report) bool {
+		for _, stream := range r.Streams {
+			if stream.PeakDBFS == nil || *stream.PeakDBFS < toneDBFS-0.5 {
+				return false
+			}
+		}
+		return len(r.Streams) == 2
+	})
+}
+
+// fillErrors watches for a while how far the fill is from its target.
+func (b *bridge) fillErrors(length time.Duration) (frames []float64) {
+	b.t.Helper()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(length); time.Now().Before(end); <-ticker.C {
+		r, err := b.look()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if r.Drift.FillFrames == nil || r.Drift.FillTargetFrames == nil {
+			b.t.Fatalf("the fill is not known: %+v", r.Drift)
+		}
+		frames = append(frames, math.Abs(*r.Drift.FillFrames-*r.Drift.FillTargetFrames))
+	}
+	return frames
+}
+
 // descriptions writes the session descriptions to a folder and returns the
 // paths of the left and the right one.
-func (b *bridge) descriptions() (left, right string) {
+func (b *bridge) descriptions() (paths [2]string) {
 	b.t.Helper()
 	dir := tempDir(b.t, "sdp")
 	if err := os.Chmod(dir, 0o777); err != nil { // for a bridge of somebody else
 		b.t.Fatal(err)
 	}
-	mustOutput(b.t, b.server.env, b.server.by(program, "sdp", "--out", dir)...)
-	for side, path := range map[string]*string{"left": &left, "right": &right} {
-		found, _ := filepath.Glob(filepath.Join(dir, "*"+side+"*"))
-		if len(found) != 1 {
-			b.t.Fatalf("sdp --out: %d files for the %s channel, want 1", len(found), side)
+	for i, side := range sides {
+		out := mustOutput(b.t, b.server.env, b.server.by(program, "sdp", side.name, "--out", dir)...)
+		paths[i] = strings.TrimSpace(out)
+		if info, err := os.Stat(paths[i]); err != nil || info.Size() == 0 {
+			b.t.Fatalf("sdp %s --out printed %q, want the path of a description: %v", side.name, out, err)
 		}
-		*path = found[0]
 	}
-	return left, right
+	return paths
 }

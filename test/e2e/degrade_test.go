@@ -52,8 +52,7 @@ func TestDegradesAndRecovers(t *testing.T) {
 		if n := strings.Count(b.output.String(), "setcap"); n != 1 {
 			t.Errorf("the log names the remedy %d times, want once", n)
 		}
-		left, _ := b.descriptions()
-		text := string(must(os.ReadFile(left)))
+		text := string(must(os.ReadFile(b.descriptions()[0])))
 		for _, line := range []string{"a=ts-refclk:localmac=", "a=mediaclk:sender"} {
 			if !strings.Contains(text, line) {
 				t.Errorf("the description has no %s:\n%s", line, text)

@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-var kinds = []string{"pipewire", "pulseaudio"}
-
 // TestTermKillTwoInstances ends bridges in every way and starts two at once:
 // there is one sink while one runs, and none after a proper end.
 func TestTermKillTwoInstances(t *testing.T) {

@@ -173,8 +173,16 @@ func startPTP4L(t *testing.T, w wire, side string) *process {
 	return start(t, "ptp4l", nil, w.in(side, script("ptp4l.sh"), "master", "eth0", tempDir(t, "ptp"))...)
 }
 
-// figuresWindow is how long a measurement lasts.
+// window is how long a measurement lasts.
 func window(short, long time.Duration) time.Duration {
+	if full {
+		return long
+	}
+	return short
+}
+
+// limit is what a figure is held to: one of a short measurement has more noise.
+func limit(short, long float64) float64 {
 	if full {
 		return long
 	}

@@ -82,10 +82,9 @@ func startGStreamer(t *testing.T, w wire, description string, length time.Durati
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
 
-// samples waits for the recording's end and returns its one channel.
-func (r recorder) samples(t *testing.T, within time.Duration) []float64 {
+// samples returns the one channel of a recording that has ended.
+func (r recorder) samples(t *testing.T) []float64 {
 	t.Helper()
-	_ = r.wait(within) // judged by what it recorded
 	content, err := os.ReadFile(r.path)
 	if err != nil {
 		t.Fatalf("%s: %v", r.name, err)
@@ -101,16 +100,19 @@ func (r recorder) samples(t *testing.T, within time.Duration) []float64 {
 }
 
 // judgeTone holds one channel, recorded while its tone played, to the limits.
-func judgeTone(t *testing.T, name string, x []float64, atLeast time.Duration, hz, otherHz float64) {
+func judgeTone(t *testing.T, by string, x []float64, atLeast time.Duration, s side) {
 	t.Helper()
 	const rate = 48000
-	report := lab.AnalyseTone(x, rate, lab.ToneOptions{NearHz: hz, OtherHz: otherHz})
-	figures.atLeast(t, name+" length", report.Seconds, atLeast.Seconds(), "s")
-	figures.atLeast(t, name+" SINAD", report.SINADdB, 110, "dB")
-	figures.atMost(t, name+" crosstalk", report.CrosstalkDB, -120, "dB")
-	figures.atMost(t, name+" level error", math.Abs(report.ToneDBFS-toneDBFS), 0.1, "dB")
-	figures.atMost(t, name+" discontinuities", float64(len(report.Defects)+len(report.ZeroRuns)), 0, "")
+	name := by + " " + s.name
+	r := lab.AnalyseTone(x, rate, lab.ToneOptions{NearHz: s.hz, OtherHz: s.otherHz})
+	figures.atLeast(t, name+" length", r.Seconds, atLeast.Seconds()-0.1, "s")
+	figures.atLeast(t, name+" SINAD", r.SINADdB, 110, "dB")
+	figures.atMost(t, name+" crosstalk", r.CrosstalkDB, -120, "dB")
+	figures.atMost(t, name+" level error", math.Abs(r.ToneDBFS-toneDBFS), 0.1, "dB")
+	figures.atMost(t, name+" discontinuities", float64(len(r.Defects)+len(r.ZeroRuns)), 0, "")
 	if t.Failed() {
-		t.Logf("%s: %+v", name, report)
+		r.Defects = r.Defects[:min(5, len(r.Defects))]
+		r.ZeroRuns = r.ZeroRuns[:min(5, len(r.ZeroRuns))]
+		t.Logf("%s: %+v", name, r)
 	}
 }

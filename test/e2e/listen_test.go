@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/lab"
+	"aes67-sink/ptp"
+	"aes67-sink/rtthread"
+	"aes67-sink/sdp"
+)
+
+// inside runs f on a thread that is on one side of the wire; the sockets that
+// f opens stay there.
+func (w wire) inside(t *testing.T, side string, f func(eth0 net.Interface) error) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		// The thread is never unlocked: it ends with this goroutine.
+		runtime.LockOSThread()
+		done <- func() error {
+			namespace, err := os.Open("/run/netns/" + w.prefix + "-" + side)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = namespace.Close() }()
+			if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			eth0, err := net.InterfaceByName("eth0")
+			if err != nil {
+				return err
+			}
+			return f(*eth0)
+		}()
+	}()
+	if err := <-done; err != nil {
+		t.Fatalf("in %s-%s: %v", w.prefix, side, err)
+	}
+}
+
+// beside runs a part of the lab until the test ends.
+func beside(t *testing.T, name string, run func(context.Context) error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	})
+}
+
+// startGrandmaster serves a clock of the lab on the speaker's side: a quartz
+// that runs at a rate against CLOCK_MONOTONIC, with the media profile's rates.
+func startGrandmaster(t *testing.T, w wire, rate aes67.PPB) *lab.Grandmaster {
+	t.Helper()
+	now := rtthread.Now()
+	var master *lab.Grandmaster
+	w.inside(t, speaker, func(eth0 net.Interface) error {
+		ports, err := ptp.OpenPorts(46)
+		if err != nil {
+			return err
+		}
+		cfg := lab.GrandmasterConfig{
+			Clock:    lab.Oscillator{Start: now, Epoch: aes67.PTPTime(time.Now().UnixNano()), Skew: rate},
+			Identity: aes67.ClockIdentityFromMAC(eth0.HardwareAddr),
+		}
+		cfg.MediaProfile()
+		master = lab.NewGrandmaster(cfg)
+		beside(t, "grandmaster", func(ctx context.Context) error {
+			defer ports.Close()
+			return master.Serve(ctx, ports, eth0, netip.MustParseAddr("10.67.0.2"), rtthread.Now)
+		})
+		return nil
+	})
+	return master
+}
+
+// listener is the lab's receiver of one stream.
+type listener struct {
+	*lab.Receiver
+	name string
+}
+
+// listen receives the stream of a description on the speaker's side. master
+// tells the time to judge arrivals by, from skip on; nil: none is known.
+func listen(t *testing.T, w wire, description string, master *lab.Grandmaster, record time.Duration) listener {
+	t.Helper()
+	text, err := os.ReadFile(description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := sdp.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subscription, err := lab.Subscribe(described)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := lab.ReceiverConfig{Subscription: subscription, Record: aes67.FramesIn(record, described.Rate)}
+	if master != nil {
+		cfg.Clock = master.TimeAt
+	}
+	var l listener
+	w.inside(t, speaker, func(eth0 net.Interface) error {
+		cfg.Interface = eth0
+		receiver, err := lab.NewReceiver(cfg)
+		l = listener{receiver, described.Name}
+		return err
+	})
+	beside(t, "receiver", l.Run)
+	return l
+}
+
+// lasts waits until the listener has heard a stretch of time.
+func (l listener) lasts(t *testing.T, length time.Duration) {
+	t.Helper()
+	eventually(t, length+10*time.Second, l.name+" is heard long enough", func() bool {
+		return l.Report(0).Seconds >= length.Seconds()
+	})
+}
+
+// judgeContinuity holds a stream to RTP's promises: each sequence number once
+// and in order, timestamps that step with them.
+func (l listener) judgeContinuity(t *testing.T, name string) {
+	t.Helper()
+	r := l.Report(0)
+	if r.Overflow != 0 {
+		t.Errorf("%s: the receiver itself lost %d packets: nothing can be said", name, r.Overflow)
+	}
+	for what, n := range map[string]uint64{
+		"lost": r.Lost, "reordered": r.Reordered, "duplicates": r.Duplicates, "new SSRCs": r.SSRCChanges,
+		"sequence restarts": r.SequenceRestarts, "timestamp jumps": r.TimestampJumps,
+		"malformed": r.Malformed + r.WrongSize + r.WrongPayload + r.Marked,
+	} {
+		if n != 0 {
+			t.Errorf("%s: %d %s, want none", name, n, what)
+		}
+	}
+	figures.atMost(t, name+" lost, repeated or jumping packets",
+		float64(r.Lost+r.Reordered+r.Duplicates+r.SSRCChanges+r.SequenceRestarts+r.TimestampJumps), 0, "")
+}
+
+// samples returns what the listener recorded of its one channel.
+func (l listener) samples() []float64 {
+	recording := l.Recording()
+	return recording.WAV().Channels[0]
+}
