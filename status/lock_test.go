@@ -42,7 +42,7 @@ func playRole(role string) int {
 func holder(t *testing.T, environment ...string) (process *exec.Cmd, said string, end func()) {
 	t.Helper()
 	process = exec.Command(os.Args[0])
-	process.Env = append(append(os.Environ(), "STATUS_TEST_ROLE=holder", "STATUS_TEST_NAME="+testName()), environment...)
+	process.Env = append(append(os.Environ(), "STATUS_TEST_ROLE=holder", "STATUS_TEST_NAME="+testName(), "GORACE=atexit_sleep_ms=0"), environment...)
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()
 	if err != nil {

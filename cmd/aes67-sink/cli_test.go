@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// Each golden file holds transcripts: what is typed, what is printed, the exit
+// code.
+func TestTranscripts(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		files  map[string]string
+		bridge string
+		lines  [][]string
+	}{
+		{name: "help", lines: [][]string{
+			{"--help"},
+			{"run", "--help"},
+			{"status", "--help"},
+			{"check", "--help"},
+			{"config", "--help"},
+			{"sdp", "--help"},
+			{"tone", "--help"},
+			{"version", "--help"},
+			{"version"},
+		}},
+		{name: "misuse", lines: [][]string{
+			{},
+			{"play"},
+			{"run", "--loud"},
+			{"run", "--set"},
+			{"status", "now"},
+			{"sdp", "centre"},
+			{"sdp", "0"},
+			{"tone", "--level", "-10"},
+			{"tone", "--level", "nan"},
+			{"tone", "--freq=30000"},
+			{"tone", "--freq=high"},
+			{"tone", "--seconds=0"},
+			{"tone", "--channel=middle"},
+		}},
+		{name: "configuration", files: map[string]string{
+			"config/aes67-sink/config.toml": "[stream]\nttl = 1 # stays in the room\n",
+			"other.toml":                    "[sink]\nname = \"Küche\"\n[clock]\nmode = \"follower\"\n",
+		}, lines: [][]string{
+			{"check"},
+			{"check", "--config", "other.toml"},
+			{"config", "--config", "other.toml", "--set", "sink.latency=20ms", "--set", `sink.channels=["front-right", "front-left"]`},
+		}},
+		{name: "faults", files: map[string]string{
+			"config/aes67-sink/config.toml": "[stream]\nttl = 0\nlayuot = \"multi\"\n\n[sink]\nrate = 22050\n",
+			"broken.toml":                   "[stream\n",
+		}, lines: [][]string{
+			{"check"},
+			{"config"},
+			{"run"},
+			{"tone"},
+			{"check", "--config", "broken.toml"},
+			{"check", "--config", "missing.toml"},
+			{"run", "--config", "missing.toml", "--set", "log.level=loud", "--set", "rtsp"},
+			{"run", "--config", "/dev/null", "--set", "announce.rtsp-port=554"},
+			{"check", "--config", "/dev/null", "--set", "announce.mdns=false"},
+		}},
+		{name: "no-bridge", lines: [][]string{
+			{"status"},
+			{"status", "--json"},
+			{"status", "--watch"},
+			{"sdp"},
+		}},
+		{name: "sending", bridge: "sending", lines: [][]string{
+			{"status"},
+			{"status", "--json"},
+			{"sdp"},
+			{"sdp", "left"},
+			{"sdp", "2"},
+			{"sdp", "3"},
+			{"sdp", "right", "--out", "descriptions"},
+			{"sdp", "--out", "/proc/nowhere"},
+		}},
+		{name: "waiting", bridge: "waiting", lines: [][]string{
+			{"status"},
+			{"sdp", "left"},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHome(t)
+			for path, text := range test.files {
+				h.write(t, path, text)
+			}
+			if test.bridge != "" {
+				h.playing(t, test.bridge)
+			}
+			var all []string
+			for _, line := range test.lines {
+				all = append(all, h.transcript(t, line...))
+			}
+			golden(t, test.name, strings.Join(all, "\n"))
+		})
+	}
+}
+
+func TestEveryFailureIsOneLine(t *testing.T) {
+	goldens, err := filepath.Glob("testdata/*.golden")
+	if err != nil || len(goldens) == 0 {
+		t.Fatal(goldens, err)
+	}
+	for _, path := range goldens {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		failing := false
+		for line := range strings.Lines(string(text)) {
+			switch {
+			case line == "[stderr]\n":
+				failing = true
+			case strings.HasPrefix(line, "[exit "):
+				failing = false
+			case failing && !strings.HasPrefix(line, "aes67-sink: "), strings.ContainsAny(line, "\x1b\t"):
+				t.Errorf("%s: %q", path, line)
+			}
+		}
+	}
+}
+
+func TestDescriptionsAreWrittenAsAnnounced(t *testing.T) {
+	h := newHome(t)
+	h.playing(t, "sending")
+	h.transcript(t, "sdp", "--out", "out")
+	for _, session := range bridges["sending"].sessions {
+		text, err := os.ReadFile(h.path("out", fileName(session.Name)+".sdp"))
+		if err != nil || string(text) != session.Text {
+			t.Errorf("%q, %v; want %q", text, err, session.Text)
+		}
+	}
+	if entries, _ := os.ReadDir(h.path("out")); len(entries) != 2 {
+		t.Errorf("%d files, want 2", len(entries))
+	}
+}
+
+func TestASecondBridgeSaysWhoRunsTheFirst(t *testing.T) {
+	if conn, err := net.Dial("unix", "@aes67-sink-network"); err == nil {
+		_ = conn.Close()
+		t.Skip("a bridge runs on this machine")
+	}
+	h := newHome(t)
+	first := h.command("holder")
+	output, err := first.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, first)
+	if said, err := bufio.NewReader(output).ReadString('\n'); err != nil || said != "held\n" {
+		t.Fatalf("holder: %q, %v", said, err)
+	}
+	for who, test := range map[string]struct {
+		home home
+		want string
+	}{
+		"the same user":   {h, `another aes67-sink of user \S+ \(pid %d\) is already running: look at it with aes67-sink status, or end it first`},
+		"another session": {newHome(t), `the aes67-sink of user \S+ \(pid %d\) owns the network side: only one may send; end that one first`},
+	} {
+		got := test.home.transcript(t, "run")
+		want := regexp.MustCompile(`^\$ aes67-sink run\n\[stderr\]\naes67-sink: ` + fmt.Sprintf(test.want, first.Process.Pid) + `\n\[exit 1\]\n$`)
+		if !want.MatchString(got) {
+			t.Errorf("%s: got\n%s\nwant\n%s", who, got, want)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"done", nil, 0},
+		{"failed", errors.New("no sound"), 1},
+		{"misuse", fmt.Errorf("run: %w", usageError{"no such flag"}), 2},
+		{"not permitted", fmt.Errorf("socket: %w", unix.EPERM), 3},
+		{"access denied", fmt.Errorf("socket: %w", unix.EACCES), 3},
+	} {
+		var told strings.Builder
+		if got := report(&told, test.err); got != test.want {
+			t.Errorf("%s: exit %d, want %d", test.name, got, test.want)
+		}
+		want := ""
+		if test.err != nil {
+			want = "aes67-sink: " + test.err.Error() + "\n"
+		}
+		if diff := cmp.Diff(want, told.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+func TestWatchEndsBySignal(t *testing.T) {
+	h := newHome(t)
+	h.playing(t, "sending")
+	c := h.command("program", "status", "--watch", "--json")
+	output, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(output)
+	for range 2 {
+		line, err := lines.ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, `{"version":"1.0.0",`) {
+			t.Errorf("line %q, %v", line, err)
+		}
+	}
+	if err := c.Process.Signal(unix.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("ended with %v, want exit 0", err)
+	}
+}

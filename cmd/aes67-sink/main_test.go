@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/status"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// roleVariable lets the test binary play the program, or a bridge.
+const roleVariable = "AES67_SINK_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch role, detail, _ := strings.Cut(os.Getenv(roleVariable), ":"); role {
+	case "":
+		goleak.VerifyTestMain(m)
+	case "program":
+		os.Exit(execute(os.Args[1:], streams{os.Stdout, os.Stderr}))
+	case "bridge":
+		os.Exit(playBridge(bridges[detail]))
+	case "holder":
+		os.Exit(playHolder())
+	}
+}
+
+// bridges are pictures that a played bridge gives of itself.
+var bridges = map[string]struct {
+	model    status.Model
+	sessions []status.Session
+}{
+	"sending": {
+		status.Model{
+			Version: "1.0.0", UptimeS: 3723.4, State: status.Sending,
+			Sink: status.Sink{
+				State: "running", Server: "PulseAudio (on PipeWire 1.4.2)", Name: "AES67 Speakers", ID: "aes67", RateHz: 48000,
+				Channels: []string{"front-left", "front-right"},
+				VolumeDB: new(status.Tenths(-40)), Muted: new(false), Clients: new(1), Playing: new(1),
+			},
+			Clock: status.Clock{
+				State: "locked", Role: "follower", Grandmaster: "00-1B-21-FF-FE-3A-4C-5D",
+				OffsetNS: new(int64(-120)), OffsetRMSNS: new(int64(800)), PathDelayNS: new(int64(3100)), FrequencyPPB: new(int64(49873)),
+			},
+			Drift: status.Drift{
+				State: "fine", Mode: "resample", RatioPPB: new(int64(49870)),
+				FillFrames: new(int64(718)), FillTargetFrames: new(int64(720)), Underruns: 1,
+			},
+			Network: status.Network{Interface: "eno1", Address: "192.168.10.1", Carrier: new(true), Reason: "PTP grandmaster 00-1B-21-FF-FE-3A-4C-5D"},
+			Streams: []status.Stream{
+				playedStream("Left", "239.69.1.1", -41.2), playedStream("Right", "239.69.1.2", status.SilenceDB),
+			},
+			Sender:    &status.Thread{Policy: "SCHED_OTHER", Why: "operation not permitted"},
+			Announce:  status.Announce{SAP: "announcing", MDNS: "established", RTSPPort: new(8554)},
+			LatencyMS: &status.Latency{Buffer: 15, Resampler: 1.4, Packet: 1, Total: 17.4},
+		},
+		[]status.Session{
+			{Name: "studio-pc AES67 Speakers Left", Channels: []string{"front-left"}, Text: "v=0\r\ns=studio-pc AES67 Speakers Left\r\n"},
+			{Name: "studio-pc AES67 Speakers Right", Channels: []string{"front-right"}, Text: "v=0\r\ns=studio-pc AES67 Speakers Right\r\n"},
+		},
+	},
+	"waiting": {
+		model: status.Model{
+			Version: "1.0.0", UptimeS: 2, State: status.WaitingClock,
+			Problem: "no PTP master heard in domain 0\x1b[31m; switch one on or take clock.mode = \"auto\"",
+			Sink:    status.Sink{State: "running", Server: "pulseaudio 16.1", Name: "AES67 Speakers", RateHz: 48000},
+			Clock:   status.Clock{State: "listening", Role: "none"},
+			Network: status.Network{Interface: "eno1", Address: "192.168.10.1", Carrier: new(false)},
+		},
+	},
+}
+
+func playedStream(label, group string, peak status.Tenths) status.Stream {
+	return status.Stream{
+		Name: "studio-pc AES67 Speakers " + label, Channels: []string{"front-" + strings.ToLower(label)}, Group: group, Port: 5004,
+		Encoding: "L24", RateHz: 48000, PtimeUS: 1000, Packets: 12000, Late: 2,
+		LatenessP99US: new(int64(40)), PeakDBFS: &peak,
+	}
+}
+
+// playBridge serves a picture until it is ended.
+func playBridge(b struct {
+	model    status.Model
+	sessions []status.Session
+},
+) int {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+	server := status.NewServer(func() status.Model { return b.model }, func() []status.Session { return b.sessions })
+	if err := server.RunControl(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// playHolder has the lock until it is ended.
+func playHolder() int {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+	lock, err := status.Acquire()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("held")
+	<-ctx.Done()
+	lock.Release()
+	return 0
+}
+
+const patience = 20 * time.Second
+
+// eventually waits for a state.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// home is a user's directories, which hold nothing at first.
+type home string
+
+func newHome(t *testing.T) home {
+	t.Helper()
+	directory, err := os.MkdirTemp("", "c") // short: socket paths have at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	for _, sub := range []string{"run", "config"} {
+		if err := os.Mkdir(filepath.Join(directory, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home(directory)
+}
+
+func (h home) path(parts ...string) string {
+	return filepath.Join(append([]string{string(h)}, parts...)...)
+}
+
+func (h home) write(t *testing.T, path, text string) {
+	t.Helper()
+	path = h.path(path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command is the test binary in a role, with nothing of the tester's session.
+func (h home) command(role string, arguments ...string) *exec.Cmd {
+	c := exec.Command(os.Args[0], arguments...)
+	c.Dir = string(h)
+	c.Env = []string{
+		roleVariable + "=" + role, "HOME=" + string(h), "XDG_RUNTIME_DIR=" + h.path("run"),
+		"XDG_CONFIG_HOME=" + h.path("config"), "XDG_STATE_HOME=" + h.path("state"), "COLUMNS=80",
+		"GORACE=atexit_sleep_ms=0", // else each process of a race test ends a second late
+	}
+	return c
+}
+
+// start starts a command that is ended with the test.
+func start(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Signal(unix.SIGTERM)
+		_ = c.Wait()
+	})
+}
+
+// playing starts a played bridge and waits until it answers.
+func (h home) playing(t *testing.T, name string) {
+	t.Helper()
+	start(t, h.command("bridge:"+name))
+	eventually(t, "the played bridge answers", func() bool {
+		conn, err := net.Dial("unix", h.path("run", "aes67-sink", "control"))
+		if err != nil {
+			return false
+		}
+		return conn.Close() == nil
+	})
+}
+
+// transcript runs the program and returns all that can be seen of it.
+func (h home) transcript(t *testing.T, arguments ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	c := h.command("program", arguments...)
+	c.Stdout, c.Stderr = &stdout, &stderr
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	quoted := make([]string, len(arguments))
+	for i, a := range arguments {
+		quoted[i] = a
+		if strings.ContainsAny(a, " \"'[") || a == "" {
+			quoted[i] = "'" + a + "'"
+		}
+	}
+	text := fmt.Sprintf("$ %s\n%s", strings.Join(append([]string{"aes67-sink"}, quoted...), " "), stdout.String())
+	if stderr.Len() > 0 {
+		text += "[stderr]\n" + stderr.String()
+	}
+	text += fmt.Sprintf("[exit %d]\n", c.ProcessState.ExitCode())
+	return strings.NewReplacer(string(h), "$HOME", runtime.Version(), "GOVERSION", runtime.GOARCH, "GOARCH", "\r\n", "␍\n").Replace(text)
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}

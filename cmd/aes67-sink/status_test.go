@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aes67-sink/status"
+)
+
+// pages is a watcher that remembers.
+type pages []string
+
+func (p *pages) page(text []byte) error {
+	*p = append(*p, string(text))
+	return nil
+}
+
+func TestWatchLooksEverySecondUntilItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+		defer cancel()
+		looks := 0
+		look := func(context.Context) ([]byte, error) {
+			if looks++; looks == 2 {
+				return nil, status.ErrNotRunning
+			}
+			return []byte(`{"state":"sending"}`), nil
+		}
+		var seen pages
+		began := time.Now()
+		if err := (&statusCommand{Watch: true}).watch(ctx, look, &seen, []byte(`{"state":"idle"}`)); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != 3500*time.Millisecond {
+			t.Errorf("ended after %v, want 3.5 s", took)
+		}
+		for i, want := range []string{"idle", "sending", "PROBLEM   no aes67-sink of this user is running; waiting for it\n", "sending"} {
+			if i >= len(seen) || !strings.Contains(seen[i], want) {
+				t.Fatalf("pages %q, want %q in number %d", seen, want, i)
+			}
+		}
+		if len(seen) != 4 {
+			t.Errorf("%d pages, want 4", len(seen))
+		}
+	})
+}
+
+func TestWatchedJSONEndsWithTheBridge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		look := func(context.Context) ([]byte, error) { return nil, status.ErrNotRunning }
+		var seen pages
+		err := (&statusCommand{Watch: true, JSON: true}).watch(t.Context(), look, &seen, []byte("{\n  \"state\": \"idle\"\n}\n"))
+		if !errors.Is(err, status.ErrNotRunning) {
+			t.Errorf("got %v, want %v", err, status.ErrNotRunning)
+		}
+		if len(seen) != 1 || seen[0] != "{\"state\":\"idle\"}\n" {
+			t.Errorf("pages %q, want one compact line", seen)
+		}
+	})
+}
+
+func TestScreen(t *testing.T) {
+	var b bytes.Buffer
+	if err := (screenWatcher{&b}).page([]byte("one\ntwo\n")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.String(), "\x1b[Hone\x1b[K\ntwo\x1b[K\n\x1b[J"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
