@@ -1,0 +1,65 @@
+// Package drift keeps the ring at its target fill by steering the resampler.
+//
+// It measures (arrival.go, line.go), decides (controller.go, state.go) and
+// never acts: the caller applies the returned ratio. No I/O, no goroutines, no
+// allocation after NewLoop; all methods belong to the sender context.
+//
+//	monitor fragments                                     pull pipeline
+//	(total frames, stamp)                                 (1 ms, at the due instant)
+//	        |                                                     |
+//	        v                                                     | consumed(t)
+//	arrival: server's clock less stamp,                           v
+//	least late of each 250 ms --> line --> Written(t) --(+)--(-)-----> fill
+//	                                |                                    |
+//	                    rate of the server's clock          fill - target, frames
+//	                                |                                    |
+//	                                v                                    v
+//	feed-forward ----> smoothed, divided by it ----(+)------(-)------- push
+//	(grandmaster's frequency)                       |
+//	                                 bounded in slope and size: ratio
+//
+// Signs. Ratio: output frames per input frame at nominal rates, less 1; plus
+// makes more output of the same input, so the fill grows. Feed-forward: the
+// grandmaster against CLOCK_MONOTONIC, plus = grandmaster fast. Server's rate:
+// its frames against CLOCK_MONOTONIC, plus = server fast; it lowers the ratio.
+// Fill and error: frames, plus = too much lies in the ring.
+//
+// The fill is that of the smooth count, not of the ring: between two fragments
+// the ring holds up to one fragment less, and less again when one is late. So
+// the fill does not depend on where pulls fall between arrivals, and the target
+// must exceed the longest fragment, the resampler's need and the lateness to be
+// survived, together.
+//
+// The server's rate is measured apart from the loop, by arrivals alone, and
+// nothing in the loop integrates: there is nothing to wind up, the push is a
+// loop of first order, and it cannot ring.
+//
+// # Beginning
+//
+// In Acquire nothing is read. The caller asks Start before each pull, sends
+// silence while it says no, and drops the frames it names when it says yes:
+// what remains is the target within a frame. The loop falls back to Acquire by
+// itself when arrivals stop for 100 ms or the error passes half the target; the
+// caller sees State, fades out and asks Start again. A caller whose ring ran dry
+// calls Restart, since the server is then not where it was thought to be. Total
+// and consumed count the same frames from the same zero; a frame that was
+// dropped, by the ring or by the caller, counts as consumed.
+//
+// # Where the numbers come from
+//
+// The window, the memory of the line and the pushes were chosen on recordings
+// of monitor fragments (PipeWire 0.3.65, PulseAudio 16.1, two busy cores, 100 s
+// each), where the least late arrival of a window wanders by 20 to 60 us over
+// seconds to minutes. A push that follows such a wander makes pitch of it: 40 us
+// in 60 s are 0.7 ppm. As nearly every server ticks with CLOCK_MONOTONIC, the
+// fill need not be pushed at all while it stays within some frames, so the fine
+// push is a thousandth per second (0.00016 Hz) for small errors and grows with
+// the square of the error to 0.04 Hz. The table of sim_test.go states what
+// comes out.
+//
+// Servers do not tick exactly at their nominal rate: PipeWire rounds the length
+// of a cycle down to whole nanoseconds (62.5 ppb at 256 frames and 48 kHz), and
+// PulseAudio's null sink rounds that of each piece it renders down to whole
+// microseconds, which makes it fast by 30 to 100 ppm while a player's blocks
+// split its pieces. Both are computed from the fragments' lengths (arrival.go).
+package drift

@@ -1,0 +1,218 @@
+package drift
+
+import (
+	"math"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// Config says what a loop is for.
+type Config struct {
+	InRate aes67.Hz     // nominal rate of the sink
+	Target aes67.Frames // fill to keep; at least the longest fragment and what one pull needs
+}
+
+// A Loop steers the ratio so that the fill stays at its target.
+type Loop struct {
+	clocks  [2]arrival // one for each way in which servers round
+	using   int
+	control controller
+	state   State
+	held    bool
+	begun   bool           // Update was called
+	at      aes67.MonoTime // of the newest Update
+	age     time.Duration  // in state
+	fill    float64
+	wander  wander
+}
+
+// The two ways to round a fragment's length: PipeWire's drivers (spa/plugins/
+// support/null-audio-sink.c, on_timeout) and PulseAudio's null sink
+// (module-null-sink.c, process_render: pa_bytes_to_usec).
+const (
+	tickPipeWire   = time.Nanosecond
+	tickPulseAudio = time.Microsecond
+	// longestStep bounds the time that one Update stands for.
+	longestStep = silence
+	// changeClock is by how much less the other way must leave unexplained.
+	changeClock = 5e-6
+)
+
+// NewLoop makes a loop in Acquire.
+func NewLoop(cfg Config) *Loop {
+	l := &Loop{}
+	for i, tick := range [...]time.Duration{tickPipeWire, tickPulseAudio} {
+		l.clocks[i] = arrival{rate: cfg.InRate, tick: tick}
+	}
+	l.control.rate = cfg.InRate
+	l.SetTarget(cfg.Target)
+	return l
+}
+
+// Arrived takes a monitor fragment: the frames counted with it since the count
+// began, and its stamp. Fragments come in order; one stamped later than the
+// next Update's instant is as welcome.
+func (l *Loop) Arrived(total aes67.Frames, at aes67.MonoTime) {
+	for i := range l.clocks {
+		l.clocks[i].arrived(total, at)
+	}
+}
+
+// Start tells whether reading can begin at instant at, given that consumed
+// frames were read or dropped before. If so, the caller drops skip frames more
+// and reads on from there: the fill is then the target, within half a frame.
+// The state becomes Coarse. Outside of Acquire the answer is no.
+func (l *Loop) Start(at aes67.MonoTime, consumed aes67.Frames) (skip aes67.Frames, ok bool) {
+	clock := &l.clocks[l.using]
+	if l.state != Acquire || !clock.ready() || clock.broken(at.Sub(clock.last)) {
+		return 0, false
+	}
+	spare := clock.written(at) - float64(consumed) - l.control.goal
+	skip = aes67.Frames(math.Round(spare))
+	if spare < 0 || consumed+skip > clock.total {
+		return 0, false
+	}
+	l.control.begin()
+	l.enter(Coarse)
+	return skip, true
+}
+
+// Update returns the ratio to ramp to from instant at on, given the frames that
+// were consumed by then, in fractions, and the grandmaster's frequency against
+// CLOCK_MONOTONIC. In Acquire consumed does not matter.
+func (l *Loop) Update(at aes67.MonoTime, consumed float64, feedForward aes67.PPB) aes67.PPB {
+	var dt time.Duration
+	if l.begun {
+		dt = max(0, min(at.Sub(l.at), longestStep))
+	}
+	l.begun, l.at = true, max(l.at, at)
+	l.age += dt
+
+	clock := l.choose()
+	l.fill = 0
+	if clock.ready() {
+		l.fill = clock.written(at) - consumed
+	}
+	l.judge(clock, at.Sub(clock.last))
+	l.control.update(dt, l.State(), l.fill, clock.fast(), float64(feedForward)*1e-9)
+	if l.state == Fine {
+		l.wander.add(dt, l.control.ratio-l.control.forward())
+	}
+	return aes67.PPB(l.control.ratio * 1e9)
+}
+
+// choose changes to the other way of rounding if that leaves clearly less of
+// the server's rate unexplained. Both tell the same rate in the end; the right
+// one tells it sooner when the pieces change their length.
+func (l *Loop) choose() *arrival {
+	clock, other := &l.clocks[l.using], &l.clocks[1-l.using]
+	if clock.line.weight >= youth && other.line.weight >= youth &&
+		math.Abs(other.line.slope())+changeClock < math.Abs(clock.line.slope()) {
+		l.using = 1 - l.using
+		return other
+	}
+	return clock
+}
+
+// judge changes the state where it must; see the drawing in state.go.
+func (l *Loop) judge(clock *arrival, pause time.Duration) {
+	l.held = false
+	if l.state == Acquire {
+		return
+	}
+	c := &l.control
+	off := math.Abs(l.fill - c.target)
+	if !clock.ready() || clock.broken(pause) || off > c.target/2 {
+		l.enter(Acquire)
+		return
+	}
+	l.held = pause > max(overdue, 2*max(clock.longest, clock.longer))
+	frames := func(d time.Duration) float64 { return d.Seconds() * float64(c.rate) }
+	switch l.state {
+	case Coarse:
+		if l.age >= coarseLeast && off <= frames(deadZone) && c.calm() {
+			c.offset = l.fill - c.target
+			l.wander = wander{}
+			l.enter(Fine)
+		}
+	case Fine:
+		if math.Abs(l.fill-c.target-c.offset) > frames(strayed) || math.Abs(c.wanted-c.ratio) > strayedRatio {
+			l.enter(Coarse)
+		}
+	}
+}
+
+func (l *Loop) enter(state State) { l.state, l.age = state, 0 }
+
+// State returns how far the loop has come.
+func (l *Loop) State() State {
+	if l.held {
+		return Holding
+	}
+	return l.state
+}
+
+// Fill returns the frames that were written but not consumed at the newest
+// Update, by the smooth count; 0 while the count is not known.
+func (l *Loop) Fill() float64 { return l.fill }
+
+// Target returns the fill that was asked for.
+func (l *Loop) Target() aes67.Frames { return aes67.Frames(l.control.goal) }
+
+// SetTarget changes the fill to keep. While reading, the fill follows at 100
+// ppm: 4.8 frames a second at 48 kHz.
+func (l *Loop) SetTarget(target aes67.Frames) {
+	l.control.goal = float64(target)
+	if l.state == Acquire {
+		l.control.begin()
+	}
+}
+
+// Rate returns the server's clock against CLOCK_MONOTONIC, plus = server fast.
+// A path that does not resample sees from it where its fill is going.
+func (l *Loop) Rate() aes67.PPB { return aes67.PPB(l.clocks[l.using].fast() * 1e9) }
+
+// Wander returns how much the loop itself moves the pitch in Fine: the standard
+// deviation of the trim about its mean over half a minute.
+func (l *Loop) Wander() aes67.PPB { return aes67.PPB(math.Sqrt(l.wander.square) * 1e9) }
+
+// Restart goes back to Acquire and measures the arrivals afresh; the count goes
+// on. For the caller whose ring ran dry: the server is not where it was thought
+// to be.
+func (l *Loop) Restart() {
+	for i := range l.clocks {
+		l.clocks[i].reset()
+	}
+	l.held, l.fill = false, 0
+	l.control.begin()
+	l.enter(Acquire)
+}
+
+// Reset forgets the server and the count, which begins again from zero.
+func (l *Loop) Reset() {
+	l.Restart()
+	for i := range l.clocks {
+		l.clocks[i].total = 0
+	}
+	l.using, l.wander = 0, wander{}
+}
+
+// wander is the mean and the variance of a share, each forgetting.
+type wander struct {
+	begun        bool
+	mean, square float64
+}
+
+// wanderMemory is the time over which the mean forgets.
+const wanderMemory = 30 * time.Second
+
+func (w *wander) add(dt time.Duration, share float64) {
+	if !w.begun {
+		w.begun, w.mean = true, share
+	}
+	gain := -math.Expm1(-float64(dt) / float64(wanderMemory))
+	before := share - w.mean
+	w.mean += gain * before
+	w.square += gain * (before*(share-w.mean) - w.square)
+}
