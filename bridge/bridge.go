@@ -1,0 +1,205 @@
+package bridge
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/sdp"
+)
+
+// Parts is what the supervisor needs of the edges. It calls them from one
+// goroutine.
+type Parts interface {
+	// Inputs tells how the sound server, the network and the clock are.
+	Inputs() Inputs
+	// StartSender opens the streams on a network; StopSender fades them out,
+	// closes them and returns when that is done.
+	StartSender(network Network, streams []aes67.Stream) error
+	StopSender()
+	// Announce replaces the set of announced sessions; none withdraws all.
+	Announce(network Network, sessions []sdp.Session)
+	// NTPSeconds is the wall clock in seconds since 1900, for session versions.
+	NTPSeconds() uint64
+	// Changed wakes the supervisor early; it looks regularly in any case.
+	Changed() <-chan struct{}
+}
+
+const (
+	// lookEach is how often the supervisor looks without being woken.
+	lookEach = 50 * time.Millisecond
+	// retryAfter is how long a sender that failed is left alone.
+	retryAfter = 2 * time.Second
+)
+
+// Bridge is the supervisor.
+type Bridge struct {
+	parts    Parts
+	pipeline *Pipeline
+	log      zerolog.Logger
+	sessions sessions
+	localMAC [6]byte
+
+	network Network        // while streams run
+	streams []aes67.Stream // while streams run; nil otherwise
+	retry   int            // looks until a failed sender is tried again
+	failure string
+	quiet   bool // nothing was told yet
+	told    atomic.Pointer[Snapshot]
+}
+
+// Snapshot is what status tells of the bridge.
+type Snapshot struct {
+	Decision
+	Sessions []sdp.Session // as announced; nil while nothing is
+
+	generation uint64 // of Sessions
+}
+
+// New makes a supervisor.
+func New(parts Parts, pipeline *Pipeline, plan SessionPlan, log zerolog.Logger) *Bridge {
+	b := &Bridge{parts: parts, pipeline: pipeline, log: log, sessions: sessions{plan: plan}, quiet: true}
+	b.told.Store(&Snapshot{Decision: Decision{State: WaitingSoundServer}})
+	return b
+}
+
+// Snapshot may be called from any goroutine.
+func (b *Bridge) Snapshot() Snapshot { return *b.told.Load() }
+
+// Run supervises until ctx is done; then it fades out, stops the streams and
+// withdraws the announcements.
+func (b *Bridge) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEach)
+	defer tick.Stop()
+	for {
+		b.look()
+		select {
+		case <-ctx.Done():
+			b.stop()
+			return nil
+		case <-tick.C:
+		case <-b.parts.Changed():
+		}
+	}
+}
+
+// look decides once and acts.
+func (b *Bridge) look() {
+	in := b.parts.Inputs()
+	in.Phase = b.pipeline.Snapshot().Phase
+	b.pipeline.SetConfirmed(in.Sink.Ready && in.Sink.VolumeConfirmed)
+	if b.streams != nil && in.SenderFailed != "" {
+		b.fail(in.SenderFailed)
+		b.stop()
+	}
+	in.SenderFailed = b.standingFailure()
+
+	d := Decide(b.streams != nil, in)
+	if b.streams != nil && (!d.Send || b.moved(in.Network.Chosen)) {
+		b.stop()
+		d = Decide(false, in)
+	}
+	if b.streams == nil && d.Send {
+		if err := b.start(in.Network.Chosen); err != nil {
+			b.fail(err.Error())
+			d = Decision{State: Failed, Problem: b.failure}
+		}
+	}
+	if b.streams != nil {
+		b.describe(in.Clock)
+	}
+	b.tell(d)
+}
+
+func (b *Bridge) fail(why string) { b.failure, b.retry = why, int(retryAfter/lookEach) }
+
+// standingFailure returns the last failure until it is time to try again.
+func (b *Bridge) standingFailure() string {
+	if b.retry--; b.retry <= 0 {
+		b.failure, b.retry = "", 0
+	}
+	return b.failure
+}
+
+// moved reports whether the streams are on another network than the chosen.
+func (b *Bridge) moved(chosen Network) bool {
+	return chosen.Interface.Index != b.network.Interface.Index || chosen.Address != b.network.Address
+}
+
+func (b *Bridge) start(network Network) error {
+	streams, err := b.sessions.streams(network.Address)
+	if err != nil {
+		return err
+	}
+	if err := b.parts.StartSender(network, streams); err != nil {
+		return err
+	}
+	b.network, b.streams = network, streams
+	copy(b.localMAC[:], network.Interface.HardwareAddr)
+	groups := make([]string, len(streams))
+	for i := range streams {
+		groups[i] = netip.AddrPortFrom(streams[i].Group, streams[i].Port).String()
+	}
+	b.log.Info().Str("interface", network.Interface.Name).Stringer("address", network.Address).Strs("groups", groups).
+		Msg("streams started")
+	return nil
+}
+
+func (b *Bridge) stop() {
+	if b.streams == nil {
+		return
+	}
+	b.parts.Announce(b.network, nil)
+	b.parts.StopSender()
+	b.sessions.none()
+	b.streams = nil
+	b.log.Info().Str("interface", b.network.Interface.Name).Msg("streams stopped")
+}
+
+// describe brings the announced descriptions up to date. While the clock is
+// between two grandmasters the last one stays in the text, so that no receiver
+// ever reads a reference that was not settled.
+func (b *Bridge) describe(clock ClockInput) {
+	var reference sdp.Reference
+	switch {
+	case clock.Forbidden:
+		reference.LocalMAC = b.localMAC
+	case clock.State == ClockLocked && !clock.Grandmaster.IsZero():
+		reference = sdp.Reference{Grandmaster: clock.Grandmaster, Domain: clock.Domain}
+	case b.sessions.current != nil:
+		reference = b.sessions.current[0].Reference
+	case !clock.Grandmaster.IsZero(): // holdover since before the streams began
+		reference = sdp.Reference{Grandmaster: clock.Grandmaster, Domain: clock.Domain}
+	default:
+		return
+	}
+	if !b.sessions.update(b.streams, b.network.Address, reference, b.parts.NTPSeconds()) {
+		return
+	}
+	b.parts.Announce(b.network, slices.Clone(b.sessions.current))
+	for _, s := range b.sessions.current {
+		b.log.Info().Str("session", s.Stream.Name).Stringer("group", s.Stream.Group).Uint64("version", s.Version).
+			Str("grandmaster", s.Reference.Grandmaster.String()).Msg("session described")
+	}
+}
+
+// tell publishes the decision and logs what changed of it.
+func (b *Bridge) tell(d Decision) {
+	told := b.told.Load()
+	if b.quiet || d != told.Decision {
+		event := b.log.Info()
+		if d.Problem != "" && d.Problem != told.Problem {
+			event = b.log.Warn()
+		}
+		event.Stringer("state", d.State).Str("problem", d.Problem).Msg("bridge state")
+	} else if b.sessions.generation == told.generation {
+		return
+	}
+	b.quiet = false
+	b.told.Store(&Snapshot{Decision: d, Sessions: slices.Clone(b.sessions.current), generation: b.sessions.generation})
+}

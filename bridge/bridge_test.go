@@ -1,0 +1,182 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+	"aes67-sink/sdp"
+)
+
+// world is a fake of all edges that keeps a diary.
+type world struct {
+	in        Inputs
+	startFail error
+	diary     []string
+	announced []sdp.Session
+	now       uint64
+}
+
+func (w *world) Inputs() Inputs { return w.in }
+
+func (w *world) StartSender(n Network, streams []aes67.Stream) error {
+	if w.startFail != nil {
+		return w.startFail
+	}
+	w.diary = append(w.diary, fmt.Sprintf("start %s %d", n.Interface.Name, len(streams)))
+	return nil
+}
+
+func (w *world) StopSender() {
+	w.in.SenderFailed = ""
+	w.diary = append(w.diary, "stop")
+}
+
+func (w *world) Announce(n Network, sessions []sdp.Session) {
+	w.announced = sessions
+	w.diary = append(w.diary, fmt.Sprintf("announce %s %d", n.Interface.Name, len(sessions)))
+}
+
+func (w *world) NTPSeconds() uint64       { return w.now }
+func (w *world) Changed() <-chan struct{} { return nil }
+
+func newWorld(t *testing.T) (*world, *Bridge) {
+	t.Helper()
+	w := &world{in: ready(), now: 1000}
+	w.in.Network.Chosen = Network{
+		Interface: net.Interface{Index: 2, Name: "eno1", HardwareAddr: net.HardwareAddr{0, 1, 2, 3, 4, 5}},
+		Address:   netip.MustParseAddr("192.168.10.1"),
+	}
+	w.in.Clock.Grandmaster = aes67.ClockIdentity{1}
+	pipeline, err := NewPipeline(PipelineConfig{Channels: 2, SinkRate: 48000, StreamRate: 48000, PacketFrames: 48}, &mediaclock.Clock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := aes67.Stream{Channels: []string{"front-left"}, Port: 5004, TTL: 15, PayloadType: 98, Rate: 48000, PacketTime: aes67.PacketTime1ms}
+	left, right := stream, stream
+	left.Name, right.Name, right.Channels, right.First = "left", "right", []string{"front-right"}, 1
+	plan := SessionPlan{
+		Streams: []aes67.Stream{left, right},
+		IDs:     []uint64{11, 12},
+		Groups: func(a netip.Addr) ([]netip.Addr, error) {
+			host := a.As4()[3]
+			return []netip.Addr{netip.AddrFrom4([4]byte{239, 69, host, 1}), netip.AddrFrom4([4]byte{239, 69, host, 2})}, nil
+		},
+	}
+	return w, New(w, pipeline, plan, zerolog.Nop())
+}
+
+func (w *world) expect(t *testing.T, want ...string) {
+	t.Helper()
+	if !slices.Equal(w.diary, want) {
+		t.Fatalf("the edges saw %q, want %q", w.diary, want)
+	}
+	w.diary = nil
+}
+
+func TestStreamsStartOnceAndAreAnnounced(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	b.look()
+	w.expect(t, "start eno1 2", "announce eno1 2")
+	if got := w.announced[0]; got.Version != 1000 || got.ID != 11 || got.Origin.String() != "192.168.10.1" {
+		t.Errorf("session %+v", got)
+	}
+}
+
+func TestANewGrandmasterGivesNewVersionsOnlyOnceItIsFollowed(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	w.diary = nil
+	w.in.Clock.Grandmaster, w.in.Clock.State = aes67.ClockIdentity{2}, ClockUncalibrated
+	b.look()
+	w.expect(t)
+	w.in.Clock.State = ClockLocked
+	b.look()
+	w.expect(t, "announce eno1 2")
+	for _, s := range w.announced {
+		if s.Version != 1001 || s.Reference.Grandmaster != (aes67.ClockIdentity{2}) {
+			t.Errorf("session %+v, want version 1001 and the new grandmaster", s)
+		}
+	}
+}
+
+func TestALostGrandmasterChangesNothingInTheText(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	w.diary = nil
+	w.in.Clock = ClockInput{State: ClockHoldover, Role: RoleFollower}
+	b.look()
+	w.expect(t)
+	if got := b.Snapshot().State; got != Holdover {
+		t.Errorf("state %v, want holdover", got)
+	}
+}
+
+func TestAddressChangeWithdrawsThenStartsAnew(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	w.diary = nil
+	w.in.Network.Chosen.Address = netip.MustParseAddr("192.168.10.77")
+	b.look()
+	w.expect(t, "announce eno1 0", "stop", "start eno1 2", "announce eno1 2")
+	if got := w.announced[1]; got.Version <= 1000 || got.Stream.Group.String() != "239.69.77.2" {
+		t.Errorf("session %+v", got)
+	}
+}
+
+func TestLostNetworkEndsStreamsAndLostSoundServerDoesNot(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	w.diary = nil
+	w.in.Sink.Ready = false
+	b.look()
+	w.expect(t)
+	w.in.Network.Usable = false
+	b.look()
+	w.expect(t, "announce eno1 0", "stop")
+	if s := b.Snapshot(); s.Sessions != nil {
+		t.Errorf("sessions %v are still told", s.Sessions)
+	}
+}
+
+func TestOwnClockIsDescribedAsSuch(t *testing.T) {
+	w, b := newWorld(t)
+	w.in.Clock = ClockInput{Forbidden: true, Problem: "no permission"}
+	b.look()
+	if got := w.announced[0].Reference; got.LocalMAC != [6]byte{0, 1, 2, 3, 4, 5} || !got.Grandmaster.IsZero() {
+		t.Errorf("reference %+v, want the interface's hardware address", got)
+	}
+}
+
+func TestAFailedSenderIsTriedAgainLater(t *testing.T) {
+	w, b := newWorld(t)
+	w.startFail = errors.New("bind: address in use")
+	b.look()
+	if s := b.Snapshot(); s.State != Failed || s.Problem != "bind: address in use" {
+		t.Fatalf("snapshot %+v", s)
+	}
+	w.startFail = nil
+	looks := 0
+	for ; len(w.diary) == 0 && looks < 1000; looks++ {
+		b.look()
+	}
+	if wait := int(retryAfter / lookEach); looks < wait-1 || looks > wait+1 {
+		t.Errorf("tried again after %d looks, want about %d", looks, wait)
+	}
+	w.expect(t, "start eno1 2", "announce eno1 2")
+
+	w.in.SenderFailed = "socket closed"
+	b.look()
+	w.expect(t, "announce eno1 0", "stop")
+	if got := b.Snapshot().State; got != Failed {
+		t.Errorf("state %v, want failed", got)
+	}
+}

@@ -1,0 +1,257 @@
+package bridge
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+const (
+	testRate  = 48000
+	block     = 48
+	fragment  = 256
+	lessThan1 = time.Millisecond
+)
+
+// rig plays a tone on the left and another on the right through a pipeline, in
+// simulated time: the server renders a fragment each 5.33 ms, the sender pulls
+// each millisecond of the grandmaster.
+type rig struct {
+	*Pipeline
+	clock   mediaclock.Clock
+	now     aes67.MonoTime // of the last pull
+	sent    aes67.Frames   // fragments rendered so far, in frames
+	next    aes67.MonoTime // when the next fragment arrives
+	stopped bool           // the sound server is away
+	samples []float32
+	out     [][]float64
+	open    bool
+}
+
+func newRig(t *testing.T, cfg PipelineConfig, skew aes67.PPB) *rig {
+	t.Helper()
+	cfg.Channels, cfg.SinkRate, cfg.StreamRate, cfg.PacketFrames = 2, testRate, testRate, block
+	r := &rig{samples: make([]float32, 2*fragment), out: [][]float64{make([]float64, block), make([]float64, block)}, open: true}
+	r.clock.Step(0, 1e18, skew)
+	var err error
+	if r.Pipeline, err = NewPipeline(cfg, &r.clock); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// tone is the frame n of the program: 500 Hz left, 750 Hz right, -6 dBFS.
+func tone(n aes67.Frames) (left, right float64) {
+	at := float64(n) / testRate
+	return 0.5 * math.Sin(2*math.Pi*500*at), 0.5 * math.Sin(2*math.Pi*750*at)
+}
+
+// pull advances the world by one packet time of the grandmaster.
+func (r *rig) pull() (silent bool) {
+	m, _ := r.clock.Load()
+	r.now = m.MonoAt(m.PTPAt(r.now).Add(lessThan1))
+	for r.next <= r.now {
+		if !r.stopped {
+			r.fragment(r.next)
+		}
+		r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
+	}
+	return r.Pull(r.out, r.now, r.open)
+}
+
+// fragment renders one fragment that arrives at the given instant.
+func (r *rig) fragment(at aes67.MonoTime) {
+	for i := range fragment {
+		left, right := tone(r.sent + aes67.Frames(i))
+		r.samples[2*i], r.samples[2*i+1] = float32(left), float32(right)
+	}
+	r.Frames(r.samples, at)
+	r.sent += fragment
+}
+
+// render lets so much sound arrive at once, now.
+func (r *rig) render(d time.Duration) {
+	for range aes67.FramesIn(d, testRate) / fragment {
+		r.fragment(r.now)
+	}
+}
+
+func (r *rig) pullFor(d time.Duration, each func(silent bool)) {
+	for end := r.now.Add(d); r.now < end; {
+		silent := r.pull()
+		if each != nil {
+			each(silent)
+		}
+	}
+}
+
+func (r *rig) peak() float64 {
+	peak := 0.0
+	for _, channel := range r.out {
+		for _, x := range channel {
+			peak = max(peak, math.Abs(x))
+		}
+	}
+	return peak
+}
+
+func TestZerosUntilTheVolumeIsConfirmed(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.pullFor(time.Second, func(bool) {
+		if r.peak() != 0 {
+			t.Fatalf("peak %v before the volume is confirmed", r.peak())
+		}
+	})
+	r.SetConfirmed(true)
+	r.pullFor(200*time.Millisecond, nil)
+	if r.peak() < 0.4 {
+		t.Errorf("peak %v after it is confirmed, want about 0.5", r.peak())
+	}
+}
+
+// steepest returns the largest step between neighbouring samples of the left
+// channel over d: a click shows as a step that the tone does not have.
+func (r *rig) steepest(d time.Duration) float64 {
+	worst, last, first := 0.0, 0.0, true
+	r.pullFor(d, func(bool) {
+		for _, x := range r.out[0] {
+			if !first {
+				worst = max(worst, math.Abs(x-last))
+			}
+			last, first = x, false
+		}
+	})
+	return worst
+}
+
+// toneStep is the steepest step of the left tone itself.
+const toneStep = 0.5 * 2 * math.Pi * 500 / testRate
+
+func TestEveryEdgeIsAFade(t *testing.T) {
+	tests := []struct {
+		name string
+		edge func(*rig)
+	}{
+		{"the sound server goes away", func(r *rig) { r.stopped = true }},
+		{"the sound server comes back", func(r *rig) {
+			r.stopped = true
+			r.pullFor(time.Second, nil)
+			r.stopped = false
+		}},
+		{"the sender closes", func(r *rig) { r.open = false }},
+		{"the volume is in doubt", func(r *rig) { r.SetConfirmed(false) }},
+		{"300 ms of sound come at once", func(r *rig) { r.render(300 * time.Millisecond) }},
+		{"the sender stood still for 300 ms", func(r *rig) {
+			r.now = r.now.Add(300 * time.Millisecond)
+			r.Skipped(14400)
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, PipelineConfig{}, 50_000)
+			r.SetConfirmed(true)
+			r.pullFor(2*time.Second, nil)
+			test.edge(r)
+			if got := r.steepest(2 * time.Second); got > 1.1*toneStep {
+				t.Errorf("steepest step %.4f, the tone's is %.4f", got, toneStep)
+			}
+		})
+	}
+}
+
+func TestSilenceWhileTheSoundServerIsAwayThenSoundAgain(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, -100_000)
+	r.SetConfirmed(true)
+	r.pullFor(time.Second, nil)
+	r.stopped = true
+	r.pullFor(100*time.Millisecond, nil)
+	r.pullFor(time.Second, func(silent bool) {
+		if !silent || r.peak() != 0 {
+			t.Fatalf("silent %v, peak %v while nothing arrives", silent, r.peak())
+		}
+	})
+	r.stopped = false
+	r.pullFor(300*time.Millisecond, nil)
+	if r.peak() < 0.4 {
+		t.Errorf("peak %v 300 ms after the server's return", r.peak())
+	}
+}
+
+func TestChannelsStayApart(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(time.Second, nil)
+	// Left has no 750 Hz in it and right no 500 Hz: correlate over whole periods of both (4 ms).
+	var leftAt750, rightAt500 float64
+	n := 0
+	r.pullFor(400*time.Millisecond, func(bool) {
+		for i := range block {
+			_, at750 := tone(aes67.Frames(n))
+			at500, _ := tone(aes67.Frames(n))
+			leftAt750 += r.out[0][i] * at750
+			rightAt500 += r.out[1][i] * at500
+			n++
+		}
+	})
+	if scale := float64(n); math.Abs(leftAt750)/scale > 1e-4 || math.Abs(rightAt500)/scale > 1e-4 {
+		t.Errorf("crosstalk: %v of right in left, %v of left in right", leftAt750/scale, rightAt500/scale)
+	}
+}
+
+func TestFollowsTheGrandmasterWithoutUnderrun(t *testing.T) {
+	for _, skew := range []aes67.PPB{-100_000, 0, 100_000} {
+		r := newRig(t, PipelineConfig{}, skew)
+		r.SetConfirmed(true)
+		r.pullFor(60*time.Second, nil)
+		s := r.Snapshot()
+		if s.Underruns != 0 || s.Overruns != 0 || s.Phase != Flowing {
+			t.Errorf("at %v ppb: %+v", skew, s)
+		}
+		if math.Abs(float64(s.Ratio-skew)) > 200 {
+			t.Errorf("at %v ppb the ratio is %v ppb", skew, s.Ratio)
+		}
+		if math.Abs(s.Fill-float64(s.Target)) > fragment {
+			t.Errorf("at %v ppb the fill is %v, the target %v", skew, s.Fill, s.Target)
+		}
+	}
+}
+
+func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(5*time.Second, nil)
+	before := r.Snapshot()
+	r.stopped = true // the server's thread is not woken for 12 ms, then renders all at once
+	r.pullFor(12*time.Millisecond, nil)
+	r.stopped = false
+	r.render(12 * time.Millisecond)
+	r.pullFor(time.Second, nil)
+	after := r.Snapshot()
+	if after.Underruns != before.Underruns+1 {
+		t.Errorf("underruns %d, want %d", after.Underruns, before.Underruns+1)
+	}
+	if after.Target <= before.Target {
+		t.Errorf("target %d after an underrun, before %d", after.Target, before.Target)
+	}
+}
+
+func TestGivenLatencyIsKept(t *testing.T) {
+	r := newRig(t, PipelineConfig{Latency: 50 * time.Millisecond}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(5*time.Second, nil)
+	if s := r.Snapshot(); s.Target != 2400 || math.Abs(s.Fill-2400) > fragment {
+		t.Errorf("target %d, fill %v; want 2400", s.Target, s.Fill)
+	}
+}
+
+func TestSteadyStateDoesNotAllocate(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 100_000)
+	r.SetConfirmed(true)
+	r.pullFor(2*time.Second, nil)
+	if n := testing.AllocsPerRun(2000, func() { r.pull() }); n != 0 {
+		t.Fatalf("a packet time allocates %v times, want 0", n)
+	}
+}

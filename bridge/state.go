@@ -1,0 +1,151 @@
+package bridge
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// State is what the bridge as a whole is doing.
+type State uint8
+
+// The states of a bridge, in the order of a start.
+const (
+	Idle               State = iota // no sign of AES67 on any network, and nothing plays
+	WaitingSoundServer              // no sink; streams that run go on with silence
+	WaitingNetwork                  // no usable interface
+	WaitingClock                    // no PTP time to send by
+	FillingBuffer                   // streams run with silence until the buffer is filled
+	Sending                         // the sink's sound is on the wire
+	Holdover                        // as Sending, on the last good frequency of a lost grandmaster
+	Failed                          // something that should not fail did; tried again
+)
+
+// String returns the word used in status.
+func (s State) String() string {
+	return [...]string{
+		"idle", "waiting-sound-server", "waiting-network", "waiting-clock", "filling", "sending", "holdover", "failed",
+	}[s]
+}
+
+// ClockState is the relation to the network's PTP clock.
+type ClockState uint8
+
+// The states of the clock.
+const (
+	ClockListening    ClockState = iota // nothing decided yet
+	ClockUncalibrated                   // a grandmaster is chosen, not yet followed closely
+	ClockLocked                         // followed, or served
+	ClockHoldover                       // the grandmaster is lost
+)
+
+// Role is what this clock is in the network.
+type Role uint8
+
+// The roles of the clock. RoleNone stands both for "not decided" and for a
+// bridge that may not open the PTP ports and sends by its own clock.
+const (
+	RoleNone Role = iota
+	RoleFollower
+	RoleGrandmaster
+)
+
+// SinkInput is what the supervisor knows of the sound server.
+type SinkInput struct {
+	Ready           bool // the sink exists and its monitor is recorded
+	VolumeConfirmed bool
+	Problem         string
+}
+
+// Network is the chosen interface.
+type Network struct {
+	Interface net.Interface
+	Address   netip.Addr
+}
+
+// NetworkInput is what the supervisor knows of the network.
+type NetworkInput struct {
+	Usable  bool
+	Idle    bool // no sign of AES67 anywhere, and no program plays
+	Chosen  Network
+	Problem string // why there is none
+}
+
+// ClockInput is what the supervisor knows of the clock.
+type ClockInput struct {
+	Forbidden   bool // the PTP ports could not be opened: the bridge sends by its own clock
+	State       ClockState
+	Role        Role
+	Grandmaster aes67.ClockIdentity
+	Domain      uint8
+	ErrorBound  time.Duration // in holdover
+	Problem     string
+}
+
+// Inputs is all that a decision rests on.
+type Inputs struct {
+	Sink    SinkInput
+	Network NetworkInput
+	Clock   ClockInput
+	Phase   Phase
+	// SenderFailed tells why the sender ended by itself; empty while it runs or
+	// was never started.
+	SenderFailed string
+}
+
+// Decision is what the supervisor wants.
+type Decision struct {
+	State   State
+	Problem string
+	// Send: streams and announcements shall exist.
+	Send bool
+}
+
+// Decide is the whole state machine: what to do now, given whether streams are
+// running. Streams are started when sink, network and clock are all there, and
+// then live until the network is lost; neither a lost sound server nor a lost
+// grandmaster ends them.
+func Decide(sending bool, in Inputs) Decision {
+	switch {
+	case !in.Network.Usable && in.Network.Idle && in.Sink.Ready:
+		return Decision{State: Idle, Problem: in.Network.Problem}
+	case !in.Network.Usable && in.Sink.Ready:
+		return Decision{State: WaitingNetwork, Problem: in.Network.Problem}
+	case !in.Network.Usable:
+		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Network.Problem)}
+	case in.SenderFailed != "":
+		return Decision{State: Failed, Problem: in.SenderFailed}
+	case !sending && !in.Sink.Ready:
+		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Clock.Problem)}
+	case !sending && !in.Clock.ready():
+		return Decision{State: WaitingClock, Problem: in.Clock.Problem}
+	case !in.Sink.Ready:
+		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Clock.Problem), Send: true}
+	case in.Clock.State == ClockHoldover:
+		return Decision{State: Holdover, Problem: in.Clock.Problem, Send: true}
+	case in.Phase == Filling:
+		return Decision{State: FillingBuffer, Problem: in.Clock.Problem, Send: true}
+	}
+	return Decision{State: Sending, Problem: in.Clock.Problem, Send: true}
+}
+
+// ready reports whether streams may be started by this clock.
+func (c ClockInput) ready() bool {
+	return c.Forbidden || c.State == ClockLocked || c.State == ClockHoldover
+}
+
+func join(problems ...string) string {
+	text := ""
+	for _, p := range problems {
+		switch {
+		case p == "":
+		case text == "":
+			text = p
+		default:
+			text += "; " + p
+		}
+	}
+	return text
+}
