@@ -155,7 +155,7 @@ func TestEveryEdgeIsAFade(t *testing.T) {
 			r.SetConfirmed(true)
 			r.pullFor(2*time.Second, nil)
 			test.edge(r)
-			if got := r.steepest(2 * time.Second); got > 1.1*toneStep {
+			if got := r.steepest(time.Second); got > 1.1*toneStep {
 				t.Errorf("steepest step %.4f, the tone's is %.4f", got, toneStep)
 			}
 		})
@@ -205,7 +205,7 @@ func TestFollowsTheGrandmasterWithoutUnderrun(t *testing.T) {
 	for _, skew := range []aes67.PPB{-100_000, 0, 100_000} {
 		r := newRig(t, PipelineConfig{}, skew)
 		r.SetConfirmed(true)
-		r.pullFor(60*time.Second, nil)
+		r.pullFor(20*time.Second, nil)
 		s := r.Snapshot()
 		if s.Underruns != 0 || s.Overruns != 0 || s.Phase != Flowing {
 			t.Errorf("at %v ppb: %+v", skew, s)
@@ -222,7 +222,7 @@ func TestFollowsTheGrandmasterWithoutUnderrun(t *testing.T) {
 func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
-	r.pullFor(5*time.Second, nil)
+	r.pullFor(2*time.Second, nil)
 	before := r.Snapshot()
 	r.stopped = true // the server's thread is not woken for 12 ms, then renders all at once
 	r.pullFor(12*time.Millisecond, nil)
@@ -241,7 +241,7 @@ func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
 func TestGivenLatencyIsKept(t *testing.T) {
 	r := newRig(t, PipelineConfig{Latency: 50 * time.Millisecond}, 0)
 	r.SetConfirmed(true)
-	r.pullFor(5*time.Second, nil)
+	r.pullFor(2*time.Second, nil)
 	if s := r.Snapshot(); s.Target != 2400 || math.Abs(s.Fill-2400) > fragment {
 		t.Errorf("target %d, fill %v; want 2400", s.Target, s.Fill)
 	}
