@@ -145,7 +145,7 @@ run_demo() {
   dir=$(mktemp -d /tmp/aes67run.XXXXXX)
   setsid "$sound_server" start pipewire "$dir"
   if ((EUID == 0)); then
-    namespaces=aes67run-$$ interface=eth0 speaker=(-gm -gm-ppm 20)
+    namespaces=aes67run-$$ interface=eth0 speaker=(-gm-ppm 20)
     setsid "$net" up "$namespaces"
   fi
 

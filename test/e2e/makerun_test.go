@@ -63,9 +63,18 @@ func TestMakeRun(t *testing.T) {
 	}
 }
 
-// heardBoth looks for a level above the floor of each channel in the live lines.
+// liveLevel is the speaker's live line: the stream's name and its level.
+var liveLevel = regexp.MustCompile(`(Left|Right)\s+packets \d+ .*?(-?\d+\.\d) dBFS`)
+
+// heardBoth looks for a tone on each channel in the live lines.
 func heardBoth(text string) bool {
-	return true // until the speaker's lines are known
+	heard := map[string]bool{}
+	for _, match := range liveLevel.FindAllStringSubmatch(text, -1) {
+		if level, err := strconv.ParseFloat(match[2], 64); err == nil && level > -40 {
+			heard[match[1]] = true
+		}
+	}
+	return heard["Left"] && heard["Right"]
 }
 
 // processesOf lists what runs with the folder in its command line or variables.
