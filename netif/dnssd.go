@@ -1,0 +1,252 @@
+package netif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	// signLife is how long an announced service counts: records live 75 minutes
+	// and are announced anew before (RFC 6762, 10).
+	signLife = 75 * time.Minute
+	// maxMessages bounds the messages looked at in one second.
+	maxMessages = 200
+	// maxMessage is the largest multicast DNS message (RFC 6762, 17).
+	maxMessage  = 9000
+	reopenAfter = 10 * time.Second
+	rejoinAfter = time.Second
+)
+
+// DNSSD hears RAVENNA and Dante devices announce their services by multicast
+// DNS. It sends nothing, so it hears only what devices say by themselves or
+// because somebody else asks: it is the weakest kind of sign.
+type DNSSD struct {
+	now     func() aes67.MonoTime
+	log     zerolog.Logger
+	wake    chan struct{}
+	changed chan struct{}
+	open    func() (groupConn, error)
+	local   func(netip.Addr) bool // is an address of this machine
+
+	mu       sync.Mutex
+	listen   []int
+	rejoin   bool
+	signs    map[int]Sign
+	second   aes67.MonoTime
+	inSecond int
+}
+
+// groupConn is the network as DNSSD sees it.
+type groupConn interface {
+	join(index int) error
+	leave(index int) error
+	receive(b []byte) (n int, source netip.Addr, index int, err error)
+	Close() error
+}
+
+// NewDNSSD makes a listener that does nothing until Run; now is
+// CLOCK_MONOTONIC.
+func NewDNSSD(now func() aes67.MonoTime, log zerolog.Logger) *DNSSD {
+	return &DNSSD{
+		now: now, log: log, open: openMDNS, local: isLocal, signs: map[int]Sign{},
+		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+	}
+}
+
+// Listen sets the interfaces to listen on; signs on others are forgotten.
+func (d *DNSSD) Listen(indexes []int) error {
+	for _, index := range indexes {
+		if index <= 0 {
+			return fmt.Errorf("netif: interface index %d: must be positive", index)
+		}
+	}
+	d.mu.Lock()
+	d.listen = slices.Clone(indexes)
+	for index := range d.signs {
+		if !slices.Contains(indexes, index) {
+			delete(d.signs, index)
+		}
+	}
+	d.mu.Unlock()
+	signal(d.wake)
+	return nil
+}
+
+// Rejoin joins again on every interface, for the return of a carrier.
+func (d *DNSSD) Rejoin() {
+	d.mu.Lock()
+	d.rejoin = true
+	d.mu.Unlock()
+	signal(d.wake)
+}
+
+// Signs returns one sign for each interface on which a service was announced,
+// ordered by index.
+func (d *DNSSD) Signs() []Sign {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	out := make([]Sign, 0, len(d.signs))
+	for index, sign := range d.signs {
+		if now.Sub(sign.At) > signLife {
+			delete(d.signs, index)
+			continue
+		}
+		out = append(out, sign)
+	}
+	slices.SortFunc(out, func(a, b Sign) int { return a.Index - b.Index })
+	return out
+}
+
+// Changed is woken when an interface has its first sign.
+func (d *DNSSD) Changed() <-chan struct{} { return d.changed }
+
+// Run listens until ctx ends and returns nil. A socket that cannot be had, or
+// fails, is told once and tried again.
+func (d *DNSSD) Run(ctx context.Context) error {
+	level := zerolog.InfoLevel // once, and no more: other signs remain
+	for {
+		err := d.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		d.log.WithLevel(level).Err(err).Float64("retry_s", reopenAfter.Seconds()).Msg("multicast DNS is not heard")
+		level = zerolog.DebugLevel
+		timer := time.NewTimer(reopenAfter)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// session listens on one socket until ctx ends or it fails.
+func (d *DNSSD) session(ctx context.Context) error {
+	conn, err := d.open()
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	var reader sync.WaitGroup
+	reader.Go(func() { failed <- d.read(conn) })
+	err = d.members(ctx, conn, failed)
+	err = errors.Join(err, conn.Close())
+	reader.Wait()
+	return err
+}
+
+// members keeps the memberships as Listen asked, until ctx ends (nil) or
+// reading failed.
+func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error) error {
+	var joined []int
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for {
+		d.mu.Lock()
+		listen, rejoin := d.listen, d.rejoin
+		d.rejoin = false
+		d.mu.Unlock()
+		joined = slices.DeleteFunc(joined, func(index int) bool {
+			leave := rejoin || !slices.Contains(listen, index)
+			if leave {
+				_ = conn.leave(index) // the interface may be gone, and the membership with it
+			}
+			return leave
+		})
+		for _, index := range listen {
+			if slices.Contains(joined, index) {
+				continue
+			}
+			if err := conn.join(index); err != nil {
+				d.log.Debug().Err(err).Int("interface_index", index).Msg("cannot join multicast DNS, retrying")
+				retry.Reset(rejoinAfter)
+				continue
+			}
+			joined = append(joined, index)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return fmt.Errorf("netif: receiving multicast DNS: %w", err)
+		case <-d.wake:
+		case <-retry.C:
+		}
+	}
+}
+
+// read takes messages until the socket is closed.
+func (d *DNSSD) read(conn groupConn) error {
+	buf := make([]byte, maxMessage)
+	for {
+		n, source, index, err := conn.receive(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		d.received(d.now(), index, source, buf[:n])
+	}
+}
+
+// received lets one message in. What this machine announces is no sign: it may
+// be the bridge itself.
+func (d *DNSSD) received(now aes67.MonoTime, index int, source netip.Addr, b []byte) {
+	if !d.wanted(now, index) {
+		return
+	}
+	service := announcedService(b)
+	if service == "" || d.local(source) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.Contains(d.listen, index) {
+		return
+	}
+	sign, known := d.signs[index]
+	if !known || now.Sub(sign.At) > signLife { // else what was said first stays
+		sign = Sign{Index: index, Kind: SignDNSSD, Detail: fmt.Sprintf("service %s announced by %v", service, source)}
+	}
+	sign.At = now
+	d.signs[index] = sign
+	if !known {
+		signal(d.changed)
+	}
+}
+
+// wanted reports whether a message is worth looking at.
+func (d *DNSSD) wanted(now aes67.MonoTime, index int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if second := now / aes67.MonoTime(time.Second); second != d.second {
+		d.second, d.inSecond = second, 0
+	}
+	d.inSecond++
+	return d.inSecond <= maxMessages && slices.Contains(d.listen, index)
+}
+
+// isLocal reports whether an address is one of this machine's; if that cannot
+// be told it counts as one.
+func isLocal(addr netip.Addr) bool {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		prefix, ok := a.(*net.IPNet)
+		return ok && prefix.IP.Equal(addr.AsSlice())
+	})
+}

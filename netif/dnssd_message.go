@@ -1,0 +1,77 @@
+package netif
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// metaQuery is the name whose PTR records list service types (RFC 6763, 9).
+const metaQuery = "_services._dns-sd._udp.local."
+
+// announcedService returns the AES67 service that a multicast DNS response
+// announces, such as "_ravenna_session" or "_netaudio-arc", and "" for
+// anything else: queries, goodbyes, other services, what is broken.
+func announcedService(message []byte) string {
+	var p dnsmessage.Parser
+	if h, err := p.Start(message); err != nil || !h.Response {
+		return ""
+	}
+	if p.SkipAllQuestions() != nil {
+		return ""
+	}
+	if service := sectionService(&p, (*dnsmessage.Parser).AnswerHeader, (*dnsmessage.Parser).SkipAnswer); service != "" {
+		return service
+	}
+	if p.SkipAllAnswers() != nil || p.SkipAllAuthorities() != nil {
+		return ""
+	}
+	return sectionService(&p, (*dnsmessage.Parser).AdditionalHeader, (*dnsmessage.Parser).SkipAdditional)
+}
+
+// sectionService looks at the records of one section.
+func sectionService(p *dnsmessage.Parser, header func(*dnsmessage.Parser) (dnsmessage.ResourceHeader, error), skip func(*dnsmessage.Parser) error) string {
+	for {
+		h, err := header(p)
+		if errors.Is(err, dnsmessage.ErrSectionDone) {
+			return ""
+		}
+		// The parser refuses names with a dot in a label, which instance names
+		// may have; such a record can still be skipped.
+		read := false
+		if err == nil && h.TTL > 0 {
+			var service string
+			if service, read = recordService(p, h); service != "" {
+				return service
+			}
+		}
+		if !read && skip(p) != nil {
+			return ""
+		}
+	}
+}
+
+// recordService looks at one record: its owner, or what the list of service
+// types points at; read tells that the parser is behind the record then.
+func recordService(p *dnsmessage.Parser, h dnsmessage.ResourceHeader) (service string, read bool) {
+	owner := h.Name.String()
+	if h.Type == dnsmessage.TypePTR && strings.EqualFold(owner, metaQuery) {
+		target, err := p.PTRResource()
+		if err != nil {
+			return "", false
+		}
+		return aesService(target.PTR.String()), true
+	}
+	return aesService(owner), false
+}
+
+// aesService returns the label of a name that is a RAVENNA or Dante service.
+func aesService(name string) string {
+	for label := range strings.SplitSeq(strings.ToLower(name), ".") {
+		if label == "_ravenna" || label == "_ravenna_session" || strings.HasPrefix(label, "_netaudio-") {
+			return label
+		}
+	}
+	return ""
+}

@@ -1,0 +1,111 @@
+package netif
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// world plays a chooser in simulated time and writes down each decision that
+// differs from the one before.
+type world struct {
+	chooser    *Chooser
+	now        time.Duration
+	candidates []Candidate
+	signs      []Sign
+	intent     bool
+	last       Decision
+	lines      []string
+	reasons    []string
+}
+
+func newWorld(iface string, candidates ...Candidate) *world {
+	return &world{chooser: NewChooser(ChooserConfig{Interface: iface}), candidates: candidates}
+}
+
+// until decides twice a second up to an instant.
+func (w *world) until(end time.Duration) {
+	for ; w.now <= end; w.now += 500 * time.Millisecond {
+		w.decide()
+	}
+	w.now = end
+}
+
+func (w *world) decide() {
+	now := aes67.MonoTime(w.now)
+	d := w.chooser.Decide(now, w.candidates, w.signs, w.intent)
+	if d == w.last {
+		return
+	}
+	w.last = d
+	name := "-"
+	if e := find(w.candidates, func(e *Candidate) bool { return e.Index == d.Index }); e != nil {
+		name = e.Name
+	}
+	line := fmt.Sprintf("%v ", w.now)
+	switch {
+	case d.Use:
+		line += "use " + name
+	case d.Index != 0:
+		line += "hold " + name
+	case d.Listening:
+		line += "listen"
+	default:
+		line += "none"
+	}
+	if d.Report != "" {
+		line += " report"
+	}
+	w.lines = append(w.lines, line)
+	w.reasons = append(w.reasons, d.Reason)
+}
+
+func (w *world) at(name string) *Candidate {
+	return find(w.candidates, func(e *Candidate) bool { return e.Name == name })
+}
+
+// hear notes a sign; it was heard now and will not be heard again.
+func (w *world) hear(name string, kind SignKind) {
+	w.signs = append(w.signs, Sign{Index: w.at(name).Index, Kind: kind, Detail: kind.String() + " heard", At: aes67.MonoTime(w.now)})
+}
+
+func (w *world) unplug(name string) { w.at(name).Carrier = false }
+func (w *world) plug(name string)   { w.at(name).Carrier = true }
+
+func (w *world) remove(name string) {
+	var rest []Candidate
+	for _, e := range w.candidates {
+		if e.Name != name {
+			rest = append(rest, e)
+		}
+	}
+	w.candidates = rest
+}
+
+// Interfaces as they may be in a machine.
+func wiredCard(index int, addr string) Candidate {
+	e := Candidate{Index: index, Name: fmt.Sprintf("eno%d", index), Carrier: true, Wired: true, MTU: 1500}
+	if addr != "" {
+		e.Addr = netip.MustParseAddr(addr)
+	}
+	return e
+}
+
+func viaDefault(e Candidate, metric int) Candidate {
+	e.DefaultRoute, e.Metric = true, metric
+	return e
+}
+
+func loopback() Candidate {
+	return Candidate{Index: 100, Name: "lo", Addr: netip.MustParseAddr("127.0.0.1"), Carrier: true, Loopback: true}
+}
+
+func wifi() Candidate {
+	return Candidate{Index: 101, Name: "wlan0", Addr: netip.MustParseAddr("10.9.0.2"), Carrier: true, Wireless: true, DefaultRoute: true, Metric: 600}
+}
+
+func bridge() Candidate {
+	return Candidate{Index: 102, Name: "docker0", Addr: netip.MustParseAddr("172.17.0.1"), Carrier: true}
+}
