@@ -1,0 +1,81 @@
+package arch
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// source returns the text of all Go files that are not tests.
+func source(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "build"):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+			b, err := os.ReadFile(path)
+			text.Write(b)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+// Headings of the troubleshooting page that start with a small letter are
+// messages as printed.
+func TestEveryListedMessageIsStillPrinted(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/troubleshooting.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := source(t)
+	found := 0
+	for _, heading := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(string(page), -1) {
+		message := heading[1]
+		if message[0] < 'a' || message[0] > 'z' {
+			continue
+		}
+		found++
+		if !strings.Contains(code, message) {
+			t.Errorf("docs/troubleshooting.md lists %q, which no code prints", message)
+		}
+	}
+	if found < 5 {
+		t.Errorf("only %d messages found: has the page changed its form?", found)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+
+func TestLinksInDocumentsLead(t *testing.T) {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, target := range link.FindAllStringSubmatch(string(text), -1) {
+				if _, err := os.Stat(filepath.Join(filepath.Dir(file), target[1])); err != nil {
+					t.Errorf("%s: link to %s: %v", file, target[1], err)
+				}
+			}
+		}
+	}
+}
