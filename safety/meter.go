@@ -19,12 +19,12 @@ type meter struct {
 
 func (m *meter) add(x float64) { m.present = max(m.present, x) }
 
-// meter tells what was metred of a block of so many frames.
+// meter tells readers the peaks after a block of so many frames.
 func (s *Stage) meter(frames int) {
-	s.metred += frames
-	over := s.metred >= s.window
+	s.metered += frames
+	over := s.metered >= s.window
 	if over {
-		s.metred = 0
+		s.metered = 0
 	}
 	for c := range s.meters {
 		m := &s.meters[c]
@@ -35,6 +35,7 @@ func (s *Stage) meter(frames int) {
 	}
 }
 
-// Peak returns the largest sample that left channel in the last half to whole
-// second, as an amplitude: full scale is 1. Any goroutine may ask.
+// Peak returns the largest sample that left the channel, limited and faded, in
+// the last half to whole second, as an amplitude: full scale is 1. Reading does
+// not reset it. Any goroutine may ask.
 func (s *Stage) Peak(channel int) float64 { return math.Float64frombits(s.meters[channel].told.Load()) }

@@ -10,49 +10,35 @@ import (
 	"aes67-sink/aes67"
 )
 
-const (
-	// FadeTime is how long opening and closing take. 5 ms of raised cosine keep
-	// the spectrum of the edge below some hundred hertz: no click.
-	FadeTime = 5 * time.Millisecond
-	// holdTime keeps the limiter's gain over a whole period of 100 Hz, so that
-	// it does not follow the wave itself.
-	holdTime = 10 * time.Millisecond
-	// releaseTime is how long the limiter takes from no gain to full gain.
-	releaseTime = 500 * time.Millisecond
-)
+// FadeTime is how long opening and closing take, at least. 5 ms of raised
+// cosine keep the spectrum of the edge below some hundred hertz: no click.
+const FadeTime = 5 * time.Millisecond
 
-// FadeFrames returns how many frames a fade takes at the given rate.
+// FadeFrames returns how many frames a fade takes at the given rate: what a
+// caller must have in reserve to fade out its sound and not silence.
 func FadeFrames(rate aes67.Hz) aes67.Frames { return aes67.FramesIn(FadeTime, rate) }
 
 // Stage applies fades and the ceiling. One goroutine may call Process; any may
 // read Peak.
 type Stage struct {
-	ceiling float64 // amplitude; full scale is 1
-
-	fade     []float64 // gain at each position, 0 at the first, 1 at the last
+	fade     []float64 // gain at each position, exactly 0 at the first, 1 at the last
 	position int
 
-	gain     float64 // the limiter's
-	held     int     // frames until it may rise
-	hold     int
-	recovery float64 // rise of the gain each frame
+	limiter limiter
 
-	meters []meter
-	window int // frames
-	metred int
+	meters  []meter
+	window  int // frames
+	metered int // frames of the present window
 }
 
 // New makes a closed stage.
 func New(channels int, rate aes67.Hz, ceilingDBFS float64) *Stage {
 	frames := int(FadeFrames(rate))
 	s := &Stage{
-		ceiling:  math.Pow(10, ceilingDBFS/20),
-		fade:     make([]float64, frames+1),
-		gain:     1,
-		hold:     int(aes67.FramesIn(holdTime, rate)),
-		recovery: 1 / (releaseTime.Seconds() * float64(rate)),
-		meters:   make([]meter, channels),
-		window:   int(aes67.FramesIn(meterTime, rate)),
+		fade:    make([]float64, frames+1),
+		limiter: newLimiter(rate, ceilingDBFS),
+		meters:  make([]meter, channels),
+		window:  int(aes67.FramesIn(meterTime, rate)),
 	}
 	for i := range s.fade {
 		s.fade[i] = 0.5 - 0.5*math.Cos(math.Pi*float64(i)/float64(frames))
@@ -67,17 +53,17 @@ func New(channels int, rate aes67.Hz, ceilingDBFS float64) *Stage {
 func (s *Stage) Process(block [][]float64, open bool) (silent bool) {
 	for i := range block[0] {
 		s.move(open)
-		fade := s.fade[s.position]
-		if fade == 0 {
+		if s.position == 0 {
+			s.limiter.let() // nothing is heard of what it was holding
 			for _, channel := range block {
 				channel[i] = 0
 			}
 			continue
 		}
-		s.limit(block, i)
+		s.limiter.follow(peak(block, i))
+		fade := s.fade[s.position]
 		for c, channel := range block {
-			x := channel[i] * s.gain * fade
-			x = max(-s.ceiling, min(s.ceiling, x)) // the last word, against rounding
+			x := s.limiter.clip(channel[i] * s.limiter.gain * fade)
 			channel[i] = x
 			s.meters[c].add(math.Abs(x))
 		}
@@ -96,22 +82,15 @@ func (s *Stage) move(open bool) {
 	}
 }
 
-// limit replaces what is no number in frame i by 0, and sets the gain.
-func (s *Stage) limit(block [][]float64, i int) {
-	peak := 0.0
+// peak returns the largest sample of frame i. What is no number becomes 0.
+func peak(block [][]float64, i int) float64 {
+	most := 0.0
 	for _, channel := range block {
 		x := math.Abs(channel[i])
 		if !(x <= math.MaxFloat64) { // NaN or infinite
 			channel[i], x = 0, 0
 		}
-		peak = max(peak, x)
+		most = max(most, x)
 	}
-	switch {
-	case peak*s.gain > s.ceiling:
-		s.gain, s.held = s.ceiling/peak, s.hold
-	case s.held > 0:
-		s.held--
-	case s.gain < 1:
-		s.gain = min(1, s.gain+s.recovery)
-	}
+	return most
 }
