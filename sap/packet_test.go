@@ -143,7 +143,11 @@ func seeds(f *testing.F) [][]byte {
 		p := Packet{Hash: Hash(text), Origin: ip("192.168.10.1"), Payload: []byte(text), Delete: i%2 == 1}
 		out = append(out, p.Append(nil))
 	}
-	return append(out,
+	captured, err := os.ReadFile("testdata/pipewire-1.4.2.sap")
+	if err != nil {
+		f.Fatal(err)
+	}
+	return append(out, captured,
 		Packet{Hash: 7, Origin: ip("fe80::1"), Payload: []byte(texts[0])}.Append(nil),
 		append([]byte("\x20\x01\x5b\x1c\xc0\xa8\x0a\x01AUTHv=0\r\n"), texts[0][5:]...),
 	)

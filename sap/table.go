@@ -41,14 +41,21 @@ func Conflicts(heard []Heard, group netip.Addr, port uint16) (Heard, bool) {
 	return Heard{}, false
 }
 
-// sessionKey names a session: where it was heard, who sends it and its o= line
-// less the version.
+// sessionKey names a session: where it was heard, who sends it, its o= line
+// less the version, and where its packets go. The last is needed because
+// PipeWire 1.4 writes one and the same o= line, with hash 0, for all its
+// sessions.
 type sessionKey struct {
 	index  int
 	source netip.Addr
 	user   string
 	id     uint64
 	addr   netip.Addr
+	group  netip.AddrPort
+}
+
+func keyOf(index int, source netip.Addr, d *sdp.Description) sessionKey {
+	return sessionKey{index, source, d.Origin.User, d.Origin.ID, d.Origin.Addr, netip.AddrPortFrom(d.Group, d.Port)}
 }
 
 type session struct {
@@ -91,9 +98,13 @@ func (t *table) take(now aes67.MonoTime, index int, source netip.Addr, p Packet,
 	if !foreign(d.Origin) {
 		return ignored
 	}
-	key := sessionKey{index, source, d.Origin.User, d.Origin.ID, d.Origin.Addr}
+	key := keyOf(index, source, &d)
 	s, known := t.sessions[key]
 	if !known {
+		// Another version of it may have had another group.
+		t.dropIf(func(s *session) bool {
+			return s.Index == index && s.Source == source && s.Description.Origin.Same(d.Origin) && s.Description.Origin.Version != d.Origin.Version
+		})
 		if !t.room(now, source) {
 			return full
 		}
@@ -119,19 +130,24 @@ func (t *table) room(now aes67.MonoTime, source netip.Addr) bool {
 }
 
 // remove honours a deletion: it must come from where the announcement came
-// from and name its origin and hash. Announcers exist that have one hash for
-// all their sessions, so the o= line must agree too if there is one.
+// from and name its origin and hash. What else it says must agree too, because
+// announcers exist that have one hash for all their sessions.
 func (t *table) remove(index int, source netip.Addr, p Packet) outcome {
 	o, told := sdp.ParseOrigin(p.Payload)
-	result := ignored
-	for key, s := range t.sessions {
-		if key.index == index && key.source == source && s.Origin == p.Origin && s.hash == p.Hash &&
-			(told && s.Description.Origin.Same(o) || !told && p.Hash != 0) {
-			t.drop(key)
-			result = changed
-		}
+	d, err := sdp.Parse(p.Payload)
+	whole := err == nil
+	if !told && p.Hash == 0 {
+		return ignored // it could mean any
 	}
-	return result
+	gone := t.dropIf(func(s *session) bool {
+		return s.Index == index && s.Source == source && s.Origin == p.Origin && s.hash == p.Hash &&
+			(!told || s.Description.Origin.Same(o)) &&
+			(!whole || s.Description.Group == d.Group && s.Description.Port == d.Port)
+	})
+	if gone {
+		return changed
+	}
+	return ignored
 }
 
 func (t *table) drop(key sessionKey) {
@@ -169,7 +185,8 @@ func (t *table) list() []Heard {
 	slices.SortFunc(out, func(a, b Heard) int {
 		x, y := &a.Description.Origin, &b.Description.Origin
 		return cmp.Or(cmp.Compare(a.Index, b.Index), a.Source.Compare(b.Source), x.Addr.Compare(y.Addr),
-			cmp.Compare(x.ID, y.ID), cmp.Compare(x.User, y.User))
+			cmp.Compare(x.ID, y.ID), cmp.Compare(x.User, y.User),
+			a.Description.Group.Compare(b.Description.Group), cmp.Compare(a.Description.Port, b.Description.Port))
 	})
 	return out
 }

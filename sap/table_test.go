@@ -1,9 +1,11 @@
 package sap
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -103,6 +105,42 @@ func TestTableDoesNotMixSessionsOfOneHash(t *testing.T) {
 	table.take(0, 3, eno1.addr, a, anyone)
 	if list := table.list(); len(list) != 1 || list[0].Description.Name != "B" {
 		t.Errorf("got %+v, want B alone", list)
+	}
+}
+
+func TestTableTellsSessionsOfOneOriginLineApart(t *testing.T) {
+	table := newTable()
+	raw, err := os.ReadFile("testdata/pipewire-1.4.2.sap") // hash 0, o=root 0 0
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := Decode(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := one
+	two.Payload = bytes.ReplaceAll(one.Payload, []byte("239.69.9.9"), []byte("239.69.9.10"))
+	for range 2 {
+		table.take(0, 3, one.Origin, one, anyone)
+		table.take(0, 3, one.Origin, two, anyone)
+	}
+	if list := table.list(); len(list) != 2 {
+		t.Fatalf("got %+v, want two", list)
+	}
+	two.Delete = true
+	table.take(0, 3, one.Origin, two, anyone)
+	if list := table.list(); len(list) != 1 || list[0].Description.Group != ip("239.69.9.9") {
+		t.Errorf("after a deletion: got %+v, want the first", list)
+	}
+}
+
+func TestTableFollowsASessionToAnotherGroup(t *testing.T) {
+	table, a := newTable(), named("A", 1, eno1)
+	table.take(0, 3, eno1.addr, announcement(a), anyone)
+	a.Version, a.Stream.Group = 2, ip("239.69.10.99")
+	table.take(0, 3, eno1.addr, announcement(a), anyone)
+	if list := table.list(); len(list) != 1 || list[0].Description.Group != a.Stream.Group {
+		t.Errorf("got %+v, want the new group alone", list)
 	}
 }
 
@@ -229,7 +267,11 @@ func FuzzTable(f *testing.F) {
 			}
 		}
 		for _, h := range list { // each can be deleted by its announcer
-			p := Packet{Delete: true, Origin: h.Origin, Hash: table.sessions[sessionKey{h.Index, h.Source, h.Description.Origin.User, h.Description.Origin.ID, h.Description.Origin.Addr}].hash}
+			key := keyOf(h.Index, h.Source, &h.Description)
+			if table.sessions[key] == nil {
+				continue // gone with one that has the same o= line and hash
+			}
+			p := Packet{Delete: true, Origin: h.Origin, Hash: table.sessions[key].hash}
 			o, addr := h.Description.Origin, "-"
 			if o.Addr.IsValid() {
 				addr = o.Addr.String()

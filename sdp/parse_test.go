@@ -63,7 +63,14 @@ func TestParseReadsWhatIsInTheField(t *testing.T) {
 			Encoding: "L16", Rate: 44100, Channels: 2, Ptime: 1088435, Frames: 48,
 			RefClock: "ptp=IEEE1588-2008:00-10-4B-FF-FE-7A-87-FC:0", MediaClk: "direct=0",
 		}, 48},
-		{"pipewire", sdp.Description{
+		{"pipewire-1.4.2", sdp.Description{
+			Name: "PipeWire peer", Info: "2 channels: AUX1, AUX2",
+			Origin: sdp.Origin{User: "root", Addr: ip("10.67.0.2")},
+			Group:  ip("239.69.9.9"), Port: 5004, TTL: 15, Payload: 127,
+			Encoding: "L24", Rate: 48000, Channels: 2, Ptime: time.Millisecond, Frames: 48,
+			RefClock: "ptp=traceable", MediaClk: "direct=0",
+		}, 48},
+		{"pipewire-without-time", sdp.Description{
 			Name: "PipeWire peer", Info: "2 channels: FL, FR",
 			Origin: sdp.Origin{User: "user", ID: 3950413011, Version: 0, Addr: ip("10.67.0.2")},
 			Group:  ip("239.69.9.9"), Port: 5004, TTL: 15, Payload: 127,
