@@ -56,7 +56,7 @@ const (
 
 // reset forgets all arrivals.
 func (a *arrival) reset() {
-	*a = arrival{rate: a.rate, tick: a.tick, total: a.total}
+	*a = arrival{rate: a.rate, tick: a.tick}
 }
 
 // broken reports whether a pause is too long to be counted across.
@@ -66,14 +66,15 @@ func (a *arrival) broken(pause time.Duration) bool {
 
 // arrived takes the frames counted with a fragment, and its stamp.
 func (a *arrival) arrived(total aes67.Frames, at aes67.MonoTime) {
-	length := a.length(total - a.total)
-	a.longest = max(a.longest, length)
-	if a.known && (total < a.total || a.broken(at.Sub(a.last))) {
-		a.reset()
+	length := a.length(total - a.total) // of the first it is not known
+	if a.known {
+		a.longest = max(a.longest, length)
+		if total < a.total || a.broken(at.Sub(a.last)) {
+			a.reset()
+		}
 	}
 	if !a.known {
 		a.known, a.origin, a.last, a.total = true, at, at, total
-		a.longest = length
 		a.open(at)
 		a.bestAhead = 0
 		return

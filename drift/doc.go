@@ -41,7 +41,7 @@
 // what remains is the target within a frame. The loop falls back to Acquire by
 // itself when arrivals stop for 100 ms or the error passes half the target; the
 // caller sees State, fades out and asks Start again. A caller whose ring ran dry
-// calls Restart, since the server is then not where it was thought to be. Total
+// calls Reset, since the server is then not where it was thought to be. Total
 // and consumed count the same frames from the same zero; a frame that was
 // dropped, by the ring or by the caller, counts as consumed.
 //

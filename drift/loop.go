@@ -177,25 +177,16 @@ func (l *Loop) Rate() aes67.PPB { return aes67.PPB(l.clocks[l.using].fast() * 1e
 // deviation of the trim about its mean over half a minute.
 func (l *Loop) Wander() aes67.PPB { return aes67.PPB(math.Sqrt(l.wander.square) * 1e9) }
 
-// Restart goes back to Acquire and measures the arrivals afresh; the count goes
-// on. For the caller whose ring ran dry: the server is not where it was thought
-// to be.
-func (l *Loop) Restart() {
+// Reset goes back to Acquire and measures the arrivals afresh. The count may go
+// on or begin anew. For the caller whose sound server was away, or whose ring
+// ran dry: the server is then not where it was thought to be.
+func (l *Loop) Reset() {
 	for i := range l.clocks {
 		l.clocks[i].reset()
 	}
 	l.held, l.fill = false, 0
 	l.control.begin()
 	l.enter(Acquire)
-}
-
-// Reset forgets the server and the count, which begins again from zero.
-func (l *Loop) Reset() {
-	l.Restart()
-	for i := range l.clocks {
-		l.clocks[i].total = 0
-	}
-	l.using, l.wander = 0, wander{}
 }
 
 // wander is the mean and the variance of a share, each forgetting.

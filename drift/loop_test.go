@@ -145,12 +145,15 @@ func TestStates(t *testing.T) {
 	b.run(time.Millisecond)
 	expect(Acquire, "an error of 400 frames at a target of 720")
 	b.start(t)
-	b.loop.Restart()
-	expect(Acquire, "restarted")
+	b.loop.Reset()
+	expect(Acquire, "reset")
 	b.start(t)
+	b.stopped = true
+	b.run(110 * time.Millisecond)
+	expect(Acquire, "110 ms without arrivals, soon after a reset")
+	b.stopped = false
 	b.loop.Reset()
 	b.total, b.consumed = 0, 0
-	expect(Acquire, "reset")
 	b.start(t)
 	b.run(time.Millisecond)
 	if got := b.loop.Fill(); math.Abs(got-720) > 0.5 {

@@ -241,7 +241,7 @@ func (w *world) run() result {
 			}
 			if margin < 0 { // the ring ran dry
 				res.underruns++
-				l.Restart()
+				l.Reset()
 				consumed = float64(delivered)
 			}
 		}
