@@ -1,0 +1,164 @@
+package main
+
+import (
+	"math"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/bridge"
+	"aes67-sink/pulse"
+	"aes67-sink/rtpsend"
+	"aes67-sink/rtthread"
+	"aes67-sink/status"
+)
+
+// teller makes the picture of the running bridge that status shows.
+type teller struct {
+	edges      *edges
+	supervisor *bridge.Bridge
+	started    aes67.MonoTime
+}
+
+func (t *teller) model() status.Model {
+	e, b := t.edges, t.supervisor.Snapshot()
+	stats := e.senderStats()
+	m := status.Model{
+		Version:  version,
+		UptimeS:  status.Tenths(rtthread.Now().Sub(t.started).Seconds()),
+		State:    b.State.String(),
+		Problem:  b.Problem,
+		Sink:     e.sinkModel(),
+		Clock:    e.clockModel(),
+		Network:  e.network.model(),
+		Streams:  e.streamModels(b, stats),
+		Announce: e.announceModel(),
+	}
+	pipeline := e.pipeline.Snapshot()
+	m.Drift = driftModel(pipeline, stats != nil)
+	if stats != nil {
+		m.Sender = &status.Thread{Policy: stats.Grant.Policy, Priority: stats.Grant.Priority, Why: stats.Grant.Why}
+		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate)
+		m.LatencyMS = &status.Latency{
+			Buffer:    milliseconds(pipeline.Buffer),
+			Resampler: milliseconds(pipeline.Resampler),
+			Packet:    milliseconds(packet),
+			Total:     milliseconds(pipeline.Buffer + pipeline.Resampler + packet),
+		}
+	}
+	return m
+}
+
+// descriptions are the session descriptions as announced.
+func (t *teller) descriptions() []status.Session {
+	var all []status.Session
+	for _, s := range t.supervisor.Snapshot().Sessions {
+		all = append(all, status.Session{Name: s.Stream.Name, Channels: s.Stream.Channels, Text: s.Text()})
+	}
+	return all
+}
+
+func (e *edges) sinkModel() status.Sink {
+	s := e.sink.Snapshot()
+	m := status.Sink{
+		State: s.State.String(), Server: s.Server, Name: e.cfg.Sink.Name, ID: e.cfg.Sink.ID,
+		RateHz: int(e.cfg.Sink.Rate), Channels: e.cfg.Sink.Channels,
+	}
+	if s.State == pulse.StateRunning {
+		volume := status.Tenths(s.VolumeDB)
+		m.VolumeDB, m.Muted, m.Clients, m.Playing = &volume, &s.Muted, &s.Clients, &s.Playing
+	}
+	return m
+}
+
+func (e *edges) clockModel() status.Clock {
+	if e.ptp == nil {
+		return status.Clock{Role: "none", Domain: int(e.cfg.Clock.Domain)}
+	}
+	s := e.ptp.Snapshot()
+	m := status.Clock{
+		State: s.State.String(), Role: s.Role.String(), Domain: int(s.Domain), Steps: uint64(s.Steps),
+	}
+	if !s.Grandmaster.IsZero() {
+		m.Grandmaster = s.Grandmaster.String()
+	}
+	if s.OffsetKnown {
+		m.OffsetNS, m.OffsetRMSNS = whole(s.OffsetNS), whole(s.OffsetRMSNS)
+	}
+	if s.DelayKnown {
+		m.PathDelayNS = whole(s.PathDelayNS)
+	}
+	if s.FrequencyKnown {
+		m.FrequencyPPB = whole(float64(s.FrequencyPPB))
+	}
+	if s.BoundKnown {
+		m.ErrorBoundNS = whole(s.ErrorBoundNS)
+	}
+	return m
+}
+
+func driftModel(p bridge.PipelineSnapshot, sending bool) status.Drift {
+	m := status.Drift{Underruns: p.Underruns, Overruns: p.Overruns, FillTargetFrames: known(int64(p.Target))}
+	if !sending || p.Phase != bridge.Flowing {
+		return m
+	}
+	m.State, m.Mode = p.Drift.String(), "resample"
+	m.RatioPPB, m.FillFrames = whole(float64(p.Ratio)), whole(p.Fill)
+	return m
+}
+
+// streamModels tells of the streams while they run. All leave in one batch, so
+// they share the figures of lateness.
+func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.Stream {
+	streams := []status.Stream{}
+	for i, session := range b.Sessions {
+		stream := session.Stream
+		peak := 0.0
+		for c := range stream.Channels {
+			peak = max(peak, e.pipeline.Peak(stream.First+c))
+		}
+		level := status.Tenths(20 * math.Log10(peak))
+		m := status.Stream{
+			Name: stream.Name, Channels: stream.Channels, Group: stream.Group.String(), Port: int(stream.Port),
+			Encoding: stream.Encoding.String(), RateHz: int(stream.Rate),
+			PtimeUS:  int(stream.PacketFrames().Duration(stream.Rate).Round(time.Microsecond).Microseconds()),
+			PeakDBFS: &level,
+		}
+		if stats != nil && i < len(stats.Streams) {
+			s := stats.Streams[i]
+			m.Packets, m.Late, m.Dropped, m.TimestampJumps = s.Packets, s.Late, s.Dropped, &stats.TimestampJumps
+			m.LatenessP50US = known(stats.LatenessP50.Microseconds())
+			m.LatenessP99US = known(stats.LatenessP99.Microseconds())
+			m.LatenessMaxUS = known(stats.LatenessWorst.Microseconds())
+		}
+		streams = append(streams, m)
+	}
+	return streams
+}
+
+func (e *edges) announceModel() status.Announce {
+	if !e.cfg.Announce.SAP {
+		return status.Announce{SAP: "off"}
+	}
+	return status.Announce{SAP: e.sap.State()}
+}
+
+func (n *network) model() status.Network {
+	in := n.state()
+	if !in.Usable {
+		return status.Network{}
+	}
+	carrier := true // without it the interface is not used
+	return status.Network{
+		Interface: in.Chosen.Interface.Name, Address: in.Chosen.Address.String(), Carrier: &carrier, Reason: in.reason,
+	}
+}
+
+func milliseconds(d time.Duration) status.Tenths {
+	return status.Tenths(float64(d) / float64(time.Millisecond))
+}
+
+// known marks a number that is known, as against absent.
+func known(n int64) *int64 { return &n }
+
+// whole rounds a number that is known.
+func whole(x float64) *int64 { return known(int64(math.Round(x))) }

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/bridge"
+	"aes67-sink/netif"
+	"aes67-sink/ptp"
+	"aes67-sink/sap"
+)
+
+// network chooses the interface and puts the clock and the SAP listener on it.
+type network struct {
+	chooser   *netif.Chooser
+	watcher   *netif.Watcher
+	dnssd     *netif.DNSSD
+	clock     *ptp.Service // nil without the PTP ports
+	sap       *sap.Service
+	domain    uint8
+	automatic bool        // no interface is named
+	playing   func() bool // a program plays into the sink
+	now       func() aes67.MonoTime
+	log       zerolog.Logger
+	wake      chan struct{} // tells the supervisor
+
+	listening []int
+	carriers  map[int]bool // interface index: carrier when last looked at
+	inUse     bool
+	used      bridge.Network
+	report    string
+	told      atomic.Pointer[networkState]
+}
+
+// networkState is what others are told.
+type networkState struct {
+	bridge.NetworkInput
+	reason string // why Chosen was chosen
+}
+
+// chooseEach is how often signs and intent are looked at.
+const chooseEach = 200 * time.Millisecond
+
+// Run chooses until ctx is done.
+func (n *network) Run(ctx context.Context) error {
+	n.carriers = map[int]bool{}
+	tick := time.NewTicker(chooseEach)
+	defer tick.Stop()
+	for {
+		n.choose()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-n.watcher.Changed():
+		case <-n.dnssd.Changed():
+		case <-n.sap.Changed():
+		}
+	}
+}
+
+// input is what the supervisor knows of the network.
+func (n *network) input() bridge.NetworkInput { return n.state().NetworkInput }
+
+func (n *network) state() networkState {
+	if told := n.told.Load(); told != nil {
+		return *told
+	}
+	return networkState{}
+}
+
+func (n *network) choose() {
+	candidates, playing := n.watcher.Candidates(), n.playing()
+	n.listen(n.chooser.Interfaces(candidates))
+	n.rejoin(candidates)
+	d := n.chooser.Decide(n.now(), candidates, n.signs(), playing)
+	if d.Report != n.report {
+		n.report = d.Report
+		if d.Report != "" {
+			n.log.Warn().Str("reason", d.Report).Msg("another interface shows AES67")
+		}
+	}
+	next := networkState{reason: d.Reason}
+	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == d.Index })
+	switch {
+	case d.Use && i >= 0:
+		c := candidates[i]
+		next.Usable = true
+		next.Chosen = bridge.Network{
+			Interface: net.Interface{Index: c.Index, Name: c.Name, HardwareAddr: c.MAC, MTU: c.MTU},
+			Address:   c.Addr,
+		}
+	case d.Listening || n.automatic && !playing && len(n.listening) > 0 && d.Index == 0:
+		next.Idle = true
+	default:
+		next.Problem = d.Reason
+	}
+	n.use(next, d.Since)
+	if old := n.told.Swap(&next); old == nil || !old.same(next) {
+		notify(n.wake)
+	}
+}
+
+// use puts the clock on the chosen interface, or stops it.
+func (n *network) use(next networkState, since aes67.MonoTime) {
+	if next.Usable == n.inUse && sameNetwork(n.used, next.Chosen) {
+		return
+	}
+	if n.clock != nil && n.inUse {
+		n.clock.Stop()
+	}
+	n.inUse, n.used = false, bridge.Network{}
+	if !next.Usable {
+		n.log.Warn().Str("reason", next.reason).Msg("interface lost")
+		return
+	}
+	chosen := next.Chosen
+	if n.clock != nil {
+		if err := n.clock.Use(chosen.Interface, chosen.Address, since); err != nil {
+			n.log.Warn().Err(err).Str("interface", chosen.Interface.Name).Msg("clock cannot use the interface")
+			return // tried again at the next look
+		}
+	}
+	n.inUse, n.used = true, chosen
+	n.log.Info().Str("interface", chosen.Interface.Name).Stringer("address", chosen.Address).Str("reason", next.reason).
+		Msg("interface chosen")
+}
+
+// listen hears PTP, SAP and DNS-SD on the given interfaces.
+func (n *network) listen(indexes []int) {
+	if slices.Equal(indexes, n.listening) {
+		return
+	}
+	n.listening = slices.Clone(indexes)
+	if n.clock != nil {
+		if err := n.clock.Listen(indexes); err != nil {
+			n.retryListen("PTP", err)
+		}
+	}
+	if err := n.sap.Listen(indexes); err != nil {
+		n.retryListen("SAP", err)
+	}
+	if err := n.dnssd.Listen(indexes); err != nil {
+		n.retryListen("DNS-SD", err)
+	}
+}
+
+// rejoin tells switches anew what is heard here when a link comes back: they
+// may have forgotten, or be others.
+func (n *network) rejoin(candidates []netif.Candidate) {
+	back := false
+	for _, c := range candidates {
+		before, known := n.carriers[c.Index]
+		back = back || known && !before && c.Carrier
+		n.carriers[c.Index] = c.Carrier
+	}
+	if back {
+		n.sap.Rejoin()
+		n.dnssd.Rejoin()
+	}
+}
+
+func (n *network) retryListen(what string, err error) {
+	n.log.Debug().Err(err).Str("protocol", what).Msg("cannot listen yet")
+	n.listening = nil // the interface may not be ready: again at the next look
+}
+
+// signs collects what was heard of AES67.
+func (n *network) signs() []netif.Sign {
+	var signs []netif.Sign
+	if n.clock != nil {
+		for _, a := range n.clock.Heard() {
+			if a.Domain == n.domain {
+				signs = append(signs, netif.Sign{
+					Index: a.Interface, Kind: netif.SignPTP, At: a.At,
+					Detail: "PTP grandmaster " + a.Identity.String(),
+				})
+			}
+		}
+	}
+	for _, h := range n.sap.Heard() {
+		if h.Description.IsPCM() {
+			signs = append(signs, netif.Sign{
+				Index: h.Index, Kind: netif.SignSAP, At: h.LastHeard,
+				Detail: fmt.Sprintf("session %q of %v announced", h.Description.Name, h.Origin),
+			})
+		}
+	}
+	return append(signs, n.dnssd.Signs()...)
+}
+
+func (s *networkState) same(o networkState) bool {
+	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason &&
+		sameNetwork(s.Chosen, o.Chosen)
+}
+
+func sameNetwork(a, b bridge.Network) bool {
+	return a.Interface.Index == b.Interface.Index && a.Interface.Name == b.Interface.Name && a.Address == b.Address
+}
+
+// notify wakes whoever waits on c, without waiting itself.
+func notify(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/bridge"
+	"aes67-sink/config"
+	"aes67-sink/mediaclock"
+	"aes67-sink/netif"
+	"aes67-sink/ptp"
+	"aes67-sink/pulse"
+	"aes67-sink/rtthread"
+	"aes67-sink/sap"
+	"aes67-sink/status"
+)
+
+// runBridge builds every part, joins the two paths and runs until ctx is done:
+// the one place that knows all parts.
+//
+//  1. What only one program may have: the lock, then the PTP ports.
+//  2. The path of time (clock) and the path of the data (pipeline, sink).
+//  3. The network: interfaces, SAP, and what chooses between them.
+//  4. The supervisor, and what tells of it all.
+//
+// The supervisor ends first, so that the sound is faded out and the sessions
+// are withdrawn while everything else still stands.
+func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+	lock, err := status.Acquire()
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+
+	e := &edges{cfg: cfg, clock: &mediaclock.Clock{}, log: part(log, "send"), wake: make(chan struct{}, 1)}
+	ports, err := ptp.OpenPorts(cfg.Clock.DSCP)
+	if err != nil {
+		e.forbidden = clockRemedy(err)
+		log.Warn().Str("problem", e.forbidden).Msg("no PTP; sending by the own clock")
+		ownClock(e.clock)
+	} else {
+		e.ptp = ptp.New(ptp.Config{
+			Mode: cfg.Clock.Mode, Domain: cfg.Clock.Domain,
+			Priority1: cfg.Clock.Priority1, Priority2: cfg.Clock.Priority2, Now: rtthread.Now,
+		}, ports, e.clock, part(log, "ptp"))
+	}
+
+	e.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{
+		Channels:     len(cfg.Sink.Channels),
+		SinkRate:     cfg.Sink.Rate,
+		StreamRate:   cfg.Stream.Rate,
+		PacketFrames: cfg.Stream.PacketTime.Frames(cfg.Stream.Rate),
+		Latency:      cfg.Sink.Latency,
+		CeilingDBFS:  cfg.Safety.CeilingDBFS,
+	}, e.clock)
+	if err != nil {
+		return err
+	}
+	e.sink = pulse.New(pulse.Config{
+		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
+		FirstVolumeDB: cfg.Safety.FirstVolumeDB,
+		Volume:        volumeFile{path: filepath.Join(stateDirectory(), "volume.json"), log: part(log, "pulse")},
+		Now:           rtthread.Now,
+		OnReader:      captureThread(part(log, "pulse")),
+	}, e.pipeline, part(log, "pulse"))
+
+	e.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now}, part(log, "sap"))
+	watcher := netif.NewWatcher(part(log, "network"))
+	services := netif.NewDNSSD(rtthread.Now, part(log, "network"))
+	e.network = &network{
+		chooser: netif.NewChooser(netif.ChooserConfig{Interface: cfg.Network.Interface}),
+		watcher: watcher, dnssd: services, clock: e.ptp, sap: e.sap, domain: cfg.Clock.Domain,
+		automatic: cfg.Network.Automatic(),
+		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },
+		now:       rtthread.Now, log: part(log, "network"), wake: e.wake,
+	}
+
+	supervisor := bridge.New(e, e.pipeline, planSessions(cfg, e.sap.Heard), part(log, "bridge"))
+	teller := &teller{edges: e, supervisor: supervisor, started: rtthread.Now()}
+	servers := status.NewServer(teller.model, teller.descriptions)
+
+	parts := []func(context.Context) error{
+		e.sink.Run, e.sap.Run, watcher.Run, services.Run, e.network.Run, e.forward,
+		servers.RunControl,
+		func(ctx context.Context) error {
+			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
+				log.Warn().Err(err).Msg("no status page; going on without")
+			}
+			return nil
+		},
+	}
+	if e.ptp != nil {
+		parts = append(parts, e.ptp.Run)
+	}
+	log.Info().Str("version", version).Str("sink", cfg.Sink.Name).Msg("aes67-sink started")
+	err = runAll(ctx, log, supervisor.Run, parts...)
+	log.Info().Msg("aes67-sink ended")
+	return err
+}
+
+func part(log zerolog.Logger, name string) zerolog.Logger {
+	return log.With().Str("part", name).Logger()
+}
+
+// runAll runs first and the rest; when ctx is done or one of the rest ends, first
+// is ended and then the others. The first error is returned.
+func runAll(ctx context.Context, log zerolog.Logger, first func(context.Context) error, rest ...func(context.Context) error) error {
+	firstCtx, endFirst := context.WithCancelCause(ctx)
+	defer endFirst(nil)
+	restCtx, endRest := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRest()
+	var wg sync.WaitGroup
+	for _, run := range rest {
+		wg.Go(func() {
+			if err := guard(func() error { return run(restCtx) }, log); err != nil {
+				endFirst(err)
+			}
+		})
+	}
+	err := guard(func() error { return first(firstCtx) }, log)
+	if cause := context.Cause(firstCtx); cause != nil && ctx.Err() == nil {
+		err = errors.Join(err, cause)
+	}
+	endRest()
+	wg.Wait()
+	return err
+}
+
+// guard turns a panic, a broken invariant of ours, into an error with its
+// stack in the log: the other parts can then end in order, with fades.
+func guard(run func() error, log zerolog.Logger) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("internal error")
+			err = fmt.Errorf("internal error: %v; please report it with the log", p)
+		}
+	}()
+	return run()
+}
+
+// clockRemedy says why there is no PTP and what to do about it.
+func clockRemedy(err error) string {
+	if !errors.Is(err, os.ErrPermission) {
+		return fmt.Sprintf("no PTP: %v; end the program that holds the ports, then restart", err)
+	}
+	program, lookErr := os.Executable()
+	if lookErr != nil {
+		program = "/usr/bin/aes67-sink"
+	}
+	return fmt.Sprintf("no PTP: %v; run 'sudo setcap cap_net_bind_service+ep %s', then restart", err, program)
+}
+
+// taiOffset is TAI less UTC since 2017, seconds (IERS Bulletin C 52).
+const taiOffset = 37 * time.Second
+
+// ownClock lets the media clock run on CLOCK_MONOTONIC from the time of day,
+// for a bridge that may not speak PTP.
+func ownClock(clock *mediaclock.Clock) {
+	clock.Step(rtthread.Now(), aes67.PTPTime(time.Now().UnixNano()).Add(taiOffset), 0)
+}
+
+// captureThread asks for real-time priority on the thread that reads the sound
+// server, one below the sender's.
+func captureThread(log zerolog.Logger) func() {
+	return func() {
+		grant := rtthread.Lock(senderPriority - 1)
+		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).Msg("capture thread")
+	}
+}
