@@ -78,6 +78,7 @@ type Pipeline struct {
 	ring     *ring.Ring
 	arrivals *ring.Queue[stamp]
 	fragment atomic.Int64 // largest fragment seen, frames
+	pulled   atomic.Int64 // the newest pull's instant, aes67.MonoTime
 
 	// Owned by the sender context.
 	resampler *resample.Resampler
@@ -85,7 +86,6 @@ type Pipeline struct {
 	stage     *safety.Stage
 	phase     Phase
 	taken     aes67.Frames // read from the ring since the start
-	due       aes67.MonoTime
 	closed    bool         // the last block ended in exact zeros
 	unprimed  aes67.Frames // still to push before the resampler's history is whole
 	low       bool         // faded out because the ring runs dry
@@ -134,6 +134,7 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	p.target = p.wantedTarget()
 	p.loop = drift.NewLoop(drift.Config{InRate: cfg.SinkRate, Target: p.target})
 	p.report.target.Store(int64(p.target))
+	p.pulled.Store(math.MinInt64 / 2)
 	return p, nil
 }
 
@@ -142,11 +143,15 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
 
 // Frames takes one fragment of interleaved samples that arrived at instant at
-// (step 1). It never blocks; what does not fit is dropped and counted.
+// (step 1). It never blocks; what does not fit is dropped and counted. While
+// nobody pulls, nothing is kept.
 func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) {
 	frames := int64(len(samples) / p.cfg.Channels)
 	if frames > p.fragment.Load() {
 		p.fragment.Store(frames)
+	}
+	if at.Sub(aes67.MonoTime(p.pulled.Load())) > pauseLimit {
+		return
 	}
 	p.ring.Write(samples)
 	p.arrivals.Push(stamp{p.ring.Written(), at})
@@ -198,8 +203,7 @@ const pauseLimit = 100 * time.Millisecond
 // resume forgets what was gathered while nobody pulled. If the sound broke off
 // in mid-wave, some of it is kept to fade out.
 func (p *Pipeline) resume(due aes67.MonoTime) {
-	pause := due.Sub(p.due)
-	p.due = due
+	pause := due.Sub(aes67.MonoTime(p.pulled.Swap(int64(due))))
 	if pause < pauseLimit {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ import (
 // The supervisor ends first, so that the sound is faded out and the sessions
 // are withdrawn while everything else still stands.
 func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+	tuneRuntime()
 	lock, err := status.Acquire()
 	if err != nil {
 		return err
@@ -175,4 +177,21 @@ func captureThread(log zerolog.Logger) func() {
 		grant := rtthread.Lock(senderPriority - 1)
 		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).Msg("capture thread")
 	}
+}
+
+// spareProcessors are more of the Go scheduler's processors than the machine
+// has. A real-time thread that wakes up needs a free one; without spares it may
+// wait for an ordinary thread that holds one while the kernel runs somebody
+// else, for as long as the machine is busy.
+const spareProcessors = 8
+
+// gcPercent makes the collector run about once in ten minutes on a live heap of
+// some megabytes: its pauses are the one thing that the real-time threads
+// cannot escape.
+const gcPercent = 1000
+
+// tuneRuntime prepares the Go runtime for real-time threads.
+func tuneRuntime() {
+	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
+	debug.SetGCPercent(gcPercent)
 }
