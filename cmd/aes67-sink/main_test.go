@@ -62,7 +62,7 @@ var bridges = map[string]struct {
 				State: "fine", Mode: "resample", RatioPPB: new(int64(49870)),
 				FillFrames: new(int64(718)), FillTargetFrames: new(int64(720)), Underruns: 1,
 			},
-			Network: status.Network{Interface: "eno1", Address: "192.168.10.1", Carrier: new(true), Reason: "PTP grandmaster 00-1B-21-FF-FE-3A-4C-5D"},
+			Network: status.Network{Interface: "eno1", Address: "192.168.10.1", Carrier: new(true), Reason: "eno1: PTP grandmaster 00-1B-21-FF-FE-3A-4C-5D"},
 			Streams: []status.Stream{
 				playedStream("Left", "239.69.1.1", -41.2), playedStream("Right", "239.69.1.2", status.SilenceDB),
 			},

@@ -138,10 +138,7 @@ func networkParts(n status.Network) []string {
 	if n.Carrier != nil && !*n.Carrier {
 		parts = append(parts, "NO CARRIER")
 	}
-	if n.Reason != "" {
-		parts = append(parts, "chosen for: "+n.Reason)
-	}
-	return parts
+	return append(parts, strings.TrimPrefix(n.Reason, n.Interface+": ")) // the reason may name it again
 }
 
 func announceParts(a status.Announce) []string {
