@@ -115,20 +115,14 @@ func (d *DNSSD) Changed() <-chan struct{} { return d.changed }
 // fails, is told once and tried again.
 func (d *DNSSD) Run(ctx context.Context) error {
 	level := zerolog.InfoLevel // once, and no more: other signs remain
-	for {
-		err := d.session(ctx)
-		if ctx.Err() != nil {
-			return nil
+	for ctx.Err() == nil {
+		if err := d.session(ctx); ctx.Err() == nil {
+			d.log.WithLevel(level).Err(err).Float64("retry_s", reopenAfter.Seconds()).Msg("multicast DNS is not heard")
+			level = zerolog.DebugLevel
+			pause(ctx, reopenAfter)
 		}
-		d.log.WithLevel(level).Err(err).Float64("retry_s", reopenAfter.Seconds()).Msg("multicast DNS is not heard")
-		level = zerolog.DebugLevel
-		timer := time.NewTimer(reopenAfter)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
 	}
+	return nil
 }
 
 // session listens on one socket until ctx ends or it fails.

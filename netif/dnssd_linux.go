@@ -11,8 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mdnsGroup is where multicast DNS is spoken (RFC 6762, 3).
-var mdnsGroup = netip.AddrPortFrom(netip.AddrFrom4([4]byte{224, 0, 0, 251}), 5353)
+// mdnsGroup returns where multicast DNS is spoken (RFC 6762, 3).
+func mdnsGroup() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{224, 0, 0, 251}), 5353)
+}
 
 // mdnsConn is a socket that only receives. It is bound to the group, not to
 // any address: so it cannot take unicast answers away from the machine's own
@@ -37,10 +39,10 @@ func openMDNS() (groupConn, error) {
 		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
 	)
 	if err == nil {
-		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(mdnsGroup.Port()), Addr: mdnsGroup.Addr().As4()})
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(mdnsGroup().Port()), Addr: mdnsGroup().Addr().As4()})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("netif: multicast DNS on %v: %w", mdnsGroup, err)
+		return nil, fmt.Errorf("netif: multicast DNS on %v: %w", mdnsGroup(), err)
 	}
 	conn, err := net.FilePacketConn(file)
 	if err != nil {
@@ -58,13 +60,13 @@ func (c *mdnsConn) membership(option, index int) error {
 	if err != nil {
 		return err
 	}
-	mreq := &unix.IPMreqn{Multiaddr: mdnsGroup.Addr().As4(), Ifindex: int32(index)}
+	mreq := &unix.IPMreqn{Multiaddr: mdnsGroup().Addr().As4(), Ifindex: int32(index)}
 	var set error
 	if err := raw.Control(func(fd uintptr) { set = unix.SetsockoptIPMreqn(int(fd), unix.IPPROTO_IP, option, mreq) }); err != nil {
 		return err
 	}
 	if set != nil {
-		return fmt.Errorf("netif: %v on interface %d: %w", mdnsGroup.Addr(), index, set)
+		return fmt.Errorf("netif: %v on interface %d: %w", mdnsGroup().Addr(), index, set)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func sendVia(conn net.PacketConn, message []byte) error {
 	if err = errors.Join(err, set); err != nil {
 		return err
 	}
-	_, err = conn.WriteTo(message, net.UDPAddrFromAddrPort(mdnsGroup))
+	_, err = conn.WriteTo(message, net.UDPAddrFromAddrPort(mdnsGroup()))
 	return err
 }
 

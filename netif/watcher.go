@@ -52,19 +52,23 @@ func (w *Watcher) Changed() <-chan struct{} { return w.changed }
 // again, and the interfaces are looked at anew.
 func (w *Watcher) Run(ctx context.Context) error {
 	level := zerolog.WarnLevel // once
-	for {
-		err := w.watch(ctx)
-		if ctx.Err() != nil {
-			return nil
+	for ctx.Err() == nil {
+		if err := w.watch(ctx); ctx.Err() == nil {
+			w.log.WithLevel(level).Err(err).Msg("watching the network interfaces was interrupted, starting again")
+			level = zerolog.DebugLevel
+			pause(ctx, againAfter)
 		}
-		w.log.WithLevel(level).Err(err).Msg("watching the network interfaces was interrupted, starting again")
-		level = zerolog.DebugLevel
-		timer := time.NewTimer(againAfter)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+	}
+	return nil
+}
+
+// pause waits, but not beyond the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 

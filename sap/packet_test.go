@@ -131,23 +131,22 @@ func seeds(f *testing.F) [][]byte {
 	}
 	left, right := worked()
 	texts := []string{left.Text(), right.Text()}
-	for _, file := range files {
+	read := func(file string) []byte {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
 		}
-		texts = append(texts, string(b))
+		return b
+	}
+	for _, file := range files {
+		texts = append(texts, string(read(file)))
 	}
 	var out [][]byte
 	for i, text := range texts {
 		p := Packet{Hash: Hash(text), Origin: ip("192.168.10.1"), Payload: []byte(text), Delete: i%2 == 1}
 		out = append(out, p.Append(nil))
 	}
-	captured, err := os.ReadFile("testdata/pipewire-1.4.2.sap")
-	if err != nil {
-		f.Fatal(err)
-	}
-	return append(out, captured,
+	return append(out, read("testdata/pipewire-1.4.2.sap"),
 		Packet{Hash: 7, Origin: ip("fe80::1"), Payload: []byte(texts[0])}.Append(nil),
 		append([]byte("\x20\x01\x5b\x1c\xc0\xa8\x0a\x01AUTHv=0\r\n"), texts[0][5:]...),
 	)

@@ -192,22 +192,31 @@ func (s *Service) Stats() Stats {
 // which takes 0.2 s, and returns nil. Trouble with the sockets is told once
 // and retried.
 func (s *Service) Run(ctx context.Context) error {
-	for {
-		err := s.session(ctx)
-		if ctx.Err() != nil {
-			return nil
+	for ctx.Err() == nil {
+		if err := s.session(ctx); ctx.Err() == nil {
+			s.trouble(err)
+			pause(ctx, reopenAfter)
 		}
-		if !s.troubled {
-			s.log.Warn().Err(err).Float64("retry_s", reopenAfter.Seconds()).
-				Msg("no SAP socket, receivers that need SAP do not see the sessions; is UDP port 9875 held by another program?")
-		}
-		s.troubled = true
-		timer := time.NewTimer(reopenAfter)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+	}
+	return nil
+}
+
+// trouble tells of sockets that cannot be had or failed.
+func (s *Service) trouble(err error) {
+	if !s.troubled {
+		s.log.Warn().Err(err).Float64("retry_s", reopenAfter.Seconds()).
+			Msg("no SAP socket, receivers that need SAP do not see the sessions; is UDP port 9875 held by another program?")
+	}
+	s.troubled = true
+}
+
+// pause waits, but not beyond the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 

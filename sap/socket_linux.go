@@ -17,13 +17,10 @@ import (
 // Port is where SAP is spoken (RFC 2974, 3).
 const Port = 9875
 
-// group is where AES67 devices announce: the administratively scoped address
-// of the local scope (RFC 2974, 3).
-var group = netip.AddrPortFrom(netip.AddrFrom4([4]byte{239, 255, 255, 255}), Port)
-
-// heardGroups are listened to: beside the one above, PipeWire's where nothing
-// else is set.
-var heardGroups = [...]netip.Addr{group.Addr(), netip.AddrFrom4([4]byte{224, 0, 0, 56})}
+// groups are listened to. The first is where AES67 devices announce, and we
+// too: the administratively scoped address of the local scope (RFC 2974, 3).
+// The second is PipeWire's where nothing else is set.
+var groups = [...]netip.Addr{netip.AddrFrom4([4]byte{239, 255, 255, 255}), netip.AddrFrom4([4]byte{224, 0, 0, 56})}
 
 // sockets are two: the one that receives is bound to SAP's port, which it
 // shares; the one that sends has a port of its own, so that announcements
@@ -76,7 +73,7 @@ func bind(address string, port int, options func(fd int) error) (*net.UDPConn, e
 // join joins the groups on an interface. Only the first must succeed: the
 // number of memberships of a socket is limited.
 func (s *sockets) join(index int) error {
-	for i, g := range heardGroups {
+	for i, g := range groups {
 		err := s.membership(unix.IP_ADD_MEMBERSHIP, index, g)
 		if i == 0 && err != nil && !errors.Is(err, unix.EADDRINUSE) {
 			return fmt.Errorf("sap: joining %v on interface %d: %w", g, index, err)
@@ -87,7 +84,7 @@ func (s *sockets) join(index int) error {
 
 func (s *sockets) leave(index int) error {
 	var err error
-	for _, g := range heardGroups {
+	for _, g := range groups {
 		err = errors.Join(err, s.membership(unix.IP_DROP_MEMBERSHIP, index, g))
 	}
 	return err
@@ -106,7 +103,7 @@ func (s *sockets) receive(b []byte) (int, netip.Addr, int, error) {
 		if err != nil {
 			return 0, netip.Addr{}, 0, err
 		}
-		if index, to, ok := packetInfo(s.oob[:oobn]); ok && slices.Contains(heardGroups[:], to) {
+		if index, to, ok := packetInfo(s.oob[:oobn]); ok && slices.Contains(groups[:], to) {
 			return n, from.Addr().Unmap(), index, nil
 		}
 	}
@@ -144,7 +141,7 @@ func (s *sockets) send(via route, b []byte) error {
 	}
 	// A queue that does not empty must not hold up the service.
 	_ = s.out.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	if _, err := s.out.WriteToUDPAddrPort(b, group); err != nil {
+	if _, err := s.out.WriteToUDPAddrPort(b, netip.AddrPortFrom(groups[0], Port)); err != nil {
 		s.via = route{} // the interface may have been made anew
 		return err
 	}

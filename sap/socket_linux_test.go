@@ -189,7 +189,7 @@ func openWitness(t *testing.T, ns string) *witness {
 				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTTL, 1),
 				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTOS, 1),
 				unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
-					&unix.IPMreqn{Multiaddr: group.Addr().As4(), Ifindex: int32(eth0.Index)}),
+					&unix.IPMreqn{Multiaddr: groups[0].As4(), Ifindex: int32(eth0.Index)}),
 			)
 		})
 		return err
@@ -212,7 +212,7 @@ func (w *witness) check(t *testing.T, ttl int) {
 	if from.Addr().Unmap() != ip("10.83.0.1") {
 		t.Errorf("source %v", from)
 	}
-	if _, err := Decode(b[:n]); err != nil {
+	if _, err = Decode(b[:n]); err != nil {
 		t.Error(err)
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
