@@ -19,7 +19,8 @@ type ToneReport struct {
 	WorstdB   float64 `json:"sinad_worst_db"` // of the worst second
 	WanderRMS float64 `json:"phase_rms_us"`   // of the tone's phase about ToneHz
 	Wander    float64 `json:"phase_worst_us"`
-	// CrosstalkDB is the other tone against this one.
+	// Of the tone that should not be here: its level, and that against this
+	// one's. They see no lower than the noise within ±10 Hz.
 	OtherDBFS   float64  `json:"other_dbfs,omitempty"`
 	CrosstalkDB float64  `json:"crosstalk_db,omitempty"`
 	Defects     []Defect `json:"defects"`

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 
@@ -14,6 +15,20 @@ type Defect struct {
 	// Frames is by how much the tone's phase jumped there, as a time within
 	// ±half its period; plus: frames are missing. NaN if it could not be read.
 	Frames float64
+}
+
+// MarshalJSON leaves out what could not be read.
+func (d Defect) MarshalJSON() ([]byte, error) {
+	type defect struct {
+		Frame    int      `json:"frame"`
+		SizeDBFS float64  `json:"size_dbfs"`
+		Frames   *float64 `json:"phase_jump_frames,omitempty"`
+	}
+	out := defect{Frame: d.Frame, SizeDBFS: DBFS(d.Size)}
+	if !math.IsNaN(d.Frames) {
+		out.Frames = &d.Frames
+	}
+	return json.Marshal(out)
 }
 
 const (
@@ -105,7 +120,8 @@ func phaseJump(x []float64, rate aes67.Hz, hz float64, frame int) float64 {
 
 // Run is a stretch of exact zeros.
 type Run struct {
-	Frame, Length int
+	Frame  int `json:"frame"`
+	Length int `json:"length"`
 }
 
 // ZeroRuns lists every stretch of at least so many zeros: in a tone, a gap that

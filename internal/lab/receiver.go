@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,6 +137,27 @@ func (r *Receiver) TakeLevels() []Level {
 		r.stream.recent[i] = meter{}
 	}
 	return levels
+}
+
+// Offset returns the least of arrival less RTP instant less the sender's
+// constant in the last whole second: how far the sender's clock is from the
+// grandmaster's, and the way of the fastest packet. ok is false without the
+// grandmaster's clock, or before a second has passed.
+func (r *Receiver) Offset() (offset time.Duration, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	least := r.stream.least.least
+	if r.stream.clock == nil || len(least) < 2 {
+		return 0, false
+	}
+	return least[len(least)-2].Delay - r.stream.offset, true
+}
+
+// Envelope returns the least delay of each second, for plots.
+func (r *Receiver) Envelope() []LeastDelay {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.stream.least.least)
 }
 
 // Recording returns a copy of what was kept so far.

@@ -106,30 +106,32 @@ func (d *Distribution) Report() *DistributionReport {
 // envelope keeps the least delay of each second: packets may be late by any
 // amount, but none is early, so the least ones show the clocks alone.
 type envelope struct {
-	least []leastDelay
+	least []LeastDelay
 }
 
-type leastDelay struct {
-	second int64 // since CLOCK_MONOTONIC began
-	at     aes67.MonoTime
-	delay  time.Duration
+// LeastDelay is that of one second's packets.
+type LeastDelay struct {
+	At    aes67.MonoTime // of the packet that had it
+	Delay time.Duration  // arrival less RTP instant
 }
+
+func (l LeastDelay) second() int64 { return int64(l.At) / int64(time.Second) }
 
 // envelopeSeconds bounds the memory: the oldest seconds are dropped.
 const envelopeSeconds = 4096
 
 func (e *envelope) add(at aes67.MonoTime, delay time.Duration) {
 	second := int64(at) / int64(time.Second)
-	if n := len(e.least); n > 0 && e.least[n-1].second == second {
-		if delay < e.least[n-1].delay {
-			e.least[n-1].at, e.least[n-1].delay = at, delay
+	if n := len(e.least); n > 0 && e.least[n-1].second() == second {
+		if delay < e.least[n-1].Delay {
+			e.least[n-1].At, e.least[n-1].Delay = at, delay
 		}
 		return
 	}
 	if len(e.least) == envelopeSeconds {
 		e.least = slices.Delete(e.least, 0, 1)
 	}
-	e.least = append(e.least, leastDelay{second, at, delay})
+	e.least = append(e.least, LeastDelay{at, delay})
 }
 
 // slope returns how fast the least delay grows over the last window of time
@@ -142,8 +144,8 @@ func (e *envelope) slope(window time.Duration) (ppm, seconds float64, ok bool) {
 		points = points[1 : len(points)-1] // the first and last second are parts
 	}
 	if window > 0 && len(points) > 0 {
-		end := points[len(points)-1].at
-		for len(points) > 0 && end.Sub(points[0].at) > window {
+		end := points[len(points)-1].At
+		for len(points) > 0 && end.Sub(points[0].At) > window {
 			points = points[1:]
 		}
 	}
@@ -154,20 +156,20 @@ func (e *envelope) slope(window time.Duration) (ppm, seconds float64, ok bool) {
 	slopes := make([]float64, 0, len(points)*(len(points)-1)/2)
 	for i, a := range points {
 		for _, b := range points[i+1:] {
-			slopes = append(slopes, float64(b.delay-a.delay)/float64(b.at-a.at))
+			slopes = append(slopes, float64(b.Delay-a.Delay)/float64(b.At-a.At))
 		}
 	}
 	slices.Sort(slopes)
 	middle := slopes[len(slopes)/2]
-	return middle * 1e6, points[len(points)-1].at.Sub(points[0].at).Seconds(), true
+	return middle * 1e6, points[len(points)-1].At.Sub(points[0].At).Seconds(), true
 }
 
 // thinned joins neighbours, keeping the least, until there are few enough.
-func thinned(points []leastDelay, limit int) []leastDelay {
+func thinned(points []LeastDelay, limit int) []LeastDelay {
 	for len(points) > limit {
-		var fewer []leastDelay
+		var fewer []LeastDelay
 		for i := 0; i+1 < len(points); i += 2 {
-			if points[i].delay <= points[i+1].delay {
+			if points[i].Delay <= points[i+1].Delay {
 				fewer = append(fewer, points[i])
 			} else {
 				fewer = append(fewer, points[i+1])
