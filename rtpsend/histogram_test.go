@@ -16,8 +16,8 @@ func TestBucketsHoldTheirValuesAndAscend(t *testing.T) {
 			last = end
 		}
 	}
-	for us := range time.Duration(1 << topBits) {
-		d := us * time.Microsecond
+	for us := range 1 << topBits {
+		d := time.Duration(us) * time.Microsecond
 		i := bucketOf(d)
 		if end := bucketEnd(i); d >= end || i > 0 && d < bucketEnd(i-1) {
 			t.Fatalf("%v falls into bucket %d, which ends at %v", d, i, end)

@@ -101,7 +101,7 @@ func listen(t *testing.T, cfg Config) *listener {
 	l := &listener{conn: ipv4.NewPacketConn(conn)}
 	t.Cleanup(func() { _ = conn.Close() })
 	for _, s := range cfg.Streams {
-		if err := l.conn.JoinGroup(&cfg.Interface, &net.UDPAddr{IP: s.Group.AsSlice()}); err != nil {
+		if err = l.conn.JoinGroup(&cfg.Interface, &net.UDPAddr{IP: s.Group.AsSlice()}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -45,9 +45,9 @@ func packetTimeOf(frames aes67.Frames, rate aes67.Hz) (aes67.PacketTime, error) 
 	return 0, fmt.Errorf("%d frames a packet at %d Hz: no packet time of AES67", frames, rate)
 }
 
-// SAPGroup and SAPPort are where sessions with administrative scope are
-// announced (RFC 2974, 3).
-var SAPGroup = netip.AddrFrom4([4]byte{239, 255, 255, 255})
+// SAPGroup is where sessions of administrative scope are announced
+// (RFC 2974, 3).
+func SAPGroup() netip.Addr { return netip.AddrFrom4([4]byte{239, 255, 255, 255}) }
 
 // SAPPort is the port of all announcements (RFC 2974, 3).
 const SAPPort = 9875
@@ -103,9 +103,9 @@ func parseSAP(b []byte) (Announcement, error) {
 // HearSAP calls heard for each announcement on an interface until ctx ends.
 // What cannot be read is passed over.
 func HearSAP(ctx context.Context, iface net.Interface, heard func(Announcement)) error {
-	conn, err := joinGroup(iface, SAPGroup, SAPPort)
+	conn, err := joinGroup(iface, SAPGroup(), SAPPort) //nolint:contextcheck // opening a socket does not wait
 	if err != nil {
-		return fmt.Errorf("sap: %v port %d on %s: %w", SAPGroup, SAPPort, iface.Name, err)
+		return fmt.Errorf("sap: %v port %d on %s: %w", SAPGroup(), SAPPort, iface.Name, err)
 	}
 	unblock := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer unblock()

@@ -14,7 +14,7 @@ import (
 
 func monoSubscription() Subscription {
 	return Subscription{Name: "left", Channels: 1, Stream: aes67.Stream{
-		Group: SAPGroup, Port: 5004, PayloadType: 98, Rate: 48000, PacketTime: aes67.PacketTime1ms,
+		Group: SAPGroup(), Port: 5004, PayloadType: 98, Rate: 48000, PacketTime: aes67.PacketTime1ms,
 	}}
 }
 

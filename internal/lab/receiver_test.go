@@ -173,7 +173,7 @@ func TestAnnouncementsAreHeard(t *testing.T) {
 	}
 	packet := []byte("\x20\x00\x12\x34\x7f\x00\x00\x01application/sdp\x00v=0\r\ns=lab test\r\n")
 	for range 200 {
-		if _, err := conn.WriteTo(packet, &net.UDPAddr{IP: SAPGroup.AsSlice(), Port: SAPPort}); err != nil {
+		if _, err := conn.WriteTo(packet, &net.UDPAddr{IP: SAPGroup().AsSlice(), Port: SAPPort}); err != nil {
 			t.Fatal(err)
 		}
 		select {

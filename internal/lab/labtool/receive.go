@@ -49,16 +49,16 @@ func receiveCommand(args []string) error {
 	}
 	var subscriptions []lab.Subscription
 	for _, file := range flags.Args() {
-		s, err := readSession(file)
-		if err != nil {
-			return err
+		s, fault := readSession(file)
+		if fault != nil {
+			return fault
 		}
 		subscriptions = append(subscriptions, s)
 	}
 	if *group != "" {
-		s, err := byHand(*group, *port, *encoding, *rate, *channels, *ptime)
-		if err != nil {
-			return wrongUsage(flags, "%v", err)
+		s, fault := byHand(*group, *port, *encoding, *rate, *channels, *ptime)
+		if fault != nil {
+			return wrongUsage(flags, "%v", fault)
 		}
 		subscriptions = append(subscriptions, s)
 	}

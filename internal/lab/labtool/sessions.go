@@ -102,7 +102,7 @@ func (s *speaker) begin(ctx context.Context, key sessionKey, text []byte) error 
 	if err != nil {
 		return err
 	}
-	receiver, err := lab.NewReceiver(lab.ReceiverConfig{Interface: s.iface, Subscription: subscription, Clock: s.clock})
+	receiver, err := lab.NewReceiver(lab.ReceiverConfig{Interface: s.iface, Subscription: subscription, Clock: s.clock}) //nolint:contextcheck // opening a socket does not wait
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *speaker) note(format string, a ...any) {
 
 // show prints a line for each channel, once a second.
 func (s *speaker) show(ctx context.Context) error {
-	fmt.Printf("speaker on %s: waiting for announcements on %v port %d\n", s.iface.Name, lab.SAPGroup, lab.SAPPort)
+	fmt.Printf("speaker on %s: waiting for announcements on %v port %d\n", s.iface.Name, lab.SAPGroup(), lab.SAPPort)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
@@ -178,7 +178,7 @@ func (s *speaker) picture() string {
 	if s.redraw {
 		width = terminalWidth(os.Stdout)
 	}
-	var lines []string
+	lines := make([]string, 0, 2*len(s.sessions))
 	for _, n := range s.sessions {
 		lines = append(lines, n.lines(width)...)
 	}

@@ -55,11 +55,10 @@ func speakerCommand(args []string) error {
 
 	parts, partsCtx := errgroup.WithContext(ctx)
 	if *master {
-		serve, clock, err := grandmaster(s.iface, uint8(*domain), aes67.PPB(*ppm*1000))
-		if err != nil {
+		var serve func(context.Context) error
+		if serve, s.clock, err = grandmaster(s.iface, uint8(*domain), aes67.PPB(*ppm*1000)); err != nil {
 			return err
 		}
-		s.clock = clock
 		parts.Go(func() error { return serve(partsCtx) })
 	}
 	parts.Go(func() error { return lab.HearSAP(partsCtx, s.iface, func(a lab.Announcement) { s.heard(partsCtx, a) }) })
