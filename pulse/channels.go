@@ -55,3 +55,16 @@ func channelMap(names []string) (proto.ChannelMap, error) {
 	}
 	return numbers, nil
 }
+
+// mixedChannels reports that channels with a place stand beside channels without
+// one. PipeWire's mixer gives sound to only one of the kinds then (seen with
+// 0.3.65).
+func mixedChannels(m proto.ChannelMap) bool {
+	placed := 0
+	for _, position := range m {
+		if position != proto.ChannelMono && (position < proto.ChannelAux0 || position > proto.ChannelAux31) {
+			placed++
+		}
+	}
+	return placed > 0 && placed < len(m)
+}

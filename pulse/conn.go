@@ -266,6 +266,8 @@ func structSize(v reflect.Value) int {
 			size += 5
 		case reflect.Struct:
 			size += 1 + structSize(f)
+		case reflect.Bool: // is its own type byte
+			size++
 		default:
 			size += 1 + int(f.Type().Size())
 		}

@@ -82,7 +82,7 @@ func newFramer(channels int, frames FrameHandler) *framer {
 	f.stream.Store(noStream)
 	f.current = noStream
 	if frames != nil {
-		f.samples = make([]float32, fragmentBytes/4+channels)
+		f.samples = make([]float32, fragmentBytes/4/channels*channels)
 	}
 	return f
 }

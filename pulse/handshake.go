@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/jfreymuth/pulse/proto"
 
@@ -90,6 +91,8 @@ func serverName(info *proto.GetServerInfoReply) string {
 	}
 	return info.PackageName // PipeWire's has its version within
 }
+
+func (s *server) isPipeWire() bool { return strings.Contains(s.name, "PipeWire") }
 
 func clientProperties() proto.PropList {
 	return proto.PropList{

@@ -7,13 +7,20 @@ import (
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
 )
 
 const (
 	// confirmLimit is how long the server may take to show a volume that was
-	// set, confirmPause the time between two looks.
-	confirmLimit = time.Second
+	// set, or a removal; confirmPause is the time between two looks.
+	confirmLimit = 3 * time.Second
 	confirmPause = 10 * time.Millisecond
+	// settleFirst and settleKnown are how long PipeWire must show the first and a
+	// remembered volume before it is believed: WirePlumber 0.4 sets its own when
+	// it has seen the sink, usually 5 to 20 ms after it was made.
+	settleFirst = 750 * time.Millisecond
+	settleKnown = 200 * time.Millisecond
 )
 
 // noModule: nothing of ours is loaded, as far as is known.
@@ -172,22 +179,32 @@ func (t *session) doubtful(seen Volume) bool {
 // restoreVolume sets the volume that the user left, or the first one, and waits
 // until the server shows it. Until then nothing is recorded.
 func (t *session) restoreVolume(ctx context.Context) error {
-	want := t.volume
-	if !t.known {
+	want, first := t.volume, !t.known
+	if first {
 		want = uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
 	}
-	for range int(confirmLimit / confirmPause) {
+	settle := t.settling(first)
+	begin := t.cfg.Now()
+	var since aes67.MonoTime // when it was set the last time
+	for set := true; t.cfg.Now().Sub(begin) < confirmLimit; {
+		if set {
+			err := errors.Join(
+				t.server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: t.index, ChannelVolumes: want.wire()}, nil),
+				t.server.request("setting mute", &proto.SetSinkMute{SinkIndex: t.index, Mute: want.Muted}, nil))
+			if err != nil {
+				return t.giveUp(err)
+			}
+			since = t.cfg.Now()
+		}
 		info := &proto.GetSinkInfoReply{}
-		err := errors.Join(
-			t.server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: t.index, ChannelVolumes: want.wire()}, nil),
-			t.server.request("setting mute", &proto.SetSinkMute{SinkIndex: t.index, Mute: want.Muted}, nil),
-			t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info))
-		if err != nil {
+		if err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info); err != nil {
 			return t.giveUp(err)
 		}
-		if seen := volumeOf(info); seen.equal(want) {
+		seen := volumeOf(info)
+		set = !seen.equal(want)
+		if !set && t.cfg.Now().Sub(since) >= settle {
 			t.sawVolume(seen)
-			t.log.Info().Float64("volume_db", seen.DB()).Bool("muted", seen.Muted).Bool("first", !t.known).Msg("volume confirmed")
+			t.log.Info().Float64("volume_db", seen.DB()).Bool("muted", seen.Muted).Bool("first", first).Msg("volume confirmed")
 			return nil
 		}
 		if !pause(ctx, confirmPause) {
@@ -195,6 +212,18 @@ func (t *session) restoreVolume(ctx context.Context) error {
 		}
 	}
 	return t.giveUp(fmt.Errorf("the sound server does not take the volume %.1f dB of sink %q: look for a program that sets its volume all the time", want.DB(), t.cfg.SinkID))
+}
+
+// settling is how long a volume that was set must stand before it is believed.
+func (t *session) settling(first bool) time.Duration {
+	switch {
+	case !t.server.isPipeWire():
+		return 0
+	case first:
+		return settleFirst
+	default:
+		return settleKnown
+	}
 }
 
 // giveUp removes a sink whose volume is not known, so that nobody adopts it.

@@ -29,8 +29,12 @@ const (
 // norewinds=1 cures PulseAudio's 2 s blocks: without it the first fragment
 // comes after 0.8 s instead of 0.05 s, and a player's first frames are zeros.
 // PipeWire passes over it.
+//
+// state.restore-props=false keeps WirePlumber 0.5 from setting the volume it
+// remembers, or else 100 %, some milliseconds after ours was set. 0.4 does not
+// heed it; see settling.
 func moduleArgs(id, name string, rate aes67.Hz, channels []string) string {
-	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\"'",
+	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\" state.restore-props=\"false\"'",
 		id, rate, len(channels), strings.Join(channels, ","), label(name), ownerKey, ownerValue)
 }
 

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// flowCheck is how often the flow of fragments is looked at.
-	flowCheck = 250 * time.Millisecond
+	// flowCheck is how often the flow of fragments is looked at, startCheck while
+	// there is none yet.
+	flowCheck  = 250 * time.Millisecond
+	startCheck = 50 * time.Millisecond
 	// flowLimit is how long no fragment may come before the flow counts as ended;
 	// gaps of 25 ms are usual on a busy machine.
 	flowLimit = 500 * time.Millisecond
@@ -51,12 +53,21 @@ func (t *session) record() error {
 		AdjustLatency: true,
 		// Nobody is helped by a bridge that records something else.
 		NoMove:             true,
+		NoRemix:            true,
 		DirectOnInputIndex: proto.Undefined,
 		Properties: proto.PropList{
 			"media.name":      proto.PropListString(label(t.cfg.SinkName) + " to the network"),
 			"media.icon_name": proto.PropListString("audio-speakers"),
+			// WirePlumber's memory, which has the same aim as the volume below.
+			"state.restore-props":  proto.PropListString("false"),
+			"state.restore-target": proto.PropListString("false"),
 		},
+		// Samples are to pass untouched, also if somebody once turned the recording
+		// down. Relative: with flat volumes the monitor's own must not move.
 		ChannelVolumes: uniform(LevelNorm, len(channels), false).wire(),
+		VolumeSet:      true,
+		MutedSet:       true,
+		RelativeVolume: true,
 	}, reply)
 	if err != nil {
 		return err
@@ -98,10 +109,11 @@ func (f *flow) stalled(now aes67.MonoTime) bool {
 }
 
 // watchFlow tells changes of the flow, and has a stalled recording begun anew
-// unless the server has suspended it: a user can do that.
-func (t *session) watchFlow() {
+// unless the server has suspended it: a user can do that. It returns when to
+// look again.
+func (t *session) watchFlow() time.Duration {
 	if t.stream == noStream {
-		return
+		return flowCheck
 	}
 	now := t.cfg.Now()
 	if t.flow.look(t.framer.meter.fragments.Load(), now) {
@@ -115,4 +127,8 @@ func (t *session) watchFlow() {
 	if t.flow.stalled(now) && !t.suspended.Load() {
 		t.mark(dirtyMonitor)
 	}
+	if t.flow.flowing {
+		return flowCheck
+	}
+	return startCheck
 }

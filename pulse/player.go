@@ -35,6 +35,10 @@ type PlayConfig struct {
 // less than it was asked for; it returns when all of it was heard. When ctx ends
 // it fades out and stops. The volume is the sink's own.
 func Play(ctx context.Context, cfg PlayConfig, read func(samples []float32) int) error {
+	return play(ctx, thisProcess(), cfg, read)
+}
+
+func play(ctx context.Context, where surroundings, cfg PlayConfig, read func(samples []float32) int) error {
 	if err := errors.Join(checkSinkID(cfg.SinkID), checkRate(cfg.Rate)); err != nil {
 		return fmt.Errorf("play: %w", err)
 	}
@@ -45,7 +49,7 @@ func Play(ctx context.Context, cfg PlayConfig, read func(samples []float32) int)
 	}
 	framer := newFramer(len(p.channels), nil)
 	// What is read needs no time stamps: no audio comes this way.
-	p.server, err = connect(ctx, thisProcess(), framer, func() aes67.MonoTime { return 0 }, nil, p.message)
+	p.server, err = connect(ctx, where, framer, func() aes67.MonoTime { return 0 }, nil, p.message)
 	if err != nil {
 		return fmt.Errorf("play: %w", err)
 	}
@@ -107,6 +111,7 @@ func (p *player) play(ctx context.Context) error {
 		BufferMinimumRequest:  proto.Undefined,
 		AdjustLatency:         true,
 		NoMove:                true,
+		NoRemix:               true,
 		// Not set: with flat volumes a stream's volume could raise the sink's.
 		VolumeSet:      false,
 		ChannelVolumes: uniform(LevelNorm, len(p.channels), false).wire(),
@@ -124,31 +129,27 @@ func (p *player) play(ctx context.Context) error {
 	p.stream = reply.StreamIndex
 	p.wanted.Add(int64(reply.Missing))
 	fade := int(aes67.FramesIn(fadeOut, p.cfg.Rate)) * len(p.channels)
-	var samples []float32
-	var packet []byte
+	samples := make([]float32, fragmentBytes/4/len(p.channels)*len(p.channels))
+	packet := make([]byte, 0, fragmentBytes)
 	for ended := false; !ended; {
-		n := p.wanted.Load() / frame * frame
+		block := samples[:min(int64(len(samples)), max(0, p.wanted.Load()/frame)*int64(len(p.channels)))]
 		ending := ctx.Err() != nil
-		if n == 0 && !ending {
+		if ending {
+			block = samples[:fade]
+		} else if len(block) == 0 {
 			if err := p.await(ctx); err != nil {
 				return err
 			}
 			continue
 		}
-		n = min(max(n/4, int64(fade)), fragmentBytes/4)
-		n -= n % int64(len(p.channels))
-		if int64(cap(samples)) < n {
-			samples = make([]float32, n)
-		}
-		samples = samples[:n]
-		got := p.read(samples)
-		ended = got < len(samples) || ending
-		samples = samples[:max(0, min(got, len(samples)))]
+		got := min(max(0, p.read(block)), len(block))
+		ended = got < len(block) || ending
+		block = block[:got]
 		if ending {
-			fadeToSilence(samples, len(p.channels), fade)
+			fadeToSilence(block, len(p.channels), fade)
 		}
 		packet = packet[:0]
-		for _, sample := range samples {
+		for _, sample := range block {
 			packet = binary.LittleEndian.AppendUint32(packet, math.Float32bits(sample))
 		}
 		p.wanted.Add(-int64(len(packet)))

@@ -68,6 +68,9 @@ func (s *Sink) session(ctx context.Context) error {
 
 	s.set(func(st *Status) { st.Connected, st.Server, st.State = true, server.name, StatePreparing })
 	s.log.Info().Str("server", server.name).Stringer("address", server.address).Msg("sound server found")
+	if channels, err := channelMap(s.cfg.Channels); err == nil && mixedChannels(channels) && server.isPipeWire() {
+		s.log.Warn().Strs("channels", s.cfg.Channels).Msg("PipeWire may silence aux and mono channels beside others")
+	}
 	err = t.serve(ctx)
 	s.remember()
 	if ctx.Err() != nil {
@@ -131,7 +134,7 @@ func (t *session) serve(ctx context.Context) error {
 	if err := t.server.request("subscription", &proto.Subscribe{Mask: mask}, nil); err != nil {
 		return err
 	}
-	beat, look := time.NewTicker(heartbeat), time.NewTicker(flowCheck)
+	beat, look := time.NewTicker(heartbeat), time.NewTimer(startCheck)
 	defer beat.Stop()
 	defer look.Stop()
 	save, next := time.NewTimer(saveDelay), time.NewTimer(0)
@@ -150,7 +153,7 @@ func (t *session) serve(ctx context.Context) error {
 				return t.gone()
 			}
 		case <-look.C:
-			t.watchFlow()
+			look.Reset(t.watchFlow())
 		case <-save.C:
 			t.remember()
 		case <-t.wakeup:
@@ -172,6 +175,7 @@ func (t *session) serve(ctx context.Context) error {
 				next.Reset(again.pause())
 			default:
 				t.relief()
+				look.Reset(startCheck)
 				if t.cfg.Now().Sub(t.born) > steady {
 					again.reset()
 				}

@@ -1,0 +1,555 @@
+package pulse
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
+)
+
+// scenarios are what a real server must go through with us.
+var scenarios = []struct {
+	name string
+	run  func(t *testing.T, l *lab)
+}{
+	{"the sink appears with its label, quiet", appearsQuiet},
+	{"a full-scale player is never loud before the first volume", neverLoud},
+	{"samples pass untouched and left is left", passesUntouched},
+	{"eight channels keep their places", eightChannels},
+	{"volume and mute are in the samples", volumeInSamples},
+	{"players are counted", countsPlayers},
+	{"a leftover is adopted with its volume", adoptsLeftover},
+	{"a leftover of another kind is replaced", replacesLeftover},
+	{"a leftover at an unchosen volume is turned down", turnsDownLeftover},
+	{"a foreign sink of that name is waited for", waitsForForeignSink},
+	{"two bridges make one sink", twoBridgesOneSink},
+	{"a sink that the user unloads is made again", madeAgain},
+	{"a recording that is killed is begun again", recordsAgain},
+	{"a suspended sink is told", tellsSuspension},
+	{"another default sink stays", defaultStays},
+	{"a label with quotes is shown", showsQuotes},
+	{"a tone can be played and cut off", playsTone},
+	{"the sink is back after the server has died", backAfterDeath},
+}
+
+func TestOnPipeWire(t *testing.T)   { onServer(t, "pipewire") }
+func TestOnPulseAudio(t *testing.T) { onServer(t, "pulseaudio") }
+
+func onServer(t *testing.T, kind string) {
+	shared := startLab(t, kind)
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			l := *shared
+			l.t = t
+			t.Cleanup(func() {
+				if left := l.sinks("aes67"); len(left) > 0 {
+					t.Errorf("sinks left behind: %v", left)
+					for _, sink := range left {
+						l.sh("pactl unload-module %s", sink.module)
+					}
+				}
+			})
+			s.run(t, &l)
+		})
+	}
+}
+
+// listed is a sink as pactl lists it.
+type listed struct{ index, module, description, volume string }
+
+// sinks lists the sinks whose names begin as given.
+func (l *lab) sinks(name string) []listed {
+	l.t.Helper()
+	var found []listed
+	for _, block := range strings.Split(l.sh("pactl list sinks"), "\n\n") {
+		value := func(key string) string {
+			_, rest, _ := strings.Cut(block, "\n\t"+key+": ")
+			line, _, _ := strings.Cut(rest, "\n")
+			return line
+		}
+		if strings.HasPrefix(value("Name"), name) {
+			index, _, _ := strings.Cut(strings.TrimPrefix(block, "Sink #"), "\n")
+			found = append(found, listed{index, value("Owner Module"), value("Description"), value("Volume")})
+		}
+	}
+	return found
+}
+
+// one is the only sink of our name.
+func (l *lab) one() listed {
+	l.t.Helper()
+	found := l.sinks("aes67")
+	if len(found) != 1 {
+		l.t.Fatalf("%d sinks of our name, want 1: %v", len(found), found)
+	}
+	return found[0]
+}
+
+// play starts a player; the returned function ends it.
+func (l *lab) play(cfg Config, fill func(samples []float32) int) (stop func()) {
+	l.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- play(ctx, l.where(), PlayConfig{SinkID: cfg.SinkID, Rate: cfg.Rate, Channels: cfg.Channels, Name: "test"}, fill)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			l.t.Errorf("player: %v", err)
+		}
+	})
+	l.t.Cleanup(stop)
+	return stop
+}
+
+// counting fills in a counter: channel c of frame n is (n+1)·2^-22, with the sign
+// of odd channels turned, plus c steps of 2^-3.
+func counting(channels int) func([]float32) int {
+	n := 0
+	return func(samples []float32) int {
+		for i := range samples {
+			c := i % channels
+			if c == 0 {
+				n++
+			}
+			samples[i] = countingSample(n, c)
+		}
+		return len(samples)
+	}
+}
+
+func countingSample(n, c int) float32 {
+	v := float32(n)/(1<<22) + float32(c)/8
+	if c%2 == 1 {
+		return -v
+	}
+	return v
+}
+
+// counted returns the longest row of a counter's frames that came without a gap
+// (a busy machine may starve the player). Every frame must be exactly right in
+// all channels.
+func (r *recorder) counted(t *testing.T) int {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ; len(r.samples) >= r.channels; r.samples = r.samples[r.channels:] {
+		frame := r.samples[:r.channels]
+		n := int(frame[0] * (1 << 22))
+		for c, sample := range frame {
+			if n > 0 && sample != countingSample(n, c) || n == 0 && sample != 0 {
+				t.Fatalf("channel %d of frame %d: %v, want %v", c, n, sample, countingSample(n, c))
+			}
+		}
+		if n != r.last+1 {
+			r.row = 0
+		}
+		r.row, r.last = r.row+1, n
+		r.longest = max(r.longest, r.row)
+	}
+	return r.longest
+}
+
+// square fills in a square wave of one magnitude.
+func square(magnitude float32) func([]float32) int {
+	n := 0
+	return func(samples []float32) int {
+		for i := range samples {
+			samples[i] = magnitude
+			if n++; n/64%2 == 1 {
+				samples[i] = -magnitude
+			}
+		}
+		return len(samples)
+	}
+}
+
+func appearsQuiet(t *testing.T, l *lab) {
+	saved := &store{}
+	cfg := stereo()
+	cfg.Volume = saved
+	s := l.run(cfg)
+	status := s.await("the flow of the monitor", flowing)
+	if math.Abs(status.VolumeDB+40) > 0.01 || status.Muted || status.Problem != "" || status.Clients != 0 {
+		t.Errorf("status %+v, want -40 dB", status)
+	}
+	want := map[string]string{"pipewire": "PulseAudio (on PipeWire ", "pulseaudio": "PulseAudio 1"}[l.kind]
+	if !strings.HasPrefix(status.Server, want) {
+		t.Errorf("server %q, want %q…", status.Server, want)
+	}
+	if sink := l.one(); sink.description != "AES67 Speakers" || strings.Count(sink.volume, "-40.00 dB") != 2 {
+		t.Errorf("sink %+v", sink)
+	}
+	eventually(t, "a saved volume", func() bool { v, ok := saved.Load(); return ok && math.Abs(v.DB()+40) < 0.01 })
+	s.stop()
+	if status := s.Snapshot(); status != (Status{}) {
+		t.Errorf("status after the end: %+v", status)
+	}
+}
+
+func neverLoud(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Volume = nil
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil { // until the sink is there
+			_ = play(ctx, l.where(), PlayConfig{SinkID: cfg.SinkID, Rate: cfg.Rate, Channels: cfg.Channels, Name: "loud"}, square(1))
+		}
+	}()
+	defer func() { cancel(); <-done }()
+	s := l.run(cfg)
+	s.await("a player", func(st Status) bool { return st.Playing == 1 })
+	eventually(t, "sound", func() bool { p, _ := s.peaks(); return p[0] > 0 })
+	eventually(t, "0.2 s of it", func() bool { _, n := s.peaks(); return n > 9600 })
+	if p, _ := s.peaks(); max(p[0], p[1]) > 0.01001 {
+		t.Errorf("peaks %v, want 0.01 at -40 dB", p)
+	}
+}
+
+func passesUntouched(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Volume = remembered(0, 2)
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	l.play(cfg, counting(2))
+	eventually(t, "half a second", func() bool { return s.counted(t) > 24000 })
+}
+
+func eightChannels(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Channels = []string{"front-left", "front-right", "front-center", "lfe", "rear-left", "rear-right", "side-left", "side-right"}
+	cfg.Volume = remembered(0, 8)
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	l.play(cfg, counting(8))
+	eventually(t, "0.2 s", func() bool { return s.counted(t) > 9600 })
+}
+
+func volumeInSamples(t *testing.T, l *lab) {
+	saved := remembered(0, 2)
+	cfg := stereo()
+	cfg.Volume = saved
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	l.play(cfg, square(0.5))
+	for _, c := range []struct {
+		command     string
+		left, right float64
+		db          float64
+		muted       bool
+	}{
+		{"set-sink-volume aes67 50%", 0.0625, 0.0625, -18.06, false},
+		{"set-sink-volume aes67 100% 25%", 0.5, 0.5 / 64, 0, false},
+		{"set-sink-mute aes67 1", 0, 0, 0, true},
+		{"set-sink-mute aes67 0", 0.5, 0.5 / 64, 0, false},
+		{"set-sink-volume aes67 125%", 0.9766, 0.9766, 5.81, false},
+	} {
+		l.sh("pactl %s", c.command)
+		s.await(c.command, func(st Status) bool { return math.Abs(st.VolumeDB-c.db) < 0.01 && st.Muted == c.muted })
+		near := func(got, want float64) bool { return math.Abs(got-want) <= 1e-4 }
+		eventually(t, c.command+" in the samples", func() bool {
+			s.clear()
+			eventually(t, "20 ms of sound", func() bool { _, n := s.peaks(); return n > 960 })
+			p, _ := s.peaks()
+			return near(p[0], c.left) && near(p[1], c.right) && (!c.muted || p[0] == 0 && p[1] == 0)
+		})
+	}
+	eventually(t, "the saved volume", func() bool { v, _ := saved.Load(); return math.Abs(v.DB()-5.81) < 0.01 })
+}
+
+func countsPlayers(t *testing.T, l *lab) {
+	cfg := stereo()
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	l.sh("pactl load-module module-null-sink sink_name=other >$HOME/other")
+	defer l.sh("pactl unload-module $(cat $HOME/other)")
+	other := cfg
+	other.SinkID = "other"
+	defer l.play(other, square(0.1))() // must not count
+	stop := l.play(cfg, square(0.1))
+	s.await("one player", func(st Status) bool { return st.Clients == 1 && st.Playing == 1 })
+
+	// A second one, paused.
+	framer := newFramer(2, nil)
+	second, err := connect(context.Background(), l.where(), framer, now, nil, func(any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	channels, _ := channelMap(cfg.Channels)
+	reply := &proto.CreatePlaybackStreamReply{}
+	if err := second.request("playing", &proto.CreatePlaybackStream{
+		SampleSpec: proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: 2, Rate: 48000}, ChannelMap: channels,
+		SinkIndex: proto.Undefined, SinkName: cfg.SinkID, Corked: true, ChannelVolumes: uniform(LevelNorm, 2, false).wire(),
+		BufferMaxLength: proto.Undefined, BufferTargetLength: proto.Undefined, BufferPrebufferLength: proto.Undefined, BufferMinimumRequest: proto.Undefined,
+		Properties: proto.PropList{"media.name": proto.PropListString("paused")},
+	}, reply); err != nil {
+		t.Fatal(err)
+	}
+	s.await("a paused player", func(st Status) bool { return st.Clients == 2 && st.Playing == 1 })
+	stop()
+	s.await("the paused player alone", func(st Status) bool { return st.Clients == 1 && st.Playing == 0 })
+	if err := second.request("playing on", &proto.CorkPlaybackStream{StreamIndex: reply.StreamIndex}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.await("it playing", func(st Status) bool { return st.Clients == 1 && st.Playing == 1 })
+}
+
+// leave makes a sink and loses it, as SIGKILL does.
+func (l *lab) leave(cfg Config) {
+	l.t.Helper()
+	s := New(cfg, nil, testLog(l.t))
+	t := newSession(s)
+	server, err := connect(context.Background(), l.where(), s.framer, now, nil, func(any) {})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer server.close()
+	t.server = server
+	if err := t.establish(context.Background()); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func adoptsLeftover(t *testing.T, l *lab) {
+	l.leave(stereo())
+	l.sh("pactl set-sink-volume aes67 %d", LevelOf(-12))
+	before := l.one()
+	cfg := stereo()
+	cfg.Volume = remembered(-30, 2)
+	s := l.run(cfg)
+	status := s.await("the flow of the monitor", flowing)
+	if after := l.one(); after != before || math.Abs(status.VolumeDB+12) > 0.01 {
+		t.Errorf("sink %+v at %v dB, want %+v at -12 dB", after, status.VolumeDB, before)
+	}
+}
+
+func replacesLeftover(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Rate = 96000
+	l.leave(cfg)
+	before := l.one()
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	if after := l.one(); after.index == before.index {
+		t.Errorf("sink %+v was not replaced", after)
+	}
+}
+
+func turnsDownLeftover(t *testing.T, l *lab) {
+	l.leave(stereo())
+	l.sh("pactl set-sink-volume aes67 100%%")
+	cfg := stereo()
+	cfg.Volume = &store{}
+	s := l.run(cfg)
+	if status := s.await("the flow of the monitor", flowing); math.Abs(status.VolumeDB+40) > 0.01 {
+		t.Errorf("volume %v dB, want -40", status.VolumeDB)
+	}
+}
+
+func waitsForForeignSink(t *testing.T, l *lab) {
+	l.sh("pactl load-module module-null-sink sink_name=aes67 >$HOME/foreign")
+	foreign := l.one()
+	s := l.run(stereo())
+	status := s.await("a problem", func(st Status) bool { return st.Problem != "" })
+	want := fmt.Sprintf(`a sink named "aes67" is already there and is not ours: remove it (pactl unload-module %s) or choose another sink.id`, foreign.module)
+	if status.Problem != want || status.VolumeConfirmed || status.State != StatePreparing {
+		t.Errorf("status %+v, want problem %q", status, want)
+	}
+	if left := l.one(); left != foreign {
+		t.Errorf("sink %+v, want %+v alone", left, foreign)
+	}
+	l.sh("pactl unload-module $(cat $HOME/foreign)")
+	status = s.await("the flow of the monitor", flowing)
+	if status.Problem != "" || l.one().module == foreign.module && l.kind == "pulseaudio" {
+		t.Errorf("status %+v", status)
+	}
+}
+
+func twoBridgesOneSink(t *testing.T, l *lab) {
+	first, second := l.run(stereo()), l.run(stereo())
+	first.await("the flow of the monitor", flowing)
+	second.await("the flow of the monitor", flowing)
+	l.one()
+	second.stop()
+	// The first makes it again, or has it still.
+	first.await("the flow of the monitor", flowing)
+}
+
+func madeAgain(t *testing.T, l *lab) {
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("pactl set-sink-volume aes67 %d", LevelOf(-23))
+	s.await("the volume", func(st Status) bool { return math.Abs(st.VolumeDB+23) < 0.01 })
+	for range 2 {
+		index := l.one().index
+		l.sh("pactl unload-module module-null-sink")
+		eventually(t, "another sink", func() bool { found := l.sinks("aes67"); return len(found) == 1 && found[0].index != index })
+		if status := s.await("the flow of the monitor", flowing); math.Abs(status.VolumeDB+23) > 0.01 {
+			t.Errorf("volume %v dB, want -23", status.VolumeDB)
+		}
+	}
+}
+
+func recordsAgain(t *testing.T, l *lab) {
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	killer, err := connect(context.Background(), l.where(), newFramer(2, nil), now, nil, func(any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer killer.close()
+	list := strings.Fields(l.sh("pactl list short source-outputs"))
+	var index uint32
+	if _, err := fmt.Sscan(list[0], &index); err != nil {
+		t.Fatal(err)
+	}
+	if err := killer.request("killing", &proto.KillSourceOutput{SourceOutputIndex: index}, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another recording", func() bool {
+		list := strings.Fields(l.sh("pactl list short source-outputs"))
+		return len(list) > 0 && list[0] != fmt.Sprint(index)
+	})
+	s.clear()
+	eventually(t, "fragments", func() bool { _, n := s.peaks(); return n > 0 })
+}
+
+func tellsSuspension(t *testing.T, l *lab) {
+	if l.kind == "pipewire" {
+		t.Skip("PipeWire 0.3 resumes a sink that is recorded")
+	}
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("pactl suspend-sink aes67 1")
+	s.await("the end of the flow", func(st Status) bool { return !st.Flowing })
+	l.sh("pactl suspend-sink aes67 0")
+	s.await("the flow of the monitor", flowing)
+}
+
+func defaultStays(t *testing.T, l *lab) {
+	l.sh("pactl load-module module-null-sink sink_name=card >$HOME/card")
+	defer l.sh("pactl unload-module $(cat $HOME/card)")
+	eventually(t, "another default sink", func() bool { return l.sh("pactl get-default-sink") == "card" })
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	if got := l.sh("pactl get-default-sink"); got != "card" {
+		t.Errorf("default sink %q, want card", got)
+	}
+}
+
+func showsQuotes(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.SinkName = `Bob's "loud" {ones}; 50 % = #1 ☃`
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	if got, want := l.one().description, `Bob’s ”loud” {ones}; 50 % = #1 ☃`; got != want {
+		t.Errorf("label %q, want %q", got, want)
+	}
+}
+
+func playsTone(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Volume = remembered(0, 2)
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	const frames = 12000
+	left := 2 * frames
+	tone := square(0.25)
+	begin := time.Now()
+	err := play(context.Background(), l.where(), PlayConfig{SinkID: cfg.SinkID, Rate: cfg.Rate, Channels: cfg.Channels, Name: "tone"}, func(samples []float32) int {
+		n := tone(samples[:min(left, len(samples))])
+		left -= n
+		return n
+	})
+	if took := time.Since(begin); err != nil || took < 200*time.Millisecond || took > 3*time.Second {
+		t.Errorf("play: %v after %v, want 0.25 s", err, took)
+	}
+	heard := func() (n int) {
+		s.recorder.mu.Lock()
+		defer s.recorder.mu.Unlock()
+		for _, sample := range s.samples {
+			if sample != 0 {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, "all of it", func() bool { return heard() == 2*frames })
+
+	stop := l.play(cfg, square(0.25))
+	s.clear()
+	eventually(t, "a tone", func() bool { return heard() > 9600 })
+	stop()
+	s.recorder.mu.Lock()
+	last := float32(1)
+	for i := len(s.samples) - 1; i >= 0 && last == 1; i-- {
+		if s.samples[i] != 0 {
+			last = max(s.samples[i], -s.samples[i])
+		}
+	}
+	s.recorder.mu.Unlock()
+	if last > 0.001 {
+		t.Errorf("the tone ends with a step of %v", last)
+	}
+
+	err = play(context.Background(), l.where(), PlayConfig{SinkID: "nowhere", Rate: 48000, Channels: cfg.Channels}, square(0))
+	if err == nil || !strings.Contains(err.Error(), `sink "nowhere": not there: start the bridge`) {
+		t.Errorf("play into no sink: %v", err)
+	}
+}
+
+func backAfterDeath(t *testing.T, l *lab) {
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("pactl set-sink-volume aes67 %d; pactl set-sink-mute aes67 1", LevelOf(-17))
+	s.await("the volume", func(st Status) bool { return math.Abs(st.VolumeDB+17) < 0.01 && st.Muted })
+	l.kill()
+	status := s.await("the loss", func(st Status) bool { return !st.Connected })
+	if status.VolumeConfirmed || status.Flowing || status.State != StateWaiting {
+		t.Errorf("status %+v without a server", status)
+	}
+	socket := filepath.Join(l.dir, "run/pulse/native")
+	status = s.await("a problem with a remedy", func(st Status) bool { return strings.HasPrefix(st.Problem, "no sound server answers at ") })
+	if want := "no sound server answers at " + socket + ": start pipewire-pulse or pulseaudio"; !strings.HasPrefix(status.Problem, want) {
+		t.Errorf("problem %q, want %q", status.Problem, want)
+	}
+	up := make(chan aes67.MonoTime, 1)
+	go func() {
+		eventually(t, "the socket", func() bool { _, err := os.Stat(socket); return err == nil })
+		up <- now()
+	}()
+	l.script("up", l.dir)
+	status = s.await("the volume again", func(st Status) bool { return st.VolumeConfirmed })
+	back := now()
+	if math.Abs(status.VolumeDB+17) > 0.01 || !status.Muted {
+		t.Errorf("status %+v, want -17 dB, muted", status)
+	}
+	took := back.Sub(<-up)
+	t.Logf("the sink was back %v after the server's socket", took)
+	if took > time.Second {
+		t.Errorf("the sink was back after %v, want 1 s", took)
+	}
+	s.await("the flow of the monitor", flowing)
+	s.clear()
+	eventually(t, "fragments", func() bool { _, n := s.peaks(); return n > 4800 })
+	s.recorder.mu.Lock()
+	sizes := slices.Clone(s.sizes)
+	s.recorder.mu.Unlock()
+	if largest := slices.Max(sizes); largest > 1024 {
+		t.Errorf("fragments of %d frames", largest)
+	}
+}
