@@ -126,7 +126,10 @@ volume_known() { (in_pc "$bridge" status --json) | grep -q '"volume_db"'; }
 play() { # CHANNEL
   (in_pc "$bridge" tone --channel "$1" --level -20 --seconds 3) >>"$dir/tone.log" 2>&1 &
   tone_pid=$!
-  wait "$tone_pid" || { all_run; fail "no tone: $(tail -n 1 "$dir/tone.log")"; }
+  # Whichever ends first: the tone, as it should, or a part.
+  wait -n "$tone_pid" "$bridge_pid" "$speaker_pid" || true
+  all_run
+  wait "$tone_pid" || fail "no tone: $(tail -n 1 "$dir/tone.log")"
   tone_pid=''
 }
 

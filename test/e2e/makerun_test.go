@@ -64,7 +64,7 @@ func TestMakeRun(t *testing.T) {
 }
 
 // liveLevel is the speaker's live line: the stream's name and its level.
-var liveLevel = regexp.MustCompile(`(Left|Right)\s+packets \d+ .*?(-?\d+\.\d) dBFS`)
+var liveLevel = regexp.MustCompile(`(Left|Right)\s+packets\s+\d+ .*?(-?\d+\.\d) dBFS`)
 
 // heardBoth looks for a tone on each channel in the live lines.
 func heardBoth(text string) bool {
