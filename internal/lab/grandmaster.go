@@ -1,0 +1,223 @@
+package lab
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/ptp"
+)
+
+// GrandmasterConfig scripts a PTP grandmaster, bad behaviour included. The
+// zero value of every field is a usable default, but for the identity.
+type GrandmasterConfig struct {
+	Clock    Oscillator // its time, against CLOCK_MONOTONIC
+	Identity aes67.ClockIdentity
+	Domain   uint8
+
+	Priority1, Priority2 uint8 // 0: 128
+	Class                uint8 // 0: 248
+	Accuracy             uint8 // 0: 0xFE, unknown
+	ARB                  bool  // its epoch is its own: ptpTimescale is not set
+
+	OneStep     bool
+	AnnounceLog int8 // log2 of the seconds between Announces; see MediaProfile
+	SyncLog     int8
+	DelayReqLog int8
+
+	Deaf          bool   // never answers a Delay_Req
+	FollowUpFirst bool   // simulated links only: Follow_Up overtakes its Sync
+	TLV           bool   // Announces carry a TLV that nobody knows
+	Steps         []Step // jumps of its time
+	Noise         Jitter // added to every path, in the timestamps it tells
+	Seed          uint64 // of Noise
+}
+
+// Step is a jump of a grandmaster's time.
+type Step struct {
+	At aes67.MonoTime
+	By time.Duration
+}
+
+// MediaProfile sets the intervals of AES67's media profile with Delay_Req as
+// often as Sync: Announce 2^1 s, the others 2^-3 s (AES67-2018, annex A).
+func (c *GrandmasterConfig) MediaProfile() {
+	c.AnnounceLog, c.SyncLog, c.DelayReqLog = 1, -3, -3
+}
+
+// Grandmaster is a PTP master whose time is known at every instant. Its centre
+// is pure: Tick, Handle and Transmitted take instants and send through Send.
+// Serve runs it on a network.
+type Grandmaster struct {
+	cfg    GrandmasterConfig
+	Send   func(b []byte) // event messages and others, to the PTP group
+	random *rand.Rand
+
+	announceAt, syncAt   aes67.MonoTime
+	announceSeq, syncSeq uint16
+	sentAt               map[uint16]aes67.MonoTime // Sync: when it was handed over
+	latency              time.Duration             // from handing over to leaving, smoothed
+	buf                  []byte
+}
+
+// NewGrandmaster makes a grandmaster that has sent nothing yet.
+func NewGrandmaster(cfg GrandmasterConfig) *Grandmaster {
+	for field, value := range map[*uint8]uint8{&cfg.Priority1: 128, &cfg.Priority2: 128, &cfg.Class: 248, &cfg.Accuracy: 0xFE} {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	return &Grandmaster{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 2)), sentAt: map[uint16]aes67.MonoTime{}}
+}
+
+// TimeAt returns what its clock shows at an instant of CLOCK_MONOTONIC.
+func (g *Grandmaster) TimeAt(t aes67.MonoTime) aes67.PTPTime {
+	shown := g.cfg.Clock.At(t)
+	for _, s := range g.cfg.Steps {
+		if t >= s.At {
+			shown = shown.Add(s.By)
+		}
+	}
+	return shown
+}
+
+// RateAt returns its frequency against CLOCK_MONOTONIC, plus = fast.
+func (g *Grandmaster) RateAt(t aes67.MonoTime) aes67.PPB { return g.cfg.Clock.Rate(t) }
+
+// Next returns when Tick is due.
+func (g *Grandmaster) Next() aes67.MonoTime { return min(g.announceAt, g.syncAt) }
+
+// Tick sends what is due.
+func (g *Grandmaster) Tick(now aes67.MonoTime) {
+	if now >= g.announceAt {
+		g.announceAt = later(g.announceAt, now, g.cfg.AnnounceLog)
+		g.announce()
+	}
+	if now >= g.syncAt {
+		g.syncAt = later(g.syncAt, now, g.cfg.SyncLog)
+		g.sync(now)
+	}
+}
+
+// later returns the next instant of a series that is at most one interval
+// behind now.
+func later(due, now aes67.MonoTime, log int8) aes67.MonoTime {
+	every := time.Duration(math.Ldexp(float64(time.Second), int(log)))
+	if next := due.Add(every); next > now {
+		return next
+	}
+	return now.Add(every)
+}
+
+func (g *Grandmaster) announce() {
+	m := g.header(ptp.KindAnnounce, g.announceSeq, g.cfg.AnnounceLog)
+	g.announceSeq++
+	if !g.cfg.ARB {
+		m.Flags |= ptp.FlagPTPTimescale
+	}
+	m.Properties = ptp.Properties{
+		Priority1: g.cfg.Priority1, Class: g.cfg.Class, Accuracy: g.cfg.Accuracy, Variance: 0xFFFF,
+		Priority2: g.cfg.Priority2, Identity: g.cfg.Identity, UTCOffset: 37, TimeSource: 0xA0,
+	}
+	g.send(&m)
+}
+
+func (g *Grandmaster) sync(now aes67.MonoTime) {
+	m := g.header(ptp.KindSync, g.syncSeq, g.cfg.SyncLog)
+	g.syncSeq++
+	g.sentAt[m.Sequence] = now
+	delete(g.sentAt, m.Sequence-64)
+	m.Time = g.TimeAt(now.Add(g.latency))
+	if g.cfg.OneStep {
+		m.Time = m.Time.Add(-g.noise())
+	} else {
+		m.Flags |= ptp.FlagTwoStep
+	}
+	g.send(&m)
+}
+
+// Transmitted takes the instant at which an event message left.
+func (g *Grandmaster) Transmitted(kind ptp.Kind, sequence uint16, at aes67.MonoTime) {
+	handed, ok := g.sentAt[sequence]
+	if kind != ptp.KindSync || !ok {
+		return
+	}
+	delete(g.sentAt, sequence)
+	// A one-step clock must know beforehand when a message will leave.
+	g.latency += (at.Sub(handed) - g.latency) / 16
+	if g.cfg.OneStep {
+		return
+	}
+	m := g.header(ptp.KindFollowUp, sequence, g.cfg.SyncLog)
+	m.Time = g.TimeAt(at).Add(-g.noise())
+	g.send(&m)
+}
+
+// Datagram takes a message; Delay_Req is all that is answered.
+func (g *Grandmaster) Datagram(d *ptp.Datagram) {
+	request, err := ptp.Decode(d.Bytes)
+	if err != nil || request.Kind != ptp.KindDelayReq || request.Domain != g.cfg.Domain || g.cfg.Deaf {
+		return
+	}
+	m := g.header(ptp.KindDelayResp, request.Sequence, g.cfg.DelayReqLog)
+	m.Correction = request.Correction
+	m.Requesting = request.Source
+	m.Time = g.TimeAt(d.At).Add(g.noise())
+	g.send(&m)
+}
+
+// noise is what the path is said to have added: a Sync that left earlier, or a
+// Delay_Req that came later, is one that took longer.
+func (g *Grandmaster) noise() time.Duration {
+	if g.cfg.Noise == nil {
+		return 0
+	}
+	return g.cfg.Noise(g.random)
+}
+
+func (g *Grandmaster) header(kind ptp.Kind, sequence uint16, log int8) ptp.Message {
+	return ptp.Message{
+		Kind: kind, Domain: g.cfg.Domain, Sequence: sequence, LogInterval: log,
+		Source: ptp.PortIdentity{Clock: g.cfg.Identity, Port: 1},
+	}
+}
+
+func (g *Grandmaster) send(m *ptp.Message) {
+	g.buf = m.Append(g.buf[:0])
+	if m.Kind == ptp.KindAnnounce && g.cfg.TLV {
+		// ORGANIZATION_EXTENSION of an organization that does not exist
+		// (IEEE 1588-2008, 14.3).
+		g.buf = append(g.buf, 0, 3, 0, 8, 0xFE, 0xFE, 0xFE, 0, 0, 1, 0xCA, 0xFE)
+		g.buf[3] = byte(len(g.buf))
+	}
+	g.Send(g.buf)
+}
+
+// Serve runs g on an interface until ctx is done. The ports are its own; they
+// are left open.
+func (g *Grandmaster) Serve(ctx context.Context, ports *ptp.Ports, iface net.Interface, addr netip.Addr, now func() aes67.MonoTime) error {
+	if err := ports.Join(iface.Index); err != nil {
+		return err
+	}
+	if err := ports.Select(iface, addr); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, ports.Wake)()
+	g.Send = func(b []byte) { _ = ports.Send(b, netip.Addr{}) } // a lost message is nothing new to PTP
+	g.announceAt, g.syncAt = now(), now()
+	for ctx.Err() == nil {
+		if err := ports.Wait(now(), g.Next(), g); err != nil {
+			return err
+		}
+		g.Tick(now())
+	}
+	return nil
+}
+
+// SetClock gives it another clock, such as one that runs at another rate from
+// now on.
+func (g *Grandmaster) SetClock(o Oscillator) { g.cfg.Clock = o }

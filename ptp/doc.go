@@ -1,0 +1,39 @@
+// Package ptp keeps the virtual clock with the network's: an ordinary clock of
+// IEEE 1588 (PTPv2) in user space. It is the first station on the path of time
+// and writes mediaclock.Clock; no clock of the computer is ever set.
+//
+// The centre is pure: events with timestamps go in, messages and the steering
+// of the clock come out. The edge is sockets and one goroutine.
+//
+//	message.go       wire format: what is accepted, what is written
+//	bmca.go          which master is best, and what to do about it
+//	masters.go       who is heard: qualification, timeout, the list for users
+//	engine.go        the port's states; every message and instant enters here
+//	follower.go      following one master
+//	measure.go       T1 to T4 to one-way measurements; steps of the master
+//	estimator.go     phase and frequency from windows of measurements
+//	fit.go           the fits of one window, for two kinds of noise
+//	servo.go         the virtual clock's pursuit of the estimate
+//	grandmaster.go   serving the virtual clock
+//	status.go        what the user may know, and what is wrong
+//	run.go           the goroutine that owns the engine
+//	port_linux.go    sockets 319 and 320; receive_linux.go, wallclock_linux.go
+//
+// An exchange with a master:
+//
+//  1. Announce, twice: the master qualifies, the best one is chosen, and the
+//     first Delay_Req leaves at once.
+//  2. Sync, and Follow_Up if it is two-step: T1 and T2.
+//  3. Delay_Req at random intervals, Delay_Resp: T3 and T4.
+//  4. With six of the former and three of the latter the clock is set, half a
+//     second later it is called locked. From then on its rate alone is steered.
+//
+// Signs: offsets are ours minus grandmaster; frequency is the grandmaster
+// against CLOCK_MONOTONIC, plus = grandmaster fast.
+//
+// Implemented: IEEE 1588-2008 ordinary clock over UDP/IPv4 multicast with the
+// end-to-end delay mechanism, one and two step, in the ranges of AES67-2018
+// annex A, AES-R16-2016, SMPTE ST 2059-2 and the standard's default profile;
+// 2019's minor version is accepted. Left out: peer delay, unicast negotiation,
+// management, boundary and transparent clocks, hardware timestamps.
+package ptp

@@ -1,0 +1,374 @@
+package ptp
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+// Output is what the engine can do besides steering its clock.
+type Output interface {
+	// Send sends an encoded message to one address, or to the PTP group if to
+	// is zero. The bytes are reused afterwards. The engine is told by
+	// TxTimestamp when an event message left.
+	Send(b []byte, to netip.Addr)
+}
+
+// sender encodes what is sent.
+type sender struct {
+	out Output
+	buf []byte
+}
+
+func (s *sender) send(m *Message, to netip.Addr) {
+	s.buf = m.Append(s.buf[:0])
+	s.out.Send(s.buf, to)
+}
+
+// EngineConfig says what an engine is in the network's clock tree.
+type EngineConfig struct {
+	Mode                 aes67.ClockMode
+	Domain               uint8
+	Priority1, Priority2 uint8
+	Class                uint8  // clockClass; 0: 248, free-running
+	Seed                 uint64 // of the spacing of Delay_Req
+}
+
+// PortState is what the engine's only port does (IEEE 1588-2008, table 8;
+// names of the 2019 edition).
+type PortState uint8
+
+// The states of a port. PRE_MASTER does not occur: an ordinary clock that
+// serves is the grandmaster and need not wait for others.
+const (
+	PortDisabled PortState = iota
+	PortListening
+	PortUncalibrated // a master is chosen, the clock is not locked yet
+	PortFollower
+	PortMaster
+	PortPassive
+)
+
+// String returns the name that is logged.
+func (s PortState) String() string {
+	return [...]string{"disabled", "listening", "uncalibrated", "follower", "master", "passive"}[s]
+}
+
+// heartbeat is how often Tick wants to be called at least.
+const heartbeat = 250 * time.Millisecond
+
+// pendingLimit is how long we wait for masters that never qualify before we
+// serve all the same.
+const pendingLimit = 8 * time.Second
+
+// Counters count what was heard and not used.
+type Counters struct {
+	Version1    uint64 // PTPv1, as Dante speaks it
+	Malformed   uint64 // wrong length, version, time
+	Ignored     uint64 // peer delay, signaling, management, other profiles
+	OtherDomain uint64
+	Own         uint64 // our own identity
+	Alternate   uint64 // alternateMaster messages
+	NotParent   uint64 // of masters that are not followed
+}
+
+// Engine is an ordinary clock with end-to-end delay measurement. It is pure:
+// messages and instants go in, messages go out through Output, and the virtual
+// clock is steered. It belongs to one context.
+type Engine struct {
+	cfg     EngineConfig
+	out     sender
+	clock   *mediaclock.Clock
+	random  *rand.Rand
+	masters *Masters
+
+	state        PortState
+	own          dataset
+	tai          mediaclock.Map // TAI as the computer's clock knew it at Start
+	listenUntil  aes67.MonoTime
+	pendingSince aes67.MonoTime
+	steerAt      aes67.MonoTime
+	parent       Announcement // of the master that is followed
+	wasLocked    bool         // the clock has been locked since it was set
+	lostAt       aes67.MonoTime
+	follower     follower
+	grandmaster  grandmaster
+	counters     Counters
+	version1At   aes67.MonoTime
+}
+
+// NewEngine makes an engine that is disabled.
+func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
+	if cfg.Class == 0 {
+		cfg.Class = ownClass
+	}
+	e := &Engine{
+		cfg: cfg, out: sender{out: out}, clock: clock,
+		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0),
+	}
+	e.follower.servo.clock = clock
+	e.follower.exchange.sequence = uint16(e.random.Uint32())
+	e.grandmaster = grandmaster{clock: clock, domain: cfg.Domain}
+	return e
+}
+
+// Start lets the engine run on a port. tai is International Atomic Time now,
+// as far as it is known; masters are those heard there so far, or nil; since
+// is from when on we listened.
+func (e *Engine) Start(now aes67.MonoTime, port PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.MonoTime) {
+	e.Stop(now)
+	if masters == nil {
+		masters = NewMasters(0)
+	}
+	e.masters = masters
+	e.own = dataset{Properties: Properties{
+		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
+		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: utcOffset, TimeSource: ownTimeSource,
+	}, sender: port, receiver: port}
+	e.grandmaster.own = e.own
+	e.tai = mediaclock.Map{Mono: now, PTP: tai}
+	e.listenUntil = min(since, now).Add(announceTimeout())
+	e.pendingSince = 0
+	e.enter(PortListening, now)
+	e.decide(now)
+}
+
+// Stop disables the engine. The clock runs on at its last rate.
+func (e *Engine) Stop(now aes67.MonoTime) {
+	if e.state == PortDisabled {
+		return
+	}
+	e.leave(now)
+	e.state = PortDisabled
+}
+
+// leave ends what a state does.
+func (e *Engine) leave(now aes67.MonoTime) {
+	if e.state == PortUncalibrated || e.state == PortFollower {
+		e.follower.servo.hold(now)
+		e.lostAt = now
+		if e.follower.servo.known {
+			e.grandmaster.timescale = e.parent.Flags.Has(FlagPTPTimescale)
+		}
+	}
+}
+
+func (e *Engine) enter(s PortState, now aes67.MonoTime) {
+	if e.state == s {
+		return
+	}
+	e.leave(now)
+	e.state = s
+	switch s {
+	case PortMaster:
+		e.grandmaster.begin(now, e.tai.PTPAt(now))
+		e.wasLocked = true
+	case PortListening, PortPassive:
+		e.steerAt = now
+	}
+}
+
+// HandleEvent takes a message of the event port.
+func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
+	m, ok := e.accept(b, at)
+	if !ok || !m.Kind.event() {
+		return
+	}
+	switch {
+	case m.Kind == KindDelayReq && e.state == PortMaster:
+		e.grandmaster.answer(&m, at, from, &e.out)
+	case m.Kind == KindSync && e.fromParent(&m):
+		e.follower.handleSync(&m, at)
+	}
+}
+
+// HandleGeneral takes a message of the general port.
+func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
+	m, ok := e.accept(b, at)
+	if !ok || m.Kind.event() {
+		return
+	}
+	switch m.Kind {
+	case KindAnnounce:
+		e.masters.Observe(&m, at, from)
+		e.decide(at)
+	case KindFollowUp:
+		if e.fromParent(&m) {
+			e.follower.handleFollowUp(&m)
+		}
+	case KindDelayResp:
+		if m.Requesting == e.own.sender && e.fromParent(&m) {
+			e.follower.handleResponse(&m)
+		}
+	}
+}
+
+// accept decodes a message and drops what does not concern this clock.
+// Announces of other domains pass: they are listed, and never chosen.
+func (e *Engine) accept(b []byte, at aes67.MonoTime) (Message, bool) {
+	m, err := Decode(b)
+	switch {
+	case err != nil:
+		e.refuse(err, at)
+		return m, false
+	case e.state == PortDisabled:
+		return m, false
+	case m.Source.Clock == e.own.sender.Clock:
+		e.counters.Own++
+		return m, false
+	case m.Domain != e.cfg.Domain:
+		e.counters.OtherDomain++
+		return m, m.Kind == KindAnnounce
+	case m.Flags.Has(FlagAlternateMaster) && m.Kind != KindAnnounce:
+		e.counters.Alternate++
+		return m, false
+	}
+	return m, true
+}
+
+func (e *Engine) refuse(err error, at aes67.MonoTime) {
+	switch err {
+	case ErrVersion1:
+		e.counters.Version1++
+		e.version1At = at
+	case ErrSdo, ErrUnsupported:
+		e.counters.Ignored++
+	default:
+		e.counters.Malformed++
+	}
+}
+
+func (e *Engine) following() bool { return e.state == PortUncalibrated || e.state == PortFollower }
+
+func (e *Engine) fromParent(m *Message) bool {
+	if e.following() && m.Source == e.follower.parent && m.Domain == e.cfg.Domain {
+		return true
+	}
+	e.counters.NotParent++
+	return false
+}
+
+// TxTimestamp takes the instant at which an event message left.
+func (e *Engine) TxTimestamp(kind Kind, sequence uint16, at aes67.MonoTime) {
+	switch {
+	case kind == KindSync && e.state == PortMaster:
+		e.grandmaster.transmitted(sequence, at, &e.out)
+	case kind == KindDelayReq && e.following():
+		e.follower.handleSent(sequence, at)
+	}
+}
+
+// decide runs the state decision.
+func (e *Engine) decide(now aes67.MonoTime) {
+	if e.state == PortDisabled {
+		return
+	}
+	e.masters.setSyncing(e.follower.parent, e.cfg.Domain, e.following() && e.follower.hears(now))
+	best := e.masters.best(e.cfg.Domain, e.own.sender, now)
+	s := situation{
+		own:      &e.own,
+		silent:   now >= e.listenUntil,
+		serving:  e.state == PortMaster,
+		mayServe: e.cfg.Mode != aes67.ClockFollower,
+		compete:  e.cfg.Mode == aes67.ClockGrandmaster,
+		pending:  e.pending(now),
+	}
+	if best != nil {
+		s.best = best.dataset(e.own.sender)
+	}
+	switch decide(&s) {
+	case serve:
+		e.enter(PortMaster, now)
+	case passive:
+		e.parent = best.Announcement
+		e.enter(PortPassive, now)
+	case follow:
+		e.parent = best.Announcement
+		if !e.following() || e.follower.parent != best.Sender {
+			e.enter(PortListening, now) // ends what was
+			e.follower.begin(best.Sender, now)
+			e.enter(PortUncalibrated, now)
+			e.steerAt = now
+			e.ask(now)
+		}
+	case stay:
+		if e.state != PortListening {
+			e.enter(PortListening, now)
+		}
+	}
+}
+
+// pending reports whether a master is waited for that may yet qualify.
+func (e *Engine) pending(now aes67.MonoTime) bool {
+	if now < e.listenUntil || !e.masters.pending(e.cfg.Domain, e.own.sender, now) {
+		e.pendingSince = 0
+		return false
+	}
+	if e.pendingSince == 0 {
+		e.pendingSince = now
+	}
+	return now.Sub(e.pendingSince) < pendingLimit
+}
+
+// Next returns when Tick is due at the latest.
+func (e *Engine) Next(now aes67.MonoTime) aes67.MonoTime {
+	next := now.Add(heartbeat)
+	switch {
+	case e.state == PortMaster:
+		next = min(next, e.grandmaster.next())
+	case e.following():
+		next = min(next, e.follower.nextAsk, e.steerAt)
+	}
+	return next
+}
+
+// Tick does what is due.
+func (e *Engine) Tick(now aes67.MonoTime) {
+	if e.state == PortDisabled {
+		return
+	}
+	e.masters.forget(now)
+	e.decide(now)
+	switch {
+	case e.state == PortMaster:
+		e.grandmaster.tick(now, &e.out)
+	case e.following():
+		if now >= e.follower.nextAsk {
+			e.ask(now)
+		}
+		if now >= e.steerAt {
+			e.steerAt = now.Add(servoInterval)
+			e.follower.servo.tick(now)
+			e.judge(now)
+		}
+	}
+}
+
+// judge follows the servo with the port's state.
+func (e *Engine) judge(now aes67.MonoTime) {
+	locked := e.follower.servo.locked && !e.follower.silent(now)
+	switch {
+	case locked:
+		e.state, e.wasLocked = PortFollower, true
+	case e.state == PortFollower:
+		// The way back to locked is the same as at the start.
+		e.follower.servo.locked, e.follower.servo.near = false, 0
+		e.state, e.lostAt = PortUncalibrated, now
+	}
+}
+
+// ask sends a Delay_Req and draws when to send the next: at random within two
+// of the master's intervals, so that many followers do not ask at once
+// (IEEE 1588-2008, 9.5.11.2).
+func (e *Engine) ask(now aes67.MonoTime) {
+	m := Message{
+		Kind: KindDelayReq, Domain: e.cfg.Domain, Source: e.own.sender,
+		Sequence: e.follower.exchange.request(now), LogInterval: noInterval,
+	}
+	wait := time.Duration(e.random.Int64N(int64(2*e.follower.requests))) + 1
+	e.follower.nextAsk = now.Add(wait)
+	e.out.send(&m, netip.Addr{})
+}

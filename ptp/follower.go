@@ -1,0 +1,172 @@
+package ptp
+
+import (
+	"math"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	// readySyncs, readyReplies and readySpan are what a first estimate needs: so
+	// many that one late message among them does no harm.
+	readySyncs, readyReplies = 6, 3
+	readySpan                = 600 * time.Millisecond
+	// Masters that send rarely are believed sooner, or it would take minutes.
+	rareSyncs, rareReplies = 3, 2
+	rareSpan               = 4 * time.Second
+	// Without any Sync for silentSyncs intervals, but at least silentTime, the
+	// clock is in holdover although the master announces itself.
+	silentSyncs = 5
+	silentTime  = 3 * time.Second
+	// hearsTime is how old the latest Sync of a live master may be.
+	hearsTime = 3 * time.Second
+	// defaultSync and defaultDelayReq are the intervals (log2 s) until a
+	// message tells them: those of the media profile (AES67-2018, annex A).
+	defaultSync, defaultDelayReq = -3, 0
+	// offsets is over how many Syncs the offset's rms is taken.
+	offsets = 64
+)
+
+// follower measures one master and makes the clock follow it.
+type follower struct {
+	parent    PortIdentity
+	exchange  exchange
+	estimator estimator
+	servo     servo
+	guard     jumpGuard
+
+	syncs     time.Duration // between Syncs, as told
+	requests  time.Duration // between Delay_Req, at least on average
+	nextAsk   aes67.MonoTime
+	oneWay    bool // no Delay_Resp ever came: the delay is taken as 0
+	twoStep   bool
+	measured  bool    // offset is
+	offset    float64 // ns, ours minus grandmaster at the latest Sync
+	squares   [offsets]float64
+	squaresAt int
+	squaresN  int
+}
+
+// begin starts to follow a master.
+func (f *follower) begin(parent PortIdentity, now aes67.MonoTime) {
+	sequence := f.exchange.sequence
+	f.parent = parent
+	f.exchange = exchange{sequence: sequence}
+	f.syncs = interval(noInterval, defaultSync)
+	f.requests = interval(noInterval, defaultDelayReq)
+	f.nextAsk = now // the first Delay_Req goes out at once
+	f.restart(now)
+}
+
+// restart measures anew, after a step of the master's time.
+func (f *follower) restart(now aes67.MonoTime) {
+	f.estimator.reset()
+	f.servo.start(now)
+	f.guard = jumpGuard{}
+	f.oneWay, f.measured, f.squaresN = false, false, 0
+}
+
+// handleSync takes a Sync of the parent.
+func (f *follower) handleSync(m *Message, t2 aes67.MonoTime) {
+	f.syncs = interval(m.LogInterval, defaultSync)
+	f.twoStep = m.Flags.Has(FlagTwoStep)
+	if s, ok := f.exchange.sync(m, t2); ok {
+		f.measure(toUs, s)
+	}
+}
+
+// handleFollowUp takes a Follow_Up of the parent.
+func (f *follower) handleFollowUp(m *Message) {
+	if s, ok := f.exchange.followUp(m); ok {
+		f.measure(toUs, s)
+	}
+}
+
+// handleResponse takes a Delay_Resp of the parent to us.
+func (f *follower) handleResponse(m *Message) {
+	if m.LogInterval != noInterval {
+		f.requests = interval(m.LogInterval, defaultDelayReq)
+	}
+	if s, ok := f.exchange.response(m); ok {
+		f.measure(toMaster, s)
+	}
+}
+
+// handleSent takes the transmit timestamp of a Delay_Req.
+func (f *follower) handleSent(sequence uint16, t3 aes67.MonoTime) {
+	if s, ok := f.exchange.sent(sequence, t3); ok {
+		f.measure(toMaster, s)
+	}
+}
+
+// measure takes one measurement.
+func (f *follower) measure(direction int, s sample) {
+	if f.servo.known {
+		predicted := f.servo.est.offsetAt(s.at) + int64(f.servo.est.delay)
+		if direction == toMaster {
+			predicted = f.servo.est.offsetAt(s.at) - int64(f.servo.est.delay)
+		}
+		if f.guard.stepped(direction, s.offset-predicted, f.estimator.noise[direction]) {
+			f.restart(s.at)
+		}
+	}
+	f.estimator.add(direction, s)
+	if direction != toUs {
+		return
+	}
+	if f.ready(s.at) {
+		if e, ok := f.estimator.estimate(s.at, f.syncs); ok {
+			f.servo.take(e)
+		}
+	}
+	f.noteOffset(s)
+}
+
+// ready reports whether an estimate is worth making.
+func (f *follower) ready(now aes67.MonoTime) bool {
+	syncs, span := f.estimator.count(toUs)
+	replies, _ := f.estimator.count(toMaster)
+	if f.oneWay = f.exchange.unanswered(now) && replies == 0; f.oneWay {
+		replies = readyReplies
+	}
+	return syncs >= readySyncs && replies >= readyReplies && span >= readySpan ||
+		syncs >= rareSyncs && replies >= rareReplies && span >= rareSpan
+}
+
+// noteOffset keeps what the user sees: the virtual clock against the
+// grandmaster as this Sync shows it.
+func (f *follower) noteOffset(s sample) {
+	m, set := f.servo.clock.Load()
+	if !set || !f.servo.known {
+		return
+	}
+	f.offset = float64(s.offset-(int64(s.at)-int64(m.PTPAt(s.at)))) - f.servo.est.delay
+	f.measured = true
+	f.squares[f.squaresAt] = f.offset * f.offset
+	f.squaresAt = (f.squaresAt + 1) % offsets
+	f.squaresN = min(f.squaresN+1, offsets)
+}
+
+// offsetRMS returns the root of the mean square of the latest offsets, ns.
+func (f *follower) offsetRMS() float64 {
+	var sum float64
+	for _, s := range f.squares[:f.squaresN] {
+		sum += s
+	}
+	return math.Sqrt(sum / float64(max(f.squaresN, 1)))
+}
+
+// silent reports that the master announces itself but sends no Sync.
+func (f *follower) silent(now aes67.MonoTime) bool {
+	since := f.servo.since
+	if f.exchange.heardSync {
+		since = max(since, f.exchange.lastSync)
+	}
+	return now.Sub(since) > max(silentTime, silentSyncs*f.syncs)
+}
+
+// hears reports that Syncs arrive.
+func (f *follower) hears(now aes67.MonoTime) bool {
+	return f.exchange.heardSync && now.Sub(f.exchange.lastSync) <= max(hearsTime, silentSyncs*f.syncs)
+}

@@ -1,0 +1,146 @@
+package ptp
+
+import (
+	"net/netip"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+// What we announce as grandmaster.
+const (
+	// ownClass is that of a free-running clock, ownAccuracy and ownVariance
+	// claim nothing (IEEE 1588-2008, 7.6.2.4 to 7.6.3.3).
+	ownClass    = 248
+	ownAccuracy = 0xFE
+	ownVariance = 0xFFFF
+	// ownTimeSource is the internal oscillator (table 7).
+	ownTimeSource = 0xA0
+	// utcOffset is TAI less UTC since 2017, s. It is told but not called valid:
+	// nobody has told us that the computer's clock is right.
+	utcOffset = 37
+	// ownAnnounce, ownSync and ownDelayReq are log2 of seconds: the media
+	// profile's defaults (AES67-2018, annex A), and Delay_Req as often as Sync
+	// so that followers lock quickly.
+	ownAnnounce, ownSync, ownDelayReq = 1, -3, -3
+)
+
+// settle is how fast a grandmaster that took over from another lets its rate
+// return to CLOCK_MONOTONIC's, ppb a second: followers and ears cannot tell.
+const settle = 10_000
+
+// grandmaster serves the virtual clock as the domain's time.
+type grandmaster struct {
+	clock      *mediaclock.Clock
+	own        dataset
+	domain     uint8
+	timescale  bool // our time is TAI: ptpTimescale
+	announceAt aes67.MonoTime
+	syncAt     aes67.MonoTime
+	settleAt   aes67.MonoTime
+	announced  uint16 // sequence number of the next Announce
+	synced     uint16 // of the next Sync
+	sent       int    // Syncs since begin
+	stamped    int    // transmit timestamps since begin
+}
+
+// begin starts to serve. A clock that is set goes on from where it is: its
+// time is what the streams run on. One that is not is set to the time given.
+func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
+	if _, set := g.clock.Load(); !set {
+		g.clock.Step(now, tai, 0)
+		g.timescale = true
+	}
+	g.announceAt, g.syncAt, g.settleAt = now, now, now
+	g.sent, g.stamped = 0, 0
+}
+
+// tick sends what is due.
+func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
+	if now >= g.announceAt {
+		g.announceAt = following(g.announceAt, now, ownAnnounce)
+		m := g.message(KindAnnounce, g.announced, ownAnnounce)
+		g.announced++
+		m.Properties = g.own.Properties
+		if g.timescale {
+			m.Flags |= FlagPTPTimescale
+		}
+		out.send(&m, netip.Addr{})
+	}
+	if now >= g.syncAt {
+		g.syncAt = following(g.syncAt, now, ownSync)
+		m := g.message(KindSync, g.synced, ownSync)
+		g.synced++
+		g.sent++
+		m.Flags |= FlagTwoStep
+		m.Time = g.timeAt(now)
+		out.send(&m, netip.Addr{})
+	}
+	if now >= g.settleAt {
+		g.settleAt = now.Add(servoInterval)
+		g.slowDown(now)
+	}
+}
+
+// slowDown brings the rate to exactly that of CLOCK_MONOTONIC.
+func (g *grandmaster) slowDown(now aes67.MonoTime) {
+	m, set := g.clock.Load()
+	if !set || m.Rate == 0 {
+		return
+	}
+	step := aes67.PPB(settle * servoInterval.Seconds())
+	g.clock.Steer(now, max(m.Rate-step, min(m.Rate+step, 0)))
+}
+
+// following returns the next instant of a series that never lags behind.
+func following(due, now aes67.MonoTime, log int8) aes67.MonoTime {
+	every := interval(log, log)
+	if next := due.Add(every); next > now {
+		return next
+	}
+	return now.Add(every)
+}
+
+// transmitted takes the transmit timestamp of a Sync.
+func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sender) {
+	g.stamped++
+	m := g.message(KindFollowUp, sequence, ownSync)
+	m.Time = g.timeAt(at)
+	out.send(&m, netip.Addr{})
+}
+
+// answer replies to a Delay_Req: by unicast to one that asked so (IEEE
+// 1588-2008, 16.1 and 11.3.2).
+func (g *grandmaster) answer(request *Message, at aes67.MonoTime, from netip.Addr, out *sender) {
+	m := g.message(KindDelayResp, request.Sequence, ownDelayReq)
+	m.Correction = request.Correction
+	m.Requesting = request.Source
+	m.Time = g.timeAt(at)
+	var to netip.Addr
+	if request.Flags.Has(FlagUnicast) {
+		m.Flags |= FlagUnicast
+		m.LogInterval = noInterval
+		to = from
+	}
+	out.send(&m, to)
+}
+
+// deaf reports that the kernel gives no transmit timestamps, without which no
+// Follow_Up can be sent.
+func (g *grandmaster) deaf() bool { return g.sent >= 16 && g.stamped == 0 }
+
+func (g *grandmaster) timeAt(t aes67.MonoTime) aes67.PTPTime {
+	m, _ := g.clock.Load()
+	return m.PTPAt(t)
+}
+
+func (g *grandmaster) message(kind Kind, sequence uint16, log int8) Message {
+	return Message{Kind: kind, Domain: g.domain, Source: g.own.sender, Sequence: sequence, LogInterval: log}
+}
+
+// next returns when tick is due.
+func (g *grandmaster) next() aes67.MonoTime { return min(g.announceAt, g.syncAt, g.settleAt) }
+
+// announceTimeout is how long we listen before we serve.
+func announceTimeout() time.Duration { return timeoutIntervals * interval(ownAnnounce, ownAnnounce) }

@@ -1,0 +1,205 @@
+package ptp
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// Rules for the masters that a port hears (IEEE 1588-2008).
+const (
+	qualifyAnnounces = 2 // FOREIGN_MASTER_THRESHOLD, 9.3.2.4.4
+	qualifyIntervals = 4 // FOREIGN_MASTER_TIME_WINDOW, 9.3.2.4.4
+	// timeoutIntervals is announceReceiptTimeout (7.7.3.1), whose default is 3
+	// in every profile of AES67, AES-R16 and SMPTE ST 2059-2.
+	timeoutIntervals = 3
+	// syncingIntervals is the timeout of a master whose Syncs still arrive:
+	// Announces get lost on a bad network, and a master that is gone sends
+	// neither. 10 is the most that 7.7.3.1 allows.
+	syncingIntervals = 10
+	// maxSteps: an Announce that passed this many clocks is not used (9.3.2.5).
+	maxSteps = 255
+	// defaultAnnounce is logAnnounceInterval where none is told: that of the
+	// media profile (AES67-2018, annex A).
+	defaultAnnounce = 1
+	// Intervals beyond these are nobody's profile; they are taken as the limit
+	// so that a forged message cannot stop or flood us.
+	minLogInterval, maxLogInterval = -7, 5
+	// maxMasters bounds what a flood of Announces can make us keep.
+	maxMasters = 64
+	// keepMaster is how long a silent master stays listed for the user.
+	keepMaster = time.Minute
+)
+
+// interval returns 2^log seconds, or 2^fallback where the message has none.
+func interval(log, fallback int8) time.Duration {
+	if log == noInterval {
+		log = fallback
+	}
+	log = min(max(log, minLogInterval), maxLogInterval)
+	return time.Duration(math.Ldexp(float64(time.Second), int(log)))
+}
+
+// Announcement is a master as one interface hears it.
+type Announcement struct {
+	Interface int // index
+	Sender    PortIdentity
+	Address   netip.Addr
+	Domain    uint8
+	Flags     Flags
+	Properties
+	Interval  time.Duration  // between Announces, as told
+	At        aes67.MonoTime // of the latest Announce
+	Qualified bool           // heard often enough to be chosen
+}
+
+// master is the record of one sender (foreignMasterDS, 9.3.2.4).
+type master struct {
+	Announcement
+	sequence uint16
+	previous aes67.MonoTime // the Announce before the latest
+	heard    int            // Announces in a row, none further apart than the window
+	syncing  bool           // it is followed, and its Syncs arrive
+}
+
+// timeout returns when the master counts as gone.
+func (m *master) timeout() aes67.MonoTime {
+	if m.syncing {
+		return m.At.Add(syncingIntervals * m.Interval)
+	}
+	return m.At.Add(timeoutIntervals * m.Interval)
+}
+
+// usable reports whether the algorithm may consider m at all (9.3.2.5).
+func (m *master) usable(domain uint8) bool {
+	return m.Domain == domain && m.StepsRemoved < maxSteps && !m.Flags.Has(FlagAlternateMaster)
+}
+
+// Masters keeps the masters that one interface hears, in every domain. Its
+// memory is bounded. It is pure: time is an argument.
+type Masters struct {
+	index int
+	list  []master
+}
+
+// NewMasters keeps the masters heard on the interface of the given index.
+func NewMasters(index int) *Masters { return &Masters{index: index} }
+
+// Observe notes an Announce.
+func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
+	if m.Kind != KindAnnounce {
+		return
+	}
+	rec := ms.find(m.Source, m.Domain)
+	switch {
+	case rec == nil:
+		if rec = ms.room(at); rec == nil {
+			return
+		}
+		*rec = master{heard: 1, previous: at}
+	case m.Sequence == rec.sequence:
+		return // a duplicate says nothing new, and must not qualify anybody
+	default:
+		rec.previous = rec.At
+		if !rec.syncing && at.Sub(rec.At) > qualifyIntervals*interval(m.LogInterval, defaultAnnounce) {
+			rec.heard = 0
+		}
+		rec.heard++
+	}
+	rec.sequence = m.Sequence
+	rec.Announcement = Announcement{
+		Interface: ms.index, Sender: m.Source, Address: from, Domain: m.Domain, Flags: m.Flags,
+		Properties: m.Properties,
+		Interval:   interval(m.LogInterval, defaultAnnounce),
+		At:         at,
+		Qualified:  rec.heard >= qualifyAnnounces,
+	}
+}
+
+// setSyncing tells which master's Syncs arrive; none other's are looked at.
+func (ms *Masters) setSyncing(sender PortIdentity, domain uint8, syncing bool) {
+	for i := range ms.list {
+		m := &ms.list[i]
+		m.syncing = syncing && m.Sender == sender && m.Domain == domain
+	}
+}
+
+func (ms *Masters) find(sender PortIdentity, domain uint8) *master {
+	for i := range ms.list {
+		if m := &ms.list[i]; m.Sender == sender && m.Domain == domain {
+			return m
+		}
+	}
+	return nil
+}
+
+// room returns a free record: a new one, or the one of a master that is gone,
+// or that of the worst unqualified one. A flood can push out nothing that
+// qualified.
+func (ms *Masters) room(at aes67.MonoTime) *master {
+	if len(ms.list) < maxMasters {
+		ms.list = append(ms.list, master{})
+		return &ms.list[len(ms.list)-1]
+	}
+	var oldest *master
+	for i := range ms.list {
+		m := &ms.list[i]
+		if (!m.Qualified || m.timeout() < at) && (oldest == nil || m.At < oldest.At) {
+			oldest = m
+		}
+	}
+	return oldest
+}
+
+// best returns the best qualified master of a domain, or nil.
+func (ms *Masters) best(domain uint8, own PortIdentity, now aes67.MonoTime) *master {
+	var best *master
+	for i := range ms.list {
+		m := &ms.list[i]
+		if !m.Qualified || !m.usable(domain) || m.Sender.Clock == own.Clock || m.Identity == own.Clock || m.timeout() <= now {
+			continue
+		}
+		if best == nil || compare(m.dataset(own), best.dataset(own)) < 0 {
+			best = m
+		}
+	}
+	return best
+}
+
+// pending reports whether a master was heard that may still qualify.
+func (ms *Masters) pending(domain uint8, own PortIdentity, now aes67.MonoTime) bool {
+	for i := range ms.list {
+		m := &ms.list[i]
+		if !m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock &&
+			now.Sub(m.At) <= qualifyIntervals*m.Interval {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *master) dataset(own PortIdentity) *dataset {
+	return &dataset{Properties: m.Properties, sender: m.Sender, receiver: own}
+}
+
+// forget drops masters that have long been silent.
+func (ms *Masters) forget(now aes67.MonoTime) {
+	kept := ms.list[:0]
+	for _, m := range ms.list {
+		if now.Sub(m.At) < keepMaster || m.timeout() > now {
+			kept = append(kept, m)
+		}
+	}
+	clear(ms.list[len(kept):])
+	ms.list = kept
+}
+
+// Append adds all masters heard within a minute to list.
+func (ms *Masters) Append(list []Announcement) []Announcement {
+	for i := range ms.list {
+		list = append(list, ms.list[i].Announcement)
+	}
+	return list
+}

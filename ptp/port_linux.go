@@ -1,0 +1,235 @@
+package ptp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
+)
+
+// timestamping asks for software timestamps of both directions. OPT_ID numbers
+// the datagrams so that a transmit timestamp finds its message, and OPT_TSONLY
+// returns the timestamp without the packet (kernel
+// Documentation/networking/timestamping.rst).
+const timestamping = unix.SOF_TIMESTAMPING_TX_SOFTWARE | unix.SOF_TIMESTAMPING_RX_SOFTWARE |
+	unix.SOF_TIMESTAMPING_SOFTWARE | unix.SOF_TIMESTAMPING_OPT_ID | unix.SOF_TIMESTAMPING_OPT_TSONLY
+
+// socketPriority is the highest that needs no privilege. It is set after the
+// DSCP because IP_TOS overwrites it.
+const socketPriority = 6
+
+// sentHistory is how many sent event messages may await their timestamp.
+const sentHistory = 64
+
+// Ports are the sockets of PTP: UDP 319 and 320, both open for the life of the
+// process. Join, Leave, Select and Wake may be called from any goroutine; Wait
+// and Send belong to one.
+type Ports struct {
+	event, general int // file descriptors
+	wake           int // eventfd
+	clock          wallClock
+	rx             receiver
+
+	mu       sync.Mutex
+	joined   map[int]bool // interfaces whose group membership both sockets have
+	to       [2]unix.SockaddrInet4
+	sequence uint32 // OPT_ID that the kernel gives to the next event message
+	sent     [sentHistory]sentMessage
+}
+
+type sentMessage struct {
+	id       uint32
+	kind     Kind
+	sequence uint16
+	waiting  bool
+}
+
+// OpenPorts opens UDP 319 and 320 on all addresses. Nothing is joined yet, so
+// nothing is heard. The error is os.ErrPermission (errors.Is) when the process
+// may not bind ports below 1024.
+func OpenPorts(dscp int) (*Ports, error) {
+	p := &Ports{event: -1, general: -1, wake: -1, joined: map[int]bool{}}
+	p.rx.init()
+	var err error
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("ptp: eventfd: %w", err)
+	}
+	if p.event, err = openPort(EventPort, dscp); err != nil {
+		return nil, err
+	}
+	if p.general, err = openPort(GeneralPort, dscp); err != nil {
+		return nil, err
+	}
+	if err = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, timestamping); err != nil {
+		return nil, fmt.Errorf("ptp: port %d: SO_TIMESTAMPING: %w", EventPort, err)
+	}
+	p.to[0] = unix.SockaddrInet4{Port: EventPort}
+	p.to[1] = unix.SockaddrInet4{Port: GeneralPort}
+	p.clock.read()
+	return p, nil
+}
+
+func openPort(port, dscp int) (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("ptp: UDP port %d: socket: %w", port, err)
+	}
+	for _, o := range []struct {
+		name              string
+		level, opt, value int
+	}{
+		{"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1}, // other PTP programs on this machine do so too
+		{"IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0},
+		{"IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO, 1},
+		{"IP_MULTICAST_TTL", unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, 1},
+		{"IP_MULTICAST_LOOP", unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0},
+		{"IP_TOS", unix.IPPROTO_IP, unix.IP_TOS, dscp << 2},
+		{"SO_PRIORITY", unix.SOL_SOCKET, unix.SO_PRIORITY, socketPriority},
+	} {
+		if err = unix.SetsockoptInt(fd, o.level, o.opt, o.value); err != nil {
+			unix.Close(fd)
+			return -1, fmt.Errorf("ptp: UDP port %d: %s %d: %w", port, o.name, o.value, err)
+		}
+	}
+	if err = unix.Bind(fd, &unix.SockaddrInet4{Port: port}); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("ptp: UDP port %d: bind: %w", port, err)
+	}
+	return fd, nil
+}
+
+// Close closes the sockets. Wait must not be running.
+func (p *Ports) Close() {
+	for _, fd := range []*int{&p.event, &p.general, &p.wake} {
+		if *fd >= 0 {
+			unix.Close(*fd)
+			*fd = -1
+		}
+	}
+}
+
+// Join makes both sockets hear the PTP group on an interface. Joining again
+// renews the membership, which an interface that came back needs.
+func (p *Ports) Join(ifindex int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave(ifindex)
+	mreq := &unix.IPMreqn{Multiaddr: group, Ifindex: int32(ifindex)}
+	for _, fd := range []int{p.event, p.general} {
+		if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, mreq); err != nil && !errors.Is(err, unix.EADDRINUSE) {
+			p.leave(ifindex)
+			return fmt.Errorf("ptp: joining 224.0.1.129 on interface %d: %w", ifindex, err)
+		}
+	}
+	p.joined[ifindex] = true
+	return nil
+}
+
+// Rejoin tells the switches anew what is heard here, after a link came back.
+func (p *Ports) Rejoin() {
+	for _, i := range p.Joined() {
+		_ = p.Join(i) // an interface that is gone is missed elsewhere
+	}
+}
+
+// Leave ends what Join began. The interface may be gone already.
+func (p *Ports) Leave(ifindex int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave(ifindex)
+}
+
+func (p *Ports) leave(ifindex int) {
+	mreq := &unix.IPMreqn{Multiaddr: group, Ifindex: int32(ifindex)}
+	for _, fd := range []int{p.event, p.general} {
+		_ = unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_DROP_MEMBERSHIP, mreq) // not a member: as wanted
+	}
+	delete(p.joined, ifindex)
+}
+
+// Joined lists the interfaces that are heard.
+func (p *Ports) Joined() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]int, 0, len(p.joined))
+	for i := range p.joined {
+		list = append(list, i)
+	}
+	return list
+}
+
+// Select chooses the interface that Send uses, and its address.
+func (p *Ports) Select(iface net.Interface, addr netip.Addr) error {
+	mreq := &unix.IPMreqn{Ifindex: int32(iface.Index)}
+	if addr.Is4() {
+		mreq.Address = addr.As4()
+	}
+	for _, fd := range []int{p.event, p.general} {
+		if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, mreq); err != nil {
+			return fmt.Errorf("ptp: sending on interface %s, address %v: %w", iface.Name, addr, err)
+		}
+	}
+	return nil
+}
+
+// Send sends an encoded message to one address, or to the PTP group if to is
+// zero. Event messages are timestamped: the kernel's answer comes by Wait.
+func (p *Ports) Send(b []byte, to netip.Addr) error {
+	kind, sequence := Kind(b[0]&0x0F), uint16(b[30])<<8|uint16(b[31])
+	fd, sa := p.general, &p.to[1]
+	if kind.event() {
+		fd, sa = p.event, &p.to[0]
+	}
+	sa.Addr = group
+	if to.Is4() {
+		sa.Addr = to.As4()
+	}
+	err := unix.Sendto(fd, b, unix.MSG_DONTWAIT, sa)
+	if kind.event() {
+		p.noteSent(kind, sequence, err != nil)
+	}
+	if err != nil {
+		return fmt.Errorf("ptp: sending %v to %v: %w", kind, net.IP(sa.Addr[:]), err)
+	}
+	return nil
+}
+
+// noteSent remembers which message the next OPT_ID stands for. Whether a send
+// that failed used up a number depends on how far it got, so the kernel's
+// count is started anew; timestamps still under way are given up.
+func (p *Ports) noteSent(kind Kind, sequence uint16, failed bool) {
+	if failed {
+		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, timestamping&^unix.SOF_TIMESTAMPING_OPT_ID)
+		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, timestamping) // worked when the port was opened
+		p.sequence = 0
+		p.sent = [sentHistory]sentMessage{}
+		return
+	}
+	p.sent[p.sequence%sentHistory] = sentMessage{id: p.sequence, kind: kind, sequence: sequence, waiting: true}
+	p.sequence++
+}
+
+// Wake makes a Wait that blocks return.
+func (p *Ports) Wake() {
+	one := [8]byte{7: 1, 0: 1} // any value but 0, in either byte order
+	_, _ = unix.Write(p.wake, one[:])
+}
+
+// TAI returns International Atomic Time now, as far as the computer's clock
+// knows it: CLOCK_REALTIME and the 37 s by which TAI is ahead of UTC since
+// 2017. CLOCK_TAI is no help, its offset stays 0 unless an NTP daemon sets it.
+func (p *Ports) TAI(now aes67.MonoTime) aes67.PTPTime {
+	p.clock.read()
+	return aes67.PTPTime(int64(now)+p.clock.offset()) + aes67.PTPTime(utcOffset*time.Second)
+}

@@ -1,0 +1,202 @@
+package ptp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
+)
+
+// Receiving, in order:
+//
+//  1. Wait sleeps in ppoll until a datagram, a transmit timestamp, Wake or the
+//     deadline.
+//  2. The kernel's two clocks are compared, so that timestamps can be mapped.
+//  3. Transmit timestamps are read from the error queue of the event socket.
+//  4. Datagrams are read from both sockets and handed over with their kernel
+//     receive timestamp.
+//
+// Nothing here allocates for a datagram.
+
+// Datagram is one received message.
+type Datagram struct {
+	Bytes     []byte // valid until the handler returns
+	Event     bool   // came to the event port
+	Interface int    // index of the interface it came in by
+	From      netip.Addr
+	At        aes67.MonoTime // kernel receive timestamp; event port only
+}
+
+// Handler takes what Wait finds.
+type Handler interface {
+	Datagram(d *Datagram)
+	// Transmitted tells when an event message left.
+	Transmitted(kind Kind, sequence uint16, at aes67.MonoTime)
+}
+
+const (
+	// batch is how many datagrams of one socket are read before the others get
+	// their turn.
+	batch = 64
+	// maxDatagram holds everything an Ethernet frame can; longer ones are cut
+	// and then refused for their length.
+	maxDatagram = 1536
+	// oldest is how old a kernel timestamp may be when it is read. A date that
+	// was set in between makes it look older, or in the future.
+	oldest = 2 * time.Second
+	// soonest is how far in the future it may be: datagrams may arrive after
+	// the look at the clocks.
+	soonest = 100 * time.Millisecond
+)
+
+// receiver is the memory of recvmsg.
+type receiver struct {
+	buf     [maxDatagram]byte
+	control [256]byte
+	name    unix.RawSockaddrInet4
+	iov     unix.Iovec
+	msg     unix.Msghdr
+	polled  [3]unix.PollFd
+	d       Datagram
+}
+
+func (r *receiver) init() {
+	r.iov.Base = &r.buf[0]
+	r.msg.Iov = &r.iov
+	r.msg.Iovlen = 1
+}
+
+// Wait handles what has arrived, or sleeps until something does, Wake is
+// called, or the deadline passes.
+func (p *Ports) Wait(now, deadline aes67.MonoTime, h Handler) error {
+	r := &p.rx
+	r.polled = [3]unix.PollFd{
+		{Fd: int32(p.event), Events: unix.POLLIN},
+		{Fd: int32(p.general), Events: unix.POLLIN},
+		{Fd: int32(p.wake), Events: unix.POLLIN},
+	}
+	timeout := unix.NsecToTimespec(int64(max(deadline.Sub(now), 0)))
+	n, err := unix.Ppoll(r.polled[:], &timeout, nil)
+	if errors.Is(err, unix.EINTR) || n == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ptp: ppoll: %w", err)
+	}
+	if r.polled[2].Revents != 0 {
+		var count [8]byte
+		_, _ = unix.Read(p.wake, count[:]) // empties the eventfd
+	}
+	// A date that was set makes every timestamp from before ambiguous: this
+	// round's are thrown away.
+	stepped := p.clock.read()
+	if r.polled[0].Revents&unix.POLLERR != 0 {
+		p.readSent(h, stepped)
+	}
+	if r.polled[0].Revents != 0 {
+		p.readDatagrams(p.event, h, stepped)
+	}
+	if r.polled[1].Revents != 0 {
+		p.readDatagrams(p.general, h, stepped)
+	}
+	return nil
+}
+
+// recvmsg reads one datagram, or one report of the error queue.
+func (r *receiver) recvmsg(fd, flags int) (n int, err error) {
+	r.iov.SetLen(len(r.buf))
+	r.msg.Name = (*byte)(unsafe.Pointer(&r.name))
+	r.msg.Namelen = unix.SizeofSockaddrInet4
+	r.msg.Control = &r.control[0]
+	r.msg.SetControllen(len(r.control))
+	for {
+		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.msg)), uintptr(flags|unix.MSG_DONTWAIT))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// readSent reads the transmit timestamps.
+func (p *Ports) readSent(h Handler, stepped bool) {
+	r := &p.rx
+	for range batch {
+		if _, err := r.recvmsg(p.event, unix.MSG_ERRQUEUE); err != nil {
+			return
+		}
+		c := parseControl(r.control[:r.msg.Controllen])
+		sent := &p.sent[c.id%sentHistory]
+		if !c.hasID || !c.hasTime || !sent.waiting || sent.id != c.id {
+			continue
+		}
+		sent.waiting = false
+		if at := p.clock.mono(c.realtime); !stepped && p.clock.plausible(at) {
+			h.Transmitted(sent.kind, sent.sequence, at)
+		}
+	}
+}
+
+func (p *Ports) readDatagrams(fd int, h Handler, stepped bool) {
+	r := &p.rx
+	for range batch {
+		n, err := r.recvmsg(fd, 0)
+		if err != nil {
+			return // EAGAIN: all read; else an error of the past, which reading has cleared
+		}
+		c := parseControl(r.control[:r.msg.Controllen])
+		r.d = Datagram{
+			Bytes: r.buf[:n], Event: fd == p.event, Interface: c.ifindex,
+			From: netip.AddrFrom4(r.name.Addr), At: p.clock.mono(c.realtime),
+		}
+		if r.d.Event && (stepped || !c.hasTime || !p.clock.plausible(r.d.At)) {
+			continue // a Sync without a true timestamp is as good as lost
+		}
+		h.Datagram(&r.d)
+	}
+}
+
+// control is what the control messages of one recvmsg say.
+type control struct {
+	realtime int64 // ns, CLOCK_REALTIME
+	hasTime  bool
+	ifindex  int
+	id       uint32 // OPT_ID
+	hasID    bool
+}
+
+// soEEOriginTimestamping is SO_EE_ORIGIN_TIMESTAMPING (linux/errqueue.h).
+const soEEOriginTimestamping = 4
+
+// parseControl walks the control messages (cmsg(3)).
+func parseControl(b []byte) (c control) {
+	for len(b) >= unix.SizeofCmsghdr {
+		h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
+		length := int(h.Len)
+		if length < unix.SizeofCmsghdr || length > len(b) {
+			return c
+		}
+		data := b[unix.CmsgLen(0):max(length, unix.CmsgLen(0))]
+		switch {
+		case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_TIMESTAMPING && len(data) >= int(unsafe.Sizeof(unix.ScmTimestamping{})):
+			// Of the three only the first is a software timestamp.
+			ts := (*unix.ScmTimestamping)(unsafe.Pointer(&data[0]))
+			c.realtime, c.hasTime = ts.Ts[0].Nano(), ts.Ts[0].Sec != 0
+		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
+			c.ifindex = int((*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0])).Ifindex)
+		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR && len(data) >= int(unsafe.Sizeof(unix.SockExtendedErr{})):
+			e := (*unix.SockExtendedErr)(unsafe.Pointer(&data[0]))
+			c.id, c.hasID = e.Data, e.Origin == soEEOriginTimestamping
+		}
+		b = b[min(unix.CmsgSpace(length-unix.CmsgLen(0)), len(b)):]
+	}
+	return c
+}

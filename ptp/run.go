@@ -1,0 +1,320 @@
+package ptp
+
+import (
+	"context"
+	"maps"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+// Config says what the bridge is in the network's clock tree.
+type Config struct {
+	Mode                 aes67.ClockMode
+	Domain               uint8
+	Priority1, Priority2 uint8 // as grandmaster
+	Now                  func() aes67.MonoTime
+}
+
+// Service drives an engine with the real ports. One goroutine, that of Run,
+// owns the engine and reads both sockets; the other methods may be called from
+// any.
+type Service struct {
+	cfg     Config
+	ports   *Ports
+	changed chan struct{}
+	loop    loop
+
+	mu       sync.Mutex
+	commands []func(*loop)
+	wanted   map[int]bool // interfaces to hear, by index
+	used     int          // the interface of the engine, or 0
+	status   Status
+	heard    []Announcement
+}
+
+// loop is what belongs to Run's goroutine alone.
+type loop struct {
+	cfg      Config
+	ports    *Ports
+	log      zerolog.Logger
+	engine   *Engine
+	used     int
+	masters  map[int]*Masters // by interface
+	told     Status           // what was logged last
+	due      aes67.MonoTime   // of the next publication
+	failures failures
+}
+
+// New makes a service that hears nothing until Listen or Use is called.
+func New(cfg Config, ports *Ports, clock *mediaclock.Clock, log zerolog.Logger) *Service {
+	s := &Service{
+		cfg: cfg, ports: ports, changed: make(chan struct{}, 1), wanted: map[int]bool{},
+		loop: loop{cfg: cfg, ports: ports, log: log, masters: map[int]*Masters{}},
+	}
+	s.loop.engine = NewEngine(EngineConfig{
+		Mode: cfg.Mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2,
+		Seed: uint64(cfg.Now()),
+	}, clock, &s.loop)
+	s.status = s.loop.engine.Status(cfg.Now())
+	return s
+}
+
+// Run reads both sockets until ctx is done. It may be called once.
+func (s *Service) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, s.ports.Wake)()
+	l := &s.loop
+	for ctx.Err() == nil {
+		s.obey()
+		now := s.cfg.Now()
+		l.engine.Tick(now)
+		s.publish(now)
+		if err := s.ports.Wait(now, l.engine.Next(now), l); err != nil {
+			return err
+		}
+	}
+	l.engine.Stop(s.cfg.Now())
+	s.publish(s.cfg.Now())
+	return nil
+}
+
+// Listen hears the interfaces given, and no others but the one in use. The
+// error is the first of the interfaces that could not be joined; the others
+// are.
+func (s *Service) Listen(ifindexes []int) error {
+	s.mu.Lock()
+	s.wanted = map[int]bool{}
+	for _, i := range ifindexes {
+		s.wanted[i] = true
+	}
+	err := s.join()
+	s.mu.Unlock()
+	return err
+}
+
+// join makes the ports hear what is wanted and used.
+func (s *Service) join() (first error) {
+	hear := maps.Clone(s.wanted)
+	if s.used != 0 {
+		hear[s.used] = true
+	}
+	missing := maps.Clone(hear)
+	for _, i := range s.ports.Joined() {
+		if !hear[i] {
+			s.ports.Leave(i)
+		}
+		delete(missing, i)
+	}
+	for i := range missing {
+		if err := s.ports.Join(i); err != nil && first == nil {
+			first = err
+		}
+	}
+	s.do(func(l *loop) {
+		maps.DeleteFunc(l.masters, func(i int, _ *Masters) bool { return !hear[i] })
+	})
+	return first
+}
+
+// Rejoin tells the switches anew what is heard here, after a link came back.
+func (s *Service) Rejoin() { s.ports.Rejoin() }
+
+// Use runs the engine on an interface and address. listenedSince is from when
+// on the interface was heard: if nothing was for a whole announce timeout, an
+// engine that may serve need not wait again.
+func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.MonoTime) error {
+	if err := s.ports.Select(iface, addr); err != nil {
+		return err
+	}
+	port := PortIdentity{Clock: aes67.ClockIdentityFromMAC(iface.HardwareAddr), Port: 1}
+	if port.Clock.IsZero() {
+		port.Clock = identityOfAddress(addr) // loopback has no hardware address
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ports.Join(iface.Index); err != nil { // anew, should it have been away
+		return err
+	}
+	s.used = iface.Index
+	if err := s.join(); err != nil {
+		return err
+	}
+	s.do(func(l *loop) {
+		now := l.cfg.Now()
+		l.used = iface.Index
+		l.engine.Start(now, port, l.ports.TAI(now), l.mastersOn(iface.Index), listenedSince)
+	})
+	return nil
+}
+
+// identityOfAddress names a clock on an interface without hardware address. Its
+// first octet is that of locally administered addresses.
+func identityOfAddress(addr netip.Addr) aes67.ClockIdentity {
+	ip := addr.As16()
+	return aes67.ClockIdentity{2, 0, 0, 0xFF, ip[12], ip[13], ip[14], ip[15]}
+}
+
+// Stop turns the engine off: the network is gone. The clock runs on.
+func (s *Service) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = 0
+	s.do(func(l *loop) {
+		l.engine.Stop(l.cfg.Now())
+		l.used = 0
+	})
+}
+
+// do lets Run's goroutine call f, at once or when Run begins. The lock is held.
+func (s *Service) do(f func(*loop)) {
+	s.commands = append(s.commands, f)
+	s.ports.Wake()
+}
+
+func (s *Service) obey() {
+	s.mu.Lock()
+	commands := s.commands
+	s.commands = nil
+	s.mu.Unlock()
+	for _, f := range commands {
+		f(&s.loop)
+		s.loop.due = 0
+	}
+}
+
+// Snapshot tells how the clock is.
+func (s *Service) Snapshot() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+// Heard lists every master heard within the last minute, in any domain, on
+// every interface that is listened to.
+func (s *Service) Heard() []Announcement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Announcement(nil), s.heard...)
+}
+
+// Changed wakes the reader when state, role, grandmaster or problem changed,
+// or when a master was heard for the first time.
+func (s *Service) Changed() <-chan struct{} { return s.changed }
+
+// publish makes what is known visible, and logs what changed.
+func (s *Service) publish(now aes67.MonoTime) {
+	l := &s.loop
+	if now < l.due && l.engine.state == l.told.Port {
+		return
+	}
+	l.due = now.Add(publishInterval)
+	status, heard := l.engine.Status(now), l.heard(now)
+	status.Masters = len(heard)
+	s.mu.Lock()
+	more := len(heard) != len(s.heard)
+	s.status, s.heard = status, heard
+	s.mu.Unlock()
+	if l.tell(&status) || more {
+		select {
+		case s.changed <- struct{}{}:
+		default: // the reader has been woken already
+		}
+	}
+	l.failures.tell(now, l.log)
+}
+
+// publishInterval is how often the figures of Snapshot are renewed; changes of
+// state are at once.
+const publishInterval = 100 * time.Millisecond
+
+// Datagram takes a message from the ports.
+func (l *loop) Datagram(d *Datagram) {
+	switch {
+	case d.Interface != l.used:
+		if m, err := Decode(d.Bytes); !d.Event && err == nil && m.Kind == KindAnnounce {
+			l.mastersOn(d.Interface).Observe(&m, l.cfg.Now(), d.From)
+		}
+	case d.Event:
+		l.engine.HandleEvent(d.Bytes, d.At, d.From)
+	default:
+		l.engine.HandleGeneral(d.Bytes, l.cfg.Now(), d.From)
+	}
+}
+
+// Transmitted takes a transmit timestamp from the ports.
+func (l *loop) Transmitted(kind Kind, sequence uint16, at aes67.MonoTime) {
+	l.engine.TxTimestamp(kind, sequence, at)
+}
+
+// Send lets the engine send.
+func (l *loop) Send(b []byte, to netip.Addr) {
+	if err := l.ports.Send(b, to); err != nil {
+		l.failures.note(err)
+	}
+}
+
+func (l *loop) mastersOn(ifindex int) *Masters {
+	m := l.masters[ifindex]
+	if m == nil {
+		m = NewMasters(ifindex)
+		l.masters[ifindex] = m
+	}
+	return m
+}
+
+func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
+	for _, m := range l.masters {
+		m.forget(now)
+		list = m.Append(list)
+	}
+	return list
+}
+
+// tell logs a change of state, role, grandmaster or problem, and reports it.
+func (l *loop) tell(now *Status) bool {
+	was := &l.told
+	if was.State == now.State && was.Role == now.Role && was.Grandmaster == now.Grandmaster &&
+		was.Steps == now.Steps && was.Problem == now.Problem && was.Port == now.Port {
+		return false
+	}
+	if was.Problem != now.Problem && now.Problem != "" {
+		l.log.Warn().Str("problem", now.Problem).Msg("clock problem")
+	}
+	event := l.log.Info().Str("state", now.State.String()).Str("role", now.Role.String()).
+		Str("port", now.Port.String()).Uint8("domain", now.Domain).Uint32("steps", now.Steps)
+	if !now.Grandmaster.IsZero() {
+		event = event.Str("grandmaster", now.Grandmaster.String())
+	}
+	if now.OffsetKnown {
+		event = event.Float64("offset_ns", now.OffsetNS)
+	}
+	if now.FrequencyKnown {
+		event = event.Float64("freq_ppb", float64(now.FrequencyPPB))
+	}
+	event.Msg("clock changed")
+	l.told = *now
+	return true
+}
+
+// failures counts messages that could not be sent and tells so once a second.
+type failures struct {
+	count  int
+	latest error
+	next   aes67.MonoTime
+}
+
+func (f *failures) note(err error) { f.count, f.latest = f.count+1, err }
+
+func (f *failures) tell(now aes67.MonoTime, log zerolog.Logger) {
+	if f.count == 0 || now < f.next {
+		return
+	}
+	log.Warn().Err(f.latest).Int("messages", f.count).Msg("ptp messages not sent")
+	f.count, f.next = 0, now.Add(time.Second)
+}

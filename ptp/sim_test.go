@@ -1,0 +1,403 @@
+package ptp_test
+
+import (
+	"container/heap"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/lab"
+	"aes67-sink/mediaclock"
+	"aes67-sink/ptp"
+)
+
+// The scenario suite runs the engine against the lab's grandmasters in
+// simulated time: thousands of times faster than real time, equal on every
+// run. Each scenario states its limits; the table of results is printed.
+
+// network is simulated time, an engine, and masters that it hears.
+type network struct {
+	now    aes67.MonoTime
+	queue  events
+	serial int
+
+	clock  mediaclock.Clock
+	engine *ptp.Engine
+	self   ptp.PortIdentity
+	peers  []*peer
+	heard  []ptp.Message // what the engine sent
+}
+
+// peer is a master and the links to and from it.
+type peer struct {
+	gm       *lab.Grandmaster
+	cfg      lab.GrandmasterConfig
+	down, up *lab.Link // to the engine, to the master
+	off      bool
+}
+
+type event struct {
+	at     aes67.MonoTime
+	serial int
+	do     func()
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].serial < e[j].serial
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+const second = aes67.MonoTime(time.Second)
+
+// boot is when simulations begin: a machine that has been up for a while.
+const boot = 5000 * second
+
+func at(seconds float64) aes67.MonoTime { return boot + aes67.MonoTime(seconds*1e9) }
+
+func (n *network) after(d time.Duration, do func()) {
+	n.serial++
+	heap.Push(&n.queue, event{n.now.Add(d), n.serial, do})
+}
+
+func (n *network) at(t aes67.MonoTime, do func()) { n.after(t.Sub(n.now), do) }
+
+func (n *network) run(until aes67.MonoTime) {
+	for len(n.queue) > 0 && n.queue[0].at <= until {
+		e := heap.Pop(&n.queue).(event)
+		n.now = e.at
+		e.do()
+	}
+	n.now = until
+}
+
+// Send takes what the engine sends.
+func (n *network) Send(b []byte, _ netip.Addr) {
+	m, err := ptp.Decode(b)
+	if err != nil {
+		panic(err)
+	}
+	n.heard = append(n.heard, m)
+	left := n.now
+	if m.Kind == ptp.KindDelayReq || m.Kind == ptp.KindSync {
+		// The kernel's report comes a little later than the message leaves.
+		n.after(90*time.Microsecond, func() { n.engine.TxTimestamp(m.Kind, m.Sequence, left) })
+	}
+	for _, p := range n.peers {
+		if p.off {
+			continue
+		}
+		for _, d := range p.up.Pass() {
+			copied := append([]byte(nil), b...)
+			n.after(d, func() {
+				if !p.off {
+					p.gm.Datagram(&ptp.Datagram{Bytes: copied, Event: true, At: n.now})
+				}
+			})
+		}
+	}
+}
+
+func newNetwork(cfg ptp.EngineConfig) *network {
+	n := &network{now: boot, self: ptp.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
+	if cfg.Priority1 == 0 {
+		cfg.Priority1, cfg.Priority2 = 250, 250
+	}
+	n.engine = ptp.NewEngine(cfg, &n.clock, n)
+	n.after(0, func() {
+		n.engine.Start(n.now, n.self, aes67.PTPTime(1_800_000_000*second), nil, n.now)
+		n.tick()
+	})
+	return n
+}
+
+func (n *network) tick() {
+	n.engine.Tick(n.now)
+	n.at(n.engine.Next(n.now), n.tick)
+}
+
+// add connects a master.
+func (n *network) add(cfg lab.GrandmasterConfig, down, up *lab.Link) *peer {
+	p := &peer{gm: lab.NewGrandmaster(cfg), cfg: cfg, down: down, up: up}
+	p.gm.Send = func(b []byte) { n.fromMaster(p, b) }
+	n.peers = append(n.peers, p)
+	n.after(0, func() { n.tickMaster(p) })
+	return p
+}
+
+func (n *network) tickMaster(p *peer) {
+	p.gm.Tick(n.now)
+	n.at(max(p.gm.Next(), n.now+1), func() { n.tickMaster(p) })
+}
+
+func (n *network) fromMaster(p *peer, b []byte) {
+	copied := append([]byte(nil), b...)
+	m, err := ptp.Decode(copied)
+	if err != nil {
+		panic(err)
+	}
+	left := n.now
+	if m.Kind == ptp.KindSync {
+		told := 60 * time.Microsecond
+		if p.cfg.FollowUpFirst {
+			told = 0
+		}
+		n.after(told, func() { p.gm.Transmitted(m.Kind, m.Sequence, left) })
+	}
+	if p.off {
+		return
+	}
+	for _, d := range p.down.Pass() {
+		if p.cfg.FollowUpFirst && m.Kind != ptp.KindSync {
+			d = time.Microsecond
+		}
+		n.after(d, func() {
+			switch {
+			case p.off:
+			case m.Kind == ptp.KindSync:
+				n.engine.HandleEvent(copied, n.now, netip.Addr{})
+			default:
+				n.engine.HandleGeneral(copied, n.now, netip.Addr{})
+			}
+		})
+	}
+}
+
+// gmConfig is a master of the media profile with a clock that is skew fast.
+func gmConfig(last byte, skew aes67.PPB) lab.GrandmasterConfig {
+	c := lab.GrandmasterConfig{
+		Identity: aes67.ClockIdentity{0, 0x1D, 0xC1, 0xFF, 0xFE, 0, 0, last},
+		Clock:    lab.Oscillator{Start: boot, Epoch: aes67.PTPTime(1_790_000_000 * second), Skew: skew},
+	}
+	c.MediaProfile()
+	return c
+}
+
+// cable is a path of one switch with the timestamps of Linux machines.
+func cable(seed uint64) *lab.Link { return lab.NewLink(seed, 2500*time.Nanosecond, lab.Kernel(), 0) }
+
+func noisy(seed uint64, j lab.Jitter, loss float64) *lab.Link {
+	return lab.NewLink(seed, 2500*time.Nanosecond, lab.Sum(lab.Kernel(), j), loss)
+}
+
+// track records the true error of the virtual clock.
+type track struct {
+	lockedAt         float64 // s after boot; -1: never
+	rms, worst       float64 // ns, over the judged part
+	rate10           float64 // ppb, rms of the error's change over 10 s
+	rateMean         float64 // ppb, over the whole judged part
+	steps            uint32
+	states           map[ptp.State]int
+	notLockedSeconds float64
+}
+
+const probeEvery = 125 * time.Millisecond
+
+// watch runs the network and compares the clock with truth from a time on.
+func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) track {
+	r := track{lockedAt: -1, states: map[ptp.State]int{}}
+	var errs []float64
+	var sum float64
+	for t := probeEvery.Seconds(); t <= until; t += probeEvery.Seconds() {
+		n.run(at(t))
+		s := n.engine.Status(n.now)
+		m, set := n.clock.Load()
+		if !set {
+			continue
+		}
+		e := float64(m.PTPAt(n.now).Sub(truth(n.now)))
+		if s.State == ptp.Locked && math.Abs(e) < 10_000 {
+			if r.lockedAt < 0 {
+				r.lockedAt = t
+			}
+		}
+		if t < judgeFrom {
+			continue
+		}
+		r.states[s.State]++
+		if s.State != ptp.Locked {
+			r.notLockedSeconds += probeEvery.Seconds()
+		}
+		errs = append(errs, e)
+		sum += e * e
+		r.worst = max(r.worst, math.Abs(e))
+		r.steps = s.Steps
+	}
+	r.rms = math.Sqrt(sum / float64(len(errs)))
+	lag := int(10 * time.Second / probeEvery)
+	sum = 0
+	for i := lag; i < len(errs); i++ {
+		d := (errs[i] - errs[i-lag]) / 10
+		sum += d * d
+	}
+	r.rate10 = math.Sqrt(sum / float64(max(len(errs)-lag, 1)))
+	r.rateMean = (errs[len(errs)-1] - errs[0]) / (until - judgeFrom)
+	return r
+}
+
+// limits of a scenario; 0 is no limit.
+type limits struct {
+	lock, rms, worst, rate10 float64
+	steps                    uint32
+}
+
+type scenario struct {
+	name   string
+	mode   aes67.ClockMode
+	from   float64 // s, judged from here; 0: 60
+	until  float64 // s; 0: 120
+	build  func(n *network) (truth func(aes67.MonoTime) aes67.PTPTime)
+	limits limits
+}
+
+func one(n *network, cfg lab.GrandmasterConfig, down, up *lab.Link) func(aes67.MonoTime) aes67.PTPTime {
+	return n.add(cfg, down, up).gm.TimeAt
+}
+
+func scenarios() []scenario {
+	const ppm = 1000
+	quiet := limits{lock: 5, rms: 120, worst: 1000, rate10: 15}
+	simple := func(name string, l limits, edit func(*lab.GrandmasterConfig)) scenario {
+		return scenario{name: name, limits: l, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			cfg := gmConfig(1, 50*ppm)
+			edit(&cfg)
+			return one(n, cfg, cable(1), cable(2))
+		}}
+	}
+	links := func(name string, l limits, jitter func() lab.Jitter, loss float64) scenario {
+		return scenario{name: name, limits: l, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			return one(n, gmConfig(1, 50*ppm), noisy(3, jitter(), loss), noisy(4, jitter(), loss))
+		}}
+	}
+	none := func() lab.Jitter { return func(*rand.Rand) time.Duration { return 0 } }
+	return []scenario{
+		simple("skew +50 ppm", quiet, func(*lab.GrandmasterConfig) {}),
+		simple("skew +100 ppm", quiet, func(c *lab.GrandmasterConfig) { c.Clock.Skew = 100 * ppm }),
+		simple("skew -100 ppm", quiet, func(c *lab.GrandmasterConfig) { c.Clock.Skew = -100 * ppm }),
+		simple("skew +500 ppm", quiet, func(c *lab.GrandmasterConfig) { c.Clock.Skew = 500 * ppm }),
+		simple("announce each second", limits{lock: 3, rms: 120, worst: 500, rate10: 15}, func(c *lab.GrandmasterConfig) { c.AnnounceLog = 0 }),
+		simple("one-step", quiet, func(c *lab.GrandmasterConfig) { c.OneStep = true }),
+		simple("ARB timescale, epoch at power-on", quiet, func(c *lab.GrandmasterConfig) { c.ARB, c.Clock.Epoch = true, aes67.PTPTime(100*second) }),
+		simple("epoch 1970", quiet, func(c *lab.GrandmasterConfig) { c.Clock.Epoch = 0 }),
+		simple("epoch in 30 years", quiet, func(c *lab.GrandmasterConfig) { c.Clock.Epoch += aes67.PTPTime(30 * 365 * 86400 * second) }),
+		simple("Follow_Up before Sync", quiet, func(c *lab.GrandmasterConfig) { c.FollowUpFirst = true }),
+		simple("unknown TLV", quiet, func(c *lab.GrandmasterConfig) { c.TLV = true }),
+		simple("1588 default profile (Sync 1/s)", limits{lock: 12, rms: 250, worst: 800, rate10: 40}, func(c *lab.GrandmasterConfig) { c.AnnounceLog, c.SyncLog, c.DelayReqLog = 1, 0, 0 }),
+		simple("Sync 64/s", quiet, func(c *lab.GrandmasterConfig) { c.SyncLog, c.DelayReqLog = -6, -6 }),
+		simple("random wander 30 ppb", limits{lock: 5, rms: 120, worst: 500, rate10: 30}, func(c *lab.GrandmasterConfig) { c.Clock.Noise, c.Clock.Seed = 30, 7 }),
+		simple("wander 5 ppm over 20 s", limits{lock: 5, rms: 500, worst: 2000}, func(c *lab.GrandmasterConfig) {
+			c.Clock.Wander, c.Clock.Period = 5*ppm, 20*time.Second
+		}),
+		links("jitter 0-50 µs uniform", limits{lock: 25, rms: 1900, worst: 6000, rate10: 250}, func() lab.Jitter { return lab.Uniform(50 * time.Microsecond) }, 0),
+		links("jitter gaussian 10 µs", limits{lock: 25, rms: 1900, worst: 6000, rate10: 250}, func() lab.Jitter {
+			return lab.Sum(lab.Gaussian(10*time.Microsecond), func(*rand.Rand) time.Duration { return 50 * time.Microsecond })
+		}, 0),
+		links("jitter exponential 20 µs", limits{lock: 25, rms: 1900, worst: 6000, rate10: 250}, func() lab.Jitter { return lab.Exponential(20 * time.Microsecond) }, 0),
+		links("loss 10 %", quiet, none, 0.1),
+		links("loss 30 %", limits{lock: 10, rms: 150, worst: 1500, rate10: 25}, none, 0.3),
+		links("loss 50 %", limits{lock: 20, rms: 200, worst: 1500, rate10: 20}, none, 0.5),
+		{name: "first Sync 5 ms late", limits: limits{lock: 5, rms: 300, worst: 1500}, from: 5, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			down := cable(5)
+			first := true
+			down.Jitter = func(r *rand.Rand) time.Duration {
+				// Announces pass; of what follows the fourth second a single message is late.
+				if first && n.now > at(2.05) {
+					first = false
+					return 5 * time.Millisecond
+				}
+				return lab.Kernel()(r)
+			}
+			return one(n, gmConfig(1, 50*ppm), down, cable(6))
+		}},
+		simple("Delay_Resp never", limits{lock: 8, rms: 3500, worst: 6000, rate10: 15}, func(c *lab.GrandmasterConfig) { c.Deaf = true }),
+		{name: "master lost and back", mode: aes67.ClockFollower, limits: limits{lock: 5, rms: 500, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			p := n.add(gmConfig(1, 50*ppm), cable(1), cable(2))
+			n.at(at(65), func() { p.off = true })
+			n.at(at(95), func() { p.off = false })
+			return p.gm.TimeAt
+		}},
+		{name: "master steps 1 s ahead", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			cfg := gmConfig(1, 50*ppm)
+			cfg.Steps = []lab.Step{{At: at(60), By: time.Second}}
+			return one(n, cfg, cable(1), cable(2))
+		}},
+		{name: "master steps 1 s back", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			cfg := gmConfig(1, 50*ppm)
+			cfg.Steps = []lab.Step{{At: at(60), By: -time.Second}}
+			return one(n, cfg, cable(1), cable(2))
+		}},
+		{name: "master jumps 200 µs", from: 75, limits: limits{lock: 5, rms: 300, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			cfg := gmConfig(1, 50*ppm)
+			cfg.Steps = []lab.Step{{At: at(60), By: 200 * time.Microsecond}}
+			return one(n, cfg, cable(1), cable(2))
+		}},
+		{name: "better master, other epoch", from: 70, limits: limits{lock: 90, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			n.add(gmConfig(1, 50*ppm), cable(1), cable(2))
+			cfg := gmConfig(2, -30*ppm)
+			cfg.Priority1, cfg.Clock.Epoch = 10, 0
+			p := n.add(cfg, cable(3), cable(4))
+			p.off = true
+			n.at(at(60), func() { p.off = false })
+			return p.gm.TimeAt
+		}},
+		{name: "rate step 20 ppm", from: 75, limits: limits{lock: 5, rms: 300, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			cfg := gmConfig(1, 50*ppm)
+			p := n.add(cfg, cable(1), cable(2))
+			n.at(at(60), func() {
+				cfg.Clock = lab.Oscillator{Start: n.now, Epoch: p.gm.TimeAt(n.now), Skew: 70 * ppm}
+				p.gm.SetClock(cfg.Clock)
+			})
+			return p.gm.TimeAt
+		}},
+	}
+}
+
+func TestScenarios(t *testing.T) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	fmt.Fprintln(w, "scenario\tlock s\trms ns\tmax ns\trate 10 s ppb\trate ppb\tsteps\tunlocked s\tlimits: lock\trms\tmax\trate")
+	for i, sc := range scenarios() {
+		t.Run(sc.name, func(t *testing.T) {
+			n := newNetwork(ptp.EngineConfig{Mode: sc.mode, Seed: uint64(i)})
+			truth := sc.build(n)
+			if sc.until == 0 {
+				sc.until = 120
+			}
+			if sc.from == 0 {
+				sc.from = 60
+			}
+			r := n.watch(sc.until, sc.from, truth)
+			l := sc.limits
+			fmt.Fprintf(w, "%s\t%.2f\t%.0f\t%.0f\t%.1f\t%.2f\t%d\t%.1f\t%v\t%v\t%v\t%v\n", sc.name, r.lockedAt, r.rms, r.worst, r.rate10, r.rateMean, r.steps, r.notLockedSeconds, l.lock, l.rms, l.worst, l.rate10)
+			if r.lockedAt < 0 || r.lockedAt > l.lock {
+				t.Errorf("locked after %.2f s, want within %v s", r.lockedAt, l.lock)
+			}
+			if l.rms > 0 && r.rms > l.rms {
+				t.Errorf("error rms %.0f ns, want at most %.0f ns", r.rms, l.rms)
+			}
+			if l.worst > 0 && r.worst > l.worst {
+				t.Errorf("error at most %.0f ns, want at most %.0f ns", r.worst, l.worst)
+			}
+			if l.rate10 > 0 && r.rate10 > l.rate10 {
+				t.Errorf("rate error over 10 s %.1f ppb rms, want at most %.1f ppb", r.rate10, l.rate10)
+			}
+			if r.steps != l.steps {
+				t.Errorf("%d steps, want %d", r.steps, l.steps)
+			}
+		})
+	}
+}

@@ -1,0 +1,172 @@
+package ptp
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// State is what the virtual clock is good for.
+type State uint8
+
+// The states of the clock. A stream may be sent in the last two.
+const (
+	Listening    State = iota // no time yet
+	Uncalibrated              // a master is being measured for the first time
+	Locked                    // follows a master, or is the grandmaster
+	Holdover                  // has been locked, and runs on at its last rate
+)
+
+// String returns the word of status.
+func (s State) String() string {
+	return [...]string{"listening", "uncalibrated", "locked", "holdover"}[s]
+}
+
+// Role is what we are in the network's clock tree.
+type Role uint8
+
+// The roles.
+const (
+	RoleNone Role = iota
+	RoleFollower
+	RoleGrandmaster
+)
+
+// String returns the word of status.
+func (r Role) String() string { return [...]string{"none", "follower", "grandmaster"}[r] }
+
+// Status is what the user may know. Zero means unknown where a Known says so.
+type Status struct {
+	State       State
+	Port        PortState
+	Role        Role
+	Grandmaster aes67.ClockIdentity // zero: none
+	Parent      PortIdentity        // who sends its time to us; follower only
+	Domain      uint8
+
+	OffsetKnown bool
+	OffsetNS    float64 // ours minus grandmaster, as the latest Sync shows it
+	OffsetRMSNS float64 // root of the mean square of that, over 64 Syncs
+
+	DelayKnown  bool
+	PathDelayNS float64 // one way
+
+	FrequencyKnown bool
+	FrequencyPPB   aes67.PPB // grandmaster against CLOCK_MONOTONIC, plus = grandmaster fast
+
+	Steps      uint32 // of the virtual clock, since it was first set
+	BoundKnown bool
+	// ErrorBoundNS is what the virtual clock is surely within of the
+	// grandmaster's, asymmetric paths aside. It grows in holdover.
+	ErrorBoundNS float64
+
+	Masters  int // heard lately, in any domain
+	TwoStep  bool
+	Counters Counters
+	Problem  string // one sentence for the user, or empty
+}
+
+const (
+	// boundErrors standard errors are called sure.
+	boundErrors = 3
+	// oneWayBound is the delay that a network without Delay_Resp is believed to
+	// have at most. UNVERIFIED
+	oneWayBound = 250 * time.Microsecond
+	// holdoverDrift is how much a crystal's frequency may change in holdover,
+	// ppb: some degrees of temperature. UNVERIFIED
+	holdoverDrift = 500
+	// recently is how old a sign may be that a Problem rests on.
+	recently = 10 * time.Second
+)
+
+// Status tells how things are.
+func (e *Engine) Status(now aes67.MonoTime) Status {
+	f := &e.follower
+	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
+	m, set := e.clock.Load()
+	s.Steps = m.Steps
+	switch {
+	case e.state == PortMaster:
+		s.State, s.Role, s.Grandmaster = Locked, RoleGrandmaster, e.own.Identity
+		s.FrequencyPPB, s.FrequencyKnown = m.Rate, true
+		s.OffsetKnown = true // we are the grandmaster: nothing to be off from
+	case e.following():
+		s.State, s.Role, s.Grandmaster, s.Parent = Uncalibrated, RoleFollower, e.parent.Identity, e.parent.Sender
+		s.TwoStep = f.twoStep
+		if e.state == PortFollower {
+			s.State = Locked
+		} else if e.wasLocked {
+			s.State = Holdover
+		}
+		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
+		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
+		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rate
+	case e.wasLocked:
+		s.State = Holdover
+		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
+	}
+	if s.State != Locked && f.servo.known && !s.FrequencyKnown {
+		s.FrequencyKnown, s.FrequencyPPB = true, f.servo.est.rate
+	}
+	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
+	s.Problem = e.problem(now)
+	return s
+}
+
+// bound returns what the clock is surely within.
+func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool) {
+	f := &e.follower
+	if e.state == PortMaster || !f.servo.known {
+		return 0, false
+	}
+	ns = boundErrors * f.servo.est.offsetSE
+	if f.oneWay {
+		ns += float64(oneWayBound)
+	}
+	switch state {
+	case Holdover:
+		age := now.Sub(min(e.lostAt, now)).Seconds()
+		return ns + age*(boundErrors*f.servo.est.rateSE+holdoverDrift), true
+	case Locked, Uncalibrated:
+		ahead, _ := f.servo.phaseError(now)
+		return ns + float64(ahead.Abs()), true
+	case Listening:
+	}
+	return 0, false
+}
+
+// problem names what keeps the clock from being right, and what to do.
+func (e *Engine) problem(now aes67.MonoTime) string {
+	f := &e.follower
+	switch {
+	case e.state == PortMaster && e.grandmaster.deaf():
+		return "the network driver gives no transmit timestamps: this machine cannot be the grandmaster; use another interface, or set clock.mode = \"follower\""
+	case e.following() && f.silent(now):
+		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", e.parent.Identity)
+	case e.following() && f.oneWay:
+		return fmt.Sprintf("grandmaster %v does not answer Delay_Req: the switch or the master filters it; the path's delay is taken as 0", e.parent.Identity)
+	case e.state == PortListening && now >= e.listenUntil:
+		return e.nobody(now)
+	}
+	return ""
+}
+
+// nobody tells what is heard in place of a master.
+func (e *Engine) nobody(now aes67.MonoTime) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "no PTP master is heard in domain %d", e.cfg.Domain)
+	for i := range e.masters.list {
+		if m := &e.masters.list[i]; m.Domain != e.cfg.Domain && now.Sub(m.At) < recently {
+			fmt.Fprintf(&b, "; %v serves domain %d: set clock.domain = %d to follow it", m.Identity, m.Domain, m.Domain)
+			return b.String()
+		}
+	}
+	if e.counters.Version1 > 0 && now.Sub(e.version1At) < recently {
+		b.WriteString("; only PTP version 1 is, which Dante speaks: turn on AES67 mode in a Dante device")
+		return b.String()
+	}
+	b.WriteString("; connect one, or set clock.mode = \"auto\" to serve as grandmaster")
+	return b.String()
+}
