@@ -11,6 +11,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -202,7 +203,8 @@ func (s *Sender) tell(told Stats) Stats {
 	}
 	if dropped > 0 {
 		s.log.Error().Uint64("packets", dropped).Str("interface", s.config.Interface.Name).
-			Str("why", stats.Problem).Msg("packets could not be sent")
+			Str("why", syscall.Errno(s.counters.refusal.Load()).Error()).Bool("over", stats.Problem == "").
+			Msg("packets could not be sent")
 	}
 	if jumps := stats.TimestampJumps - told.TimestampJumps; jumps > 0 {
 		s.log.Warn().Uint64("jumps", jumps).Uint64("frames", stats.SkippedFrames-told.SkippedFrames).

@@ -1,6 +1,7 @@
 package rtpsend
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"math"
@@ -354,11 +355,21 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	if stats.Streams[0].Dropped != 1 || stats.Streams[0].Packets != 0 || stats.Streams[1].Packets != 1 || stats.Problem == "" {
 		t.Errorf("after one refusal: %+v; want left dropped, right sent, a problem", stats)
 	}
+	var log bytes.Buffer
+	s.log = zerolog.New(&log)
 	s.messages[0].Buffers[0] = packet
 	s.send(decision{act: actSend, open: true})
 	stats = s.Snapshot()
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {
 		t.Errorf("after the cause is gone: %+v; want both sent and no problem", stats)
+	}
+	none := Stats{Streams: make([]StreamStats, 2)}
+	for range 2 {
+		none = s.tell(none)
+	}
+	const want = `{"level":"error","packets":1,"interface":"lo","why":"message too long","over":true,"message":"packets could not be sent"}` + "\n"
+	if got := log.String(); got != want {
+		t.Errorf("the log says %s, want %s", got, want)
 	}
 }
 

@@ -43,6 +43,7 @@ type counters struct {
 	skipped  atomic.Uint64
 	sending  atomic.Bool
 	errno    atomic.Uintptr // of the last batch, 0: none
+	refusal  atomic.Uintptr // the last one that there was
 	grant    atomic.Pointer[rtthread.Grant]
 }
 
@@ -62,6 +63,9 @@ func (c *counters) timed(late time.Duration) {
 func (c *counters) failed(errno syscall.Errno) {
 	if uintptr(errno) != c.errno.Load() {
 		c.errno.Store(uintptr(errno))
+		if errno != 0 {
+			c.refusal.Store(uintptr(errno))
+		}
 	}
 }
 
