@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+)
+
+// diary notes what happens in which order.
+type diary struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (d *diary) note(line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, line)
+}
+
+// until returns a part that runs until it is told to end, and notes that.
+func (d *diary) until(name string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		<-ctx.Done()
+		d.note(name)
+		return nil
+	}
+}
+
+func TestTheSupervisorEndsBeforeTheEdges(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var d diary
+	cancel()
+	if err := runAll(ctx, zerolog.Nop(), d.until("supervisor"), d.until("edge"), d.until("edge")); err != nil {
+		t.Errorf("an end by signal is an error: %v", err)
+	}
+	if want := []string{"supervisor", "edge", "edge"}; !slices.Equal(d.lines, want) {
+		t.Errorf("ended in the order %v, want %v", d.lines, want)
+	}
+}
+
+func TestAnEdgeThatFailsEndsAllInOrder(t *testing.T) {
+	var d diary
+	boom := errors.New("boom")
+	err := runAll(context.Background(), zerolog.Nop(), d.until("supervisor"),
+		d.until("edge"), func(context.Context) error { return boom })
+	if !errors.Is(err, boom) {
+		t.Errorf("runAll = %v, want boom", err)
+	}
+	if want := []string{"supervisor", "edge"}; !slices.Equal(d.lines, want) {
+		t.Errorf("ended in the order %v, want %v", d.lines, want)
+	}
+}
+
+func TestAPanicEndsAllInOrder(t *testing.T) {
+	var d diary
+	err := runAll(context.Background(), zerolog.Nop(), d.until("supervisor"), func(context.Context) error { panic("index 7") })
+	if err == nil || !strings.Contains(err.Error(), "index 7") {
+		t.Errorf("runAll = %v, want the panic's text", err)
+	}
+	if want := []string{"supervisor"}; !slices.Equal(d.lines, want) {
+		t.Errorf("ended %v, want %v", d.lines, want)
+	}
+}
+
+func TestClockRemedyNamesTheCommand(t *testing.T) {
+	if got := clockRemedy(os.ErrPermission); !strings.Contains(got, "sudo setcap cap_net_bind_service+ep ") {
+		t.Errorf("no permission: %q", got)
+	}
+	if got := clockRemedy(errors.New("address in use")); strings.Contains(got, "setcap") || !strings.Contains(got, "address in use") {
+		t.Errorf("ports taken: %q", got)
+	}
+}
