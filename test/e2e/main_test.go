@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +33,9 @@ func must[T any](value T, err error) T {
 func script(name string) string { return filepath.Join(project, "test", "lab", name) }
 
 func TestMain(m *testing.M) {
+	// The first thread stands for the process: it must not be one of those that
+	// enter a namespace (wire.inside), or the end of that would end us.
+	runtime.LockOSThread()
 	for _, built := range []string{program, labtool} {
 		if _, err := os.Stat(built); err != nil {
 			fmt.Fprintf(os.Stderr, "e2e: %v: say 'make build' first\n", err)
@@ -42,6 +46,7 @@ func TestMain(m *testing.M) {
 		sweep()
 	}
 	code := m.Run()
+	_ = os.RemoveAll(filepath.Join("/tmp", uniqueName("gst")))
 	figures.print(os.Stdout)
 	os.Exit(code)
 }

@@ -2,11 +2,12 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,44 +60,66 @@ type recorder struct {
 }
 
 // startFFmpeg records a stream as ffmpeg's user does, in 24 bits.
-func startFFmpeg(t *testing.T, w wire, description string, length time.Duration) recorder {
+func startFFmpeg(t *testing.T, w wire, description string) recorder {
 	t.Helper()
 	need(t, "ffmpeg")
 	path := filepath.Join(tempDir(t, "rec"), "ffmpeg.wav")
-	return recorder{start(t, "ffmpeg", os.Environ(), w.in(speaker, "timeout", "--kill-after=2", seconds(length+10*time.Second),
+	return recorder{start(t, "ffmpeg", os.Environ(), w.in(speaker,
 		"ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,udp,rtp",
-		"-localaddr", "10.67.0.2", "-i", description, "-t", seconds(length), "-c:a", "pcm_s24le", "-y", path)...), path}
+		"-localaddr", "10.67.0.2", "-i", description, "-c:a", "pcm_s24le", "-y", path)...), path}
 }
 
 // startGStreamer records a stream as GStreamer's user does, in 24 bits.
-func startGStreamer(t *testing.T, w wire, description string, length time.Duration) recorder {
+func startGStreamer(t *testing.T, w wire, description string) recorder {
 	t.Helper()
 	need(t, "gst-launch-1.0")
 	path := filepath.Join(tempDir(t, "rec"), "gstreamer.wav")
-	env := append(os.Environ(), "HOME="+filepath.Dir(path)) // its registry is a cache there
-	// Interrupted, it completes the file. A second more than asked, for its start.
-	return recorder{start(t, "gstreamer", env, w.in(speaker, "timeout", "--signal=INT", "--kill-after=5", seconds(length+time.Second),
+	return recorder{start(t, "gstreamer", gstreamerEnv(), w.in(speaker,
 		"gst-launch-1.0", "-e", "filesrc", "location="+description, "!", "sdpdemux", "name=d", "d.", "!", "rtpL24depay",
 		"!", "audioconvert", "!", "audio/x-raw,format=S24LE", "!", "wavenc", "!", "filesink", "location="+path)...), path}
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }
+// gstreamerEnv shares one list of GStreamer's plugins between all its runs:
+// making it takes a second of both cores.
+var gstreamerEnv = sync.OnceValue(func() []string {
+	env := append(os.Environ(), "GST_REGISTRY="+filepath.Join("/tmp", uniqueName("gst"), "registry"))
+	_, _ = output(env, "gst-inspect-1.0", "sdpdemux")
+	return env
+})
 
-// samples returns the one channel of a recording that has ended.
-func (r recorder) samples(t *testing.T) []float64 {
-	t.Helper()
+// records waits until something was recorded.
+func (r recorder) records(within time.Duration) {
+	r.t.Helper()
+	eventually(r.t, within, r.name+" records", func() bool {
+		info, err := os.Stat(r.path)
+		return err == nil && info.Size() > 0
+	})
+}
+
+// finish ends the recording, as Ctrl-C does, and returns its one channel.
+func (r recorder) finish() []float64 {
+	r.t.Helper()
+	r.signal(syscall.SIGINT)
+	_ = r.wait(10 * time.Second) // judged by what it recorded
 	content, err := os.ReadFile(r.path)
 	if err != nil {
-		t.Fatalf("%s: %v", r.name, err)
+		r.t.Fatalf("%s: %v", r.name, err)
 	}
 	wav, err := lab.ReadWAV(bytes.NewReader(content))
 	if err != nil || len(wav.Channels) != 1 {
-		t.Fatalf("%s: %d bytes, want one channel: %v", r.name, len(content), err)
+		r.t.Fatalf("%s: %d bytes, want one channel: %v", r.name, len(content), err)
 	}
 	if strings.Contains(r.output.String(), "missed") { // ffmpeg's word for loss
-		t.Errorf("%s: %s", r.name, r.output.String())
+		r.t.Errorf("%s: %s", r.name, r.output.String())
 	}
 	return wav.Channels[0]
+}
+
+// steady cuts the tone out of a recording, without what lies at its edges.
+func steady(x []float64) []float64 {
+	const margin = 48000 / 2
+	from, to := lab.Steady(x, margin)
+	return x[from:to]
 }
 
 // judgeTone holds one channel, recorded while its tone played, to the limits.
