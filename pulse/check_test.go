@@ -38,7 +38,6 @@ var exchanges = []struct {
 type scripted struct {
 	answers [][]byte
 	replies []reflect.Type
-	tag     uint32
 	next    chan []byte
 	rest    []byte
 }

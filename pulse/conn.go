@@ -29,7 +29,12 @@ const (
 	readBytes = 256 << 10
 )
 
-var errClosed = errors.New("connection closed")
+var (
+	errClosed   = errors.New("connection closed")
+	errNoAnswer = errors.New("the server does not answer")
+	// errHungUp is not io.EOF: on that the library calls back once more.
+	errHungUp = errors.New("the server closed the connection")
+)
 
 // conn is the guarded connection: the reader and writer that the library is
 // given in place of a socket. The library's read goroutine calls Read, which is
@@ -165,9 +170,6 @@ func (c *conn) pull() error {
 	return c.framer.feed(c.buf[:n], at)
 }
 
-// errHungUp is not io.EOF: on that the library calls back once more.
-var errHungUp = errors.New("the server closed the connection")
-
 // check is what the framer calls for each control payload.
 func (c *conn) check(payload []byte) {
 	c.out = appendChecked(c.out, payload, c.expected.Load(), proto.Version(c.version.Load()))
@@ -219,8 +221,10 @@ func (c *conn) request(what string, req proto.RequestArgs, reply proto.Reply) er
 	err := c.client.Request(req, reply)
 	c.expected.Store(nil)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer for %v", requestTimeout)
-		c.fail(err)
+		c.fail(errNoAnswer)
+	}
+	if lost := c.err(); err != nil && lost != nil {
+		err = lost
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

@@ -31,19 +31,24 @@ func dialAny(ctx context.Context, addresses []address) (int, address, error) {
 			return fd, a, nil
 		}
 		if first == nil {
-			first = fmt.Errorf("%w at %v: start pipewire-pulse or pulseaudio (%w)", errNoServer, a, reason(err))
+			first = fmt.Errorf("%w at %v%s: start pipewire-pulse or pulseaudio", errNoServer, a, reason(err))
 		}
 	}
 	return -1, address{}, first
 }
 
-// reason strips what net adds to an error: the address is already named.
-func reason(err error) error {
+// reason puts into words why a dial failed, unless it is the usual: nobody
+// listens. The address is named already.
+func reason(err error) string {
 	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED):
+		return ""
+	case errors.As(err, &errno):
+		return " (" + errno.Error() + ")"
+	default:
+		return " (" + err.Error() + ")"
 	}
-	return err
 }
 
 func dial(ctx context.Context, a address) (int, error) {

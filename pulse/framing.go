@@ -6,7 +6,8 @@ package pulse
 //     words, flags; big-endian) and its payload (PulseAudio, pstream.c).
 //  2. Control payloads are collected and handed to the connection, whole.
 //  3. Audio of the recorded stream becomes samples and goes to the FrameHandler
-//     at once; a frame cut by a packet's end waits for the next packet.
+//     at once; a frame cut by a packet's end waits for the next packet. Before
+//     the sink's volume is confirmed the samples are zeros.
 //  4. Anything else is skipped.
 
 import (
@@ -74,6 +75,12 @@ type framer struct {
 	samples []float32
 	count   int // samples waiting
 
+	// open lets sound pass: the sink's volume is confirmed. Otherwise zeros are
+	// handed over.
+	open  atomic.Bool
+	fade  int // frames over which sound rises after that
+	risen int // of them, how many have passed
+
 	meter meter
 }
 
@@ -91,13 +98,19 @@ func newFramer(channels int, frames FrameHandler) *framer {
 func (f *framer) reset(control func([]byte)) {
 	f.control = control
 	f.headLen, f.left, f.payload = 0, 0, nil
-	f.record(noStream)
+	f.close()
 }
 
 // record names the stream whose audio is wanted from the next packet on. It may
 // be called by any goroutine, but only by one at a time.
 func (f *framer) record(stream uint32) {
 	f.stream.Store((f.stream.Load()>>32+1)<<32 | uint64(stream))
+}
+
+// close ends the recording and silences the next one until open is set.
+func (f *framer) close() {
+	f.open.Store(false)
+	f.record(noStream)
 }
 
 // feed takes what was read at an instant. After an error the stream is lost.
@@ -143,7 +156,7 @@ func (f *framer) begin() error {
 	case channel == uint32(stream) && flags&sharedMemory == 0 && f.frames != nil:
 		f.kind = kindAudio
 		if stream != f.current {
-			f.current, f.tailLen, f.count = stream, 0, 0
+			f.current, f.tailLen, f.count, f.risen = stream, 0, 0, 0
 		}
 	default:
 		f.kind = kindOther
@@ -200,9 +213,29 @@ func (f *framer) hand(at aes67.MonoTime) {
 	if whole == 0 {
 		return
 	}
+	if f.risen < f.fade || !f.open.Load() {
+		f.rise(f.samples[:whole])
+	}
 	f.frames.Frames(f.samples[:whole], at)
 	f.meter.add(aes67.Frames(whole / f.channels))
 	f.count = copy(f.samples, f.samples[whole:f.count])
+}
+
+// rise silences samples while the framer is not open and fades them in after
+// that: 3x²-2x³, which has no edge at either end.
+func (f *framer) rise(samples []float32) {
+	if !f.open.Load() {
+		f.risen = 0
+		clear(samples)
+		return
+	}
+	for i := 0; i < len(samples) && f.risen < f.fade; i += f.channels {
+		x := float32(f.risen) / float32(f.fade)
+		for c := range f.channels {
+			samples[i+c] *= x * x * (3 - 2*x)
+		}
+		f.risen++
+	}
 }
 
 // meter tells other goroutines how sound arrives.

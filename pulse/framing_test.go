@@ -52,6 +52,7 @@ func listen(channels int, stream uint32) (*framer, *ear) {
 	f := newFramer(channels, e)
 	f.reset(func(b []byte) { e.controls = append(e.controls, bytes.Clone(b)) })
 	f.record(stream)
+	f.open.Store(true)
 	return f, e
 }
 
@@ -113,6 +114,50 @@ func TestFramerForgetsThePartOfAnotherStream(t *testing.T) {
 	if want := audioOf(1, 2, 4, 5); !bytes.Equal(e.audio, want) {
 		t.Errorf("audio %x, want %x", e.audio, want)
 	}
+}
+
+func TestFramerIsSilentUntilOpenedAndThenRises(t *testing.T) {
+	f, e := listen(1, 7)
+	f.fade = 100
+	ones := audioOf(slices.Repeat([]float32{1}, 250)...)
+	level := func(frame int) float32 {
+		return math.Float32frombits(binary.LittleEndian.Uint32(e.audio[4*frame:]))
+	}
+	feed := func(open bool, stream uint32) {
+		t.Helper()
+		e.audio = nil
+		f.open.Store(open)
+		if stream != 7 {
+			f.record(stream)
+		}
+		if err := f.feed(packet(stream, 0, ones), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rises := func() {
+		t.Helper()
+		for i := range 250 {
+			step := level(i)
+			if i > 0 {
+				step -= level(i - 1)
+			}
+			if step < 0 || step > 0.016 || i >= 100 && level(i) != 1 {
+				t.Fatalf("frame %d: level %v, step %v", i, level(i), step)
+			}
+		}
+	}
+	feed(false, 7)
+	if !bytes.Equal(e.audio, make([]byte, 1000)) {
+		t.Errorf("sound passes a framer that is not open")
+	}
+	feed(true, 7)
+	rises()
+	feed(true, 7)
+	if !bytes.Equal(e.audio, ones) {
+		t.Errorf("an open framer changes sound")
+	}
+	feed(true, 8) // a new recording
+	rises()
 }
 
 func TestFramerHandsOverLongPacketsInParts(t *testing.T) {

@@ -20,8 +20,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var kinds = []string{"pipewire", "pulseaudio"}
-
 // needs skips the test if a program is missing.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()

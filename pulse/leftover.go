@@ -4,23 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
-
-	"aes67-sink/aes67"
 )
 
 const (
-	// confirmLimit is how long the server may take to show a volume that was
-	// set, or a removal; confirmPause is the time between two looks.
-	confirmLimit = 3 * time.Second
-	confirmPause = 10 * time.Millisecond
-	// settleFirst and settleKnown are how long PipeWire must show the first and a
-	// remembered volume before it is believed: WirePlumber 0.4 sets its own when
-	// it has seen the sink, usually 5 to 20 ms after it was made.
-	settleFirst = 750 * time.Millisecond
-	settleKnown = 200 * time.Millisecond
+	// removeLimit is how long a sink may stay after its module was unloaded,
+	// removePause the time between two looks.
+	removeLimit = time.Second
+	removePause = 10 * time.Millisecond
 )
 
 // noModule: nothing of ours is loaded, as far as is known.
@@ -38,7 +32,7 @@ func (t *session) establish(ctx context.Context) error {
 	var adopted *proto.GetSinkInfoReply
 	for _, info := range sinks {
 		switch {
-		case !isOurs(info):
+		case !t.isOurs(info):
 			return errTaken(info)
 		case adopted == nil && t.argumentsOf(info) == want:
 			adopted = info
@@ -51,18 +45,17 @@ func (t *session) establish(ctx context.Context) error {
 	if adopted != nil {
 		t.module = adopted.ModuleIndex
 		t.take(adopted, true)
-		if seen := volumeOf(adopted); !t.doubtful(seen) {
-			t.sawVolume(seen)
-			return nil
+		if t.doubtful(volumeOf(adopted)) {
+			return t.wantVolume()
 		}
-		return t.restoreVolume(ctx)
+		return nil
 	}
 	info, err := t.load(want)
 	if err != nil {
 		return err
 	}
 	t.take(info, false)
-	return t.restoreVolume(ctx)
+	return t.wantVolume()
 }
 
 // namesakes lists the sinks that have our name, by module.
@@ -84,6 +77,13 @@ func errTaken(info *proto.GetSinkInfoReply) error {
 	return fmt.Errorf("a sink named %q is already there and is not ours: remove it (pactl unload-module %d) or choose another sink.id", info.SinkName, info.ModuleIndex)
 }
 
+// isOurs reports whether a sink was made by this program. A sink that PipeWire
+// is just making may have no properties yet: then its module tells.
+func (t *session) isOurs(info *proto.GetSinkInfoReply) bool {
+	return info.Properties[ownerKey].String() == ownerValue ||
+		strings.Contains(t.argumentsOf(info), ownerKey+`="`+ownerValue+`"`)
+}
+
 // argumentsOf returns what a sink's module was loaded with, or "" if that cannot
 // be known.
 func (t *session) argumentsOf(info *proto.GetSinkInfoReply) string {
@@ -101,12 +101,12 @@ func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) erro
 	if err := t.unload(info.ModuleIndex); err != nil {
 		return err
 	}
-	for range int(confirmLimit / confirmPause) {
+	for range int(removeLimit / removePause) {
 		err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: info.SinkIndex}, &proto.GetSinkInfoReply{})
 		if errors.Is(err, proto.ErrNoSuchEntity) {
 			return nil
 		}
-		if err != nil || !pause(ctx, confirmPause) {
+		if err != nil || !pause(ctx, removePause) {
 			return err
 		}
 	}
@@ -143,8 +143,10 @@ func (t *session) load(args string) (*proto.GetSinkInfoReply, error) {
 		}
 	}
 	switch {
-	case ours != nil && ours.SinkName == t.cfg.SinkID && (other == nil || isOurs(other) && t.module < other.ModuleIndex):
+	case ours != nil && ours.SinkName == t.cfg.SinkID && (other == nil || t.isOurs(other) && t.module < other.ModuleIndex):
 		return ours, nil
+	case other != nil && t.isOurs(other):
+		err = fmt.Errorf("another bridge made the sink %q at the same time: stop one of them, or give it another sink.id", t.cfg.SinkID)
 	case other != nil:
 		err = errTaken(other)
 	case ours != nil:
@@ -161,78 +163,12 @@ func (t *session) load(args string) (*proto.GetSinkInfoReply, error) {
 
 // take notes the sink as ours.
 func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
-	t.present, t.leftBehind = true, true
+	t.present, t.leftBehind, t.want = true, true, Volume{}
 	t.index = info.SinkIndex
 	t.monitor.Store(info.MonitorSourceIndex)
 	t.born = t.cfg.Now()
 	t.log.Info().Str("sink", t.cfg.SinkID).Str("name", t.cfg.SinkName).Int("rate_hz", int(t.cfg.Rate)).
 		Int("channels", len(t.cfg.Channels)).Uint32("module", t.module).Bool("adopted", adopted).Msg("sink is there")
-}
-
-// doubtful tells whether an adopted sink's volume may be nobody's choice, but
-// what the server gives every new sink: its maker may have died before it set
-// one. The quieter of the two wins then.
-func (t *session) doubtful(seen Volume) bool {
-	return t.cfg.Volume != nil && seen.DB() >= 0 && !(t.known && t.volume.DB() >= 0)
-}
-
-// restoreVolume sets the volume that the user left, or the first one, and waits
-// until the server shows it. Until then nothing is recorded.
-func (t *session) restoreVolume(ctx context.Context) error {
-	want, first := t.volume, !t.known
-	if first {
-		want = uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
-	}
-	settle := t.settling(first)
-	begin := t.cfg.Now()
-	var since aes67.MonoTime // when it was set the last time
-	for set := true; t.cfg.Now().Sub(begin) < confirmLimit; {
-		if set {
-			err := errors.Join(
-				t.server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: t.index, ChannelVolumes: want.wire()}, nil),
-				t.server.request("setting mute", &proto.SetSinkMute{SinkIndex: t.index, Mute: want.Muted}, nil))
-			if err != nil {
-				return t.giveUp(err)
-			}
-			since = t.cfg.Now()
-		}
-		info := &proto.GetSinkInfoReply{}
-		if err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info); err != nil {
-			return t.giveUp(err)
-		}
-		seen := volumeOf(info)
-		set = !seen.equal(want)
-		if !set && t.cfg.Now().Sub(since) >= settle {
-			t.sawVolume(seen)
-			t.log.Info().Float64("volume_db", seen.DB()).Bool("muted", seen.Muted).Bool("first", first).Msg("volume confirmed")
-			return nil
-		}
-		if !pause(ctx, confirmPause) {
-			return nil
-		}
-	}
-	return t.giveUp(fmt.Errorf("the sound server does not take the volume %.1f dB of sink %q: look for a program that sets its volume all the time", want.DB(), t.cfg.SinkID))
-}
-
-// settling is how long a volume that was set must stand before it is believed.
-func (t *session) settling(first bool) time.Duration {
-	switch {
-	case !t.server.isPipeWire():
-		return 0
-	case first:
-		return settleFirst
-	default:
-		return settleKnown
-	}
-}
-
-// giveUp removes a sink whose volume is not known, so that nobody adopts it.
-func (t *session) giveUp(cause error) error {
-	t.present = false
-	if err := t.unload(t.module); err == nil {
-		t.module, t.leftBehind = noModule, false
-	}
-	return cause
 }
 
 // leave removes the sink at the end.
@@ -261,13 +197,13 @@ func (s *Sink) sweep() {
 	}
 	t.server = server
 	defer server.close()
-	defer deadline(ctx, 0, func() { server.fail(context.DeadlineExceeded) })()
+	defer deadline(ctx, 0, func() { server.fail(errNoAnswer) })()
 	sinks, err := t.namesakes()
 	if err != nil {
 		return
 	}
 	for _, info := range sinks {
-		if isOurs(info) {
+		if t.isOurs(info) {
 			t.module = info.ModuleIndex
 			t.leave()
 		}

@@ -7,8 +7,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/jfreymuth/pulse/proto"
-
 	"aes67-sink/aes67"
 )
 
@@ -74,9 +72,4 @@ func checkSinkID(id string) error {
 		}
 	}
 	return nil
-}
-
-// isOurs reports whether a sink was made by this program.
-func isOurs(info *proto.GetSinkInfoReply) bool {
-	return info.Properties[ownerKey].String() == ownerValue
 }

@@ -94,13 +94,21 @@ func (p *player) message(m any) {
 }
 
 func (p *player) play(ctx context.Context) error {
+	// Asked first, because newer PipeWire lets a stream wait for a sink to come.
+	err := p.server.request("looking for the sink", &proto.GetSinkInfo{SinkIndex: proto.Undefined, SinkName: p.cfg.SinkID}, &proto.GetSinkInfoReply{})
+	if errors.Is(err, proto.ErrNoSuchEntity) {
+		return fmt.Errorf("sink %q: not there: start the bridge with \"aes67-sink run\"", p.cfg.SinkID)
+	}
+	if err != nil {
+		return err
+	}
 	latency := p.cfg.Latency
 	if latency == 0 {
 		latency = defaultLatency
 	}
 	frame := int64(4 * len(p.channels))
 	reply := &proto.CreatePlaybackStreamReply{}
-	err := p.server.request("playing", &proto.CreatePlaybackStream{
+	err = p.server.request("playing", &proto.CreatePlaybackStream{
 		SampleSpec:            proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(p.channels)), Rate: uint32(p.cfg.Rate)},
 		ChannelMap:            p.channels,
 		SinkIndex:             proto.Undefined,
@@ -120,9 +128,6 @@ func (p *player) play(ctx context.Context) error {
 			"media.role": proto.PropListString("test"),
 		},
 	}, reply)
-	if errors.Is(err, proto.ErrNoSuchEntity) {
-		return fmt.Errorf("sink %q: not there: start the bridge with \"aes67-sink run\"", p.cfg.SinkID)
-	}
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,9 @@ type session struct {
 	stream  uint32 // the recording's, or noStream
 	born    aes67.MonoTime
 	flow    flow
+
+	want      Volume // what was set when the sink was made; empty for an adopted one
+	confirmed bool   // the server has shown it
 }
 
 func newSession(s *Sink) *session {
@@ -64,7 +67,7 @@ func (s *Sink) session(ctx context.Context) error {
 	t.server = server
 	defer server.close()
 	// A server that does not answer may not hold up the end.
-	defer deadline(ctx, farewell, func() { server.fail(context.DeadlineExceeded) })()
+	defer deadline(ctx, farewell, func() { server.fail(errNoAnswer) })()
 
 	s.set(func(st *Status) { st.Connected, st.Server, st.State = true, server.name, StatePreparing })
 	s.log.Info().Str("server", server.name).Stringer("address", server.address).Msg("sound server found")
@@ -208,6 +211,11 @@ func (t *session) step(ctx context.Context) error {
 			return err
 		}
 	}
+	if !t.confirmed {
+		if err := t.confirm(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
 	if dirty&dirtyInputs != 0 {
 		return t.countPlayers()
 	}
@@ -225,18 +233,26 @@ func (t *session) look() error {
 	if err != nil {
 		return err
 	}
-	t.sawVolume(volumeOf(info))
+	if t.confirmed {
+		t.sawVolume(volumeOf(info))
+	}
 	return nil
 }
 
 // removed notes that somebody has unloaded the sink.
 func (t *session) removed() {
-	t.present, t.leftBehind, t.module, t.stream = false, false, noModule, noStream
-	t.framer.record(noStream)
-	t.set(func(st *Status) {
-		*st = Status{Connected: true, Server: st.Server, State: StatePreparing, VolumeDB: st.VolumeDB, Muted: st.Muted}
-	})
+	t.absent()
+	t.leftBehind, t.module = false, noModule
 	t.log.Warn().Str("sink", t.cfg.SinkID).Msg("sink was removed; making it again")
+}
+
+// absent notes that there is no sink.
+func (t *session) absent() {
+	t.present, t.confirmed, t.stream = false, false, noStream
+	t.framer.close()
+	t.set(func(st *Status) {
+		*st = Status{Connected: true, Server: st.Server, State: StatePreparing, VolumeDB: st.VolumeDB, Muted: st.Muted, Problem: st.Problem}
+	})
 }
 
 // countPlayers counts the streams that play into the sink.

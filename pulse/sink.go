@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
 )
 
 const (
@@ -17,11 +19,13 @@ const (
 	lastRetry  = 2 * time.Second
 	// absentRetry bounds it while nobody listens: asking then costs one system
 	// call, and the sink should be back within a second of the server.
-	absentRetry = 400 * time.Millisecond
+	absentRetry = 200 * time.Millisecond
 	// steady is how long things must have gone well for the pause to start anew.
 	steady = 10 * time.Second
 	// farewell bounds what is still asked of the server at the end.
 	farewell = 2 * time.Second
+	// fadeIn is how sound begins once the volume is confirmed.
+	fadeIn = 10 * time.Millisecond
 )
 
 // Sink is the virtual sink and the recording of its monitor.
@@ -47,10 +51,12 @@ type Sink struct {
 // New returns a sink that does nothing before Run. Frames of its monitor go to
 // frames.
 func New(cfg Config, frames FrameHandler, log zerolog.Logger) *Sink {
+	framer := newFramer(max(1, len(cfg.Channels)), frames)
+	framer.fade = int(aes67.FramesIn(fadeIn, cfg.Rate))
 	return &Sink{
 		cfg:     cfg,
 		log:     log,
-		framer:  newFramer(len(cfg.Channels), frames),
+		framer:  framer,
 		where:   thisProcess(),
 		changed: make(chan struct{}, 1),
 	}
@@ -71,7 +77,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		began := s.cfg.Now()
 		err := s.session(ctx)
-		s.framer.record(noStream)
+		s.framer.close()
 		s.set(func(st *Status) { *st = Status{VolumeDB: st.VolumeDB, Muted: st.Muted, Problem: st.Problem} })
 		if ctx.Err() != nil {
 			break

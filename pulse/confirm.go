@@ -1,0 +1,121 @@
+package pulse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+)
+
+// The volume of a sink that was just made is the server's, usually 100 %. It is
+// set at once, but believed only after it was seen:
+//
+//  1. PipeWire 1.4 takes it over when the sink runs, so the monitor must be
+//     recorded first. Until the volume is confirmed the framer hands over zeros.
+//  2. WirePlumber 0.4 sets the volume that it remembers when it has seen the
+//     sink, usually 5 to 20 ms after it was made. So a volume must stand for a
+//     while, and is set again if it does not.
+
+const (
+	// confirmLimit is how long the server may take to show a volume that was
+	// set; confirmPause is the time between two looks.
+	confirmLimit = 3 * time.Second
+	confirmPause = 10 * time.Millisecond
+	// confirmAgain is when a volume that is not seen is set again.
+	confirmAgain = 200 * time.Millisecond
+	// settleFirst and settleKnown are how long PipeWire must show the first and
+	// any other volume before it is believed. Nobody is quick enough to mean it.
+	settleFirst = 750 * time.Millisecond
+	settleKnown = 200 * time.Millisecond
+)
+
+// doubtful tells whether an adopted sink's volume may be nobody's choice, but
+// what the server gives every new sink: its maker may have died before it set
+// one. The quieter of the two wins then.
+func (t *session) doubtful(seen Volume) bool {
+	return t.cfg.Volume != nil && seen.DB() >= 0 && !(t.known && t.volume.DB() >= 0)
+}
+
+// wantVolume sets the volume that the user left, or the first one.
+func (t *session) wantVolume() error {
+	t.want = t.volume
+	if !t.known {
+		t.want = uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
+	}
+	if err := t.setVolume(); err != nil {
+		return t.giveUp(err)
+	}
+	return nil
+}
+
+func (t *session) setVolume() error {
+	return errors.Join(
+		t.server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: t.index, ChannelVolumes: t.want.wire()}, nil),
+		t.server.request("setting mute", &proto.SetSinkMute{SinkIndex: t.index, Mute: t.want.Muted}, nil))
+}
+
+// confirm waits until the server shows the volume that was set, or for an
+// adopted sink any that stands, and opens the way for sound then.
+func (t *session) confirm(ctx context.Context) error {
+	adopted, first := len(t.want.Levels) == 0, !t.known
+	settle := t.settling(first && !adopted)
+	begin := t.cfg.Now()
+	asked, since := begin, begin // when the volume was set, and since when it stands
+	stands := false
+	var seen Volume
+	for now := begin; now.Sub(begin) < confirmLimit; now = t.cfg.Now() {
+		info := &proto.GetSinkInfoReply{}
+		if err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info); err != nil {
+			return t.giveUp(err)
+		}
+		last := seen
+		seen = volumeOf(info)
+		if good := adopted && seen.equal(last) || seen.equal(t.want); !good || !stands {
+			stands, since = good, now
+		}
+		if stands && now.Sub(since) >= settle {
+			break
+		}
+		if !stands && !adopted && now.Sub(asked) >= confirmAgain {
+			asked = now
+			if err := t.setVolume(); err != nil {
+				return t.giveUp(err)
+			}
+		}
+		if !pause(ctx, confirmPause) {
+			return nil
+		}
+	}
+	// Whoever moves the slider of an adopted sink all the time means it.
+	if !stands && !adopted {
+		return t.giveUp(fmt.Errorf("the sound server does not take the volume %.1f dB of sink %q: look for a program that sets its volume all the time", t.want.DB(), t.cfg.SinkID))
+	}
+	t.confirmed = true
+	t.framer.open.Store(true)
+	t.sawVolume(seen)
+	t.log.Info().Float64("volume_db", seen.DB()).Bool("muted", seen.Muted).Bool("first", first && !adopted).Msg("volume confirmed")
+	return nil
+}
+
+// settling is how long a volume must stand before it is believed.
+func (t *session) settling(first bool) time.Duration {
+	switch {
+	case !t.server.isPipeWire():
+		return 0
+	case first:
+		return settleFirst
+	default:
+		return settleKnown
+	}
+}
+
+// giveUp removes a sink whose volume is not known, so that nobody adopts it.
+func (t *session) giveUp(cause error) error {
+	t.absent()
+	if err := t.unload(t.module); err == nil {
+		t.module, t.leftBehind = noModule, false
+	}
+	return cause
+}

@@ -1,0 +1,215 @@
+package pulse
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
+)
+
+// leave makes a sink, has it changed and loses it, as SIGKILL does.
+func (l *lab) leave(cfg Config, change func()) {
+	l.t.Helper()
+	t := newSession(New(cfg, &counter{}, testLog(l.t)))
+	server, err := connect(context.Background(), l.where(), t.framer, now, nil, func(any) {})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer server.close()
+	t.server = server
+	if err := t.step(context.Background()); err != nil {
+		l.t.Fatal(err)
+	}
+	change()
+}
+
+// setVolume sets our sink's volume and waits until the server shows it.
+func (l *lab) setVolume(db float64) {
+	l.t.Helper()
+	l.sh("pactl set-sink-volume aes67 %d", LevelOf(db))
+	shown := fmt.Sprintf(" %.2f dB", db)
+	eventually(l.t, "volume"+shown, func() bool { return strings.Contains(l.one().volume, shown) })
+}
+
+func adoptsLeftover(t *testing.T, l *lab) {
+	l.leave(stereo(), func() { l.setVolume(-12) })
+	before := l.one()
+	cfg := stereo()
+	cfg.Volume = remembered(-30, 2)
+	s := l.run(cfg)
+	status := s.await("the flow of the monitor", flowing)
+	if after := l.one(); after != before || math.Abs(status.VolumeDB+12) > 0.01 {
+		t.Errorf("sink %+v at %v dB, want %+v at -12 dB", after, status.VolumeDB, before)
+	}
+}
+
+func replacesLeftover(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Rate = 96000
+	l.leave(cfg, func() {})
+	before := l.one()
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	if after := l.one(); after.index == before.index {
+		t.Errorf("sink %+v was not replaced", after)
+	}
+}
+
+func turnsDownLeftover(t *testing.T, l *lab) {
+	l.leave(stereo(), func() { l.setVolume(0) })
+	cfg := stereo()
+	cfg.Volume = &store{}
+	s := l.run(cfg)
+	if status := s.await("the flow of the monitor", flowing); math.Abs(status.VolumeDB+40) > 0.01 {
+		t.Errorf("volume %v dB, want -40", status.VolumeDB)
+	}
+}
+
+func waitsForForeignSink(t *testing.T, l *lab) {
+	l.sh("pactl load-module module-null-sink sink_name=aes67 >$HOME/foreign")
+	foreign := l.one()
+	s := l.run(stereo())
+	status := s.await("a problem", func(st Status) bool { return st.Problem != "" })
+	want := fmt.Sprintf(`a sink named "aes67" is already there and is not ours: remove it (pactl unload-module %s) or choose another sink.id`, foreign.module)
+	if status.Problem != want || status.VolumeConfirmed || status.State != StatePreparing {
+		t.Errorf("status %+v, want problem %q", status, want)
+	}
+	if left := l.one(); left != foreign {
+		t.Errorf("sink %+v, want %+v alone", left, foreign)
+	}
+	l.sh("pactl unload-module $(cat $HOME/foreign)")
+	status = s.await("the flow of the monitor", flowing)
+	if status.Problem != "" || l.one().module == foreign.module && l.kind == "pulseaudio" {
+		t.Errorf("status %+v", status)
+	}
+}
+
+func twoBridgesOneSink(t *testing.T, l *lab) {
+	first, second := l.run(stereo()), l.run(stereo())
+	first.await("the flow of the monitor", flowing)
+	second.await("the flow of the monitor", flowing)
+	l.one()
+	second.stop()
+	// The first makes it again, or has it still.
+	first.await("the flow of the monitor", flowing)
+}
+
+func madeAgain(t *testing.T, l *lab) {
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("pactl set-sink-volume aes67 %d", LevelOf(-23))
+	s.await("the volume", func(st Status) bool { return math.Abs(st.VolumeDB+23) < 0.01 })
+	for range 2 {
+		index := l.one().index
+		l.sh("pactl unload-module module-null-sink")
+		eventually(t, "another sink", func() bool { found := l.sinks("aes67"); return len(found) == 1 && found[0].index != index })
+		if status := s.await("the flow of the monitor", flowing); math.Abs(status.VolumeDB+23) > 0.01 {
+			t.Errorf("volume %v dB, want -23", status.VolumeDB)
+		}
+	}
+}
+
+func recordsAgain(t *testing.T, l *lab) {
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	killer, err := connect(context.Background(), l.where(), newFramer(2, nil), now, nil, func(any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer killer.close()
+	list := strings.Fields(l.sh("pactl list short source-outputs"))
+	var index uint32
+	if _, err := fmt.Sscan(list[0], &index); err != nil {
+		t.Fatal(err)
+	}
+	if err := killer.request("killing", &proto.KillSourceOutput{SourceOutputIndex: index}, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another recording", func() bool {
+		list := strings.Fields(l.sh("pactl list short source-outputs"))
+		return len(list) > 0 && list[0] != fmt.Sprint(index)
+	})
+	s.clear()
+	eventually(t, "fragments", func() bool { _, n := s.peaks(); return n > 0 })
+}
+
+func tellsSuspension(t *testing.T, l *lab) {
+	if l.kind == "pipewire" {
+		t.Skip("PipeWire 0.3 resumes a sink that is recorded")
+	}
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("pactl suspend-sink aes67 1")
+	s.await("the end of the flow", func(st Status) bool { return !st.Flowing })
+	l.sh("pactl suspend-sink aes67 0")
+	s.await("the flow of the monitor", flowing)
+}
+
+func backAfterDeath(t *testing.T, l *lab) {
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("pactl set-sink-volume aes67 %d; pactl set-sink-mute aes67 1", LevelOf(-17))
+	s.await("the volume", func(st Status) bool { return math.Abs(st.VolumeDB+17) < 0.01 && st.Muted })
+	l.kill()
+	status := s.await("the loss", func(st Status) bool { return !st.Connected })
+	if status.VolumeConfirmed || status.Flowing || status.State != StateWaiting {
+		t.Errorf("status %+v without a server", status)
+	}
+	socket := filepath.Join(l.dir, "run/pulse/native")
+	status = s.await("a problem with a remedy", func(st Status) bool { return strings.HasPrefix(st.Problem, "no sound server answers at ") })
+	if want := "no sound server answers at " + socket + ": start pipewire-pulse or pulseaudio"; !strings.HasPrefix(status.Problem, want) {
+		t.Errorf("problem %q, want %q", status.Problem, want)
+	}
+	up := make(chan aes67.MonoTime, 1)
+	go func() {
+		eventually(t, "the socket", func() bool { _, err := os.Stat(socket); return err == nil })
+		up <- now()
+	}()
+	l.script("up", l.dir)
+	status = s.await("the volume again", func(st Status) bool { return st.VolumeConfirmed })
+	back := now()
+	if math.Abs(status.VolumeDB+17) > 0.01 || !status.Muted {
+		t.Errorf("status %+v, want -17 dB, muted", status)
+	}
+	took := back.Sub(<-up)
+	t.Logf("the sink was back %v after the server's socket", took)
+	if took > time.Second {
+		t.Errorf("the sink was back after %v, want 1 s", took)
+	}
+	s.await("the flow of the monitor", flowing)
+	s.clear()
+	eventually(t, "fragments", func() bool { _, n := s.peaks(); return n > 4800 })
+	s.recorder.mu.Lock()
+	sizes := slices.Clone(s.sizes)
+	s.recorder.mu.Unlock()
+	if largest := slices.Max(sizes); largest > 1024 {
+		t.Errorf("fragments of %d frames", largest)
+	}
+}
+
+func endsBesideHungServer(t *testing.T, l *lab) {
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("kill -STOP $(cat %s/server.pid)", l.dir)
+	begin := now()
+	s.stop()
+	took := now().Sub(begin)
+	l.sh("kill -CONT $(cat %s/server.pid)", l.dir)
+	if took > farewell+time.Second {
+		t.Errorf("the end took %v, want %v", took, farewell)
+	}
+	// PulseAudio still does what it was asked last, PipeWire forgets it: then the
+	// next bridge finds a leftover.
+	next := l.run(stereo())
+	next.await("the flow of the monitor", flowing)
+	l.one()
+}
