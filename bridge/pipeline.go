@@ -188,9 +188,12 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	return p.closed
 }
 
-// Skipped counts frames of the media clock that will never be pulled. The ring
-// has more than its target then, which drift sees.
+// Skipped tells of a gap: frames of the media clock that will never be pulled.
+// What was heard has broken off there, so the sound behind it begins at zero.
+// The ring has more than its target then, which drift sees.
 func (p *Pipeline) Skipped(frames aes67.Frames) {
+	p.stage.Cut()
+	p.closed = true
 	if frames > 0 {
 		p.report.skipped.Add(uint64(frames))
 	}
@@ -200,8 +203,8 @@ func (p *Pipeline) Skipped(frames aes67.Frames) {
 // no longer worth playing.
 const pauseLimit = 100 * time.Millisecond
 
-// resume forgets what was gathered while nobody pulled. If the sound broke off
-// in mid-wave, some of it is kept to fade out.
+// resume forgets what was gathered while nobody pulled, and begins at zero: if
+// the sound broke off in mid-wave, it did so long ago.
 func (p *Pipeline) resume(due aes67.MonoTime) {
 	pause := due.Sub(aes67.MonoTime(p.pulled.Swap(int64(due))))
 	if pause < pauseLimit {
@@ -212,10 +215,9 @@ func (p *Pipeline) resume(due aes67.MonoTime) {
 			break
 		}
 	}
-	p.loop.Reset()
-	if p.phase == Filling || p.closed {
-		p.refill()
-	}
+	p.stage.Cut()
+	p.closed = true
+	p.refill()
 }
 
 // takeStamps hands the arrivals since the last pull to drift.

@@ -72,6 +72,10 @@ func (s *Stage) Process(block [][]float64, open bool) (silent bool) {
 	return s.position == 0
 }
 
+// Cut closes the stage at once, for sound that has broken off already: what
+// comes next begins at zero and not in the middle of a wave.
+func (s *Stage) Cut() { s.position = 0 }
+
 // move goes one frame along the fade.
 func (s *Stage) move(open bool) {
 	switch {

@@ -63,6 +63,20 @@ func TestClosedIsExactZeros(t *testing.T) {
 	}
 }
 
+func TestAfterACutSoundBeginsAtZero(t *testing.T) {
+	s := opened(t, 0)
+	s.Cut()
+	block := constant(2, 48, 1)
+	s.Process(block, true)
+	if first, most := block[0][0], math.Pi/2/float64(FadeFrames(rate)); first > most {
+		t.Errorf("the first sample after a cut is %v, want at most %v", first, most)
+	}
+	s.Cut()
+	if !s.Process(constant(2, 1, 1), false) {
+		t.Error("a cut stage is not silent")
+	}
+}
+
 func TestOpenBelowTheCeilingPassesBitForBit(t *testing.T) {
 	s := opened(t, 0)
 	random := rand.New(rand.NewPCG(1, 1))
