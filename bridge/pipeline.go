@@ -53,10 +53,12 @@ const ringTime = time.Second
 // fragments that servers deliver (5 frames), several times over.
 const stamps = 1024
 
-// stamp is one arrival: the count of all frames accepted by then.
+// stamp is one arrival: the count of all frames accepted by then. With gap it
+// is none: what comes after that count does not continue what came before.
 type stamp struct {
 	total aes67.Frames
 	at    aes67.MonoTime
+	gap   bool
 }
 
 // Phase is where the pipeline stands.
@@ -80,6 +82,10 @@ type Pipeline struct {
 	fragment atomic.Int64 // largest fragment seen, frames
 	pulled   atomic.Int64 // the newest pull's instant, aes67.MonoTime
 
+	// Owned by the capture context.
+	heard   bool           // a fragment has come
+	heardAt aes67.MonoTime // the last one
+
 	// Owned by the sender context.
 	resampler *resample.Resampler
 	loop      *drift.Loop
@@ -92,6 +98,7 @@ type Pipeline struct {
 	lowAt     aes67.MonoTime
 	waiting   bool // low, and no fragment has come since
 	lastStamp aes67.MonoTime
+	gap       gap
 	target    aes67.Frames
 	reserve   aes67.Frames // sink frames that a fade to zero takes
 
@@ -150,11 +157,12 @@ func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) {
 	if frames > p.fragment.Load() {
 		p.fragment.Store(frames)
 	}
+	p.findGap(at)
 	if at.Sub(aes67.MonoTime(p.pulled.Load())) > pauseLimit {
 		return
 	}
 	p.ring.Write(samples)
-	p.arrivals.Push(stamp{p.ring.Written(), at})
+	p.arrivals.Push(stamp{total: p.ring.Written(), at: at})
 }
 
 // Pull gives the next block; see rtpsend.FrameSource.
@@ -166,11 +174,11 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 		return p.silence(out)
 	}
 	need := aes67.Frames(p.resampler.Needed(len(out[0])))
-	if p.ring.Available() < need { // what was left has been faded out by now
+	if p.available() < need { // what was left has been faded out by now
 		p.refill()
 		return p.silence(out)
 	}
-	p.watch(p.ring.Available()-need, due) // step 3
+	p.watch(p.available()-need, due) // step 3
 
 	first, second := p.ring.View(need)
 	p.resampler.Push(first)
@@ -227,6 +235,10 @@ func (p *Pipeline) takeStamps() {
 		if !ok {
 			break
 		}
+		if s.gap {
+			p.gap.add(s.total, p.taken)
+			continue
+		}
 		p.loop.Arrived(s.total, s.at)
 		p.lastStamp = s.at
 		if p.waiting {
@@ -254,6 +266,7 @@ func (p *Pipeline) begin(due aes67.MonoTime) bool {
 	if !p.closed {
 		return false
 	}
+	p.passGap()
 	skip, ok := p.loop.Start(due, p.taken)
 	if !ok || skip > p.ring.Available() {
 		return false
@@ -278,8 +291,11 @@ func (p *Pipeline) primed(pushed aes67.Frames) bool {
 func (p *Pipeline) watch(left aes67.Frames, due aes67.MonoTime) {
 	switch {
 	case !p.low && left < p.reserve:
-		p.low, p.waiting, p.lowAt = true, true, due
-		p.report.underruns.Add(1)
+		p.low, p.lowAt = true, due
+		if !p.gap.ahead { // else it is not that something is late
+			p.waiting = true
+			p.report.underruns.Add(1)
+		}
 	case p.low && left >= p.reserve+aes67.Frames(p.fragment.Load())/2:
 		p.low, p.waiting = false, false
 	}
@@ -313,6 +329,7 @@ func (p *Pipeline) silence(out [][]float64) bool {
 
 // refill forgets what is in the ring and waits until it is filled again.
 func (p *Pipeline) refill() {
+	p.gap = gap{}
 	p.drop(p.ring.Available())
 	p.loop.Reset()
 	p.setPhase(Filling)

@@ -46,6 +46,12 @@ type FrameHandler interface {
 	Frames(samples []float32, at aes67.MonoTime)
 }
 
+// GapHandler is a FrameHandler that wants to know when its next frames do not
+// continue the last ones. Gap is called on the capture goroutine.
+type GapHandler interface {
+	Gap()
+}
+
 type packetKind uint8
 
 const (
@@ -58,6 +64,7 @@ const (
 type framer struct {
 	channels int
 	frames   FrameHandler // nil: audio is skipped
+	gaps     GapHandler   // the same, nil: does not want to know
 	control  func(payload []byte)
 	// stream is which channel is recorded (low half), and how often that was
 	// changed (high half), because a server may use a number again.
@@ -88,6 +95,7 @@ func newFramer(channels int, frames FrameHandler) *framer {
 	f := &framer{channels: channels, frames: frames}
 	f.stream.Store(noStream)
 	f.current = noStream
+	f.gaps, _ = frames.(GapHandler)
 	if frames != nil {
 		f.samples = make([]float32, fragmentBytes/4/channels*channels)
 	}
@@ -157,6 +165,7 @@ func (f *framer) begin() error {
 		f.kind = kindAudio
 		if stream != f.current {
 			f.current, f.tailLen, f.count, f.risen = stream, 0, 0, 0
+			f.gap()
 		}
 	default:
 		f.kind = kindOther
@@ -225,6 +234,9 @@ func (f *framer) hand(at aes67.MonoTime) {
 // that: 3x²-2x³, which has no edge at either end.
 func (f *framer) rise(samples []float32) {
 	if !f.open.Load() {
+		if f.risen > 0 {
+			f.gap()
+		}
 		f.risen = 0
 		clear(samples)
 		return
@@ -235,6 +247,13 @@ func (f *framer) rise(samples []float32) {
 			samples[i+c] *= x * x * (3 - 2*x)
 		}
 		f.risen++
+	}
+}
+
+// gap tells that what is handed over next is another sound than before.
+func (f *framer) gap() {
+	if f.gaps != nil {
+		f.gaps.Gap()
 	}
 }
 

@@ -38,7 +38,10 @@ type ear struct {
 	last     aes67.MonoTime
 	controls [][]byte
 	broken   bool // a call had a part of a frame
+	gaps     int
 }
+
+func (e *ear) Gap() { e.gaps++ }
 
 func (e *ear) Frames(samples []float32, at aes67.MonoTime) {
 	e.broken = e.broken || len(samples) == 0 || len(samples)%e.channels != 0
@@ -303,4 +306,34 @@ func FuzzFramerDelivers(f *testing.F) {
 			t.Fatalf("controls %q, want %q", got, controls)
 		}
 	})
+}
+
+func TestANewRecordingIsToldAsAGap(t *testing.T) {
+	f, e := listen(1, 7)
+	if err := f.feed(packet(7, 0, audioOf(1, 1)), 5); err != nil {
+		t.Fatal(err)
+	}
+	before := e.gaps
+	if err := f.feed(packet(7, 0, audioOf(1, 1)), 6); err != nil {
+		t.Fatal(err)
+	}
+	if e.gaps != before {
+		t.Errorf("%d gaps within a recording", e.gaps-before)
+	}
+	f.record(noStream)
+	f.record(7)
+	if err := f.feed(packet(7, 0, audioOf(1, 1)), 7); err != nil {
+		t.Fatal(err)
+	}
+	if e.gaps != before+1 {
+		t.Errorf("%d gaps for a new recording, want 1", e.gaps-before)
+	}
+	f.fade, f.risen = 4, 4
+	f.open.Store(false)
+	if err := f.feed(packet(7, 0, audioOf(1, 1)), 8); err != nil {
+		t.Fatal(err)
+	}
+	if e.gaps != before+2 {
+		t.Errorf("%d gaps when sound is silenced, want 1", e.gaps-before-1)
+	}
 }

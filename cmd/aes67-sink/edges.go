@@ -177,4 +177,7 @@ func (e *edges) forward(ctx context.Context) error {
 	}
 }
 
-var _ bridge.Parts = (*edges)(nil)
+var (
+	_ bridge.Parts     = (*edges)(nil)
+	_ pulse.GapHandler = (*bridge.Pipeline)(nil)
+)
