@@ -47,7 +47,7 @@ type Bridge struct {
 
 	network Network        // while streams run
 	streams []aes67.Stream // while streams run; nil otherwise
-	retry   int            // looks until a failed sender is tried again
+	retry   int            // ticks until a failed sender is tried again
 	failure string
 	quiet   bool // nothing was told yet
 	told    atomic.Pointer[Snapshot]
@@ -83,6 +83,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 			b.stop()
 			return nil
 		case <-tick.C:
+			b.tick()
 		case <-b.parts.Changed():
 		}
 	}
@@ -116,12 +117,15 @@ func (b *Bridge) look() {
 	b.tell(d)
 }
 
+// tick is called each lookEach, and at no other look.
+func (b *Bridge) tick() { b.retry = max(0, b.retry-1) }
+
 func (b *Bridge) fail(why string) { b.failure, b.retry = why, int(retryAfter/lookEach) }
 
 // standingFailure returns the last failure until it is time to try again.
 func (b *Bridge) standingFailure() string {
-	if b.retry--; b.retry <= 0 {
-		b.failure, b.retry = "", 0
+	if b.retry == 0 {
+		b.failure = ""
 	}
 	return b.failure
 }
