@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -32,6 +33,9 @@ func (t *teller) model() status.Model {
 		Network:  e.network.model(),
 		Streams:  e.streamModels(b, stats),
 		Announce: e.announceModel(),
+	}
+	if m.Problem == "" && stats != nil {
+		m.Problem = sendProblem(*stats, m.Network.Interface)
 	}
 	pipeline := e.pipeline.Snapshot()
 	m.Drift = driftModel(pipeline, stats != nil)
@@ -135,6 +139,14 @@ func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.S
 	return streams
 }
 
+// sendProblem says why packets do not leave, and what to do about it.
+func sendProblem(stats rtpsend.Stats, iface string) string {
+	if stats.Problem == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, stats.Problem)
+}
+
 func (e *edges) announceModel() status.Announce {
 	if !e.cfg.Announce.SAP {
 		return status.Announce{SAP: "off"}
@@ -144,7 +156,10 @@ func (e *edges) announceModel() status.Announce {
 
 func (n *network) model() status.Network {
 	in := n.state()
-	if !in.Usable {
+	switch {
+	case !in.Usable && in.Idle:
+		return status.Network{Reason: in.reason}
+	case !in.Usable: // why not is the problem
 		return status.Network{}
 	}
 	carrier := true // without it the interface is not used

@@ -104,7 +104,10 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		parts = append(parts, e.ptp.Run)
 	}
 	log.Info().Str("version", version).Str("sink", cfg.Sink.Name).Msg("aes67-sink started")
-	err = runAll(ctx, log, supervisor.Run, parts...)
+	err = runAll(ctx, log, func(ctx context.Context) error {
+		defer e.StopSender() // a supervisor that broke off has not done it
+		return supervisor.Run(ctx)
+	}, parts...)
 	log.Info().Msg("aes67-sink ended")
 	return err
 }

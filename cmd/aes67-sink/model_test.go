@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"aes67-sink/bridge"
+	"aes67-sink/rtpsend"
+)
+
+func TestPacketsThatCannotBeSentAreAProblem(t *testing.T) {
+	if got := sendProblem(rtpsend.Stats{}, "eno1"); got != "" {
+		t.Errorf("problem %q while all is well", got)
+	}
+	got := sendProblem(rtpsend.Stats{Problem: "operation not permitted"}, "eno1")
+	for _, want := range []string{"eno1", "operation not permitted", "firewall"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("problem %q: does not name %q", got, want)
+		}
+	}
+}
+
+func TestWhyNothingIsSentIsToldWhileIdle(t *testing.T) {
+	const reason = "no sign of AES67 on eno1; waiting until a program plays"
+	var n network
+	n.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Idle: true}, reason: reason})
+	if got := n.model(); got.Reason != reason || got.Interface != "" || got.Carrier != nil {
+		t.Errorf("network %+v, want the reason and no more", got)
+	}
+}
