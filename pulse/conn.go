@@ -83,7 +83,6 @@ func newConn(fd int, f *framer, now func() aes67.MonoTime, onReader func(), on f
 	}
 	f.reset(c.check)
 	c.client.Callback = on
-	c.client.SetTimeout(requestTimeout)
 	c.version.Store(uint32(protocolVersion))
 	return c
 }
@@ -206,6 +205,11 @@ func (c *conn) Write(p []byte) (int, error) {
 // unless that is nil. reply must be a fresh struct: after a timeout it still
 // belongs to the library.
 func (c *conn) request(what string, req proto.RequestArgs, reply proto.Reply) error {
+	return c.requestWithin(requestTimeout, what, req, reply)
+}
+
+// requestWithin is request with a limit of its own.
+func (c *conn) requestWithin(limit time.Duration, what string, req proto.RequestArgs, reply proto.Reply) error {
 	if n := requestSize(req); n > maxRequest {
 		return fmt.Errorf("%s: request of %d bytes: at most %d; use shorter names", what, n, maxRequest)
 	}
@@ -218,6 +222,7 @@ func (c *conn) request(what string, req proto.RequestArgs, reply proto.Reply) er
 	if reply != nil {
 		c.reply = reflect.TypeOf(reply).Elem()
 	}
+	c.client.SetTimeout(limit)
 	err := c.client.Request(req, reply)
 	c.expected.Store(nil)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -173,7 +173,6 @@ func TestLossFailsTheWaitingRequestAtOnce(t *testing.T) {
 
 func TestServerThatDoesNotAnswerIsLost(t *testing.T) {
 	c, peer := wire(t, nil)
-	c.client.SetTimeout(20 * time.Millisecond)
 	c.open()
 	defer c.close()
 	tags := make(chan uint32, 1)
@@ -182,7 +181,7 @@ func TestServerThatDoesNotAnswerIsLost(t *testing.T) {
 		return nil
 	})
 	reply := &proto.LoadModuleReply{}
-	if err := c.request("loading", &proto.LoadModule{Name: "x"}, reply); err == nil || !errors.Is(err, errNoAnswer) {
+	if err := c.requestWithin(20*time.Millisecond, "loading", &proto.LoadModule{Name: "x"}, reply); !errors.Is(err, errNoAnswer) {
 		t.Errorf("request: %v, want no answer", err)
 	}
 	<-c.lost

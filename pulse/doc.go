@@ -6,11 +6,12 @@
 //
 //  1. find the server (server.go, clientconf.go) and connect (dial.go, cookie.go)
 //  2. load a module-null-sink or adopt the leftover of a crash (module.go, leftover.go)
-//  3. set the volume and read it back, before anything is recorded (volume.go)
-//  4. record the monitor and hand each fragment to the FrameHandler (monitor.go,
-//     framing.go)
-//  5. watch: volume, players, removal, silence of the server (session.go)
-//  6. when the server is lost begin again, for ever (sink.go); unload at the end
+//  3. set the volume (confirm.go, volume.go)
+//  4. record the monitor and hand each fragment to the FrameHandler, as zeros at
+//     first (monitor.go, framing.go)
+//  5. read the volume back; only when it stands let sound pass (confirm.go)
+//  6. watch: volume, players, removal, stalls, silence of the server (session.go)
+//  7. when the server is lost begin again, for ever (sink.go); unload at the end
 //
 // Contexts: one control goroutine makes all requests. The capture goroutine,
 // locked to its thread, reads the connection (conn.go). Audio never passes
@@ -21,10 +22,12 @@
 //
 // How the servers differ, as measured: a PipeWire sink may have the name of
 // another one, PulseAudio renames the second ("aes67.2"); PipeWire does not
-// undo escapes within sink_properties; PulseAudio's fragments have odd sizes,
-// PipeWire's are its quantum; PipeWire reports no record latency. On both a
-// module outlives its loader, and the sink's volume and mute are already in the
-// monitor's samples: nobody may apply them again.
+// undo escapes within sink_properties; PulseAudio's fragments can have odd sizes,
+// PipeWire's are its quantum; PipeWire reports no record latency; PipeWire 1.4
+// takes over a volume only while the sink runs, and WirePlumber sets one of its
+// own after the sink was made. On both a module outlives its loader, and the
+// sink's volume and mute are already in the monitor's samples: nobody may apply
+// them again.
 //
 // Left out: the default sink (the server's and the user's matter), shared
 // memory, the system-wide instance.

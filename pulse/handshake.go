@@ -55,7 +55,7 @@ func (s *server) greet(cookie []byte) error {
 	case errors.Is(err, proto.ErrAccessDenied):
 		return fmt.Errorf("the sound server at %v refuses us: %w: run as the user it belongs to, or set PULSE_COOKIE", s.address, err)
 	case err != nil:
-		return err
+		return s.notReady(err)
 	case auth.Version.Version() < minVersion:
 		return fmt.Errorf("the sound server at %v speaks protocol version %d: at least %d is needed: update it", s.address, auth.Version.Version(), minVersion)
 	}
@@ -64,15 +64,21 @@ func (s *server) greet(cookie []byte) error {
 
 	named := &proto.SetClientNameReply{}
 	if err := s.request("client name", &proto.SetClientName{Props: clientProperties()}, named); err != nil {
-		return err
+		return s.notReady(err)
 	}
 	s.client = named.ClientIndex
 	info, err := s.info()
 	if err != nil {
-		return err
+		return s.notReady(err)
 	}
 	s.name = serverName(info)
 	return nil
+}
+
+// notReady is what a server says while it starts or, like pipewire-pulse without
+// its pipewire, cannot work.
+func (s *server) notReady(err error) error {
+	return fmt.Errorf("the sound server at %v is not ready (%w): restart it if this lasts", s.address, err)
 }
 
 // info is also the heartbeat: a server that does not answer it is lost.

@@ -34,7 +34,7 @@ func (t *session) establish(ctx context.Context) error {
 		switch {
 		case !t.isOurs(info):
 			return errTaken(info)
-		case adopted == nil && t.argumentsOf(info) == want:
+		case adopted == nil && !t.worn && t.argumentsOf(info) == want:
 			adopted = info
 		default:
 			if err := t.remove(ctx, info); err != nil {
@@ -54,6 +54,7 @@ func (t *session) establish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.worn = false
 	t.take(info, false)
 	return t.wantVolume()
 }
@@ -106,8 +107,11 @@ func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) erro
 		if errors.Is(err, proto.ErrNoSuchEntity) {
 			return nil
 		}
-		if err != nil || !pause(ctx, removePause) {
+		if err != nil {
 			return err
+		}
+		if !pause(ctx, removePause) {
+			return ctx.Err()
 		}
 	}
 	return fmt.Errorf("the leftover sink %q stays although its module was unloaded: restart the sound server", info.SinkName)

@@ -144,7 +144,7 @@ func recordsAgain(t *testing.T, l *lab) {
 
 func tellsSuspension(t *testing.T, l *lab) {
 	if l.kind == "pipewire" {
-		t.Skip("PipeWire 0.3 resumes a sink that is recorded")
+		t.Skip("PipeWire resumes a sink that is recorded")
 	}
 	s := l.run(stereo())
 	s.await("the flow of the monitor", flowing)
@@ -194,6 +194,19 @@ func backAfterDeath(t *testing.T, l *lab) {
 	if largest := slices.Max(sizes); largest > 1024 {
 		t.Errorf("fragments of %d frames", largest)
 	}
+}
+
+func outlivesSessionManager(t *testing.T, l *lab) {
+	if l.kind != "pipewire" || os.Getenv("LAB_FULL") == "" {
+		t.Skip("takes 7 s on PipeWire: run with LAB_FULL=1")
+	}
+	s := l.run(stereo())
+	s.await("the flow of the monitor", flowing)
+	l.sh("kill $(cat %s/wireplumber.pid)", l.dir)
+	s.await("the end of the flow", func(st Status) bool { return !st.Flowing })
+	l.sh("setsid wireplumber </dev/null >>$HOME/wireplumber.log 2>&1 & echo $! >%s/wireplumber.pid", l.dir)
+	s.await("the flow of the monitor", flowing)
+	l.one()
 }
 
 func endsBesideHungServer(t *testing.T, l *lab) {

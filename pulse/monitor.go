@@ -2,6 +2,7 @@ package pulse
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
@@ -19,10 +20,18 @@ const (
 	flowLimit = 500 * time.Millisecond
 	// stallLimit is how long it may be ended before the recording is begun anew.
 	stallLimit = 3 * time.Second
+	// recordTimeout is how long the server may take to begin a recording:
+	// PipeWire answers only when its session manager has linked it.
+	recordTimeout = 2 * time.Second
 	// recordBuffer is what the server may hold for us, in bytes, while we are
 	// late: its own limit (PulseAudio, protocol-native.c, MAX_MEMBLOCKQ_LENGTH).
 	recordBuffer = 4 << 20
 )
+
+// errNoSound says that the sink is there but cannot be recorded. It was seen with
+// PipeWire 0.3.65 after a restart of WirePlumber, which links nothing to a sink
+// that is older than itself; a new sink mends it.
+var errNoSound = errors.New("the sound server gives no sound of the sink's monitor: restart its session manager (systemctl --user restart wireplumber) if this lasts")
 
 // record begins to record the monitor, anew if it was recorded before. It stays
 // open as long as the sink: PulseAudio's null sink has a low latency only while
@@ -42,7 +51,7 @@ func (t *session) record() error {
 	}
 	fragment := aes67.FramesIn(t.cfg.fragment(), t.cfg.Rate)
 	reply := &proto.CreateRecordStreamReply{}
-	err = t.server.request("recording the monitor", &proto.CreateRecordStream{
+	err = t.server.requestWithin(recordTimeout, "recording the monitor", &proto.CreateRecordStream{
 		SampleSpec:      proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(channels)), Rate: uint32(t.cfg.Rate)},
 		ChannelMap:      channels,
 		SourceIndex:     t.monitor.Load(),
@@ -70,7 +79,8 @@ func (t *session) record() error {
 		RelativeVolume: true,
 	}, reply)
 	if err != nil {
-		return err
+		t.worn = true
+		return fmt.Errorf("%w: %w", errNoSound, err)
 	}
 	t.stream = reply.StreamIndex
 	t.suspended.Store(reply.SourceSuspended)
@@ -87,6 +97,7 @@ type flow struct {
 	count   uint64
 	last    aes67.MonoTime // when the count last grew, or the recording began
 	flowing bool
+	flowed  bool // since the recording began
 }
 
 // begin starts the watch of a new recording.
@@ -96,7 +107,7 @@ func (f *flow) begin(count uint64, now aes67.MonoTime) { *f = flow{count: count,
 func (f *flow) look(count uint64, now aes67.MonoTime) (changed bool) {
 	was := f.flowing
 	if count != f.count {
-		f.count, f.last, f.flowing = count, now, true
+		f.count, f.last, f.flowing, f.flowed = count, now, true, true
 	} else if now.Sub(f.last) > flowLimit {
 		f.flowing = false
 	}
@@ -108,9 +119,9 @@ func (f *flow) stalled(now aes67.MonoTime) bool {
 	return !f.flowing && now.Sub(f.last) > stallLimit
 }
 
-// watchFlow tells changes of the flow, and has a stalled recording begun anew
-// unless the server has suspended it: a user can do that. It returns when to
-// look again.
+// watchFlow tells changes of the flow. A stalled recording is begun anew, and if
+// that is no help the sink is made anew, unless the server has suspended it: a
+// user can do that. It returns when to look again.
 func (t *session) watchFlow() time.Duration {
 	if t.stream == noStream {
 		return flowCheck
@@ -124,8 +135,17 @@ func (t *session) watchFlow() time.Duration {
 			t.log.Warn().Bool("suspended", t.suspended.Load()).Msg("monitor has stopped")
 		}
 	}
+	if t.flow.flowing {
+		t.worn = false
+	}
 	if t.flow.stalled(now) && !t.suspended.Load() {
-		t.mark(dirtyMonitor)
+		if t.flow.flowed {
+			t.mark(dirtyMonitor)
+		} else { // a new recording was no help
+			t.worn = true
+			t.mark(dirtySink)
+		}
+		t.flow.last = now
 	}
 	if t.flow.flowing {
 		return flowCheck

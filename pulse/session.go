@@ -193,8 +193,17 @@ func (t *session) gone() error {
 }
 
 // step brings everything to where it should be, as far as is known to differ.
-func (t *session) step(ctx context.Context) error {
+func (t *session) step(ctx context.Context) (err error) {
 	dirty := t.dirty.Swap(0)
+	defer func() {
+		if err != nil {
+			t.dirty.Or(dirty) // still to be done
+		}
+	}()
+	if t.present && t.worn {
+		t.absent()
+		t.trouble(errNoSound)
+	}
 	if t.present && dirty&dirtySink != 0 {
 		if err := t.look(); err != nil || !t.present {
 			return err

@@ -46,6 +46,7 @@ type Sink struct {
 	problem    string // as last logged
 	repeats    int    // of the same problem, not logged
 	leftBehind bool   // the server may have the sink still
+	worn       bool   // the sink gives no sound: make a new one
 }
 
 // New returns a sink that does nothing before Run. Frames of its monitor go to
@@ -73,7 +74,7 @@ func (s *Sink) Run(ctx context.Context) error {
 			s.volume, s.saved, s.known = v.fit(len(s.cfg.Channels)), v, true
 		}
 	}
-	again := retry{first: firstRetry}
+	again, wasAbsent := retry{first: firstRetry}, false
 	for ctx.Err() == nil {
 		began := s.cfg.Now()
 		err := s.session(ctx)
@@ -83,14 +84,15 @@ func (s *Sink) Run(ctx context.Context) error {
 			break
 		}
 		s.trouble(err)
-		if s.cfg.Now().Sub(began) > steady {
+		absent := errors.Is(err, errNoServer)
+		if s.cfg.Now().Sub(began) > steady || absent != wasAbsent {
 			again.reset()
 		}
-		again.last = lastRetry
-		if errors.Is(err, errNoServer) {
+		again.last, wasAbsent = lastRetry, absent
+		if absent {
 			again.last = absentRetry
 		}
-		again.sleep(ctx)
+		pause(ctx, again.pause())
 	}
 	if s.leftBehind {
 		s.sweep()
@@ -102,23 +104,29 @@ func (s *Sink) Run(ctx context.Context) error {
 // trouble tells a problem once, however often it comes back.
 func (s *Sink) trouble(err error) {
 	problem := err.Error()
-	s.set(func(st *Status) { st.Problem = problem })
 	if problem == s.problem {
 		s.repeats++
 		return
 	}
-	s.relief()
+	s.tellRepeats()
 	s.problem = problem
+	s.set(func(st *Status) { st.Problem = problem })
 	s.log.Warn().Str("problem", problem).Msg("sink not available")
 }
 
-// relief ends a problem; what was not logged of it is told now.
+// relief ends a problem.
 func (s *Sink) relief() {
+	s.tellRepeats()
+	s.problem = ""
+	s.set(func(st *Status) { st.Problem = "" })
+}
+
+// tellRepeats tells what was not logged of a problem.
+func (s *Sink) tellRepeats() {
 	if s.repeats > 0 {
 		s.log.Info().Str("problem", s.problem).Int("repeats", s.repeats).Msg("problem was repeated")
 	}
-	s.problem, s.repeats = "", 0
-	s.set(func(st *Status) { st.Problem = "" })
+	s.repeats = 0
 }
 
 // retry is a pause that doubles.
@@ -135,5 +143,3 @@ func (r *retry) pause() time.Duration {
 	r.next *= 2
 	return now
 }
-
-func (r *retry) sleep(ctx context.Context) { pause(ctx, r.pause()) }

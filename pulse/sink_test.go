@@ -33,6 +33,7 @@ var scenarios = []struct {
 	{"another default sink stays", defaultStays},
 	{"a label with quotes is shown", showsQuotes},
 	{"a tone can be played and cut off", playsTone},
+	{"the sink is made anew when the session manager was restarted", outlivesSessionManager},
 	{"a server that hangs does not hold up the end", endsBesideHungServer},
 	{"the sink is back after the server has died", backAfterDeath},
 }

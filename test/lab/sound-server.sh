@@ -31,7 +31,7 @@ soon() {
 }
 
 # gone PID: it has ended; a zombie that its parent has not reaped counts as ended.
-gone() { [[ ! -r /proc/$1/stat ]] || [[ $(<"/proc/$1/stat") == *") Z "* ]]; }
+gone() { local stat; stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0; [[ $stat == *") Z "* ]]; }
 
 # inside COMMAND...: exec it, within LAB_CHROOT if that is set. The mounts live
 # in a namespace of their own and vanish with the process.
@@ -126,11 +126,12 @@ start() {
   up
 }
 
+# stop goes on whatever fails: nothing may be left running.
 stop() {
-  down
-  reap bus
-  # Only an empty folder is left in the other root directory.
-  [[ -z ${LAB_CHROOT:-} ]] || rmdir --parents --ignore-fail-on-non-empty "$LAB_CHROOT$dir" 2>/dev/null || true
+  down || true
+  reap bus || true
+  # The mount point that "inside" made; never its parents, which are not ours.
+  [[ -z ${LAB_CHROOT:-} ]] || rmdir "$LAB_CHROOT$dir" || true
 }
 
 realtime() {
