@@ -28,7 +28,8 @@ import (
 // runBridge builds every part, joins the two paths and runs until ctx is done:
 // the one place that knows all parts.
 //
-//  1. What only one program may have: the lock, then the PTP ports.
+//  1. What only one program may have: the lock, then the PTP ports. After that
+//     no privilege is needed, and none is kept.
 //  2. The path of time (clock) and the path of the data (pipeline, sink).
 //  3. The network: interfaces, SAP, and what chooses between them.
 //  4. The supervisor, and what tells of it all.
@@ -54,6 +55,10 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 			Mode: cfg.Clock.Mode, Domain: cfg.Clock.Domain,
 			Priority1: cfg.Clock.Priority1, Priority2: cfg.Clock.Priority2, Now: rtthread.Now,
 		}, ports, e.clock, part(log, "ptp"))
+	}
+
+	if dropErr := dropPrivileges(); dropErr != nil {
+		log.Warn().Err(dropErr).Msg("privileges are kept")
 	}
 
 	e.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{

@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// With the file capability the PTP ports are opened; after that no thread of
+// the bridge has any capability, nor a way to get one, and its user may look
+// into it.
+func TestNoPrivilegeIsKept(t *testing.T) {
+	w := newWire(t)
+	need(t, "setpriv", "setcap")
+	dir := tempDir(t, "privileges")
+	for _, path := range []string{dir, filepath.Join(dir, "run"), filepath.Join(dir, "state")} {
+		must(0, os.MkdirAll(path, 0o700))
+		must(0, os.Chown(path, 65534, 65534))
+	}
+	mine := filepath.Join(dir, "aes67-sink")
+	must(0, os.WriteFile(mine, must(os.ReadFile(program)), 0o755))
+	if out, err := output(nil, "setcap", "cap_net_bind_service+ep", mine); err != nil {
+		t.Skipf("no file capabilities here: %v: %s", err, out)
+	}
+	env := []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + filepath.Join(dir, "run"), "XDG_STATE_HOME=" + filepath.Join(dir, "state")}
+	b := start(t, "bridge", env, w.in(pc, "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--", mine, "run")...)
+
+	process := fmt.Sprintf("/proc/%d", b.cmd.Process.Pid)
+	eventually(t, 10*time.Second, "the bridge has started", func() bool { return strings.Contains(b.output.String(), "aes67-sink started") })
+	if text := b.output.String(); strings.Contains(text, "no PTP") || strings.Contains(text, "privileges are kept") {
+		t.Errorf("the bridge says:\n%s", text)
+	}
+	for _, thread := range must(filepath.Glob(process + "/task/*/status")) {
+		text := string(must(os.ReadFile(thread)))
+		for _, line := range []string{"CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
+			if !strings.Contains(text, line) {
+				t.Errorf("%s has no %q", thread, line)
+			}
+		}
+	}
+	info := must(os.Stat(process + "/fd"))
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 65534 {
+		t.Errorf("%s/fd belongs to %d: the program is not dumpable", process, owner)
+	}
+}
