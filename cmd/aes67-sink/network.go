@@ -78,6 +78,9 @@ func (n *network) state() networkState {
 
 func (n *network) choose() {
 	candidates, playing := n.watcher.Candidates(), n.playing()
+	if len(candidates) == 0 {
+		return // not looked at yet: there is always the loopback
+	}
 	n.listen(n.chooser.Interfaces(candidates))
 	n.rejoin(candidates)
 	d := n.chooser.Decide(n.now(), candidates, n.signs(), playing)
