@@ -37,7 +37,7 @@ import (
 // The supervisor ends first, so that the sound is faded out and the sessions
 // are withdrawn while everything else still stands.
 func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
-	tuneRuntime()
+	tuneRuntime(log)
 	lock, err := status.Acquire()
 	if err != nil {
 		return err
@@ -199,7 +199,10 @@ const spareProcessors = 8
 const gcPercent = 1000
 
 // tuneRuntime prepares the Go runtime for real-time threads.
-func tuneRuntime() {
+func tuneRuntime(log zerolog.Logger) {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
 	debug.SetGCPercent(gcPercent)
+	if err := rtthread.LiftOthers(); err != nil {
+		log.Debug().Err(err).Msg("ordinary threads stay ordinary")
+	}
 }
