@@ -87,6 +87,10 @@ dir='' namespaces='' bridge_pid='' speaker_pid='' tone_pid=''
 # withdraw its sessions and unload its sink while the rest still stands.
 clean_up() {
   local pid
+  # Whatever goes wrong, the next step is taken; and only by this shell, not by
+  # a child of it that a signal met before it became another program.
+  set +e
+  ((BASHPID == $$)) || exit
   trap - EXIT
   trap '' INT TERM HUP
   for pid in $tone_pid $bridge_pid $speaker_pid; do end "$pid"; done

@@ -17,7 +17,7 @@ type bridge struct {
 }
 
 // startBridge runs the bridge beside the test, on the pc's side of the wire.
-func startBridge(t *testing.T, w wire, s *server, arguments ...string) *bridge {
+func startBridge(t testing.TB, w wire, s *server, arguments ...string) *bridge {
 	t.Helper()
 	command := w.in(pc, s.by(append([]string{program, "run"}, arguments...)...)...)
 	return &bridge{start(t, "bridge", s.env, command...), s}

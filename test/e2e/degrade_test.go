@@ -71,7 +71,7 @@ func TestDegradesAndRecovers(t *testing.T) {
 }
 
 // hasSink tells how many sinks named aes67 there are, waiting for the first.
-func (s *server) hasSink(t *testing.T) int {
+func (s *server) hasSink(t testing.TB) int {
 	t.Helper()
 	eventually(t, 10*time.Second, "the sink is there", func() bool { return count(s.sinks(), "aes67") > 0 })
 	return count(s.sinks(), "aes67")
@@ -83,7 +83,7 @@ var asNobody = []string{
 }
 
 // startUnprivileged starts a sound server that belongs to nobody, with all its folders.
-func startUnprivileged(t *testing.T, kind string) *server {
+func startUnprivileged(t testing.TB, kind string) *server {
 	t.Helper()
 	needRoot(t)
 	need(t, "setpriv")

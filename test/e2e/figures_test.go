@@ -19,27 +19,35 @@ type table struct {
 }
 
 // atMost records a figure with an upper limit and fails the test above it.
-func (f *table) atMost(t *testing.T, name string, measured, limit float64, unit string) {
+func (f *table) atMost(t testing.TB, name string, measured, limit float64, unit string) {
 	t.Helper()
 	f.judge(t, name, measured, measured <= limit, fmt.Sprintf("<= %.4g %s", limit, unit), unit)
 }
 
 // atLeast records a figure with a lower limit and fails the test below it.
-func (f *table) atLeast(t *testing.T, name string, measured, limit float64, unit string) {
+func (f *table) atLeast(t testing.TB, name string, measured, limit float64, unit string) {
 	t.Helper()
 	f.judge(t, name, measured, measured >= limit, fmt.Sprintf(">= %.4g %s", limit, unit), unit)
 }
 
-func (f *table) judge(t *testing.T, name string, measured float64, good bool, limit, unit string) {
+func (f *table) judge(t testing.TB, name string, measured float64, good bool, limit, unit string) {
 	t.Helper()
 	r := row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), limit, "ok"}
 	if !good { // also when measured is not a number
 		r.verdict = "FAIL"
 		t.Errorf("%s: %s, want %s", name, r.measured, limit)
 	}
+	if a, ok := t.(*attempt); ok { // may be thrown away yet
+		a.rows = append(a.rows, r)
+		return
+	}
+	f.add([]row{r})
+}
+
+func (f *table) add(rows []row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.rows = append(f.rows, r)
+	f.rows = append(f.rows, rows...)
 }
 
 func (f *table) print(w io.Writer) {

@@ -105,7 +105,7 @@ func (b *bridge) hasOneSink() {
 }
 
 // hasNothingOfOurs fails the test if a module, sink or socket was left.
-func (s *server) hasNothingOfOurs(t *testing.T) {
+func (s *server) hasNothingOfOurs(t testing.TB) {
 	t.Helper()
 	if sinks := s.sinks(); count(sinks, "aes67") != 0 {
 		t.Errorf("the sinks are %q, want no aes67", sinks)

@@ -16,7 +16,7 @@ const (
 	speaker = "speaker" // where receivers and grandmasters run, 10.67.0.2
 )
 
-func newWire(t *testing.T, how ...string) wire {
+func newWire(t testing.TB, how ...string) wire {
 	t.Helper()
 	needRoot(t)
 	need(t, "ip", "nsenter")
@@ -31,7 +31,7 @@ func newWire(t *testing.T, how ...string) wire {
 }
 
 // plug gives a wire that was made "bare" its interfaces.
-func (w wire) plug(t *testing.T) {
+func (w wire) plug(t testing.TB) {
 	t.Helper()
 	mustOutput(t, nil, script("net.sh"), "plug", w.prefix)
 }
@@ -42,7 +42,7 @@ func (w wire) in(side string, command ...string) []string {
 }
 
 // tempDir makes a folder for one purpose, with a path short enough for sockets.
-func tempDir(t *testing.T, purpose string) string {
+func tempDir(t testing.TB, purpose string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", uniqueName(purpose)+"-")
 	if err != nil {
@@ -58,7 +58,7 @@ func tempDir(t *testing.T, purpose string) string {
 
 // server is a private desktop sound server (sound-server.sh).
 type server struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string // what its clients need
 	as  []string // how to become whom it belongs to; empty: as we are
@@ -69,7 +69,7 @@ var serverPrograms = map[string][]string{
 	"pulseaudio": {"pulseaudio", "pactl", "dbus-daemon"},
 }
 
-func startServer(t *testing.T, kind string) *server {
+func startServer(t testing.TB, kind string) *server {
 	t.Helper()
 	s := newServer(t, kind)
 	s.do("start", kind)
@@ -78,7 +78,7 @@ func startServer(t *testing.T, kind string) *server {
 
 // newServer prepares the folder and the clients' variables of a server that
 // does not run yet.
-func newServer(t *testing.T, kind string) *server {
+func newServer(t testing.TB, kind string) *server {
 	t.Helper()
 	need(t, serverPrograms[kind]...)
 	dir := tempDir(t, "snd")
@@ -167,7 +167,7 @@ func (s *server) play(wav string) *process {
 }
 
 // startPTP4L serves CLOCK_REALTIME as a grandmaster; it needs some 7 s until it does.
-func startPTP4L(t *testing.T, w wire, side string) *process {
+func startPTP4L(t testing.TB, w wire, side string) *process {
 	t.Helper()
 	need(t, "ptp4l", "setpriv")
 	return start(t, "ptp4l", nil, w.in(side, script("ptp4l.sh"), "master", "eth0", tempDir(t, "ptp"))...)

@@ -20,7 +20,7 @@ import (
 
 // inside runs f on a thread that is on one side of the wire; the sockets that
 // f opens stay there.
-func (w wire) inside(t *testing.T, side string, f func(eth0 net.Interface) error) {
+func (w wire) inside(t testing.TB, side string, f func(eth0 net.Interface) error) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
@@ -48,7 +48,7 @@ func (w wire) inside(t *testing.T, side string, f func(eth0 net.Interface) error
 }
 
 // beside runs a part of the lab until the test ends.
-func beside(t *testing.T, name string, run func(context.Context) error) {
+func beside(t testing.TB, name string, run func(context.Context) error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -63,7 +63,7 @@ func beside(t *testing.T, name string, run func(context.Context) error) {
 
 // startGrandmaster serves a clock of the lab on the speaker's side: a quartz
 // that runs at a rate against CLOCK_MONOTONIC, with the media profile's rates.
-func startGrandmaster(t *testing.T, w wire, rate aes67.PPB) *lab.Grandmaster {
+func startGrandmaster(t testing.TB, w wire, rate aes67.PPB) *lab.Grandmaster {
 	t.Helper()
 	now := rtthread.Now()
 	var master *lab.Grandmaster
@@ -95,7 +95,7 @@ type listener struct {
 
 // listen receives the stream of a description on the speaker's side. master
 // tells the time to judge arrivals by, from skip on; nil: none is known.
-func listen(t *testing.T, w wire, description string, master *lab.Grandmaster, record time.Duration) listener {
+func listen(t testing.TB, w wire, description string, master *lab.Grandmaster, record time.Duration) listener {
 	t.Helper()
 	text, err := os.ReadFile(description)
 	if err != nil {
@@ -125,7 +125,7 @@ func listen(t *testing.T, w wire, description string, master *lab.Grandmaster, r
 }
 
 // lasts waits until the listener has heard a stretch of time.
-func (l listener) lasts(t *testing.T, length time.Duration) {
+func (l listener) lasts(t testing.TB, length time.Duration) {
 	t.Helper()
 	eventually(t, length+10*time.Second, l.name+" is heard long enough", func() bool {
 		return l.Report(0).Seconds >= length.Seconds()
@@ -134,7 +134,7 @@ func (l listener) lasts(t *testing.T, length time.Duration) {
 
 // judgeContinuity holds a stream to RTP's promises: each sequence number once
 // and in order, timestamps that step with them.
-func (l listener) judgeContinuity(t *testing.T, name string) {
+func (l listener) judgeContinuity(t testing.TB, name string) {
 	t.Helper()
 	r := l.Report(0)
 	if r.Overflow != 0 {

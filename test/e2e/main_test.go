@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	// The first thread stands for the process: it must not be one of those that
 	// enter a namespace (wire.inside), or the end of that would end us.
 	runtime.LockOSThread()
+	if cpu, ok := os.LookupEnv(watchmanVariable); ok {
+		stand(cpu)
+	}
 	for _, built := range []string{program, labtool} {
 		if _, err := os.Stat(built); err != nil {
 			fmt.Fprintf(os.Stderr, "e2e: %v: say 'make build' first\n", err)
@@ -44,6 +47,7 @@ func TestMain(m *testing.M) {
 	}
 	if os.Geteuid() == 0 {
 		sweep()
+		watch.begin()
 	}
 	code := m.Run()
 	_ = os.RemoveAll(filepath.Join("/tmp", uniqueName("gst")))
@@ -92,7 +96,7 @@ func alive(pid int) bool {
 }
 
 // eventually waits for a state and fails the test when it does not come.
-func eventually(t *testing.T, within time.Duration, what string, reached func() bool) {
+func eventually(t testing.TB, within time.Duration, what string, reached func() bool) {
 	t.Helper()
 	if !soon(within, reached) {
 		t.Fatalf("not within %v: %s", within, what)

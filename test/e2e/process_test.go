@@ -16,7 +16,7 @@ import (
 // process is a program that runs beside the test, in a process group of its
 // own; it is ended with the test.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	name   string
 	cmd    *exec.Cmd
 	output lockedBuffer
@@ -25,7 +25,7 @@ type process struct {
 }
 
 // start runs a program beside the test. What it printed is shown if the test fails.
-func start(t *testing.T, name string, env []string, command ...string) *process {
+func start(t testing.TB, name string, env []string, command ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: name, cmd: exec.Command(command[0], command[1:]...), done: make(chan struct{})}
 	p.cmd.Env = env
@@ -124,7 +124,7 @@ func output(env []string, command ...string) (string, error) {
 }
 
 // mustOutput is output for what must succeed.
-func mustOutput(t *testing.T, env []string, command ...string) string {
+func mustOutput(t testing.TB, env []string, command ...string) string {
 	t.Helper()
 	out, err := output(env, command...)
 	if err != nil {
@@ -139,7 +139,7 @@ func tail(text string, lines int) string {
 }
 
 // needRoot skips a test that makes namespaces.
-func needRoot(t *testing.T) {
+func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for network namespaces and ports 319 and 320: say 'make lab ROOT=sudo'")
@@ -147,7 +147,7 @@ func needRoot(t *testing.T) {
 }
 
 // need skips a test whose programs are not installed.
-func need(t *testing.T, programs ...string) {
+func need(t testing.TB, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
