@@ -114,7 +114,7 @@ func (b *Bridge) look() {
 	if b.streams != nil {
 		b.describe(in.Clock)
 	}
-	b.tell(d)
+	b.tell(d, in.Clock)
 }
 
 // tick is called each lookEach, and at no other look.
@@ -144,6 +144,7 @@ func (b *Bridge) start(network Network) error {
 		return err
 	}
 	b.network, b.streams = network, streams
+	b.localMAC = [6]byte{} // the loopback has none
 	copy(b.localMAC[:], network.Interface.HardwareAddr)
 	groups := make([]string, len(streams))
 	for i := range streams {
@@ -192,12 +193,13 @@ func (b *Bridge) describe(clock ClockInput) {
 	}
 }
 
-// tell publishes the decision and logs what changed of it.
-func (b *Bridge) tell(d Decision) {
+// tell publishes the decision and logs what changed of it. That PTP is
+// forbidden was told at the start, and stays so.
+func (b *Bridge) tell(d Decision, clock ClockInput) {
 	told := b.told.Load()
 	if b.quiet || d != told.Decision {
 		event := b.log.Info()
-		if d.Problem != "" && d.Problem != told.Problem {
+		if d.Problem != told.Problem && d.Problem != "" && !(clock.Forbidden && d.Problem == clock.Problem) {
 			event = b.log.Warn()
 		}
 		event.Stringer("state", d.State).Str("problem", d.Problem).Msg("bridge state")

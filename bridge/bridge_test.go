@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -153,6 +154,33 @@ func TestOwnClockIsDescribedAsSuch(t *testing.T) {
 	b.look()
 	if got := w.announced[0].Reference; got.LocalMAC != [6]byte{0, 1, 2, 3, 4, 5} || !got.Grandmaster.IsZero() {
 		t.Errorf("reference %+v, want the interface's hardware address", got)
+	}
+}
+
+func TestTheProblemKnownFromTheStartIsNoNewWarning(t *testing.T) {
+	w, b := newWorld(t)
+	var log bytes.Buffer
+	b.log = zerolog.New(&log)
+	w.in.Clock = ClockInput{Forbidden: true, Problem: "no permission"}
+	b.look()
+	if bytes.Contains(log.Bytes(), []byte(`"warn"`)) {
+		t.Errorf("a second warning: %s", log.String())
+	}
+	w.in.Sink = SinkInput{Problem: "no sound server"}
+	b.look()
+	if !bytes.Contains(log.Bytes(), []byte(`"warn"`)) {
+		t.Errorf("no warning of a new problem: %s", log.String())
+	}
+}
+
+func TestAnInterfaceWithoutHardwareAddressIsDescribedAsSuch(t *testing.T) {
+	w, b := newWorld(t)
+	w.in.Clock = ClockInput{Forbidden: true}
+	b.look()
+	w.in.Network.Chosen = Network{Interface: net.Interface{Index: 1, Name: "lo"}, Address: netip.MustParseAddr("127.0.0.1")}
+	b.look()
+	if got := w.announced[0].Reference.LocalMAC; got != [6]byte{} {
+		t.Errorf("on the loopback the last interface's address %x is described", got)
 	}
 }
 
