@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -180,8 +181,14 @@ func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error
 	}
 }
 
-// read takes messages until the socket is closed.
-func (d *DNSSD) read(conn groupConn) error {
+// read takes messages until the socket is closed. A message that breaks an
+// invariant of ours ends this session, not the program and its sound.
+func (d *DNSSD) read(conn groupConn) (failure error) {
+	defer func() {
+		if p := recover(); p != nil {
+			failure = fmt.Errorf("netif: internal error: %v\n%s", p, debug.Stack())
+		}
+	}()
 	buf := make([]byte, maxMessage)
 	for {
 		n, source, index, err := conn.receive(buf)

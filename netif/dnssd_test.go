@@ -327,3 +327,14 @@ func TestIsLocal(t *testing.T) {
 		t.Error("192.0.2.77 is not an address of this machine")
 	}
 }
+
+// brokenConn breaks an invariant when a message is read.
+type brokenConn struct{ groupConn }
+
+func (brokenConn) receive([]byte) (int, netip.Addr, int, error) { panic("index 7") }
+
+func TestAPanicInReadingIsAnError(t *testing.T) {
+	if err := NewDNSSD(func() aes67.MonoTime { return 0 }, zerolog.Nop()).read(brokenConn{}); err == nil || !strings.Contains(err.Error(), "index 7") {
+		t.Errorf("read = %v, want the panic's text", err)
+	}
+}

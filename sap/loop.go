@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -169,8 +170,14 @@ func (s *Service) farewell(w wire) {
 	}
 }
 
-// read takes messages until the socket is closed.
-func (s *Service) read(w wire) error {
+// read takes messages until the socket is closed. A message that breaks an
+// invariant of ours ends this session, not the program and its sound.
+func (s *Service) read(w wire) (failure error) {
+	defer func() {
+		if p := recover(); p != nil {
+			failure = fmt.Errorf("sap: internal error: %v\n%s", p, debug.Stack())
+		}
+	}()
 	var buf [MaxPacket + 1]byte // one more, to tell what was cut off
 	for {
 		n, source, index, err := w.receive(buf[:])

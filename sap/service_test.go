@@ -443,3 +443,14 @@ func TestServiceEndsWhileItWaitsForItsPort(t *testing.T) {
 		stop()
 	})
 }
+
+// brokenWire breaks an invariant when a message is read.
+type brokenWire struct{ wire }
+
+func (brokenWire) receive([]byte) (int, netip.Addr, int, error) { panic("index 7") }
+
+func TestAPanicInReadingIsAnError(t *testing.T) {
+	if err := New(Config{Now: func() aes67.MonoTime { return 0 }}, zerolog.Nop()).read(brokenWire{}); err == nil || !strings.Contains(err.Error(), "index 7") {
+		t.Errorf("read = %v, want the panic's text", err)
+	}
+}
