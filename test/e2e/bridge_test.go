@@ -26,6 +26,7 @@ func startBridge(t testing.TB, w wire, s *server, arguments ...string) *bridge {
 // report is what the tests read of "aes67-sink status --json", by the names of
 // the public face. What is not known is absent, so it is a pointer.
 type report struct {
+	text    string
 	State   string `json:"state"`
 	Problem string `json:"problem"`
 	Sink    struct {
@@ -72,14 +73,13 @@ type report struct {
 }
 
 // look asks for the bridge's status as any user does.
-func (b *bridge) look() (report, error) {
-	var r report
-	out, err := output(b.server.env, b.server.by(program, "status", "--json")...)
+func (b *bridge) look() (r report, err error) {
+	r.text, err = output(b.server.env, b.server.by(program, "status", "--json")...)
 	if err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		return r, fmt.Errorf("status --json: %w: %s", err, out)
+	if err := json.Unmarshal([]byte(r.text), &r); err != nil {
+		return r, fmt.Errorf("status --json: %w: %s", err, r.text)
 	}
 	return r, nil
 }
@@ -98,7 +98,7 @@ func (b *bridge) reaches(within time.Duration, what string, wanted func(report) 
 		return lastErr == nil && wanted(last)
 	})
 	if !good {
-		b.t.Fatalf("not within %v: %s; the last status was %+v, %v", within, what, last, lastErr)
+		b.t.Fatalf("not within %v: %s; the last status was %s %v", within, what, last.text, lastErr)
 	}
 	return last
 }
