@@ -36,7 +36,7 @@ type PipelineConfig struct {
 const (
 	latencyMargin = 4 * time.Millisecond
 	latencyMost   = 100 * time.Millisecond
-	latencyGrowth = 1.25 // of the target, after each underrun
+	latencyGrowth = 1.25 // of the fill, after an underrun
 	// lateLimit tells a late fragment from a sound server that was away; the
 	// latest wake-up seen on a loaded machine was 40 ms.
 	lateLimit = 150 * time.Millisecond
@@ -254,8 +254,10 @@ func (p *Pipeline) takeStamps() {
 // automatic latency grows.
 func (p *Pipeline) arrivedLate(by time.Duration) {
 	if p.cfg.Latency == 0 && by < lateLimit {
+		// Of what the fill was: it follows the target slowly, and what the last
+		// growth would have been worth is not known before it is there.
 		most := aes67.FramesIn(latencyMost, p.cfg.SinkRate)
-		p.setTarget(min(most, aes67.Frames(float64(p.target)*latencyGrowth)))
+		p.setTarget(max(p.target, min(most, aes67.Frames(p.loop.Fill()*latencyGrowth))))
 	}
 }
 

@@ -238,6 +238,23 @@ func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
 	}
 }
 
+func TestAutomaticLatencyDoesNotRunAway(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(2*time.Second, nil)
+	before := r.Snapshot()
+	for range 8 { // late again before the fill could grow
+		r.stopped = true
+		r.pullFor(12*time.Millisecond, nil)
+		r.stopped = false
+		r.render(12 * time.Millisecond)
+		r.pullFor(200*time.Millisecond, nil)
+	}
+	if after, most := r.Snapshot(), 1.75*before.Fill; float64(after.Target) > most {
+		t.Errorf("target %d after eight underruns at a fill of %.0f, want at most %.0f", after.Target, before.Fill, most)
+	}
+}
+
 func TestGivenLatencyIsKept(t *testing.T) {
 	r := newRig(t, PipelineConfig{Latency: 50 * time.Millisecond}, 0)
 	r.SetConfirmed(true)
