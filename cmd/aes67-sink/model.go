@@ -61,15 +61,21 @@ func (t *teller) descriptions() []status.Session {
 	return all
 }
 
-func (e *edges) sinkModel() status.Sink {
-	s := e.sink.Snapshot()
+func (e *edges) sinkModel() status.Sink { return e.describeSink(e.sink.Snapshot()) }
+
+// describeSink leaves out what is not known yet; before the volume is confirmed
+// it is anybody's guess.
+func (e *edges) describeSink(s pulse.Status) status.Sink {
 	m := status.Sink{
 		State: s.State.String(), Server: s.Server, Name: e.cfg.Sink.Name, ID: e.cfg.Sink.ID,
 		RateHz: int(e.cfg.Sink.Rate), Channels: e.cfg.Sink.Channels,
 	}
 	if s.State == pulse.StateRunning {
+		m.Clients, m.Playing = &s.Clients, &s.Playing
+	}
+	if s.VolumeConfirmed {
 		volume := status.Tenths(s.VolumeDB)
-		m.VolumeDB, m.Muted, m.Clients, m.Playing = &volume, &s.Muted, &s.Clients, &s.Playing
+		m.VolumeDB, m.Muted = &volume, &s.Muted
 	}
 	return m
 }

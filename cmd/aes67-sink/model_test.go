@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"aes67-sink/bridge"
+	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
 )
 
@@ -26,5 +27,17 @@ func TestWhyNothingIsSentIsToldWhileIdle(t *testing.T) {
 	n.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Idle: true}, reason: reason})
 	if got := n.model(); got.Reason != reason || got.Interface != "" || got.Carrier != nil {
 		t.Errorf("network %+v, want the reason and no more", got)
+	}
+}
+
+func TestAVolumeIsToldWhenItIsConfirmed(t *testing.T) {
+	var e edges
+	sink := pulse.Status{State: pulse.StateRunning}
+	if m := e.describeSink(sink); m.VolumeDB != nil || m.Muted != nil || m.Clients == nil {
+		t.Errorf("before: %+v", m)
+	}
+	sink.VolumeConfirmed, sink.VolumeDB = true, -40
+	if m := e.describeSink(sink); m.VolumeDB == nil || *m.VolumeDB != -40 || m.Muted == nil {
+		t.Errorf("after: %+v", m)
 	}
 }
