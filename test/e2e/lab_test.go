@@ -3,7 +3,9 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -121,6 +123,15 @@ func (s *server) do(verb string, arguments ...string) {
 // by returns the command that runs another as the one it belongs to.
 func (s *server) by(command ...string) []string {
 	return append(s.as[:len(s.as):len(s.as)], command...)
+}
+
+// kill ends the server as a crash does.
+func (s *server) kill() {
+	s.t.Helper()
+	text := must(os.ReadFile(filepath.Join(s.dir, "server.pid")))
+	if err := syscall.Kill(must(strconv.Atoi(strings.TrimSpace(string(text)))), syscall.SIGKILL); err != nil {
+		s.t.Fatalf("sound server: %v", err)
+	}
 }
 
 // realtime gives the data threads what rtkit gives on a desktop; they exist

@@ -179,12 +179,23 @@ func sendInstants(t *attempt) {
 // TestSoundServerRestart restarts the sound server under the music: the streams
 // go on, silent for a while, and the sound comes back by itself.
 func TestSoundServerRestart(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind, func(t *testing.T) {
+	for _, c := range []struct {
+		name, kind string
+		crash      bool
+	}{
+		{"pipewire restarts", "pipewire", false},
+		{"pulseaudio restarts", "pulseaudio", false},
+		{"pipewire-pulse crashes", "pipewire", true},
+		{"pulseaudio crashes", "pulseaudio", true},
+	} {
+		if c.crash && !full {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
 			measured(t, func(t *attempt) {
 				w := newWire(t)
 				startGrandmaster(t, w, 20_000)
-				s := startServer(t, kind)
+				s := startServer(t, c.kind)
 				b := startBridge(t, w, s)
 				b.loud(10 * time.Second)
 				s.realtime()
@@ -199,12 +210,21 @@ func TestSoundServerRestart(t *testing.T) {
 				}
 				own[0].lasts(t, 2*time.Second)
 
+				if c.crash {
+					s.kill()
+				}
 				s.do("restart")
 				returned := time.Now()
 				eventually(t, 10*time.Second, "the sink is back", func() bool { return count(s.sinks(), "aes67") == 1 })
 				figures.atMost(t, "sink back after", time.Since(returned).Seconds(), 3, "s")
+				s.realtime()
 				s.play(tones)
-				b.playing(10 * time.Second)
+				for i := range own {
+					own[i].TakeLevels() // forgets what was before
+					eventually(t, 10*time.Second, "the sound is back", func() bool {
+						return own[i].TakeLevels()[0].PeakDBFS > toneDBFS-0.5
+					})
+				}
 				figures.atMost(t, "sound back after", time.Since(returned).Seconds(), 3, "s")
 				heard := time.Duration(own[0].Report(0).Seconds * float64(time.Second))
 				own[0].lasts(t, heard+2*time.Second)
