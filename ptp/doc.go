@@ -5,18 +5,18 @@
 // The centre is pure: events with timestamps go in, messages and the steering
 // of the clock come out. The edge is sockets and one goroutine.
 //
-//	message.go       wire format: what is accepted, what is written
+//	message.go       messages; wire.go: what is accepted, what is written
 //	bmca.go          which master is best, and what to do about it
 //	masters.go       who is heard: qualification, timeout, the list for users
 //	engine.go        the port's states; every message and instant enters here
 //	follower.go      following one master
 //	measure.go       T1 to T4 to one-way measurements; steps of the master
-//	estimator.go     phase and frequency from windows of measurements
+//	estimator.go     phase and frequency from windows of samples.go
 //	fit.go           the fits of one window, for two kinds of noise
 //	servo.go         the virtual clock's pursuit of the estimate
 //	grandmaster.go   serving the virtual clock
 //	status.go        what the user may know, and what is wrong
-//	run.go           the goroutine that owns the engine
+//	run.go           the service; loop.go: what its one goroutine owns
 //	port_linux.go    sockets 319 and 320; receive_linux.go, wallclock_linux.go
 //
 // An exchange with a master:

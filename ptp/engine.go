@@ -81,6 +81,7 @@ type Counters struct {
 type Engine struct {
 	cfg     EngineConfig
 	out     sender
+	decoder decoder
 	clock   *mediaclock.Clock
 	random  *rand.Rand
 	masters *Masters
@@ -209,7 +210,7 @@ func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
 // accept decodes a message and drops what does not concern this clock.
 // Announces of other domains pass: they are listed, and never chosen.
 func (e *Engine) accept(b []byte, at aes67.MonoTime) (Message, bool) {
-	m, err := Decode(b)
+	m, err := e.decoder.decode(b)
 	switch {
 	case err != nil:
 		e.refuse(err, at)
@@ -341,7 +342,7 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 		}
 		if now >= e.steerAt {
 			e.steerAt = now.Add(servoInterval)
-			e.follower.servo.tick(now)
+			e.follower.steer(now)
 			e.judge(now)
 		}
 	}

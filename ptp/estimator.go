@@ -1,59 +1,41 @@
 package ptp
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"aes67-sink/aes67"
 )
 
 const (
-	// history is how many measurements of each direction are kept, and longest
-	// how old they may be. Longer windows gain nothing on crystals, whose
-	// frequency moves by some ppb in a minute.
-	history = 512
-	longest = 64 * time.Second
-	// No more than crowd measurements within crowdTime are kept, so that a
-	// master that sends oftener than any audio profile leaves room for half of
-	// longest.
-	crowd, crowdTime = 8, 500 * time.Millisecond
 	// shortest is the shortest window, if it holds shortestSyncs of them.
 	shortest      = time.Second
 	shortestSyncs = 8
 	// sparseSyncs is how many of those may be left after losses.
 	sparseSyncs = 5
 	windows     = 7 // 1, 2, 4 ... 64 s
-	// agree and agreeEdge are how many standard errors a longer window may
-	// differ by from a shorter one. Errors of an edge are not gaussian.
-	agree, agreeEdge = 4.5, 10.0
+	// contradiction is how many standard errors the latest data of each
+	// direction must be off a curve, to the same side, for it to be dropped.
+	contradiction = 2.5
+	// medianError is the standard error of a median of gaussian noise, in that
+	// of a mean.
+	medianError = 1.25
+	// leastReplies is how many measurements to the master can contradict.
+	leastReplies = 3
+	// agreeEdge is how many standard errors the edge of a longer window may be
+	// off that of a shorter one. Its errors are not gaussian.
+	agreeEdge = 10.0
+	// worthwhile is up to how many standard errors of the centre an edge is
+	// looked at more closely.
+	worthwhile = 3
 	// horizon weighs an error of the rate against one of the phase: about the
 	// time in which the servo corrects the phase.
 	horizon = 0.5 // s
 	// learnMessages is over how many estimates the noise is averaged.
 	learnMessages = 256
 )
-
-// sample is one one-way measurement.
-type sample struct {
-	at     aes67.MonoTime // here: when a Sync came, or when a Delay_Req left
-	offset int64          // ns, mono - ptp as this message shows it
-}
-
-// ring holds the latest samples.
-type ring struct {
-	data [history]sample
-	next int
-	n    int
-}
-
-func (r *ring) push(s sample) {
-	r.data[r.next] = s
-	r.next = (r.next + 1) % history
-	r.n = min(r.n+1, history)
-}
-
-// at returns the i-th oldest.
-func (r *ring) at(i int) *sample { return &r.data[(r.next-r.n+i+history)%history] }
 
 // estimate is what is known of the grandmaster's clock.
 type estimate struct {
@@ -79,47 +61,25 @@ func (e *estimate) ptpAt(t aes67.MonoTime) aes67.PTPTime {
 }
 
 // estimator estimates phase and frequency together. It fits windows of several
-// lengths and takes the one with the least risk: short windows are noisy, long
+// lengths and takes the fit with the least risk: short windows are noisy, long
 // ones are wrong when the frequency moves, and how much it moves shows in the
-// bend of the data. A window that contradicts a shorter one is not believed at
-// all (Lepski's rule). So a steady clock gets 64 s and a wandering one as
-// little as 1 s, and nobody has to say which it is.
+// bend of the data. A fit that the latest data contradict is dropped, however
+// sure it seems. So a steady clock gets 64 s and a wandering one as little as
+// 1 s, and nobody has to say which it is.
 type estimator struct {
-	fit     fitter
-	streams [2]ring
-	buf     [2]direction
-	noise   [2]float64 // ns, long-term sigma of the core of each direction
-	learnt  bool
-	delay   float64 // ns, the latest measured; 0 before
-	known   bool    // delay is
+	samples
+	fit    fitter
+	fits   fits
+	noise  [2]float64 // ns, long-term sigma of the core of each direction
+	learnt bool       // noise is
+	delay  float64    // ns, the latest measured; 0 before
+	known  bool       // delay is
 }
 
 // reset forgets all measurements; the noise is the network's and stays.
 func (e *estimator) reset() {
-	for i := range e.streams {
-		e.streams[i].n = 0
-	}
+	e.clear()
 	e.delay, e.known = 0, false
-}
-
-// add takes one measurement. They come in order, but for a few that a lost or
-// late message held up.
-func (e *estimator) add(direction int, s sample) {
-	r := &e.streams[direction]
-	if r.n >= crowd && s.at.Sub(r.at(r.n-crowd).at) < crowdTime {
-		return
-	}
-	r.push(s)
-}
-
-// count returns how many measurements of a direction there are, and over what
-// time.
-func (e *estimator) count(direction int) (n int, span time.Duration) {
-	r := &e.streams[direction]
-	if r.n == 0 {
-		return 0, 0
-	}
-	return r.n, r.at(r.n - 1).at.Sub(r.at(0).at)
 }
 
 // fits are the curves of one estimate, by window.
@@ -136,54 +96,22 @@ func (e *estimator) estimate(now aes67.MonoTime, syncs time.Duration) (estimate,
 	if !ok {
 		return estimate{}, false
 	}
-	var f fits
-	e.fitAll(&f, syncs)
-	if f.n == 0 {
+	e.fitAll(syncs)
+	if e.fits.n == 0 {
 		return estimate{}, false
 	}
-	best, window, believed := f.choose()
-	best, window = e.sharpen(&f, best, window, believed)
+	best, window := e.choose()
+	best, window = e.sharpen(best, window)
 	return estimate{
 		at: now, base: base, offset: best.level, offsetSE: best.levelSE,
 		rate: aes67.PPB(-best.slope), rateSE: best.slopeSE, delay: best.delay, window: window,
 	}, true
 }
 
-// load copies the samples into floats.
-func (e *estimator) load(now aes67.MonoTime) (base int64, ok bool) {
-	if e.streams[toUs].n == 0 {
-		return 0, false
-	}
-	base = e.streams[toUs].at(e.streams[toUs].n - 1).offset
-	for i := range e.streams {
-		d, r := &e.buf[i], &e.streams[i]
-		d.x, d.y = d.x[:0], d.y[:0]
-		for k := range r.n {
-			if s := r.at(k); now.Sub(s.at) <= longest {
-				d.x = append(d.x, float64(s.at-now)*1e-9)
-				d.y = append(d.y, float64(s.offset-base))
-			}
-		}
-	}
-	return base, true
-}
-
-// window returns the part of both directions that is younger than w.
-func (e *estimator) window(w time.Duration) (dirs [2]direction) {
-	oldest := -w.Seconds()
-	for i := range e.buf {
-		d := &e.buf[i]
-		k := len(d.x)
-		for k > 0 && d.x[k-1] >= oldest {
-			k--
-		}
-		dirs[i] = direction{x: d.x[k:], y: d.y[k:]}
-	}
-	return dirs
-}
-
 // fitAll fits all windows through the centre, each from the one before.
-func (e *estimator) fitAll(f *fits, syncs time.Duration) {
+func (e *estimator) fitAll(syncs time.Duration) {
+	f := &e.fits
+	*f = fits{}
 	f.first = max(shortest, shortestSyncs*syncs)
 	dirs := e.window(f.first)
 	for len(dirs[toUs].x) < min(sparseSyncs, len(e.buf[toUs].x)) && f.first < longest {
@@ -238,49 +166,72 @@ func (e *estimator) learn(dirs *[2]direction, c *curve) {
 	e.learnt = true
 }
 
-// choose returns the fit of least risk, and how many windows are believed when
-// fitted straight.
-func (f *fits) choose() (best curve, window time.Duration, believed int) {
-	least := math.Inf(1)
-	straight, bent := true, true
-	for k := range f.n {
-		w := (f.first << k).Seconds()
-		if s := &f.straight[k]; straight {
-			for j := range k {
-				straight = straight && s.agrees(&f.straight[j], agree)
-			}
-			// What a straight line is wrong by if the truth bends.
-			bend := excessOver(f.bent[max(k, 1)].bend, f.bent[max(k, 1)].bendSE)
-			if risk := s.risk(bend*w*w/6, bend*w); straight {
-				believed = k + 1
-				if risk < least {
-					best, window, least = *s, f.first<<k, risk
-				}
-			}
-		}
-		if b := &f.bent[k]; b.ok && bent {
-			bent = b.agrees(&f.straight[0], agree)
-			for j := range k {
-				bent = bent && b.agrees(&f.bent[j], agree)
-			}
-			// What a bent line is wrong by shows against the one half as long.
-			var level, slope float64
-			if half := &f.bent[k-1]; half.ok {
-				level = excessOver(b.level-half.level, half.levelSE)
-				slope = excessOver(b.slope-half.slope, half.slopeSE)
-			}
-			if risk := b.risk(level, slope); bent && risk < least {
-				best, window, least = *b, f.first<<k, risk
-			}
-		}
-	}
-	return best, window, believed
+// candidate is a fit and the window it is of.
+type candidate struct {
+	curve *curve
+	k     int
+	risk  float64 // ns²
 }
 
-// agrees reports whether c is what a shorter window shows too.
-func (c *curve) agrees(shorter *curve, errors float64) bool {
-	return !shorter.ok || math.Abs(c.level-shorter.level) <= errors*shorter.levelSE &&
-		math.Abs(c.slope-shorter.slope) <= errors*shorter.slopeSE
+// choose returns the fit of least risk that the latest data do not contradict.
+func (e *estimator) choose() (best curve, window time.Duration) {
+	f := &e.fits
+	var list [2 * windows]candidate
+	n := 0
+	for k := range f.n {
+		w := (f.first << k).Seconds()
+		// What a straight line is wrong by if the truth bends.
+		bend := excessOver(f.bent[max(k, 1)].bend, f.bent[max(k, 1)].bendSE)
+		list[n] = candidate{&f.straight[k], k, f.straight[k].risk(bend*w*w/6, bend*w)}
+		n++
+		b := &f.bent[k]
+		if !b.ok {
+			continue
+		}
+		// What a bent line is wrong by shows against the one half as long.
+		var level, slope float64
+		if half := &f.bent[k-1]; half.ok {
+			level = excessOver(b.level-half.level, half.levelSE)
+			slope = excessOver(b.slope-half.slope, half.slopeSE)
+		}
+		list[n] = candidate{b, k, b.risk(level, slope)}
+		n++
+	}
+	slices.SortFunc(list[:n], func(a, b candidate) int { return cmp.Compare(a.risk, b.risk) })
+	for i := range list[:n] {
+		if c := &list[i]; !e.contradicted(c.curve, c.k) {
+			return *c.curve, f.first << c.k
+		}
+	}
+	return f.straight[0], f.first
+}
+
+// contradicted reports whether the latest data show that a curve fitted to
+// window k is of the past: that the grandmaster's clock has moved away from
+// it. Messages that are late show nothing of the kind, however many: a clock
+// that moved shifts both directions alike, while lateness pulls them apart.
+func (e *estimator) contradicted(c *curve, k int) bool {
+	for j := range k + 1 {
+		dirs := e.window((e.fits.first << j) / 2)
+		var shift, se [2]float64
+		for i := range dirs {
+			d := &dirs[i]
+			level, sigma := e.fit.spread(d, c.slope, c.bend)
+			shift[i] = level - c.level - c.delay
+			if i == toMaster {
+				shift[i] = level - c.level + c.delay
+			}
+			se[i] = medianError * max(sigma, e.noise[i]) / math.Sqrt(float64(len(d.x)))
+		}
+		if len(dirs[toMaster].x) < leastReplies {
+			continue
+		}
+		if math.Abs(shift[toUs]) > contradiction*se[toUs] && math.Abs(shift[toMaster]) > contradiction*se[toMaster] &&
+			(shift[toUs] > 0) == (shift[toMaster] > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // risk is the expected square of the error, in ns².
@@ -295,21 +246,26 @@ func excessOver(value, se float64) float64 { return math.Sqrt(max(value*value-se
 // sharpen mixes in the edge where that is the better fit. Both are estimates
 // of the same; the weights fall so steeply that in effect one is taken, but a
 // change from one to the other is no jump.
-func (e *estimator) sharpen(f *fits, best curve, window time.Duration, believed int) (curve, time.Duration) {
+func (e *estimator) sharpen(best curve, window time.Duration) (curve, time.Duration) {
+	f := &e.fits
 	var edge curve
 	var shorter [windows]curve
 	var at time.Duration
 search:
-	for k := range believed {
+	for k := range f.n {
 		dirs := e.window(f.first << k)
-		c := e.fit.edge(&dirs, &f.straight[k])
+		c := e.fit.edge(&dirs, &f.straight[k], worthwhile*best.levelSE)
 		if !c.ok {
 			continue
 		}
 		for j := range k {
-			if !c.agrees(&shorter[j], agreeEdge) {
+			s := &shorter[j]
+			if s.ok && (math.Abs(c.level-s.level) > agreeEdge*s.levelSE || math.Abs(c.slope-s.slope) > agreeEdge*s.slopeSE) {
 				break search
 			}
+		}
+		if e.contradicted(&f.straight[k], k) {
+			break
 		}
 		edge, shorter[k], at = c, c, f.first<<k
 	}

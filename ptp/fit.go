@@ -67,17 +67,45 @@ type fitter struct {
 	slopes  []float64
 }
 
-// median returns the median of v, which it reorders.
+// median returns the median of v, which it reorders; of an even number it is
+// the upper of the middle two.
 func median(v []float64) float64 {
-	n := len(v)
-	if n == 0 {
+	if len(v) == 0 {
 		return 0
 	}
-	slices.Sort(v)
-	if n%2 == 0 {
-		return (v[n/2-1] + v[n/2]) / 2
+	return quickselect(v, len(v)/2)
+}
+
+// quickselect returns the k-th smallest of v and puts it at its place, the
+// smaller ones before it.
+func quickselect(v []float64, k int) float64 {
+	low, high := 0, len(v)-1
+	for low < high {
+		middle := v[low+(high-low)/2]
+		i, j := low, high
+		for i <= j {
+			for v[i] < middle {
+				i++
+			}
+			for v[j] > middle {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case k <= j:
+			high = j
+		case k >= i:
+			low = i
+		default:
+			return v[k]
+		}
 	}
-	return v[n/2]
+	return v[k]
 }
 
 // spread returns the median of d less a slope and a bend, and the robust
@@ -212,9 +240,12 @@ const (
 )
 
 // edge fits along the fastest messages, near the slope of a fit through the
-// centre.
-func (f *fitter) edge(dirs *[2]direction, c *curve) curve {
+// centre. It gives up early when the edge is too blurred to be worth it.
+func (f *fitter) edge(dirs *[2]direction, c *curve, worth float64) curve {
 	if len(dirs[toUs].x) < minEdge || len(dirs[toMaster].x) < minEdge {
+		return curve{}
+	}
+	if l := f.along(dirs, c.slope); l.levelSE > worth {
 		return curve{}
 	}
 	// The sum of the distances to the envelope is convex in the slope.
@@ -232,7 +263,11 @@ func (f *fitter) edge(dirs *[2]direction, c *curve) curve {
 			fq = excess(dirs, q)
 		}
 	}
-	slope := (a + b) / 2
+	return f.along(dirs, (a+b)/2)
+}
+
+// along is the envelope of a given slope.
+func (f *fitter) along(dirs *[2]direction, slope float64) curve {
 	first, gapUs := f.gap(&dirs[toUs], slope, 1)
 	second, gapMaster := f.gap(&dirs[toMaster], slope, -1)
 	gap := math.Hypot(gapUs, gapMaster)
@@ -268,7 +303,8 @@ func (f *fitter) gap(d *direction, slope, sign float64) (least, gap float64) {
 		r = append(r, sign*(d.y[k]-slope*x))
 	}
 	f.scratch = r
-	slices.Sort(r)
 	k := min(max(4, len(r)/48), len(r)-1)
-	return r[0], (r[k] - r[0]) / float64(k)
+	next := quickselect(r, k)
+	least = slices.Min(r[:k])
+	return least, (next - least) / float64(k)
 }

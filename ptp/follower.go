@@ -138,7 +138,7 @@ func (f *follower) ready(now aes67.MonoTime) bool {
 // grandmaster as this Sync shows it.
 func (f *follower) noteOffset(s sample) {
 	m, set := f.servo.clock.Load()
-	if !set || !f.servo.known {
+	if !set || !f.servo.known || f.servo.fresh {
 		return
 	}
 	f.offset = float64(s.offset-(int64(s.at)-int64(m.PTPAt(s.at)))) - f.servo.est.delay
@@ -146,6 +146,13 @@ func (f *follower) noteOffset(s sample) {
 	f.squares[f.squaresAt] = f.offset * f.offset
 	f.squaresAt = (f.squaresAt + 1) % offsets
 	f.squaresN = min(f.squaresN+1, offsets)
+}
+
+// steer steers the clock, or steps it.
+func (f *follower) steer(now aes67.MonoTime) {
+	if f.servo.tick(now) {
+		f.measured, f.squaresN = false, 0 // the offsets were another clock's
+	}
 }
 
 // offsetRMS returns the root of the mean square of the latest offsets, ns.

@@ -53,7 +53,9 @@ type sentMessage struct {
 // OpenPorts opens UDP 319 and 320 on all addresses. Nothing is joined yet, so
 // nothing is heard. The error is os.ErrPermission (errors.Is) when the process
 // may not bind ports below 1024.
-func OpenPorts(dscp int) (*Ports, error) {
+func OpenPorts(dscp int) (*Ports, error) { return openPorts(EventPort, GeneralPort, dscp) }
+
+func openPorts(event, general, dscp int) (*Ports, error) {
 	p := &Ports{event: -1, general: -1, wake: -1, joined: map[int]bool{}}
 	p.rx.init()
 	var err error
@@ -65,17 +67,17 @@ func OpenPorts(dscp int) (*Ports, error) {
 	if p.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("ptp: eventfd: %w", err)
 	}
-	if p.event, err = openPort(EventPort, dscp); err != nil {
+	if p.event, err = openPort(event, dscp); err != nil {
 		return nil, err
 	}
-	if p.general, err = openPort(GeneralPort, dscp); err != nil {
+	if p.general, err = openPort(general, dscp); err != nil {
 		return nil, err
 	}
 	if err = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, timestamping); err != nil {
-		return nil, fmt.Errorf("ptp: port %d: SO_TIMESTAMPING: %w", EventPort, err)
+		return nil, fmt.Errorf("ptp: UDP port %d: SO_TIMESTAMPING: %w", event, err)
 	}
-	p.to[0] = unix.SockaddrInet4{Port: EventPort}
-	p.to[1] = unix.SockaddrInet4{Port: GeneralPort}
+	p.to[0] = unix.SockaddrInet4{Port: event}
+	p.to[1] = unix.SockaddrInet4{Port: general}
 	p.clock.read()
 	return p, nil
 }

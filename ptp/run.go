@@ -39,19 +39,6 @@ type Service struct {
 	heard    []Announcement
 }
 
-// loop is what belongs to Run's goroutine alone.
-type loop struct {
-	cfg      Config
-	ports    *Ports
-	log      zerolog.Logger
-	engine   *Engine
-	used     int
-	masters  map[int]*Masters // by interface
-	told     Status           // what was logged last
-	due      aes67.MonoTime   // of the next publication
-	failures failures
-}
-
 // New makes a service that hears nothing until Listen or Use is called.
 func New(cfg Config, ports *Ports, clock *mediaclock.Clock, log zerolog.Logger) *Service {
 	s := &Service{
@@ -232,89 +219,3 @@ func (s *Service) publish(now aes67.MonoTime) {
 // publishInterval is how often the figures of Snapshot are renewed; changes of
 // state are at once.
 const publishInterval = 100 * time.Millisecond
-
-// Datagram takes a message from the ports.
-func (l *loop) Datagram(d *Datagram) {
-	switch {
-	case d.Interface != l.used:
-		if m, err := Decode(d.Bytes); !d.Event && err == nil && m.Kind == KindAnnounce {
-			l.mastersOn(d.Interface).Observe(&m, l.cfg.Now(), d.From)
-		}
-	case d.Event:
-		l.engine.HandleEvent(d.Bytes, d.At, d.From)
-	default:
-		l.engine.HandleGeneral(d.Bytes, l.cfg.Now(), d.From)
-	}
-}
-
-// Transmitted takes a transmit timestamp from the ports.
-func (l *loop) Transmitted(kind Kind, sequence uint16, at aes67.MonoTime) {
-	l.engine.TxTimestamp(kind, sequence, at)
-}
-
-// Send lets the engine send.
-func (l *loop) Send(b []byte, to netip.Addr) {
-	if err := l.ports.Send(b, to); err != nil {
-		l.failures.note(err)
-	}
-}
-
-func (l *loop) mastersOn(ifindex int) *Masters {
-	m := l.masters[ifindex]
-	if m == nil {
-		m = NewMasters(ifindex)
-		l.masters[ifindex] = m
-	}
-	return m
-}
-
-func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
-	for _, m := range l.masters {
-		m.forget(now)
-		list = m.Append(list)
-	}
-	return list
-}
-
-// tell logs a change of state, role, grandmaster or problem, and reports it.
-func (l *loop) tell(now *Status) bool {
-	was := &l.told
-	if was.State == now.State && was.Role == now.Role && was.Grandmaster == now.Grandmaster &&
-		was.Steps == now.Steps && was.Problem == now.Problem && was.Port == now.Port {
-		return false
-	}
-	if was.Problem != now.Problem && now.Problem != "" {
-		l.log.Warn().Str("problem", now.Problem).Msg("clock problem")
-	}
-	event := l.log.Info().Str("state", now.State.String()).Str("role", now.Role.String()).
-		Str("port", now.Port.String()).Uint8("domain", now.Domain).Uint32("steps", now.Steps)
-	if !now.Grandmaster.IsZero() {
-		event = event.Str("grandmaster", now.Grandmaster.String())
-	}
-	if now.OffsetKnown {
-		event = event.Float64("offset_ns", now.OffsetNS)
-	}
-	if now.FrequencyKnown {
-		event = event.Float64("freq_ppb", float64(now.FrequencyPPB))
-	}
-	event.Msg("clock changed")
-	l.told = *now
-	return true
-}
-
-// failures counts messages that could not be sent and tells so once a second.
-type failures struct {
-	count  int
-	latest error
-	next   aes67.MonoTime
-}
-
-func (f *failures) note(err error) { f.count, f.latest = f.count+1, err }
-
-func (f *failures) tell(now aes67.MonoTime, log zerolog.Logger) {
-	if f.count == 0 || now < f.next {
-		return
-	}
-	log.Warn().Err(f.latest).Int("messages", f.count).Msg("ptp messages not sent")
-	f.count, f.next = 0, now.Add(time.Second)
-}

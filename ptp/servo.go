@@ -26,6 +26,11 @@ const (
 	// stepTicks is how long, in ticks, an error must be beyond stepLimit before
 	// a clock that is set is stepped.
 	stepTicks = 4
+	// A first estimate is not applied while its standard error is beyond
+	// trustError, but for trustTime at most: a burst of late messages at the
+	// start is waited out.
+	trustError = 50 * time.Microsecond
+	trustTime  = 4 * time.Second
 	// lockError is the error within which the clock is called locked, if it
 	// stays there for lockTicks.
 	lockError = 10 * time.Microsecond
@@ -69,7 +74,7 @@ func (s *servo) phaseError(now aes67.MonoTime) (ahead time.Duration, ok bool) {
 
 // tick steers the clock, or steps it, and reports a step.
 func (s *servo) tick(now aes67.MonoTime) (stepped bool) {
-	if !s.known {
+	if !s.known || s.fresh && s.est.offsetSE > float64(trustError) && now.Sub(s.since) < trustTime {
 		return false
 	}
 	ahead, set := s.phaseError(now)

@@ -1,0 +1,174 @@
+package ptp
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+// What is decoded must survive being written and read again.
+func FuzzDecode(f *testing.F) {
+	for _, c := range captured(f) {
+		f.Add(c.bytes)
+	}
+	f.Add([]byte{0, 1, 0, 1, 0x5F, 0x44, 0x46, 0x4C, 0x54})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := slices.Clone(b)
+		m, err := Decode(b)
+		if !slices.Equal(before, b) {
+			t.Fatal("Decode changed its input")
+		}
+		if err != nil {
+			return
+		}
+		if m.Time < 0 {
+			t.Fatalf("time %d before the epoch", m.Time)
+		}
+		again, err := Decode(m.Append(nil))
+		if err != nil || again != m {
+			t.Fatalf("decode(append(m)) = %+v, %v; want %+v", again, err, m)
+		}
+	})
+}
+
+// checker takes what an engine sends and checks that it may.
+type checker struct {
+	t      *testing.T
+	domain uint8
+	self   PortIdentity
+	events []Message
+	sent   int
+}
+
+func (c *checker) Send(b []byte, _ netip.Addr) {
+	m, err := Decode(b)
+	if err != nil || m.Domain != c.domain || m.Source != c.self {
+		c.t.Fatalf("sends %x: %+v, %v", b, m, err)
+	}
+	if m.Kind.event() {
+		c.events = append(c.events, m)
+	}
+	c.sent++
+}
+
+const (
+	fuzzDomain = 0
+	fuzzStart  = aes67.MonoTime(5000 * time.Second)
+)
+
+// feed plays a fuzzed script to an engine: records of a time step, an
+// operation, a length, and that many bytes. It reports whether any message was
+// of the engine's domain.
+func feed(t *testing.T, mode aes67.ClockMode, script []byte) (e *Engine, clock *mediaclock.Clock, ours bool, c *checker) {
+	clock = &mediaclock.Clock{}
+	c = &checker{t: t, domain: fuzzDomain, self: PortIdentity{Clock: aes67.ClockIdentity{0xF2, 0xC4, 0x07, 0xFF, 0xFE, 0x84, 0xBF, 0xD4}, Port: 1}}
+	e = NewEngine(EngineConfig{Mode: mode, Domain: fuzzDomain, Priority1: 250, Priority2: 250}, clock, c)
+	now := fuzzStart
+	e.Start(now, c.self, 1_800_000_000_000_000_000, nil, now)
+	for len(script) >= 3 {
+		step, op, n := script[0], script[1], int(script[2])
+		script = script[3:]
+		n = min(n, len(script))
+		b := script[:n]
+		script = script[n:]
+		for range op >> 4 { // some time passes, in ticks
+			now = e.Next(now)
+			e.Tick(now)
+		}
+		now += aes67.MonoTime(step) * 250_000
+		if m, err := Decode(b); err == nil && m.Domain == fuzzDomain {
+			ours = true
+		}
+		from := netip.AddrFrom4([4]byte{10, 0, 0, op})
+		switch op & 3 {
+		case 0:
+			e.HandleEvent(b, now, from)
+		case 1:
+			e.HandleGeneral(b, now, from)
+		case 2:
+			if n := len(c.events); n > 0 {
+				e.TxTimestamp(c.events[n-1].Kind, c.events[n-1].Sequence, now)
+			}
+		case 3:
+			e.Tick(now)
+		}
+		s := e.Status(now)
+		if s.State.String() == "" || s.Role.String() == "" || s.Port.String() == "" {
+			t.Fatalf("status %+v", s)
+		}
+	}
+	if len(e.masters.list) > maxMasters {
+		t.Fatalf("%d masters kept, want at most %d", len(e.masters.list), maxMasters)
+	}
+	return e, clock, ours, c
+}
+
+// script makes records of a real exchange: the master announces itself twice,
+// syncs and answers.
+func script(t testing.TB) (s []byte) {
+	record := func(op byte, b []byte) {
+		s = append(append(s, 200, op, byte(len(b))), b...)
+	}
+	announce, sync, followUp := capturedOf(t, "announce"), capturedOf(t, "sync"), capturedOf(t, "follow_up")
+	response := capturedOf(t, "delay_resp")
+	for i := range byte(8) {
+		announce[31], sync[31], followUp[31], response[31] = i, i, i, i
+		record(1, announce)
+		record(0, sync)
+		record(1, followUp)
+		record(2, nil)
+		record(1, response)
+		record(0x43, nil)
+	}
+	return s
+}
+
+// Nothing that arrives makes the engine panic, grow, send for another domain
+// or follow one.
+func FuzzEngine(f *testing.F) {
+	f.Add(uint8(0), script(f))
+	f.Add(uint8(1), script(f))
+	f.Add(uint8(2), script(f))
+	f.Fuzz(func(t *testing.T, mode uint8, script []byte) {
+		e, clock, ours, _ := feed(t, aes67.ClockMode(mode%3), script)
+		if ours {
+			return
+		}
+		if e.following() || e.state == PortPassive {
+			t.Fatalf("%v although no message was of our domain", e.state)
+		}
+		if m, set := clock.Load(); set && (m.Rate != 0 || m.Steps != 0) {
+			t.Fatalf("clock %+v although no message was of our domain", m)
+		}
+	})
+}
+
+// Thousands of exchanges, made of real ones with random bytes changed: the same
+// properties as above, without the fuzzer's luck.
+func TestMutatedMessagesDoNoHarm(t *testing.T) {
+	rounds := 2000
+	if testing.Short() {
+		rounds = 200
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	base := script(t)
+	for range rounds {
+		s := slices.Clone(base)
+		for range 1 + r.IntN(30) {
+			s[r.IntN(len(s))] = byte(r.Uint32())
+		}
+		feed(t, aes67.ClockMode(r.IntN(3)), s)
+	}
+}
+
+func TestTheScriptOfTheFuzzerReachesTheFollower(t *testing.T) {
+	e, _, ours, c := feed(t, aes67.ClockFollower, script(t))
+	if !ours || !e.following() || c.sent == 0 {
+		t.Errorf("state %v after %d messages sent, want a follower", e.state, c.sent)
+	}
+}

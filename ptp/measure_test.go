@@ -1,0 +1,142 @@
+package ptp
+
+import (
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+func TestExchangeJoinsT1AndT2(t *testing.T) {
+	const t1, t2 = aes67.PTPTime(1_000_000), aes67.MonoTime(5_000_900)
+	sync := Message{Kind: KindSync, Sequence: 7, Flags: FlagTwoStep, Correction: 100}
+	oneStep := Message{Kind: KindSync, Sequence: 7, Time: t1, Correction: 100}
+	followUp := Message{Kind: KindFollowUp, Sequence: 7, Time: t1, Correction: 30}
+	other := Message{Kind: KindFollowUp, Sequence: 8, Time: t1}
+	old := Message{Kind: KindFollowUp, Sequence: 7 + pendingSyncs, Time: t1}
+	type step struct {
+		m  Message
+		at aes67.MonoTime
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+		want  []int64 // offsets measured
+	}{
+		{"two-step: both corrections count", []step{{sync, t2}, {followUp, 0}}, []int64{4_000_770}},
+		{"Follow_Up first", []step{{followUp, 0}, {sync, t2}}, []int64{4_000_770}},
+		{"one-step", []step{{oneStep, t2}}, []int64{4_000_800}},
+		{"a second Follow_Up", []step{{sync, t2}, {followUp, 0}, {followUp, 0}}, []int64{4_000_770}},
+		{"a second Sync, later", []step{{sync, t2}, {sync, t2 + 500}, {followUp, 0}, {sync, t2 + 900}}, []int64{4_000_770}},
+		{"one-step twice", []step{{oneStep, t2}, {oneStep, t2 + 5}}, []int64{4_000_800}},
+		{"Follow_Up of another Sync", []step{{sync, t2}, {other, 0}}, nil},
+		{"a Follow_Up that never comes", []step{{sync, t2}, {old, 0}, {followUp, 0}}, nil},
+	} {
+		var x exchange
+		var got []int64
+		for _, s := range c.steps {
+			var one sample
+			var ok bool
+			if s.m.Kind == KindSync {
+				one, ok = x.sync(&s.m, s.at)
+			} else {
+				one, ok = x.followUp(&s.m)
+			}
+			if ok {
+				got = append(got, one.offset)
+				if one.at != t2 {
+					t.Errorf("%s: measured at %d, want %d", c.name, one.at, t2)
+				}
+			}
+		}
+		if len(got) != len(c.want) || len(got) > 0 && got[0] != c.want[0] {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestExchangeJoinsT3AndT4(t *testing.T) {
+	const t3, t4 = aes67.MonoTime(9_000_000), aes67.PTPTime(5_002_000)
+	x := exchange{sequence: 65535}
+	first, second := x.request(1), x.request(2)
+	if first != 65535 || second != 0 {
+		t.Fatalf("sequence numbers %d and %d, want 65535 and 0", first, second)
+	}
+	answer := Message{Kind: KindDelayResp, Sequence: first, Time: t4, Correction: 1000}
+	if _, ok := x.response(&answer); ok {
+		t.Error("measured without T3")
+	}
+	one, ok := x.sent(first, t3)
+	if want := (sample{t3, 3_999_000}); !ok || one != want {
+		t.Errorf("got %v, %v; want %v", one, ok, want)
+	}
+	if _, ok := x.response(&answer); ok {
+		t.Error("measured twice from one answer, doubled")
+	}
+	if _, ok := x.sent(second, t3+10); ok {
+		t.Error("measured without an answer")
+	}
+	late := Message{Kind: KindDelayResp, Sequence: 17, Time: t4}
+	if _, ok := x.response(&late); ok {
+		t.Error("measured from an answer to what was never asked")
+	}
+	answer.Sequence = second
+	if _, ok := x.response(&answer); !ok {
+		t.Error("T3 before the answer: not measured")
+	}
+}
+
+func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
+	var x exchange
+	now := aes67.MonoTime(time.Second)
+	for range deafRequests {
+		if x.unanswered(now) {
+			t.Fatal("called deaf too soon")
+		}
+		x.request(now)
+		now += aes67.MonoTime(time.Second)
+	}
+	if !x.unanswered(now) {
+		t.Errorf("%d requests in %v without an answer: not called deaf", deafRequests, now)
+	}
+	x.response(&Message{Sequence: 0})
+	if x.unanswered(now) {
+		t.Error("an answer came: still called deaf")
+	}
+}
+
+func TestJumpGuard(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	repeat := func(n int, v int64) (list []int64) {
+		for range n {
+			list = append(list, v)
+		}
+		return list
+	}
+	for _, c := range []struct {
+		name      string
+		direction int
+		late      []int64 // as mono - ptp: a Delay_Req that is late shows less
+		noise     float64
+		want      bool
+	}{
+		{"a master that jumped ahead: Syncs too early", toUs, repeat(3, -5*ms), 0, true},
+		{"a master that jumped back: Delay_Req too early", toMaster, repeat(3, 5*ms), 0, true},
+		{"two early ones", toUs, repeat(2, -5*ms), 0, false},
+		{"early, right, early, early", toUs, []int64{-5 * ms, 0, -5 * ms, -5 * ms}, 0, false},
+		{"queues on the way to us", toUs, []int64{5 * ms, 9 * ms, 3 * ms, 12 * ms, 7 * ms, 2 * ms}, 0, false},
+		{"queues on the way to the master", toMaster, repeat(40, -5*ms), 0, false},
+		{"late by the same for three seconds", toUs, repeat(24, 5*ms), 0, true},
+		{"less than a millisecond", toUs, repeat(40, -ms+1), 0, false},
+		{"no more than the network's noise", toUs, repeat(40, -5*ms), float64(ms), false},
+	} {
+		var g jumpGuard
+		got := false
+		for _, late := range c.late {
+			got = got || g.stepped(c.direction, late, c.noise)
+		}
+		if got != c.want {
+			t.Errorf("%s: step %v, want %v", c.name, got, c.want)
+		}
+	}
+}
