@@ -79,10 +79,11 @@ type Pipeline struct {
 	// Shared between capture and sender.
 	ring     *ring.Ring
 	arrivals *ring.Queue[stamp]
-	fragment atomic.Int64 // largest fragment seen, frames
+	fragment atomic.Int64 // largest fragment of late, frames
 	pulled   atomic.Int64 // the newest pull's instant, aes67.MonoTime
 
 	// Owned by the capture context.
+	lengths recent
 	heard   bool           // a fragment has come
 	heardAt aes67.MonoTime // the last one
 
@@ -97,6 +98,7 @@ type Pipeline struct {
 	low       bool         // faded out because the ring runs dry
 	lowAt     aes67.MonoTime
 	waiting   bool // low, and no fragment has come since
+	raised    bool // and the latency has grown for it
 	lastStamp aes67.MonoTime
 	gap       gap
 	target    aes67.Frames
@@ -153,10 +155,7 @@ func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
 // (step 1). It never blocks; what does not fit is dropped and counted. While
 // nobody pulls, nothing is kept.
 func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) {
-	frames := int64(len(samples) / p.cfg.Channels)
-	if frames > p.fragment.Load() {
-		p.fragment.Store(frames)
-	}
+	p.fragment.Store(p.lengths.add(int64(len(samples)/p.cfg.Channels), at))
 	p.findGap(at)
 	if at.Sub(aes67.MonoTime(p.pulled.Load())) > pauseLimit {
 		return
@@ -165,12 +164,33 @@ func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) {
 	p.arrivals.Push(stamp{total: p.ring.Written(), at: at})
 }
 
+// recent is the largest of the lengths added in the last one to two windows.
+type recent struct {
+	present, last int64
+	until         aes67.MonoTime
+}
+
+// recentWindow forgets a burst after a stall of the server, but not a quantum
+// that comes back now and then.
+const recentWindow = 10 * time.Second
+
+func (r *recent) add(length int64, at aes67.MonoTime) (largest int64) {
+	if at > r.until {
+		r.last, r.present, r.until = r.present, 0, at.Add(recentWindow)
+	}
+	r.present = max(r.present, length)
+	return max(r.present, r.last)
+}
+
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	p.resume(due)
 	p.takeStamps()            // step 2
 	p.steer(due, len(out[0])) // step 4 comes first: it says how much is needed
 	if p.phase == Filling && !p.begin(due) {
+		return p.silence(out)
+	}
+	if p.holds() {
 		return p.silence(out)
 	}
 	need := aes67.Frames(p.resampler.Needed(len(out[0])))
@@ -257,8 +277,25 @@ func (p *Pipeline) arrivedLate(by time.Duration) {
 		// Of what the fill was: it follows the target slowly, and what the last
 		// growth would have been worth is not known before it is there.
 		most := aes67.FramesIn(latencyMost, p.cfg.SinkRate)
-		p.setTarget(max(p.target, min(most, aes67.Frames(p.loop.Fill()*latencyGrowth))))
+		before := p.target
+		p.setTarget(max(before, min(most, aes67.Frames(p.loop.Fill()*latencyGrowth))))
+		p.raised = p.target > before
 	}
+}
+
+// holds reports whether to read nothing for now: after a fade because of a late
+// fragment it is silent anyhow, and so the fill comes to a target that was
+// raised, in some milliseconds instead of a minute of slightly slower reading.
+func (p *Pipeline) holds() bool {
+	if !p.raised || !p.closed {
+		return false
+	}
+	if p.loop.Fill()+float64(p.cfg.PacketFrames)/2 < float64(p.target) { // to the nearest packet
+		return true
+	}
+	p.raised = false
+	p.loop.Recentre()
+	return false
 }
 
 // begin starts to read where the fill is just the target; it reports false
@@ -276,7 +313,7 @@ func (p *Pipeline) begin(due aes67.MonoTime) bool {
 	p.drop(skip)
 	p.resampler.Reset()
 	p.unprimed = aes67.Frames(2 * math.Ceil(p.resampler.Delay()))
-	p.low, p.waiting = false, false
+	p.low, p.waiting, p.raised = false, false, false
 	p.setPhase(Flowing)
 	return true
 }
@@ -298,7 +335,7 @@ func (p *Pipeline) watch(left aes67.Frames, due aes67.MonoTime) {
 			p.waiting = true
 			p.report.underruns.Add(1)
 		}
-	case p.low && left >= p.reserve+aes67.Frames(p.fragment.Load())/2:
+	case p.low && !p.raised && left >= p.reserve+aes67.Frames(p.fragment.Load())/2:
 		p.low, p.waiting = false, false
 	}
 }

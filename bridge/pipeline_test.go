@@ -26,6 +26,7 @@ type rig struct {
 	sent    aes67.Frames   // fragments rendered so far, in frames
 	next    aes67.MonoTime // when the next fragment arrives
 	stopped bool           // the sound server is away
+	missed  int            // fragments that were due meanwhile
 	samples []float32
 	out     [][]float64
 	open    bool
@@ -54,7 +55,9 @@ func (r *rig) pull() (silent bool) {
 	m, _ := r.clock.Load()
 	r.now = m.MonoAt(m.PTPAt(r.now).Add(lessThan1))
 	for r.next <= r.now {
-		if !r.stopped {
+		if r.stopped {
+			r.missed++
+		} else {
 			r.fragment(r.next)
 		}
 		r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
@@ -70,6 +73,17 @@ func (r *rig) fragment(at aes67.MonoTime) {
 	}
 	r.Frames(r.samples, at)
 	r.sent += fragment
+}
+
+// late lets the server's thread go without the processor for so long; then it
+// renders at once what was due.
+func (r *rig) late(d time.Duration) {
+	r.stopped, r.missed = true, 0
+	r.pullFor(d, nil)
+	r.stopped = false
+	for range r.missed {
+		r.fragment(r.now)
+	}
 }
 
 // render lets so much sound arrive at once, now.
@@ -224,10 +238,7 @@ func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
 	before := r.Snapshot()
-	r.stopped = true // the server's thread is not woken for 12 ms, then renders all at once
-	r.pullFor(12*time.Millisecond, nil)
-	r.stopped = false
-	r.render(12 * time.Millisecond)
+	r.late(12 * time.Millisecond)
 	r.pullFor(time.Second, nil)
 	after := r.Snapshot()
 	if after.Underruns != before.Underruns+1 {
@@ -236,22 +247,28 @@ func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
 	if after.Target <= before.Target {
 		t.Errorf("target %d after an underrun, before %d", after.Target, before.Target)
 	}
+	if math.Abs(after.Fill-float64(after.Target)) > block {
+		t.Errorf("fill %v a second after an underrun, the target is %d", after.Fill, after.Target)
+	}
 }
 
-func TestAutomaticLatencyDoesNotRunAway(t *testing.T) {
+func TestAutomaticLatencyComesToWhatIsNeededAndStaysThere(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
-	before := r.Snapshot()
-	for range 8 { // late again before the fill could grow
-		r.stopped = true
-		r.pullFor(12*time.Millisecond, nil)
-		r.stopped = false
-		r.render(12 * time.Millisecond)
+	const late = 12 * time.Millisecond
+	underruns := r.Snapshot().Underruns
+	for range 20 {
+		r.late(late)
 		r.pullFor(200*time.Millisecond, nil)
 	}
-	if after, most := r.Snapshot(), 1.75*before.Fill; float64(after.Target) > most {
-		t.Errorf("target %d after eight underruns at a fill of %.0f, want at most %.0f", after.Target, before.Fill, most)
+	after := r.Snapshot()
+	needed := aes67.FramesIn(late, testRate) + fragment + r.reserve + block
+	if most := 1.5 * float64(needed); float64(after.Target) > most {
+		t.Errorf("target %d where %d are needed, want at most %.0f", after.Target, needed, most)
+	}
+	if got := after.Underruns - underruns; got < 1 || got > 4 {
+		t.Errorf("%d underruns until the latency sufficed, want 1 to 4", got)
 	}
 }
 

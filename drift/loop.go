@@ -169,6 +169,10 @@ func (l *Loop) SetTarget(target aes67.Frames) {
 	}
 }
 
+// Recentre takes the target that was asked for at once, without a ramp: for a
+// caller that has let the fill come there by itself.
+func (l *Loop) Recentre() { l.control.begin() }
+
 // Rate returns the server's clock against CLOCK_MONOTONIC, plus = server fast.
 // A path that does not resample sees from it where its fill is going.
 func (l *Loop) Rate() aes67.PPB { return aes67.PPB(l.clocks[l.using].fast() * 1e9) }

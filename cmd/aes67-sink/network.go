@@ -165,6 +165,9 @@ func (n *network) rejoin(candidates []netif.Candidate) {
 		n.carriers[c.Index] = c.Carrier
 	}
 	if back {
+		if n.clock != nil {
+			n.clock.Rejoin()
+		}
 		n.sap.Rejoin()
 		n.dnssd.Rejoin()
 	}

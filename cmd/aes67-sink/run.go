@@ -75,7 +75,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	e.sink = pulse.New(pulse.Config{
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
 		FirstVolumeDB: cfg.Safety.FirstVolumeDB,
-		Volume:        volumeFile{path: filepath.Join(stateDirectory(), "volume.json"), log: part(log, "pulse")},
+		Volume:        volumeFile{path: filepath.Join(stateDirectory(), "volume-"+cfg.Sink.ID+".json"), log: part(log, "pulse")},
 		Now:           rtthread.Now,
 		OnReader:      captureThread(part(log, "pulse")),
 	}, e.pipeline, part(log, "pulse"))
@@ -102,6 +102,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
 				log.Warn().Err(err).Msg("no status page; going on without")
 			}
+			<-ctx.Done()
 			return nil
 		},
 	}
@@ -131,7 +132,11 @@ func runAll(ctx context.Context, log zerolog.Logger, first func(context.Context)
 	var wg sync.WaitGroup
 	for _, run := range rest {
 		wg.Go(func() {
-			if err := guard(func() error { return run(restCtx) }, log); err != nil {
+			err := guard(func() error { return run(restCtx) }, log)
+			if err == nil && restCtx.Err() == nil {
+				err = errors.New("a part of the bridge ended by itself; please report it with the log")
+			}
+			if err != nil {
 				endFirst(err)
 			}
 		})

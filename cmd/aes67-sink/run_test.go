@@ -58,6 +58,14 @@ func TestAnEdgeThatFailsEndsAllInOrder(t *testing.T) {
 	}
 }
 
+func TestAnEdgeThatEndsByItselfIsAnError(t *testing.T) {
+	var d diary
+	err := runAll(context.Background(), zerolog.Nop(), d.until("supervisor"), func(context.Context) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "ended by itself") {
+		t.Errorf("runAll = %v", err)
+	}
+}
+
 func TestAPanicEndsAllInOrder(t *testing.T) {
 	var d diary
 	err := runAll(context.Background(), zerolog.Nop(), d.until("supervisor"), func(context.Context) error { panic("index 7") })

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,6 +36,11 @@ func (v volumeFile) Load() (pulse.Volume, bool) {
 	var record volumeRecord
 	if err == nil {
 		err = json.Unmarshal(text, &record)
+	}
+	for _, level := range record.Levels {
+		if level > pulse.LevelMax {
+			err = fmt.Errorf("level %d: above %d", level, pulse.LevelMax)
+		}
 	}
 	if err != nil {
 		v.log.Warn().Err(err).Str("file", v.path).Msg("remembered volume unreadable; starting quietly")

@@ -29,7 +29,7 @@ func TestVolumeIsRememberedBetweenRuns(t *testing.T) {
 
 func TestAnUnreadableVolumeCountsAsNone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "volume.json")
-	for _, text := range []string{"", "{", `{"levels": "loud"}`, `{"levels": [-1]}`} {
+	for _, text := range []string{"", "{", `{"levels": "loud"}`, `{"levels": [-1]}`, `{"levels": [4294967295]}`} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
