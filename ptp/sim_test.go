@@ -386,6 +386,9 @@ func TestScenarios(t *testing.T) {
 	t.Cleanup(func() { printScenarios(all, results) })
 	for i, sc := range all {
 		t.Run(sc.name, func(t *testing.T) {
+			if raceDetector && i%4 != 0 {
+				t.Skip("under the race detector every fourth is enough")
+			}
 			t.Parallel()
 			n := newNetwork(ptp.EngineConfig{Mode: sc.mode, Seed: uint64(i)})
 			truth := sc.build(n)
@@ -418,6 +421,9 @@ func printScenarios(all []scenario, results []track) {
 	fmt.Fprintln(w, "scenario\tlock s\terror rms ns\tmax ns\trate error 10 s ppb\tsteps\tnot locked s")
 	for i, sc := range all {
 		r, l := &results[i], &sc.limits
+		if r.rms == 0 {
+			continue // left out, or ended early
+		}
 		fmt.Fprintf(w, "%s\t%.1f (%.0f)\t%.0f (%.0f)\t%.0f (%.0f)\t%.1f (%.0f)\t%d\t%.1f\n", sc.name,
 			r.lockedAt, l.lock, r.rms, l.rms, r.worst, l.worst, r.rate10, l.rate10, r.steps, r.notLockedSeconds)
 	}

@@ -3,6 +3,7 @@ package ptp
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/facebook/time/ptp/protocol"
@@ -155,8 +156,9 @@ func (m *Message) Append(b []byte) []byte {
 		LogMessageInterval: protocol.LogInterval(m.LogInterval),
 	}
 	start := len(b)
-	b = append(b, make([]byte, length)...)
+	b = slices.Grow(b, length)[:start+length]
 	fixed := b[start:]
+	clear(fixed)
 	var err error
 	switch m.Kind {
 	case KindAnnounce:

@@ -1,0 +1,5 @@
+//go:build !race
+
+package ptp_test
+
+const raceDetector = false
