@@ -32,7 +32,7 @@ func (w wire) inside(t testing.TB, side string, f func(eth0 net.Interface) error
 				return err
 			}
 			defer func() { _ = namespace.Close() }()
-			if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+			if err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
 				return err
 			}
 			eth0, err := net.InterfaceByName("eth0")
