@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"aes67-sink/aes67"
@@ -60,7 +61,8 @@ type Grandmaster struct {
 	announceAt, syncAt   aes67.MonoTime
 	announceSeq, syncSeq uint16
 	sentAt               map[uint16]aes67.MonoTime // Sync: when it was handed over
-	latency              time.Duration             // from handing over to leaving, smoothed
+	latencies            [15]time.Duration         // from handing over to leaving, the latest
+	now                  func() aes67.MonoTime     // on a network; nil in a simulation
 	buf                  []byte
 }
 
@@ -129,9 +131,15 @@ func (g *Grandmaster) announce() {
 func (g *Grandmaster) sync(now aes67.MonoTime) {
 	m := g.header(ptp.KindSync, g.syncSeq, g.cfg.SyncLog)
 	g.syncSeq++
+	if g.now != nil {
+		now = g.now()
+	}
 	g.sentAt[m.Sequence] = now
 	delete(g.sentAt, m.Sequence-64)
-	m.Time = g.TimeAt(now.Add(g.latency))
+	// A one-step clock must know beforehand when a message will leave.
+	latencies := g.latencies
+	slices.Sort(latencies[:])
+	m.Time = g.TimeAt(now.Add(latencies[len(latencies)/2]))
 	if g.cfg.OneStep {
 		m.Time = m.Time.Add(-g.noise())
 	} else {
@@ -147,8 +155,7 @@ func (g *Grandmaster) Transmitted(kind ptp.Kind, sequence uint16, at aes67.MonoT
 		return
 	}
 	delete(g.sentAt, sequence)
-	// A one-step clock must know beforehand when a message will leave.
-	g.latency += (at.Sub(handed) - g.latency) / 16
+	g.latencies[int(sequence)%len(g.latencies)] = at.Sub(handed)
 	if g.cfg.OneStep {
 		return
 	}
@@ -208,7 +215,7 @@ func (g *Grandmaster) Serve(ctx context.Context, ports *ptp.Ports, iface net.Int
 	}
 	defer context.AfterFunc(ctx, ports.Wake)()
 	g.Send = func(b []byte) { _ = ports.Send(b, netip.Addr{}) } // a lost message is nothing new to PTP
-	g.announceAt, g.syncAt = now(), now()
+	g.announceAt, g.syncAt, g.now = now(), now(), now
 	for ctx.Err() == nil {
 		if err := ports.Wait(now(), g.Next(), g); err != nil {
 			return err
