@@ -95,10 +95,9 @@ type Pipeline struct {
 	taken     aes67.Frames // read from the ring since the start
 	closed    bool         // the last block ended in exact zeros
 	unprimed  aes67.Frames // still to push before the resampler's history is whole
-	low       bool         // faded out because the ring runs dry
+	low       bool         // fading out, or faded out, because the ring runs dry
 	lowAt     aes67.MonoTime
 	waiting   bool // low, and no fragment has come since
-	raised    bool // and the latency has grown for it
 	lastStamp aes67.MonoTime
 	gap       gap
 	target    aes67.Frames
@@ -190,7 +189,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	if p.phase == Filling && !p.begin(due) {
 		return p.silence(out)
 	}
-	if p.holds() {
+	if p.low && p.closed && !p.recovered() {
 		return p.silence(out)
 	}
 	need := aes67.Frames(p.resampler.Needed(len(out[0])))
@@ -277,25 +276,29 @@ func (p *Pipeline) arrivedLate(by time.Duration) {
 		// Of what the fill was: it follows the target slowly, and what the last
 		// growth would have been worth is not known before it is there.
 		most := aes67.FramesIn(latencyMost, p.cfg.SinkRate)
-		before := p.target
-		p.setTarget(max(before, min(most, aes67.Frames(p.loop.Fill()*latencyGrowth))))
-		p.raised = p.target > before
+		p.setTarget(max(p.target, min(most, aes67.Frames(p.loop.Fill()*latencyGrowth))))
 	}
 }
 
-// holds reports whether to read nothing for now: after a fade because of a late
-// fragment it is silent anyhow, and so the fill comes to a target that was
-// raised, in some milliseconds instead of a minute of slightly slower reading.
-func (p *Pipeline) holds() bool {
-	if !p.raised || !p.closed {
+// recovered reports whether the ring is as full again as it is between two
+// fragments when all is well. Until then nothing is read: it is silent anyhow,
+// and so a cycle that the server lost, or a latency that has grown, costs some
+// milliseconds once, instead of a fade at each fragment while the resampler
+// makes up for it.
+func (p *Pipeline) recovered() bool {
+	switch {
+	case p.loop.State() == drift.Acquire: // nothing comes any more
+		p.refill()
+		return false
+	case p.gap.ahead:
+	case p.ring.Available() < p.target-aes67.Frames(p.fragment.Load())/2: // what is there
+		return false
+	case p.loop.Fill() < float64(p.target-p.cfg.PacketFrames/2): // what is there on average
 		return false
 	}
-	if p.loop.Fill()+float64(p.cfg.PacketFrames)/2 < float64(p.target) { // to the nearest packet
-		return true
-	}
-	p.raised = false
+	p.low, p.waiting = false, false
 	p.loop.Recentre()
-	return false
+	return true
 }
 
 // begin starts to read where the fill is just the target; it reports false
@@ -313,7 +316,7 @@ func (p *Pipeline) begin(due aes67.MonoTime) bool {
 	p.drop(skip)
 	p.resampler.Reset()
 	p.unprimed = aes67.Frames(2 * math.Ceil(p.resampler.Delay()))
-	p.low, p.waiting, p.raised = false, false, false
+	p.low, p.waiting = false, false
 	p.setPhase(Flowing)
 	return true
 }
@@ -328,15 +331,13 @@ func (p *Pipeline) primed(pushed aes67.Frames) bool {
 
 // watch closes the stage while there is still enough left to fade out.
 func (p *Pipeline) watch(left aes67.Frames, due aes67.MonoTime) {
-	switch {
-	case !p.low && left < p.reserve:
-		p.low, p.lowAt = true, due
-		if !p.gap.ahead { // else it is not that something is late
-			p.waiting = true
-			p.report.underruns.Add(1)
-		}
-	case p.low && !p.raised && left >= p.reserve+aes67.Frames(p.fragment.Load())/2:
-		p.low, p.waiting = false, false
+	if p.low || left >= p.reserve {
+		return
+	}
+	p.low, p.lowAt = true, due
+	if !p.gap.ahead { // else it is not that something is late
+		p.waiting = true
+		p.report.underruns.Add(1)
 	}
 }
 

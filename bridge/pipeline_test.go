@@ -272,6 +272,31 @@ func TestAutomaticLatencyComesToWhatIsNeededAndStaysThere(t *testing.T) {
 	}
 }
 
+// A loaded PipeWire loses whole cycles: what should have been rendered never is.
+func TestALostCycleCostsOneFade(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(3*time.Second, nil)
+	underruns := r.Snapshot().Underruns
+	r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
+	silent := 0
+	r.pullFor(2*time.Second, func(s bool) {
+		if s {
+			silent++
+		}
+	})
+	after := r.Snapshot()
+	if got := after.Underruns - underruns; got > 1 {
+		t.Errorf("%d underruns after one lost cycle, want at most 1", got)
+	}
+	if silent > 20 {
+		t.Errorf("silent for %d ms after one lost cycle, want at most 20", silent)
+	}
+	if lowest := float64(after.Target) - fragment/2; after.Fill < lowest {
+		t.Errorf("fill %v, target %d", after.Fill, after.Target)
+	}
+}
+
 func TestGivenLatencyIsKept(t *testing.T) {
 	r := newRig(t, PipelineConfig{Latency: 50 * time.Millisecond}, 0)
 	r.SetConfirmed(true)
