@@ -31,10 +31,10 @@ type PipelineConfig struct {
 }
 
 // Bounds of the automatic latency. The margin is what a fragment may come late
-// without being heard; wake-ups of a thread without real-time priority were
-// seen 4 ms late at p99 on a loaded machine of two cores.
+// without being heard; an idle virtual machine of two cores was seen to stand
+// still for up to 8 ms now and then.
 const (
-	latencyMargin = 4 * time.Millisecond
+	latencyMargin = 8 * time.Millisecond
 	latencyMost   = 100 * time.Millisecond
 	latencyGrowth = 1.25 // of the fill, after an underrun
 	// lateLimit tells a late fragment from a sound server that was away; the

@@ -238,7 +238,7 @@ func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
 	before := r.Snapshot()
-	r.late(12 * time.Millisecond)
+	r.late(18 * time.Millisecond)
 	r.pullFor(time.Second, nil)
 	after := r.Snapshot()
 	if after.Underruns != before.Underruns+1 {
@@ -256,7 +256,7 @@ func TestAutomaticLatencyComesToWhatIsNeededAndStaysThere(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
-	const late = 12 * time.Millisecond
+	const late = 18 * time.Millisecond
 	underruns := r.Snapshot().Underruns
 	for range 20 {
 		r.late(late)
@@ -273,12 +273,12 @@ func TestAutomaticLatencyComesToWhatIsNeededAndStaysThere(t *testing.T) {
 }
 
 // A loaded PipeWire loses whole cycles: what should have been rendered never is.
-func TestALostCycleCostsOneFade(t *testing.T) {
+func TestLostCyclesCostOneFade(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
 	r.pullFor(3*time.Second, nil)
 	underruns := r.Snapshot().Underruns
-	r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
+	r.next = r.next.Add(aes67.Frames(2 * fragment).Duration(testRate))
 	silent := 0
 	r.pullFor(2*time.Second, func(s bool) {
 		if s {
@@ -286,11 +286,11 @@ func TestALostCycleCostsOneFade(t *testing.T) {
 		}
 	})
 	after := r.Snapshot()
-	if got := after.Underruns - underruns; got > 1 {
-		t.Errorf("%d underruns after one lost cycle, want at most 1", got)
+	if got := after.Underruns - underruns; got != 1 {
+		t.Errorf("%d underruns after two lost cycles, want 1", got)
 	}
-	if silent > 20 {
-		t.Errorf("silent for %d ms after one lost cycle, want at most 20", silent)
+	if silent > 160 { // drift begins anew, which takes 130 ms
+		t.Errorf("silent for %d ms after two lost cycles, want at most 160", silent)
 	}
 	if lowest := float64(after.Target) - fragment/2; after.Fill < lowest {
 		t.Errorf("fill %v, target %d", after.Fill, after.Target)

@@ -34,15 +34,16 @@ type attempt struct {
 
 const (
 	// mostAttempts bounds the tries.
-	mostAttempts = 3
+	mostAttempts = 5
 	// standstill is a pause of the whole machine, seen by a thread of higher
 	// priority than every one of ours, that spoils a measurement. A virtual
 	// machine may be left without its processors for longer.
-	standstill = 4 * time.Millisecond
+	standstill = 3 * time.Millisecond
 )
 
 // measured runs a measurement. When it fails and the machine stood still
-// meanwhile, it is taken again.
+// meanwhile, it is taken again; the short form gives up in the end, the full
+// one counts the last failure.
 func measured(t *testing.T, measure func(a *attempt)) {
 	t.Helper()
 	for n := 1; ; n++ {
@@ -55,9 +56,14 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		}()
 		<-done
 		stood := watch.longest(from)
-		if len(a.failures) > 0 && stood > standstill && n < mostAttempts {
+		if len(a.failures) > 0 && stood > standstill {
 			t.Logf("thrown away, for the machine stood still for %v: %s", stood, strings.Join(a.failures, "; "))
-			continue
+			if n < mostAttempts {
+				continue
+			}
+			if !full {
+				t.Skipf("the machine stood still during each of %d attempts: they say nothing", n)
+			}
 		}
 		a.deliver(t, stood)
 		return

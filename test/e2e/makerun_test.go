@@ -35,8 +35,11 @@ func TestMakeRun(t *testing.T) {
 		t.Run(ending.name, func(t *testing.T) {
 			needRoot(t)
 			need(t, serverPrograms["pipewire"]...)
+			// Whoever runs the tests in the background has SIGINT ignored, and a
+			// shell that is started so cannot trap it.
+			command := append([]string{"env", "--default-signal=INT", "--default-signal=QUIT"}, ending.as...)
 			p := start(t, "run.sh", []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"},
-				append(ending.as[:len(ending.as):len(ending.as)], filepath.Join(project, "scripts/run.sh"), "--demo")...)
+				append(command, filepath.Join(project, "scripts/run.sh"), "--demo")...)
 			pid := p.cmd.Process.Pid
 			eventually(t, 40*time.Second, "the speaker hears both channels", func() bool {
 				if p.ended() {
