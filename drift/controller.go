@@ -36,7 +36,7 @@ const (
 	coarsePush = 0.5 // per second
 	// finePush is for small errors; at fineKnee it has doubled, and it grows
 	// with the square of the error up to fineMost.
-	finePush = 0.001 // per second
+	finePush = 0.0003 // per second
 	fineMost = 0.25  // per second
 	fineKnee = 150 * time.Microsecond
 

@@ -65,7 +65,7 @@ func TestRatioIsBoundedInSlopeAndSize(t *testing.T) {
 
 func TestFinePushIsSmallForSmallErrors(t *testing.T) {
 	tests := []struct{ frames, ppm float64 }{
-		{0, 0}, {1, 0.03}, {3, 0.1}, {7.2, 0.31}, {24, 7}, {-24, -7}, {240, 1250},
+		{0, 0}, {1, 0.009}, {3, 0.03}, {7.2, 0.1}, {24, 2.1}, {-24, -2.1}, {240, 1250},
 	}
 	for _, test := range tests {
 		c := newController()

@@ -53,9 +53,10 @@
 // seconds to minutes. A push that follows such a wander makes pitch of it: 40 us
 // in 60 s are 0.7 ppm. As nearly every server ticks with CLOCK_MONOTONIC, the
 // fill need not be pushed at all while it stays within some frames, so the fine
-// push is a thousandth per second (0.00016 Hz) for small errors and grows with
-// the square of the error to 0.04 Hz. The table of sim_test.go states what
-// comes out.
+// push is 0.0003 per second (0.00005 Hz) for small errors and grows with the
+// square of the error to 0.04 Hz: 100 us make 0.04 ppm. With 0.001 the pitch
+// over 60 s was 0.19 and 0.27 ppm off against a real PipeWire. The table of
+// sim_test.go states what comes out.
 //
 // Servers do not tick exactly at their nominal rate: PipeWire rounds the length
 // of a cycle down to whole nanoseconds (62.5 ppb at 256 frames and 48 kHz), and
