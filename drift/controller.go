@@ -37,7 +37,7 @@ const (
 	// finePush is for small errors; at fineKnee it has doubled, and it grows
 	// with the square of the error up to fineMost.
 	finePush = 0.0003 // per second
-	fineMost = 0.25  // per second
+	fineMost = 0.25   // per second
 	fineKnee = 150 * time.Microsecond
 
 	// Bounds of the ratio's slope, per second. Acquire is silent; in Coarse
