@@ -98,7 +98,6 @@ type Pipeline struct {
 	low       bool         // fading out, or faded out, because the ring runs dry
 	lowAt     aes67.MonoTime
 	waiting   bool // low, and no fragment has come since
-	lastStamp aes67.MonoTime
 	gap       gap
 	target    aes67.Frames
 	reserve   aes67.Frames // sink frames that a fade to zero takes
@@ -110,14 +109,12 @@ type Pipeline struct {
 
 // report is what the sender context tells the others.
 type report struct {
-	phase       atomic.Uint32
-	ratio       atomic.Uint64 // float64 bits, ppb
-	fill        atomic.Uint64 // float64 bits, sink frames
-	target      atomic.Int64
-	driftState  atomic.Uint32
-	underruns   atomic.Uint64
-	skipped     atomic.Uint64
-	lastArrival atomic.Int64
+	phase      atomic.Uint32
+	ratio      atomic.Uint64 // float64 bits, ppb
+	fill       atomic.Uint64 // float64 bits, sink frames
+	target     atomic.Int64
+	driftState atomic.Uint32
+	underruns  atomic.Uint64
 }
 
 // NewPipeline makes a pipeline; it is silent until SetConfirmed and enough
@@ -218,12 +215,9 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 // Skipped tells of a gap: frames of the media clock that will never be pulled.
 // What was heard has broken off there, so the sound behind it begins at zero.
 // The ring has more than its target then, which drift sees.
-func (p *Pipeline) Skipped(frames aes67.Frames) {
+func (p *Pipeline) Skipped(aes67.Frames) {
 	p.stage.Cut()
 	p.closed = true
-	if frames > 0 {
-		p.report.skipped.Add(uint64(frames))
-	}
 }
 
 // pauseLimit is the time between two pulls after which what the ring holds is
@@ -259,13 +253,11 @@ func (p *Pipeline) takeStamps() {
 			continue
 		}
 		p.loop.Arrived(s.total, s.at)
-		p.lastStamp = s.at
 		if p.waiting {
 			p.waiting = false
 			p.arrivedLate(s.at.Sub(p.lowAt))
 		}
 	}
-	p.report.lastArrival.Store(int64(p.lastStamp))
 }
 
 // arrivedLate learns from the fragment that came after the ring ran low: if it

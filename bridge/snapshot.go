@@ -10,17 +10,15 @@ import (
 
 // PipelineSnapshot is what status tells of the pipeline.
 type PipelineSnapshot struct {
-	Phase       Phase
-	Ratio       aes67.PPB // output frames per input frame at nominal rates, less 1
-	Fill        float64   // sink frames, smoothed
-	Target      aes67.Frames
-	Drift       drift.State
-	Underruns   uint64 // times that the ring ran low and the sound was faded
-	Overruns    uint64 // frames that found no room in the ring
-	Skipped     uint64 // frames of the media clock that were never pulled
-	LastArrival aes67.MonoTime
-	Buffer      time.Duration // of Target
-	Resampler   time.Duration // the resampler's delay
+	Phase     Phase
+	Ratio     aes67.PPB // output frames per input frame at nominal rates, less 1
+	Fill      float64   // sink frames, smoothed
+	Target    aes67.Frames
+	Drift     drift.State
+	Underruns uint64        // times that the ring ran low and the sound was faded
+	Overruns  uint64        // frames that found no room in the ring
+	Buffer    time.Duration // of Target
+	Resampler time.Duration // the resampler's delay
 }
 
 // Snapshot may be called from any goroutine.
@@ -28,17 +26,15 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 	target := aes67.Frames(p.report.target.Load())
 	delay := p.resampler.Delay() / float64(p.cfg.SinkRate)
 	return PipelineSnapshot{
-		Phase:       Phase(p.report.phase.Load()),
-		Ratio:       aes67.PPB(math.Float64frombits(p.report.ratio.Load())),
-		Fill:        math.Float64frombits(p.report.fill.Load()),
-		Target:      target,
-		Drift:       drift.State(p.report.driftState.Load()),
-		Underruns:   p.report.underruns.Load(),
-		Overruns:    p.ring.Overruns(),
-		Skipped:     p.report.skipped.Load(),
-		LastArrival: aes67.MonoTime(p.report.lastArrival.Load()),
-		Buffer:      target.Duration(p.cfg.SinkRate),
-		Resampler:   time.Duration(delay * float64(time.Second)),
+		Phase:     Phase(p.report.phase.Load()),
+		Ratio:     aes67.PPB(math.Float64frombits(p.report.ratio.Load())),
+		Fill:      math.Float64frombits(p.report.fill.Load()),
+		Target:    target,
+		Drift:     drift.State(p.report.driftState.Load()),
+		Underruns: p.report.underruns.Load(),
+		Overruns:  p.ring.Overruns(),
+		Buffer:    target.Duration(p.cfg.SinkRate),
+		Resampler: time.Duration(delay * float64(time.Second)),
 	}
 }
 

@@ -3,7 +3,6 @@ package bridge
 import (
 	"net"
 	"net/netip"
-	"time"
 
 	"aes67-sink/aes67"
 )
@@ -80,7 +79,6 @@ type ClockInput struct {
 	Role        Role
 	Grandmaster aes67.ClockIdentity
 	Domain      uint8
-	ErrorBound  time.Duration // in holdover
 	Problem     string
 }
 

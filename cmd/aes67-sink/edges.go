@@ -63,7 +63,7 @@ func (e *edges) clockInput() bridge.ClockInput {
 		return bridge.ClockInput{Forbidden: true, State: bridge.ClockLocked, Problem: e.forbidden}
 	}
 	s := e.ptp.Snapshot()
-	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, ErrorBound: time.Duration(s.ErrorBoundNS), Problem: s.Problem}
+	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
 	switch s.State {
 	case ptp.Uncalibrated:
 		in.State = bridge.ClockUncalibrated
