@@ -24,6 +24,9 @@ type Parts interface {
 	StopSender()
 	// Announce replaces the set of announced sessions; none withdraws all.
 	Announce(network Network, sessions []sdp.Session)
+	// Neighbours tells what others announce; the same pointer as long as nothing
+	// has changed.
+	Neighbours() *Neighbours
 	// NTPSeconds is the wall clock in seconds since 1900, for session versions.
 	NTPSeconds() uint64
 	// Changed wakes the supervisor early; it looks regularly in any case.
@@ -35,6 +38,9 @@ const (
 	lookEach = 50 * time.Millisecond
 	// retryAfter is how long a sender that failed is left alone.
 	retryAfter = 2 * time.Second
+	// contestAfter is how long another session on a group of ours has to leave it
+	// before the user is told: a bridge like this one does so within 2 s.
+	contestAfter = 5 * time.Second
 )
 
 // Bridge is the supervisor.
@@ -45,10 +51,13 @@ type Bridge struct {
 	sessions sessions
 	localMAC [6]byte
 
-	network Network        // while streams run
-	streams []aes67.Stream // while streams run; nil otherwise
-	retry   int            // ticks until a failed sender is tried again
-	failure string
+	network    Network        // while streams run
+	streams    []aes67.Stream // while streams run; nil otherwise
+	reference  sdp.Reference  // as last described on this network
+	neighbours *Neighbours    // that the sessions were last fitted to
+	contest    int            // ticks for which a group of ours has been contested
+	retry      int            // ticks until a failed sender is tried again
+	failure    string
 	quiet   bool // nothing was told yet
 	told    atomic.Pointer[Snapshot]
 }
@@ -63,7 +72,7 @@ type Snapshot struct {
 
 // New makes a supervisor.
 func New(parts Parts, pipeline *Pipeline, plan SessionPlan, log zerolog.Logger) *Bridge {
-	b := &Bridge{parts: parts, pipeline: pipeline, log: log, sessions: sessions{plan: plan}, quiet: true}
+	b := &Bridge{parts: parts, pipeline: pipeline, log: log, sessions: newSessions(plan), quiet: true}
 	b.told.Store(&Snapshot{Decision: Decision{State: WaitingSoundServer}})
 	return b
 }
@@ -103,7 +112,12 @@ func (b *Bridge) look() {
 	d := Decide(b.streams != nil, in)
 	if b.streams != nil && (!d.Send || b.moved(in.Network.Chosen)) {
 		b.stop()
+		// What is on the next network was there before us, and has its own clock.
+		b.sessions.announced, b.reference = false, sdp.Reference{}
 		d = Decide(false, in)
+	}
+	if b.streams != nil && b.regroup() {
+		b.stop()
 	}
 	if b.streams == nil && d.Send {
 		if err := b.start(in.Network.Chosen); err != nil {
@@ -113,12 +127,36 @@ func (b *Bridge) look() {
 	}
 	if b.streams != nil {
 		b.describe(in.Clock)
+		if b.contest >= int(contestAfter/lookEach) {
+			d.Problem = join(d.Problem, b.sessions.contest())
+		}
 	}
 	b.tell(d, in.Clock)
 }
 
 // tick is called each lookEach, and at no other look.
-func (b *Bridge) tick() { b.retry = max(0, b.retry-1) }
+func (b *Bridge) tick() {
+	b.retry = max(0, b.retry-1)
+	if b.contest++; b.streams == nil || b.sessions.contest() == "" {
+		b.contest = 0
+	}
+}
+
+// regroup fits the running sessions to what others announce, and reports
+// whether they have to leave a group.
+func (b *Bridge) regroup() bool {
+	n := b.parts.Neighbours()
+	if n == b.neighbours {
+		return false
+	}
+	b.neighbours = n
+	moved, err := b.sessions.settle(b.network.Address, n)
+	if err != nil {
+		b.log.Warn().Err(err).Msg("no other group for a session that others contest")
+		return false
+	}
+	return moved
+}
 
 func (b *Bridge) fail(why string) { b.failure, b.retry = why, int(retryAfter/lookEach) }
 
@@ -136,7 +174,11 @@ func (b *Bridge) moved(chosen Network) bool {
 }
 
 func (b *Bridge) start(network Network) error {
-	streams, err := b.sessions.streams(network.Address)
+	b.neighbours = b.parts.Neighbours()
+	if _, err := b.sessions.settle(network.Address, b.neighbours); err != nil {
+		return err
+	}
+	streams, err := b.sessions.streams()
 	if err != nil {
 		return err
 	}
@@ -176,13 +218,14 @@ func (b *Bridge) describe(clock ClockInput) {
 		reference.LocalMAC = b.localMAC
 	case clock.State == ClockLocked && !clock.Grandmaster.IsZero():
 		reference = sdp.Reference{Grandmaster: clock.Grandmaster, Domain: clock.Domain}
-	case b.sessions.current != nil:
-		reference = b.sessions.current[0].Reference
+	case b.reference != (sdp.Reference{}):
+		reference = b.reference
 	case !clock.Grandmaster.IsZero(): // holdover since before the streams began
 		reference = sdp.Reference{Grandmaster: clock.Grandmaster, Domain: clock.Domain}
 	default:
 		return
 	}
+	b.reference = reference
 	if !b.sessions.update(b.streams, b.network.Address, reference, b.parts.NTPSeconds()) {
 		return
 	}

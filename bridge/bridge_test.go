@@ -23,7 +23,11 @@ type world struct {
 	diary     []string
 	announced []sdp.Session
 	now       uint64
+	others    *Neighbours
+	kept      Identity
 }
+
+func (w *world) Neighbours() *Neighbours { return w.others }
 
 func (w *world) Inputs() Inputs { return w.in }
 
@@ -50,7 +54,7 @@ func (w *world) Changed() <-chan struct{} { return nil }
 
 func newWorld(t *testing.T) (*world, *Bridge) {
 	t.Helper()
-	w := &world{in: ready(), now: 1000}
+	w := &world{in: ready(), now: 1000, others: &Neighbours{Host: "pc"}}
 	w.in.Network.Chosen = Network{
 		Interface: net.Interface{Index: 2, Name: "eno1", HardwareAddr: net.HardwareAddr{0, 1, 2, 3, 4, 5}},
 		Address:   netip.MustParseAddr("192.168.10.1"),
@@ -60,18 +64,37 @@ func newWorld(t *testing.T) (*world, *Bridge) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	plan := testPlan(11, 12)
+	plan.Keep = func(i Identity) { w.kept = i }
+	return w, New(w, pipeline, plan, zerolog.Nop())
+}
+
+// testPlan is a plan for left and right whose groups come from the sender's
+// address; ids are its sessions' first ones.
+func testPlan(ids ...uint64) SessionPlan {
 	stream := aes67.Stream{Channels: []string{"front-left"}, Port: 5004, TTL: 15, PayloadType: 98, Rate: 48000, PacketTime: aes67.PacketTime1ms}
 	left, right := stream, stream
-	left.Name, right.Name, right.Channels, right.First = "left", "right", []string{"front-right"}, 1
+	right.Channels, right.First = []string{"front-right"}, 1
+	next := ids[len(ids)-1] * 1000
 	plan := SessionPlan{
 		Streams: []aes67.Stream{left, right},
-		IDs:     []uint64{11, 12},
-		Groups: func(a netip.Addr) ([]netip.Addr, error) {
-			host := a.As4()[3]
-			return []netip.Addr{netip.AddrFrom4([4]byte{239, 69, host, 1}), netip.AddrFrom4([4]byte{239, 69, host, 2})}, nil
+		Names: func(host string, number int) []string {
+			if number == 1 {
+				return []string{host + " left", host + " right"}
+			}
+			return []string{fmt.Sprintf("%s left #%d", host, number), fmt.Sprintf("%s right #%d", host, number)}
 		},
+		Groups: func(a netip.Addr, used func(netip.Addr) bool) ([]netip.Addr, error) {
+			return sdp.Groups(sdp.GroupPrefix{239, 69}, a, 2, used)
+		},
+		Suits: func(g netip.Addr) bool { return sdp.GroupPrefix{239, 69}.Contains(g) },
+		NewID: func() uint64 { next++; return next },
+		Keep:  func(Identity) {},
 	}
-	return w, New(w, pipeline, plan, zerolog.Nop())
+	for _, id := range ids {
+		plan.Identity.Streams = append(plan.Identity.Streams, SessionIdentity{ID: id})
+	}
+	return plan
 }
 
 func (w *world) expect(t *testing.T, want ...string) {
@@ -124,12 +147,13 @@ func TestALostGrandmasterChangesNothingInTheText(t *testing.T) {
 func TestAddressChangeWithdrawsThenStartsAnew(t *testing.T) {
 	w, b := newWorld(t)
 	b.look()
+	before := w.announced
 	w.diary = nil
 	w.in.Network.Chosen.Address = netip.MustParseAddr("192.168.10.77")
 	b.look()
 	w.expect(t, "announce eno1 0", "stop", "start eno1 2", "announce eno1 2")
-	if got := w.announced[1]; got.Version <= 1000 || got.Stream.Group.String() != "239.69.77.2" {
-		t.Errorf("session %+v", got)
+	if got := w.announced[1]; got.Version <= 1000 || got.Stream.Group != before[1].Stream.Group || got.Origin.String() != "192.168.10.77" {
+		t.Errorf("session %+v, want a new version from the new address to the old group", got)
 	}
 }
 

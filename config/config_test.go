@@ -128,7 +128,7 @@ func random(r *rand.Rand) Config {
 		},
 		Safety: Safety{FirstVolumeDB: -100 * r.Float64(), CeilingDBFS: -60 * r.Float64()},
 		Announce: Announce{
-			SAP: r.IntN(2) == 0, MDNS: r.IntN(2) == 0, RTSPPort: rtspPortDefault,
+			SAP: r.IntN(2) == 0, MDNS: r.IntN(2) == 0, RTSPPort: uint16(1024 + r.IntN(64512)),
 			SAPInterval: 5*time.Second + time.Duration(r.Int64N(int64(295*time.Second))),
 		},
 		Status: Status{Listen: pick("", "127.0.0.1:6767", "[::1]:80", "localhost:8080", "0.0.0.0:65535")},
@@ -209,7 +209,7 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"an address that is not multicast", "[stream]\naddresses = [\"10.0.0.1\"]", `config.toml:2: stream.addresses = ["10.0.0.1"]: 10.0.0.1 is not a multicast address (224.1.0.0 to 239.255.255.255); must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
 		{"too few addresses", "[stream]\naddresses = [\"239.1.1.1\"]", `config.toml:2: stream.addresses = ["239.1.1.1"]: 1 address for 2 streams; must be 2 in channel order, or [] to derive them`},
 		{"a status page without port", "[status]\nlisten = \"127.0.0.1\"", `config.toml:2: status.listen = "127.0.0.1": not an address with a port; must be "" or an IP address with a port, such as "127.0.0.1:6767"; the default is "127.0.0.1:6767"`},
-		{"a port of RTSP", "[announce]\nrtsp-port = 554", `config.toml:2: announce.rtsp-port = 554: RTSP is not available in this version; must be left at 8554`},
+		{"a port of RTSP", "[announce]\nrtsp-port = 554", `config.toml:2: announce.rtsp-port = 554: needs a privilege, and the bridge keeps none; must be 0 or 1024 to 65535`},
 		{"long packets at a high rate", "[stream]\nptime = \"4ms\"\nrate = 96000", `config.toml:2: stream.ptime = "4ms": not defined at stream.rate = 96000; take 1ms or shorter, or stream.rate = 48000`},
 		{
 			"a packet too large",
@@ -269,7 +269,7 @@ func TestOverrides(t *testing.T) {
 		{"a list", []string{`sink.channels=["front-right", "front-left"]`}, with(func(c *Config) { c.Sink.Channels = []string{"front-right", "front-left"} })},
 		{"nothing for a text", []string{"status.listen="}, with(func(c *Config) { c.Status.Listen = "" })},
 		{"no announcements by mDNS", []string{"announce.mdns=false"}, with(func(c *Config) { c.Announce.MDNS = false })},
-		{"the default of what is missing yet", []string{"announce.rtsp-port=8554"}, Default()},
+		{"no descriptions by RTSP", []string{"announce.rtsp-port=0"}, with(func(c *Config) { c.Announce.RTSPPort = 0 })},
 		{"spaces around", []string{" stream.ttl = 1 "}, with(func(c *Config) { c.Stream.TTL = 1 })},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -201,13 +201,13 @@ var Options = []Option{
 	{
 		Key: "announce.mdns", Default: "true",
 		Help:   "announce the streams by mDNS, as RAVENNA receivers want",
-		Detail: "Needs Avahi on this computer. Without Avahi it does no harm.",
+		Detail: "Needs Avahi on this computer and announce.rtsp-port. Without Avahi it does no harm.",
 		field:  boolean(func(c *Config) *bool { return &c.Announce.MDNS }),
 	},
 	{
 		Key: "announce.rtsp-port", Default: "8554",
 		Help:   "the TCP port from which RAVENNA receivers fetch the session descriptions; 0: none",
-		Detail: "Change it only if another program has this port.",
+		Detail: "Change it only if another program has this port: 1024 or above. With 0 nothing is announced by mDNS either.",
 		field:  integer(func(c *Config) *uint16 { return &c.Announce.RTSPPort }, 0, 65535),
 	},
 	{

@@ -7,8 +7,9 @@ import (
 	"aes67-sink/aes67"
 )
 
-// rtspPortDefault is the only port accepted until RTSP is served.
-const rtspPortDefault = 8554
+// firstOpenPort is the first port that needs no privilege to be opened (ip(7),
+// ip_unprivileged_port_start); the bridge keeps none.
+const firstOpenPort = 1024
 
 // Validate tells everything that is wrong with c; the error is of type Faults.
 func (c Config) Validate() error {
@@ -123,8 +124,8 @@ func leastLatency(c Config) (why, remedy string) {
 }
 
 func rtspPort(c Config) (why, remedy string) {
-	if c.Announce.RTSPPort != rtspPortDefault {
-		return "RTSP is not available in this version", fmt.Sprintf("must be left at %d", rtspPortDefault)
+	if p := c.Announce.RTSPPort; p != 0 && p < firstOpenPort {
+		return "needs a privilege, and the bridge keeps none", fmt.Sprintf("must be 0 or %d to 65535", firstOpenPort)
 	}
 	return "", ""
 }

@@ -17,6 +17,7 @@ const (
 	goodbyes        = 3
 	retryAfter      = time.Second // after a failed send
 	maxReplaced     = 4           // texts that one session remembers to delete
+	maxFormer       = 64          // texts that are remembered in case their deletion was not heard
 )
 
 // route is how packets leave: by which interface, from which address.
@@ -48,6 +49,7 @@ type goodbye struct {
 	via  route
 	left int // deletions still to send
 	next aes67.MonoTime
+	last bool // nothing of it is remembered afterwards
 }
 
 // transmission is one packet to send; entry or goodbye is what it is for.
@@ -70,7 +72,10 @@ type schedule struct {
 	entries  []*entry
 	goodbyes []*goodbye
 	hold     aes67.MonoTime // nothing is announced before: an old address is being left
-	former   []version      // of a former run, until their sessions are announced
+	// former are texts that listeners may still hold: of a former run, or deleted
+	// while the cable was out. They are deleted before their sessions are
+	// announced again.
+	former []version
 }
 
 // want replaces the set of sessions and the way they go out.
@@ -100,6 +105,12 @@ func (s *schedule) want(now aes67.MonoTime, via route, sessions []sdp.Session) {
 	}
 	s.entries = kept
 	s.dismiss(now, old)
+	if len(sessions) > 0 { // what is left of a former run is no session any more
+		for _, f := range s.former {
+			s.goodbyes = append(s.goodbyes, &goodbye{version: f, via: via, left: goodbyes, next: now, last: true})
+		}
+		s.former = nil
+	}
 }
 
 // renew returns the entry for a text that takes the place of e's, if there is
@@ -109,13 +120,7 @@ func (s *schedule) renew(start aes67.MonoTime, e *entry, v version, others []*en
 		return e
 	}
 	next := &entry{version: v, fresh: true, next: start}
-	s.former = slices.DeleteFunc(s.former, func(f version) bool {
-		if f.origin.Same(v.origin) {
-			next.replaced = append(next.replaced, f)
-			return true
-		}
-		return false
-	})
+	s.inherit(next)
 	if e != nil {
 		next.replaced = append(next.replaced, e.replaced...)
 		if e.announced {
@@ -136,6 +141,19 @@ func (s *schedule) renew(start aes67.MonoTime, e *entry, v version, others []*en
 	}
 	next.hash = s.freeHash(next, others)
 	return next
+}
+
+// inherit lets an entry delete what listeners may still hold of its session,
+// whatever its address was.
+func (s *schedule) inherit(e *entry) {
+	s.former = slices.DeleteFunc(s.former, func(f version) bool {
+		if f.origin.ID == e.origin.ID {
+			e.replaced = append(e.replaced, f)
+			return true
+		}
+		return false
+	})
+	e.replaced = e.replaced[max(0, len(e.replaced)-maxReplaced):]
 }
 
 // formerVersions reads texts of a former run.
@@ -181,6 +199,21 @@ func (s *schedule) dismiss(now aes67.MonoTime, entries []*entry) bool {
 	return len(s.goodbyes) > before
 }
 
+// part drops goodbyes and remembers their texts: nobody knows whether they were
+// heard.
+func (s *schedule) part(done func(*goodbye) bool) {
+	s.goodbyes = slices.DeleteFunc(s.goodbyes, func(g *goodbye) bool {
+		if !done(g) {
+			return false
+		}
+		if !g.last {
+			s.former = append(s.former, g.version)
+			s.former = s.former[max(0, len(s.former)-maxFormer):]
+		}
+		return true
+	})
+}
+
 // due returns what is to be sent at now, deletions first, and plans what follows.
 func (s *schedule) due(now aes67.MonoTime) []transmission {
 	var out []transmission
@@ -191,7 +224,7 @@ func (s *schedule) due(now aes67.MonoTime) []transmission {
 			out = append(out, transmission{via: g.via, packet: g.packet(g.via, true), goodbye: g})
 		}
 	}
-	s.goodbyes = slices.DeleteFunc(s.goodbyes, func(g *goodbye) bool { return g.left <= 0 })
+	s.part(func(g *goodbye) bool { return g.left <= 0 })
 	for _, e := range s.entries {
 		if e.next > now {
 			continue
@@ -217,8 +250,12 @@ func (s *schedule) settle(now aes67.MonoTime, t transmission, sent bool) {
 	case t.entry != nil:
 		t.entry.fresh, t.entry.next = true, now.Add(retryAfter)
 	case t.goodbye != nil && !sent:
-		// The old address or interface is no more: nothing left to wait for.
-		s.goodbyes = slices.DeleteFunc(s.goodbyes, func(g *goodbye) bool { return g.via == t.via })
+		// The old address or interface is no more: nothing left to wait for. The
+		// session itself, wherever it is announced now, deletes the text.
+		s.part(func(g *goodbye) bool { return g.via == t.via })
+		for _, e := range s.entries {
+			s.inherit(e)
+		}
 		if s.via != t.via && s.hold > now {
 			s.hold = now
 			for _, e := range s.entries {
@@ -248,8 +285,14 @@ func (s *schedule) period() time.Duration {
 	return s.interval + time.Duration((2*s.jitter()-1)*float64(s.interval/10))
 }
 
+// packet makes the message. Listeners look for what is deleted under the
+// address that it was announced from.
 func (v version) packet(via route, remove bool) Packet {
-	return Packet{Delete: remove, Hash: v.hash, Origin: via.addr, Payload: []byte(v.text)}
+	from := via.addr
+	if remove && v.origin.Addr.Is4() {
+		from = v.origin.Addr
+	}
+	return Packet{Delete: remove, Hash: v.hash, Origin: from, Payload: []byte(v.text)}
 }
 
 func origin(s *sdp.Session) sdp.Origin {

@@ -211,7 +211,8 @@ func TestSchedule(t *testing.T) {
 				s.want(s.now, eno2, []sdp.Session{named("A", 2, eno2)})
 				s.until(4 * time.Second)
 			},
-			"0s 1 announce A 1, 1s 1 announce A 1, 2s 1 delete A 1 failed, 2s 2 announce A 2, 3s 2 announce A 2",
+			"0s 1 announce A 1, 1s 1 announce A 1, 2s 1 delete A 1 failed, " +
+				"2s 2 delete A 1, 2s 2 announce A 2, 3s 2 delete A 1, 3s 2 announce A 2",
 		},
 		{
 			"what could not be sent is tried each second, and repeated when it went",
@@ -263,7 +264,49 @@ func TestSchedule(t *testing.T) {
 				s.want(0, eno1, []sdp.Session{named("A", 2, eno1), named("B", 1, eno1)})
 				s.until(5 * time.Second)
 			},
-			"0s 1 delete A 1, 0s 1 announce A 2, 0s 1 announce B 1, 1s 1 delete A 1, 1s 1 announce A 2, 1s 1 announce B 1",
+			"0s 1 delete A 1, 0s 1 delete A 1, 0s 1 announce A 2, 0s 1 announce B 1, " +
+				"1s 1 delete A 1, 1s 1 delete A 1, 1s 1 announce A 2, 1s 1 announce B 1",
+		},
+		{
+			"what a former run announced and this one does not is deleted",
+			func(s *stage) {
+				s.former = formerVersions([]string{named("C", 1, eno2).Text()})
+				s.want(0, eno1, nil)
+				s.until(time.Second)
+				s.want(s.now, eno1, []sdp.Session{named("A", 2, eno1)})
+				s.until(1500 * time.Millisecond)
+				s.want(s.now, eno1, nil)
+				s.until(3 * time.Second)
+			},
+			"1s 1 delete C 1, 1s 1 announce A 2, 1.1s 1 delete C 1, 1.2s 1 delete C 1, " +
+				"1.5s 1 delete A 2, 1.6s 1 delete A 2, 1.7s 1 delete A 2",
+		},
+		{
+			"what was deleted into a cable that was out is deleted again when it is back",
+			func(s *stage) {
+				s.want(0, eno1, []sdp.Session{named("A", 1, eno1)})
+				s.until(2 * time.Second)
+				s.want(s.now, eno1, nil)
+				s.until(10 * time.Second)
+				s.want(s.now, eno1, []sdp.Session{named("A", 2, eno1)})
+				s.until(12 * time.Second)
+			},
+			"0s 1 announce A 1, 1s 1 announce A 1, 2s 1 delete A 1, 2.1s 1 delete A 1, 2.2s 1 delete A 1, " +
+				"10s 1 delete A 1, 10s 1 announce A 2, 11s 1 delete A 1, 11s 1 announce A 2",
+		},
+		{
+			"what could not be deleted at all is deleted when the interface is back",
+			func(s *stage) {
+				s.want(0, eno1, []sdp.Session{named("A", 1, eno1)})
+				s.until(2 * time.Second)
+				s.broken = func(route) bool { return s.now < aes67.MonoTime(5*time.Second) }
+				s.want(s.now, eno1, nil)
+				s.until(10 * time.Second)
+				s.want(s.now, eno1, []sdp.Session{named("A", 2, eno1)})
+				s.until(11500 * time.Millisecond)
+			},
+			"0s 1 announce A 1, 1s 1 announce A 1, 2s 1 delete A 1 failed, " +
+				"10s 1 delete A 1, 10s 1 announce A 2, 11s 1 delete A 1, 11s 1 announce A 2",
 		},
 	}
 	for _, test := range tests {

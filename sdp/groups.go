@@ -26,6 +26,11 @@ func ParseGroupPrefix(s string) (GroupPrefix, error) {
 // String returns the configuration's form.
 func (p GroupPrefix) String() string { return fmt.Sprintf("%d.%d", p[0], p[1]) }
 
+// Contains reports whether a group begins with the prefix.
+func (p GroupPrefix) Contains(group netip.Addr) bool {
+	return group.Is4() && group.As4()[0] == p[0] && group.As4()[1] == p[1]
+}
+
 // A host's groups are one block of the last octet: 31 blocks of eight, the
 // octets 1 to 248, so that 0 and 255 never occur. Stream n has the n-th place
 // of whatever block it is in; so streams of one host never meet.

@@ -21,16 +21,17 @@ import (
 // edges is what the supervisor sees of the parts that do I/O: it satisfies
 // bridge.Parts.
 type edges struct {
-	cfg       config.Config
-	clock     *mediaclock.Clock
-	pipeline  *bridge.Pipeline
-	sink      *pulse.Sink
-	ptp       *ptp.Service // nil without the PTP ports
-	forbidden string       // why there are no PTP ports, and the remedy
-	sap       *sap.Service
-	network   *network
-	log       zerolog.Logger
-	wake      chan struct{}
+	cfg        config.Config
+	clock      *mediaclock.Clock
+	pipeline   *bridge.Pipeline
+	sink       *pulse.Sink
+	ptp        *ptp.Service // nil without the PTP ports
+	forbidden  string       // why there are no PTP ports, and the remedy
+	sap        *sap.Service
+	network    *network
+	neighbours *neighbours
+	log        zerolog.Logger
+	wake       chan struct{}
 
 	mu     sync.Mutex
 	sender *runningSender // nil while no streams run
@@ -155,6 +156,8 @@ func (e *edges) Announce(network bridge.Network, sessions []sdp.Session) {
 		e.sap.Announce(network.Interface, network.Address, int(e.cfg.Stream.TTL), sessions)
 	}
 }
+
+func (e *edges) Neighbours() *bridge.Neighbours { return e.neighbours.latest() }
 
 func (e *edges) NTPSeconds() uint64 { return sdp.NTPSeconds(time.Now().Unix()) }
 

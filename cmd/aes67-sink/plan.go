@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"strings"
@@ -9,14 +11,12 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/config"
-	"aes67-sink/sap"
 	"aes67-sink/sdp"
 )
 
 // planSessions says what the streams of cfg have in common for the program's
-// life. heard tells which sessions others announce, so that their groups are
-// avoided.
-func planSessions(cfg config.Config, heard func() []sap.Heard) bridge.SessionPlan {
+// life. What lasts longer is in memory.
+func planSessions(cfg config.Config, memory identityFile) bridge.SessionPlan {
 	base := aes67.Stream{
 		Port:        cfg.Stream.Port,
 		TTL:         cfg.Stream.TTL,
@@ -25,51 +25,76 @@ func planSessions(cfg config.Config, heard func() []sap.Heard) bridge.SessionPla
 		Rate:        cfg.Stream.Rate,
 		PacketTime:  cfg.Stream.PacketTime,
 	}
-	name := sessionName(cfg)
 	var plan bridge.SessionPlan
 	if cfg.Stream.Layout == config.Multi {
-		base.Name, base.Channels = sdp.CleanName(name), cfg.Sink.Channels
+		base.Channels = cfg.Sink.Channels
 		plan.Streams = []aes67.Stream{base}
 	} else {
 		for i, channel := range cfg.Sink.Channels {
 			stream := base
-			stream.Name, stream.Channels, stream.First = sdp.JoinName(name, sdp.Label(channel)), []string{channel}, i
+			stream.Channels, stream.First = []string{channel}, i
 			plan.Streams = append(plan.Streams, stream)
 		}
 	}
-	host := hostID()
-	for _, stream := range plan.Streams {
-		plan.IDs = append(plan.IDs, sdp.SessionID(host, cfg.Sink.ID, stream.First))
+	for i := range cfg.Stream.Addresses {
+		plan.Streams[i].Group = cfg.Stream.Addresses[i]
 	}
-	plan.Groups = func(address netip.Addr) ([]netip.Addr, error) {
-		if len(cfg.Stream.Addresses) > 0 {
-			return cfg.Stream.Addresses, nil
-		}
-		used := map[netip.Addr]bool{}
-		for _, h := range heard() {
-			used[h.Description.Group] = true
-		}
-		groups, err := sdp.Groups(sdp.GroupPrefix(cfg.Stream.AddressPrefix), address, len(plan.Streams),
-			func(group netip.Addr) bool { return used[group] })
+	plan.Names = func(host string, number int) []string { return sessionNames(cfg, host, number) }
+	prefix := sdp.GroupPrefix(cfg.Stream.AddressPrefix)
+	plan.Groups = func(address netip.Addr, used func(netip.Addr) bool) ([]netip.Addr, error) {
+		groups, err := sdp.Groups(prefix, address, len(plan.Streams), used)
 		if err != nil {
 			return nil, fmt.Errorf("stream.address-prefix: %w; give stream.addresses by hand", err)
 		}
 		return groups, nil
 	}
+	plan.Suits = func(group netip.Addr) bool { return prefix.Contains(group) && sdp.CheckGroup(group) == nil }
+	plan.NewID = func() uint64 { return 1 + rand.Uint64N(math.MaxUint32) }
+	plan.Identity, plan.Keep = memory.Load(), memory.Save
+	// The first ids come from the machine, so that they are the same at the next
+	// start even where nothing can be remembered.
+	for i := len(plan.Identity.Streams); i < len(plan.Streams); i++ {
+		plan.Identity.Streams = append(plan.Identity.Streams,
+			bridge.SessionIdentity{ID: sdp.SessionID(hostID(), cfg.Sink.ID, plan.Streams[i].First)})
+	}
 	return plan
 }
 
-// sessionName is the beginning of every stream's name.
-func sessionName(cfg config.Config) string {
-	if cfg.Stream.Name != "" {
-		return cfg.Stream.Name
+// sessionNames returns the streams' names: "HOST SINK-NAME Left #2", or what
+// the user gave in place of the first two; the number is left out when it is 1.
+func sessionNames(cfg config.Config, host string, number int) []string {
+	head := cfg.Stream.Name
+	if head == "" {
+		head = host + " " + cfg.Sink.Name
 	}
+	suffix := ""
+	if number > 1 {
+		suffix = fmt.Sprintf("#%d", number)
+	}
+	if cfg.Stream.Layout == config.Multi {
+		return []string{joinWords(head, suffix)}
+	}
+	names := make([]string, len(cfg.Sink.Channels))
+	for i, channel := range cfg.Sink.Channels {
+		names[i] = joinWords(head, strings.TrimSpace(sdp.Label(channel)+" "+suffix))
+	}
+	return names
+}
+
+func joinWords(head, tail string) string {
+	if tail == "" {
+		return sdp.CleanName(head)
+	}
+	return sdp.JoinName(head, tail)
+}
+
+// hostName returns the first label of this machine's name.
+func hostName() string {
 	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "aes67-sink"
+	if host, _, _ = strings.Cut(host, "."); err != nil || host == "" {
+		return "aes67-sink"
 	}
-	host, _, _ = strings.Cut(host, ".")
-	return host + " " + cfg.Sink.Name
+	return host
 }
 
 // hostID tells this machine from every other, for as long as it is installed
@@ -80,6 +105,5 @@ func hostID() string {
 			return strings.TrimSpace(string(id))
 		}
 	}
-	host, _ := os.Hostname()
-	return host
+	return hostName()
 }

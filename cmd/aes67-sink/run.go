@@ -80,7 +80,8 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		OnReader:      captureThread(part(log, "pulse")),
 	}, e.pipeline, part(log, "pulse"))
 
-	e.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now}, part(log, "sap"))
+	plan := planSessions(cfg, identityFile{path: filepath.Join(stateDirectory(), "sessions-"+cfg.Sink.ID+".json"), log: part(log, "bridge")})
+	e.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: texts(plan.Identity)}, part(log, "sap"))
 	watcher := netif.NewWatcher(part(log, "network"))
 	services := netif.NewDNSSD(rtthread.Now, part(log, "network"))
 	e.network = &network{
@@ -91,12 +92,19 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		now:       rtthread.Now, log: part(log, "network"), wake: e.wake,
 	}
 
-	supervisor := bridge.New(e, e.pipeline, planSessions(cfg, e.sap.Heard), part(log, "bridge"))
+	e.neighbours = &neighbours{
+		sources: func(index int) []announced { return bySAP(e.sap.Heard(), index) },
+		refused: func() []string { return nil },
+		chosen:  func() int { return e.network.input().Chosen.Interface.Index },
+		wake:    e.wake,
+	}
+
+	supervisor := bridge.New(e, e.pipeline, plan, part(log, "bridge"))
 	teller := &teller{edges: e, supervisor: supervisor, started: rtthread.Now()}
 	servers := status.NewServer(teller.model, teller.descriptions)
 
 	parts := []func(context.Context) error{
-		e.sink.Run, e.sap.Run, watcher.Run, services.Run, e.network.Run, e.forward,
+		e.sink.Run, e.sap.Run, watcher.Run, services.Run, e.network.Run, e.neighbours.Run, e.forward,
 		servers.RunControl,
 		func(ctx context.Context) error {
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {

@@ -1,0 +1,171 @@
+package bridge
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"aes67-sink/sdp"
+)
+
+// Identity is by what receivers know the sessions again: it lasts from one run
+// to the next.
+type Identity struct {
+	Base    string            `json:"base"`   // the first stream's name without a number
+	Number  int               `json:"number"` // of the names; 1 is not written in them
+	Streams []SessionIdentity `json:"streams"`
+}
+
+// SessionIdentity is one session's part of it.
+type SessionIdentity struct {
+	ID      uint64     `json:"id"`      // of the o= line, never 0
+	Version uint64     `json:"version"` // the last that was announced; 0: none yet
+	Group   netip.Addr `json:"group"`   // invalid: none yet
+	Text    string     `json:"text"`    // what was announced last, to be deleted if it was not
+}
+
+// Foreign is a session that somebody else announces.
+type Foreign struct {
+	Name   string
+	Origin sdp.Origin
+	Group  netip.Addr
+	Port   uint16
+}
+
+// Neighbours is what the names, groups and ids of our sessions have to fit to.
+// One that was handed over does not change.
+type Neighbours struct {
+	Host     string    // this machine's name, the beginning of the sessions' names
+	Sessions []Foreign // of others
+	Refused  []string  // names of ours that somebody else has (DNS-SD collisions)
+}
+
+const (
+	// maxNumber bounds the search for a name that is free.
+	maxNumber = 10_000
+	// maxPast bounds how many of our own origins are remembered.
+	maxPast = 256
+)
+
+// settlement is one pass of fitting the identity to the neighbours.
+//
+//  1. the names follow the host; a name that others have gets a number
+//  2. a session id that others have is replaced
+//  3. a group that others use is left, unless the user gave it
+//
+// Before our sessions are announced, all that others have is avoided. Later, of
+// two sessions that contradict each other the one with the higher (origin
+// address, session id) moves, so that just one does.
+type settlement struct {
+	plan      *SessionPlan
+	identity  *Identity
+	address   netip.Addr
+	others    []Foreign
+	refused   []string
+	announced bool
+}
+
+// yields reports whether stream i makes room for f.
+func (s *settlement) yields(i int, f *Foreign) bool {
+	return !s.announced || s.compare(i, f) > 0
+}
+
+// compare orders stream i and f by (origin address, session id).
+func (s *settlement) compare(i int, f *Foreign) int {
+	return cmp.Or(s.address.Compare(f.Origin.Addr), cmp.Compare(s.identity.Streams[i].ID, f.Origin.ID))
+}
+
+// ids gives each stream a session id that nobody else has.
+func (s *settlement) ids() {
+	for i := range s.identity.Streams {
+		mine := &s.identity.Streams[i].ID
+		clash := *mine == 0 || slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine && s.yields(i, &f) })
+		for clash {
+			*mine = s.plan.NewID()
+			clash = *mine == 0 || slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine }) ||
+				slices.ContainsFunc(s.identity.Streams[:i], func(o SessionIdentity) bool { return o.ID == *mine })
+		}
+	}
+}
+
+// names chooses the number of the streams' names. They share it, so that left
+// and right stay recognisable as a pair.
+func (s *settlement) names(host string) {
+	if base := s.plan.Names(host, 1)[0]; base != s.identity.Base {
+		s.identity.Base, s.identity.Number = base, 1
+	}
+	s.identity.Number = max(s.identity.Number, 1)
+	before, clash := 0, false // sessions that have the name by better right
+	for i, name := range s.plan.Names(host, s.identity.Number) {
+		rivals := 0
+		for f := range s.others {
+			if other := &s.others[f]; strings.EqualFold(other.Name, name) && s.yields(i, other) {
+				clash = true
+				rivals++
+			}
+		}
+		clash = clash || s.isRefused(name)
+		before = max(before, rivals)
+	}
+	if !clash {
+		return
+	}
+	// Several bridges that meet at once do not all take the same next number.
+	skip := max(before-1, 0)
+	for number := 2; number < maxNumber; number++ {
+		if !slices.ContainsFunc(s.plan.Names(host, number), s.isTaken) {
+			if skip == 0 {
+				s.identity.Number = number
+				return
+			}
+			skip--
+		}
+	}
+}
+
+func (s *settlement) isRefused(name string) bool {
+	return slices.ContainsFunc(s.refused, func(r string) bool { return strings.EqualFold(r, name) })
+}
+
+func (s *settlement) isTaken(name string) bool {
+	return s.isRefused(name) || slices.ContainsFunc(s.others, func(f Foreign) bool { return strings.EqualFold(f.Name, name) })
+}
+
+// groups gives each stream a group and reports whether one changed.
+func (s *settlement) groups() (changed bool, err error) {
+	var derived []netip.Addr
+	for i := range s.identity.Streams {
+		mine := &s.identity.Streams[i].Group
+		if given := s.plan.Streams[i].Group; given.IsValid() {
+			changed = changed || *mine != given
+			*mine = given
+			continue
+		}
+		clash := !mine.IsValid() || !s.plan.Suits(*mine) ||
+			slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == *mine && s.yields(i, &f) })
+		if !clash {
+			continue
+		}
+		if derived == nil {
+			used := func(group netip.Addr) bool {
+				return slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == group })
+			}
+			if derived, err = s.plan.Groups(s.address, used); err != nil {
+				return false, err
+			}
+		}
+		*mine, changed = derived[i], true
+	}
+	return changed, nil
+}
+
+// contested returns a foreign session on one of our groups that we stay on.
+func (s *settlement) contested() (Foreign, bool) {
+	for _, f := range s.others {
+		if slices.ContainsFunc(s.identity.Streams, func(o SessionIdentity) bool { return o.Group == f.Group }) {
+			return f, true
+		}
+	}
+	return Foreign{}, false
+}

@@ -1,0 +1,261 @@
+package bridge
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"aes67-sink/sdp"
+)
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+// foreign is a session of somebody at an address.
+func foreign(name, address string, id uint64, group netip.Addr) Foreign {
+	return Foreign{Name: name, Origin: sdp.Origin{User: "-", ID: id, Version: 1, Addr: addr(address)}, Group: group, Port: 5004}
+}
+
+// among lets the world hear others.
+func (w *world) among(others ...Foreign) { w.others = &Neighbours{Host: "pc", Sessions: others} }
+
+func TestWhatOthersHaveBeforeTheStartIsAvoided(t *testing.T) {
+	w, b := newWorld(t)
+	derived, _ := testPlan(1).Groups(addr("192.168.10.1"), nil)
+	// All from a higher address, that would have to move later.
+	w.among(foreign("PC LEFT", "192.168.10.200", 12, derived[0]))
+	b.look()
+	w.expect(t, "start eno1 2", "announce eno1 2")
+	left, right := w.announced[0], w.announced[1]
+	if left.Stream.Name != "pc left #2" || right.Stream.Name != "pc right #2" {
+		t.Errorf("names %q, %q: want both with #2", left.Stream.Name, right.Stream.Name)
+	}
+	if left.Stream.Group == derived[0] || right.Stream.Group != derived[1] {
+		t.Errorf("groups %v, %v: want another than %v and %v", left.Stream.Group, right.Stream.Group, derived[0], derived[1])
+	}
+	if left.ID != 11 || right.ID == 12 {
+		t.Errorf("ids %d, %d: want 11 and not 12", left.ID, right.ID)
+	}
+}
+
+func TestOfTwoSessionsOnOneGroupTheHigherMoves(t *testing.T) {
+	for _, test := range []struct {
+		name, address string
+		id            uint64
+		moves         bool
+	}{
+		{"the other's address is lower", "192.168.10.0", 99, true},
+		{"the other's address is higher", "192.168.10.2", 1, false},
+		{"as numbers, not as text", "192.168.9.255", 1, true},
+		{"one address, the other's id is lower", "192.168.10.1", 5, true},
+		{"one address, the other's id is higher", "192.168.10.1", 500, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, b := newWorld(t)
+			b.look()
+			w.diary = nil
+			before := w.announced
+			w.among(foreign("somebody", test.address, test.id, before[0].Stream.Group))
+			b.look()
+			if !test.moves {
+				w.expect(t)
+				if got := b.Snapshot().Problem; got != "" {
+					t.Errorf("problem %q while the other has time to move", got)
+				}
+				for range int(contestAfter/lookEach) + 1 {
+					b.tick()
+				}
+				b.look()
+				w.expect(t)
+				if got := b.Snapshot().Problem; !strings.Contains(got, `is also used by "somebody"`) {
+					t.Errorf("problem %q, want one that names the other", got)
+				}
+				w.among()
+				b.look()
+				if got := b.Snapshot().Problem; got != "" {
+					t.Errorf("problem %q when the other is gone", got)
+				}
+				return
+			}
+			w.expect(t, "announce eno1 0", "stop", "start eno1 2", "announce eno1 2")
+			if g := w.announced[0].Stream.Group; g == before[0].Stream.Group || g == before[1].Stream.Group {
+				t.Errorf("moved to %v from %v", g, before[0].Stream.Group)
+			}
+			if w.announced[0].Version <= before[0].Version {
+				t.Errorf("version %d, was %d", w.announced[0].Version, before[0].Version)
+			}
+			if w.announced[1].Stream.Group != before[1].Stream.Group {
+				t.Error("the other stream moved too")
+			}
+			if w.kept.Streams[0].Group != w.announced[0].Stream.Group {
+				t.Errorf("kept %+v", w.kept)
+			}
+		})
+	}
+}
+
+func TestAGroupThatTheUserGaveIsKept(t *testing.T) {
+	w, b := newWorld(t)
+	b.sessions.plan.Streams[0].Group, b.sessions.plan.Streams[1].Group = addr("239.1.2.3"), addr("239.1.2.4")
+	w.among(foreign("somebody", "192.168.10.0", 5, addr("239.1.2.3")))
+	b.look()
+	b.look()
+	w.expect(t, "start eno1 2", "announce eno1 2")
+	if got := w.announced[0].Stream.Group; got != addr("239.1.2.3") {
+		t.Errorf("group %v", got)
+	}
+}
+
+func TestARenamedHostRenamesTheSessionsWithoutStoppingThem(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	w.diary = nil
+	w.others = &Neighbours{Host: "studio"}
+	b.look()
+	w.expect(t, "announce eno1 2")
+	if got := w.announced[1]; got.Stream.Name != "studio right" || got.Version != 1001 {
+		t.Errorf("session %+v", got)
+	}
+}
+
+func TestARefusedNameGetsANumberAndKeepsIt(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	w.diary = nil
+	w.others = &Neighbours{Host: "pc", Refused: []string{"pc right"}}
+	b.look()
+	w.expect(t, "announce eno1 2")
+	w.others = &Neighbours{Host: "pc", Refused: []string{"pc right #2"}}
+	b.look()
+	w.others = &Neighbours{Host: "pc"}
+	b.look()
+	if got := []string{w.announced[0].Stream.Name, w.announced[1].Stream.Name}; !slices.Equal(got, []string{"pc left #3", "pc right #3"}) {
+		t.Errorf("names %q", got)
+	}
+	// The next run begins with it, and with the host's own name again only when
+	// the host has another one.
+	plan := testPlan(1, 2)
+	plan.Identity = w.kept
+	next := newSessions(plan)
+	if _, err := next.settle(addr("192.168.10.1"), &Neighbours{Host: "pc"}); err != nil || next.names[0] != "pc left #3" {
+		t.Errorf("the next run's names are %q, %v", next.names, err)
+	}
+	if _, err := next.settle(addr("192.168.10.1"), &Neighbours{Host: "den"}); err != nil || next.names[0] != "den left" {
+		t.Errorf("after a rename the names are %q, %v", next.names, err)
+	}
+}
+
+func TestIdentityLasts(t *testing.T) {
+	w, b := newWorld(t)
+	b.look()
+	first := w.announced
+	plan := testPlan(77, 78)
+	plan.Identity = w.kept
+	later := &world{in: w.in, now: 5, others: &Neighbours{Host: "pc"}} // its wall clock is wrong
+	again := New(later, b.pipeline, plan, b.log)
+	later.in.Network.Chosen.Address = addr("10.0.0.7") // and its address another
+	again.look()
+	for i, s := range later.announced {
+		if s.ID != first[i].ID || s.Stream.Group != first[i].Stream.Group || s.Stream.Name != first[i].Stream.Name {
+			t.Errorf("session %+v, was %+v", s, first[i])
+		}
+		if s.Version <= first[i].Version {
+			t.Errorf("version %d after %d", s.Version, first[i].Version)
+		}
+	}
+}
+
+func TestAGroupOfAnotherPrefixIsNotTakenOver(t *testing.T) {
+	plan := testPlan(1, 2)
+	plan.Identity.Streams[0].Group = addr("239.70.1.1")
+	s := newSessions(plan)
+	if _, err := s.settle(addr("10.0.0.7"), &Neighbours{Host: "pc"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.identity.Streams[0].Group; !plan.Suits(got) {
+		t.Errorf("group %v", got)
+	}
+}
+
+// TestManyBridgesSettle lets bridges of one host name, with one and the same
+// identity, meet in every order: they end with names, groups and ids of their
+// own, each within a few rounds, and then nobody moves any more.
+func TestManyBridgesSettle(t *testing.T) {
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		count := 2 + random.IntN(11)
+		type station struct {
+			sessions
+			address netip.Addr
+			joined  bool
+		}
+		stations := make([]*station, count)
+		group := addr("239.69.7.1")
+		for i := range stations {
+			plan := testPlan(11, 12)
+			next := uint64(1000 * (i + 1))
+			plan.NewID = func() uint64 { next++; return next }
+			if seed%3 == 0 { // copies of one machine
+				plan.Identity.Streams[0].Group, plan.Identity.Streams[1].Group = group, group.Next()
+			}
+			stations[i] = &station{sessions: newSessions(plan), address: netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(3)), byte(i + 1)})}
+		}
+		heardBy := func(me *station) *Neighbours {
+			n := &Neighbours{Host: "pc"}
+			for _, s := range stations {
+				for _, c := range s.current {
+					if s != me {
+						n.Sessions = append(n.Sessions, Foreign{
+							Name: c.Stream.Name, Group: c.Stream.Group, Port: c.Stream.Port,
+							Origin: sdp.Origin{User: sdp.User, ID: c.ID, Version: c.Version, Addr: c.Origin},
+						})
+					}
+				}
+			}
+			return n
+		}
+		rounds, quiet := 0, 0
+		for ; quiet < 2; rounds++ {
+			if rounds > 3*count+4 {
+				t.Fatalf("seed %d: %d bridges do not settle", seed, count)
+			}
+			// Everybody acts on what was on the network before the round.
+			heard := make([]*Neighbours, count)
+			for i, s := range stations {
+				heard[i] = heardBy(s)
+			}
+			changed := false
+			for i, s := range stations {
+				if !s.joined && seed%2 == 0 && random.IntN(2) == 0 {
+					changed = true
+					continue // starts later
+				}
+				s.joined = true
+				if _, err := s.settle(s.address, heard[i]); err != nil {
+					t.Fatal(err)
+				}
+				streams, err := s.streams()
+				if err != nil {
+					t.Fatal(err)
+				}
+				changed = s.update(streams, s.address, sdp.Reference{}, uint64(rounds)) || changed
+			}
+			if quiet++; changed {
+				quiet = 0
+			}
+		}
+		seen := map[string]int{}
+		for i, s := range stations {
+			for _, c := range s.current {
+				for _, what := range []string{"name " + c.Stream.Name, "group " + c.Stream.Group.String(), fmt.Sprint("id ", c.ID)} {
+					if other, taken := seen[what]; taken {
+						t.Errorf("seed %d: bridges %d and %d share the %s", seed, other, i, what)
+					}
+					seen[what] = i
+				}
+			}
+		}
+	}
+}

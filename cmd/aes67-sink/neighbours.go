@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"aes67-sink/bridge"
+	"aes67-sink/sap"
+	"aes67-sink/sdp"
+)
+
+// neighbours gathers what others announce on the chosen network, for the
+// supervisor to keep the sessions clear of.
+type neighbours struct {
+	sources func(index int) []announced // what is announced on an interface; 0: on any
+	refused func() []string             // names of ours that DNS-SD refuses
+	chosen  func() int                  // index of the interface in use, 0: none
+	wake    chan<- struct{}             // tells the supervisor
+	told    atomic.Pointer[bridge.Neighbours]
+}
+
+// announced is a foreign session, by whatever way it was heard.
+type announced struct {
+	name        string // by which it is announced; may differ from the description's
+	description *sdp.Description
+}
+
+// gatherEach is how often the gathering is done: a contested group has to be
+// left within 2 s.
+const gatherEach = 200 * time.Millisecond
+
+// Run gathers until ctx is done.
+func (n *neighbours) Run(ctx context.Context) error {
+	tick := time.NewTicker(gatherEach)
+	defer tick.Stop()
+	for {
+		n.gather()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// latest may be called from any goroutine, also before Run.
+func (n *neighbours) latest() *bridge.Neighbours {
+	if told := n.told.Load(); told != nil {
+		return told
+	}
+	n.gather()
+	return n.told.Load()
+}
+
+// gather replaces what is told if it has changed.
+func (n *neighbours) gather() {
+	next := &bridge.Neighbours{Host: hostName(), Refused: n.refused()}
+	for _, a := range n.sources(n.chosen()) {
+		f := bridge.Foreign{Name: a.name, Origin: a.description.Origin, Group: a.description.Group, Port: a.description.Port}
+		f.Origin.Version = 0 // a new version alone changes nothing here
+		if !slices.Contains(next.Sessions, f) { // heard in two ways
+			next.Sessions = append(next.Sessions, f)
+		}
+	}
+	if old := n.told.Load(); old == nil || !reflect.DeepEqual(old, next) {
+		n.told.Store(next)
+		notify(n.wake)
+	}
+}
+
+// bySAP returns what is announced by SAP on an interface; 0: on any.
+func bySAP(heard []sap.Heard, index int) []announced {
+	var out []announced
+	for i := range heard {
+		if h := &heard[i]; index == 0 || h.Index == index {
+			out = append(out, announced{h.Description.Name, &h.Description})
+		}
+	}
+	return out
+}
