@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/membership"
 )
 
 const (
@@ -144,7 +145,7 @@ func (d *DNSSD) session(ctx context.Context) error {
 // members keeps the memberships as Listen asked, until ctx ends (nil) or
 // reading failed.
 func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error) error {
-	var joined []int
+	var joined membership.Keeper
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
@@ -152,23 +153,9 @@ func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error
 		listen, rejoin := d.listen, d.rejoin
 		d.rejoin = false
 		d.mu.Unlock()
-		joined = slices.DeleteFunc(joined, func(index int) bool {
-			leave := rejoin || !slices.Contains(listen, index)
-			if leave {
-				_ = conn.leave(index) // the interface may be gone, and the membership with it
-			}
-			return leave
-		})
-		for _, index := range listen {
-			if slices.Contains(joined, index) {
-				continue
-			}
-			if err := conn.join(index); err != nil {
-				d.log.Debug().Err(err).Int("interface_index", index).Msg("cannot join multicast DNS, retrying")
-				retry.Reset(rejoinAfter)
-				continue
-			}
-			joined = append(joined, index)
+		if failed, err := joined.Adjust(listen, rejoin, conn.join, conn.leave); len(failed) > 0 {
+			d.log.Debug().Err(err).Int("interface_index", failed[0]).Msg("cannot join multicast DNS, retrying")
+			retry.Reset(rejoinAfter)
 		}
 		select {
 		case <-ctx.Done():

@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/membership"
 	"aes67-sink/sdp"
 )
 
 // joins is the state of the group memberships on one pair of sockets.
 type joins struct {
-	joined []int
-	told   bool           // that joining fails
-	retry  aes67.MonoTime // 0: nothing to retry
+	membership.Keeper
+	told  bool           // that joining fails
+	retry aes67.MonoTime // 0: nothing to retry
 }
 
 // loop does what is due, until ctx ends (nil) or the sockets fail.
@@ -56,30 +57,15 @@ func (s *Service) adjust(w wire, now aes67.MonoTime, m *joins) {
 	s.rejoin = false
 	s.mu.Unlock()
 
-	m.joined = slices.DeleteFunc(m.joined, func(index int) bool {
-		leave := rejoin || !slices.Contains(listen, index)
-		if leave {
-			_ = w.leave(index) // the interface may be gone, and the membership with it
-		}
-		return leave
-	})
+	failed, err := m.Adjust(listen, rejoin, w.join, w.leave)
 	m.retry = 0
-	for _, index := range listen {
-		if slices.Contains(m.joined, index) {
-			continue
+	if len(failed) > 0 {
+		m.retry = now.Add(rejoinAfter)
+		if !m.told {
+			s.log.Warn().Err(err).Int("interface_index", failed[0]).Msg("cannot listen for SAP, retrying")
 		}
-		if err := w.join(index); err != nil {
-			if !m.told {
-				s.log.Warn().Err(err).Int("interface_index", index).Msg("cannot listen for SAP, retrying")
-			}
-			m.told, m.retry = true, now.Add(rejoinAfter)
-			continue
-		}
-		m.joined = append(m.joined, index)
 	}
-	if m.retry == 0 {
-		m.told = false
-	}
+	m.told = len(failed) > 0
 }
 
 // adopt hands the latest call of Announce to the schedule.

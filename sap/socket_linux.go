@@ -19,8 +19,13 @@ const Port = 9875
 
 // groups are listened to. The first is where AES67 devices announce, and we
 // too: the administratively scoped address of the local scope (RFC 2974, 3).
-// The second is PipeWire's where nothing else is set.
-var groups = [...]netip.Addr{netip.AddrFrom4([4]byte{239, 255, 255, 255}), netip.AddrFrom4([4]byte{224, 0, 0, 56})}
+// The second is PipeWire's where nothing else is set, the third that of the
+// global scope, which senders of a wider network use.
+var groups = [...]netip.Addr{
+	netip.AddrFrom4([4]byte{239, 255, 255, 255}),
+	netip.AddrFrom4([4]byte{224, 0, 0, 56}),
+	netip.AddrFrom4([4]byte{224, 2, 127, 254}),
+}
 
 // sockets are two: the one that receives is bound to SAP's port, which it
 // shares; the one that sends has a port of its own, so that announcements

@@ -27,16 +27,17 @@ var mayImport = map[string][]string{
 	"mediaclock": {"aes67"},
 	"safety":     {"aes67"},
 	"sdp":        {"aes67"},
+	"membership": {},
 
 	"bridge": core,
 
 	"config":   {"aes67"},
-	"netif":    {"aes67"},
+	"netif":    {"aes67", "membership"},
 	"ptp":      {"aes67", "mediaclock"},
 	"pulse":    {"aes67"},
 	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
 	"rtthread": {"aes67"},
-	"sap":      {"aes67", "sdp"},
+	"sap":      {"aes67", "sdp", "membership"},
 	"status":   {"aes67"},
 
 	"cmd/aes67-sink": {"*"},
@@ -66,7 +67,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "membership"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 
