@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"ptp":      {"aes67", "mediaclock"},
 	"pulse":    {"aes67"},
 	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
+	"rtsp":     {"aes67", "sdp"},
 	"rtthread": {"aes67"},
 	"sap":      {"aes67", "sdp", "membership"},
 	"status":   {"aes67"},

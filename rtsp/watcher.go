@@ -1,0 +1,218 @@
+package rtsp
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/sdp"
+)
+
+const (
+	// maxTargets bounds the foreign sessions that are watched, each with a
+	// connection.
+	maxTargets = 128
+	// The wait before a server that is gone is asked again, and its limit.
+	firstPause, lastPause = 2 * time.Second, time.Minute
+)
+
+// Target is a session that DNS-SD has found.
+type Target struct {
+	Name    string // its DNS-SD instance name
+	Index   int    // the interface it was found on
+	Address netip.AddrPort
+}
+
+// Found is a session with its description.
+type Found struct {
+	Target
+	Description sdp.Description
+	Text        string
+	At          aes67.MonoTime // when it was last told
+}
+
+// WatcherConfig is what a Watcher needs to know.
+type WatcherConfig struct {
+	Now  func() aes67.MonoTime // CLOCK_MONOTONIC
+	dial func(ctx context.Context, t Target) (net.Conn, error)
+}
+
+// Watcher keeps the descriptions of foreign sessions: it fetches each, stays
+// connected to hear of changes, and asks again when the connection ends. Its
+// methods may be called from anywhere, also before Run.
+type Watcher struct {
+	cfg     WatcherConfig
+	log     zerolog.Logger
+	wake    chan struct{}
+	changed chan struct{}
+
+	mu      sync.Mutex
+	targets []Target
+	found   map[Target]Found
+}
+
+// NewWatcher makes a watcher that does nothing until Run.
+func NewWatcher(cfg WatcherConfig, log zerolog.Logger) *Watcher {
+	if cfg.dial == nil {
+		cfg.dial = dial
+	}
+	return &Watcher{
+		cfg: cfg, log: log, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		found: map[Target]Found{},
+	}
+}
+
+// Watch sets the sessions to watch: all of them, each time. Those beyond a
+// bound are not watched.
+func (w *Watcher) Watch(targets []Target) {
+	targets = slices.Clone(targets)
+	slices.SortFunc(targets, compareTargets)
+	targets = slices.Compact(targets)
+	if extra := len(targets) - maxTargets; extra > 0 {
+		w.log.Debug().Int("sessions", extra).Msg("too many RAVENNA sessions, some are not looked at")
+		targets = targets[:maxTargets]
+	}
+	w.mu.Lock()
+	w.targets = targets
+	lost := false
+	for target := range w.found {
+		if !slices.Contains(targets, target) {
+			delete(w.found, target)
+			lost = true
+		}
+	}
+	w.mu.Unlock()
+	if lost {
+		signal(w.changed)
+	}
+	signal(w.wake)
+}
+
+func compareTargets(a, b Target) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Index, b.Index), a.Address.Compare(b.Address))
+}
+
+// Found returns the sessions whose description is known, in a fixed order.
+func (w *Watcher) Found() []Found {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]Found, 0, len(w.found))
+	for _, f := range w.found {
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b Found) int { return compareTargets(a.Target, b.Target) })
+	return out
+}
+
+// Changed is woken when a description came, changed or went.
+func (w *Watcher) Changed() <-chan struct{} { return w.changed }
+
+// Run watches until ctx is done and returns nil.
+func (w *Watcher) Run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	running := map[Target]context.CancelFunc{}
+	defer func() {
+		for _, stop := range running {
+			stop()
+		}
+	}()
+	for {
+		w.mu.Lock()
+		targets := w.targets
+		w.mu.Unlock()
+		for target, stop := range running {
+			if !slices.Contains(targets, target) {
+				stop()
+				delete(running, target)
+			}
+		}
+		for _, target := range targets {
+			if _, known := running[target]; known {
+				continue
+			}
+			one, stop := context.WithCancel(ctx)
+			running[target] = stop
+			watching.Go(func() { w.watch(one, target) })
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.wake:
+		}
+	}
+}
+
+// watch keeps one description until ctx is done.
+func (w *Watcher) watch(ctx context.Context, t Target) {
+	defer func() {
+		if p := recover(); p != nil { // a broken invariant of ours costs this session alone
+			w.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("internal error")
+		}
+	}()
+	wait := firstPause
+	for ctx.Err() == nil {
+		began := w.cfg.Now()
+		err := w.follow(ctx, t)
+		if w.cfg.Now().Sub(began) > lastPause { // it was well, and may be again at once
+			wait = firstPause
+		}
+		w.log.Debug().Err(err).Str("session", t.Name).Stringer("address", t.Address).Float64("retry_s", wait.Seconds()).
+			Msg("RAVENNA session not described")
+		// Spread, so that the receivers of a sender that restarts do not all ask
+		// it at once.
+		pause(ctx, wait/2+time.Duration(rand.Int64N(int64(wait))))
+		wait = min(2*wait, lastPause)
+	}
+}
+
+// follow keeps one description for the life of one connection.
+func (w *Watcher) follow(ctx context.Context, t Target) error {
+	nc, err := w.cfg.dial(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
+	defer func() { _ = nc.Close() }()
+	return newClient(nc, t).run(func(text []byte) error {
+		d, err := sdp.Parse(text)
+		if err != nil {
+			return err
+		}
+		w.keep(Found{Target: t, Description: d, Text: string(text), At: w.cfg.Now()})
+		return nil
+	})
+}
+
+// keep notes a description, unless it is no longer wanted.
+func (w *Watcher) keep(f Found) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.targets, f.Target) {
+		return
+	}
+	changed := w.found[f.Target].Text != f.Text
+	w.found[f.Target] = f
+	if changed {
+		signal(w.changed)
+	}
+}
+
+// pause waits, but not beyond the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
