@@ -58,8 +58,8 @@ type Bridge struct {
 	contest    int            // ticks for which a group of ours has been contested
 	retry      int            // ticks until a failed sender is tried again
 	failure    string
-	quiet   bool // nothing was told yet
-	told    atomic.Pointer[Snapshot]
+	quiet      bool // nothing was told yet
+	told       atomic.Pointer[Snapshot]
 }
 
 // Snapshot is what status tells of the bridge.

@@ -21,7 +21,7 @@ declare -A sets=(
   [run]="pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules pulseaudio-utils dbus-daemon iproute2 procps util-linux"
   [test]="gcc libc6-dev git shellcheck"
   [lab]="pulseaudio linuxptp ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-    gstreamer1.0-plugins-bad libcap2-bin"
+    gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl"
   [trixie]="debootstrap"
 )
 # servers are the packages that would compete with a desktop's sound server.

@@ -21,7 +21,7 @@ var ErrNotRunning = errors.New("no aes67-sink of this user is running")
 
 const (
 	askTimeout = 2 * time.Second
-	maxAnswer  = 1 << 20 // bytes
+	maxAnswer  = 4 << 20 // bytes; a thousand sessions are a sixth of it
 )
 
 // Client asks the running bridge of this user.
@@ -57,6 +57,9 @@ func (c *Client) Model(ctx context.Context) (Model, error) {
 	}
 	return m, err
 }
+
+// Listing returns what is known of the network, as JSON.
+func (c *Client) Listing(ctx context.Context) ([]byte, error) { return c.ask(ctx, "/list.json") }
 
 // Sessions returns the session descriptions, in channel order.
 func (c *Client) Sessions(ctx context.Context) ([]Session, error) {

@@ -20,6 +20,7 @@ func (s *Server) page() http.Handler {
 func (s *Server) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status.json", s.serveModel)
+	mux.HandleFunc("GET /list.json", s.serveListing)
 	mux.HandleFunc("GET /sdp", s.serveSessions)
 	mux.HandleFunc("GET /sdp/{number}", s.serveSession)
 	return mux
@@ -46,12 +47,17 @@ func hostCheck(next http.Handler) http.Handler {
 }
 
 func (s *Server) serveModel(w http.ResponseWriter, _ *http.Request) {
-	text, err := s.model().JSON()
+	text, err := s.teller.Model().JSON()
+	reply(w, "application/json", text, err)
+}
+
+func (s *Server) serveListing(w http.ResponseWriter, _ *http.Request) {
+	text, err := s.teller.Listing().JSON()
 	reply(w, "application/json", text, err)
 }
 
 func (s *Server) serveSessions(w http.ResponseWriter, _ *http.Request) {
-	sessions := s.sessions()
+	sessions := s.teller.Sessions()
 	if sessions == nil {
 		sessions = []Session{}
 	}
@@ -61,7 +67,7 @@ func (s *Server) serveSessions(w http.ResponseWriter, _ *http.Request) {
 
 // serveSession answers /sdp/N, N counting from 1.
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request) {
-	sessions := s.sessions()
+	sessions := s.teller.Sessions()
 	n, err := strconv.Atoi(r.PathValue("number"))
 	if err != nil || n < 1 || n > len(sessions) {
 		http.Error(w, fmt.Sprintf("no such session: there are %d", len(sessions)), http.StatusNotFound)

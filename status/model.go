@@ -20,6 +20,7 @@ type Model struct {
 	Streams     []Stream `json:"streams"`
 	Sender      *Thread  `json:"sender,omitempty"`
 	Announce    Announce `json:"announce"`
+	Heard       Heard    `json:"heard"`
 	LatencyMS   *Latency `json:"latency_ms,omitempty"`
 	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
 }
@@ -118,6 +119,13 @@ type Announce struct {
 	SAP      string `json:"sap,omitempty"`
 	MDNS     string `json:"mdns,omitempty"`
 	RTSPPort *int   `json:"rtsp_port,omitempty"`
+	Problem  string `json:"problem,omitempty"` // which receivers do not learn of them, and the remedy
+}
+
+// Heard is what others announce on the network; `list` shows it.
+type Heard struct {
+	Sessions int `json:"sessions"`
+	Masters  int `json:"masters"` // PTP, in any domain
 }
 
 // Latency is the way of the sound from the sink to the wire.

@@ -29,17 +29,18 @@ const (
 	staleDialTimeout = time.Second
 )
 
-// Server answers with what the two functions tell, which are called from any
-// goroutine.
-type Server struct {
-	model    func() Model
-	sessions func() []Session
+// Teller is what a server tells of. It is called from any goroutine.
+type Teller interface {
+	Model() Model        // the picture of the running bridge
+	Sessions() []Session // its session descriptions
+	Listing() Listing    // what is known of the network
 }
 
+// Server answers with what its teller tells.
+type Server struct{ teller Teller }
+
 // NewServer makes a server; it starts nothing.
-func NewServer(model func() Model, sessions func() []Session) *Server {
-	return &Server{model: model, sessions: sessions}
-}
+func NewServer(teller Teller) *Server { return &Server{teller} }
 
 // RunTCP serves /status.json on an address and port until ctx is done. An
 // empty address serves nothing. An error says that it cannot be served there:

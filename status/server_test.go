@@ -29,9 +29,17 @@ var twoSessions = []Session{
 	{Name: "pc Right", Channels: []string{"front-right"}, Text: "v=0\r\ns=pc Right\r\n"},
 }
 
-func exampleServer() *Server {
-	return NewServer(example, func() []Session { return twoSessions })
+// fixed is a teller of one and the same.
+type fixed struct{ sessions []Session }
+
+func (fixed) Model() Model          { return example() }
+func (f fixed) Sessions() []Session { return f.sessions }
+
+func (fixed) Listing() Listing {
+	return Listing{Sessions: []ListedSession{{Name: "pc Left", Own: true, Via: []string{ViaSAP}, Group: "239.69.1.1", Port: 5004, ID: "7"}}}
 }
+
+func exampleServer() *Server { return NewServer(fixed{twoSessions}) }
 
 // privateRuntime gives the test a runtime directory of its own.
 func privateRuntime(t *testing.T) (runtime string) {

@@ -87,10 +87,13 @@ func TestTranscripts(t *testing.T) {
 			{"sdp", "3"},
 			{"sdp", "right", "--out", "descriptions"},
 			{"sdp", "--out", "/proc/nowhere"},
+			{"list"},
+			{"list", "--json"},
 		}},
 		{name: "waiting", bridge: "waiting", lines: [][]string{
 			{"status"},
 			{"sdp", "left"},
+			{"list"},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"aes67-sink/ptp"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
-	"aes67-sink/sap"
 	"aes67-sink/sdp"
 )
 
@@ -27,7 +26,8 @@ type edges struct {
 	sink       *pulse.Sink
 	ptp        *ptp.Service // nil without the PTP ports
 	forbidden  string       // why there are no PTP ports, and the remedy
-	sap        *sap.Service
+	announcer  *announcer
+	ears       *ears
 	network    *network
 	neighbours *neighbours
 	log        zerolog.Logger
@@ -152,9 +152,7 @@ func (e *edges) senderStats() *rtpsend.Stats {
 }
 
 func (e *edges) Announce(network bridge.Network, sessions []sdp.Session) {
-	if e.cfg.Announce.SAP {
-		e.sap.Announce(network.Interface, network.Address, int(e.cfg.Stream.TTL), sessions)
-	}
+	e.announcer.announce(network, sessions)
 }
 
 func (e *edges) Neighbours() *bridge.Neighbours { return e.neighbours.latest() }

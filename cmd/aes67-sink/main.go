@@ -22,6 +22,7 @@ type grammar struct {
 	Check   checkCommand   `cmd:"" help:"Name every fault of the configuration."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force as a commented file."`
 	SDP     sdpCommand     `cmd:"" name:"sdp" help:"Print or write the session descriptions of the running bridge."`
+	List    listCommand    `cmd:"" help:"List every AES67 session and PTP master on the network."`
 	Tone    toneCommand    `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
 	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
 }

@@ -41,13 +41,20 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// bridges are pictures that a played bridge gives of itself.
-var bridges = map[string]struct {
+// picture is the picture that a played bridge gives of itself.
+type picture struct {
 	model    status.Model
 	sessions []status.Session
-}{
+	listing  status.Listing
+}
+
+func (p picture) Model() status.Model        { return p.model }
+func (p picture) Sessions() []status.Session { return p.sessions }
+func (p picture) Listing() status.Listing    { return p.listing }
+
+var bridges = map[string]picture{
 	"sending": {
-		status.Model{
+		model: status.Model{
 			Version: "1.0.0", UptimeS: 3723.4, State: status.Sending,
 			Sink: status.Sink{
 				State: "running", Server: "PulseAudio (on PipeWire 1.4.2)", Name: "AES67 Speakers", ID: "aes67", RateHz: 48000,
@@ -70,9 +77,35 @@ var bridges = map[string]struct {
 			Announce:  status.Announce{SAP: "announcing", MDNS: "established", RTSPPort: new(8554)},
 			LatencyMS: &status.Latency{Buffer: 15, Resampler: 1.4, Packet: 1, Total: 17.4},
 		},
-		[]status.Session{
+		sessions: []status.Session{
 			{Name: "studio-pc AES67 Speakers Left", Channels: []string{"front-left"}, Text: "v=0\r\ns=studio-pc AES67 Speakers Left\r\n"},
 			{Name: "studio-pc AES67 Speakers Right", Channels: []string{"front-right"}, Text: "v=0\r\ns=studio-pc AES67 Speakers Right\r\n"},
+		},
+		listing: status.Listing{
+			Sessions: []status.ListedSession{
+				{
+					Name: "Stage\x1b[31m 1", Via: []string{status.ViaSAP, status.ViaMDNS}, Source: "192.168.10.20", Host: "stage.local",
+					Interface: "eno1", Group: "239.69.20.1", Port: 5004, Encoding: "L24", RateHz: 48000, Channels: 2, PtimeUS: 1000,
+					Clock: "ptp=IEEE1588-2008:00-1B-21-FF-FE-3A-4C-5D:0", ID: "18446744073709551615", Version: "1",
+				},
+				{
+					Name: "studio-pc AES67 Speakers Left", Own: true, Via: []string{status.ViaSAP}, Source: "192.168.10.1",
+					Interface: "eno1", Group: "239.69.1.1", Port: 5004, TTL: new(15), Encoding: "L24", RateHz: 48000, Channels: 1,
+					Info: "1 channels: Left", PtimeUS: 1000, Clock: "localmac=00-1B-21-3A-4C-5D", ID: "11", Version: "12",
+				},
+				{Name: "Video", Via: []string{status.ViaMDNS}, Source: "192.168.10.21", Interface: "eno1", Group: "239.1.1.1", Port: 6000, ID: "3", Version: "4"},
+			},
+			Masters: []status.ListedMaster{
+				{
+					Grandmaster: "00-1B-21-FF-FE-3A-4C-5D", Followed: true, Port: "00-1B-21-FF-FE-3A-4C-5D/1", Address: "192.168.10.2",
+					Interface: "eno1", Priority1: 128, Class: 248, Priority2: 128, AnnounceIntervalS: 2,
+				},
+				{
+					Grandmaster: "00-1D-C1-FF-FE-00-00-01", Port: "00-1D-C1-FF-FE-00-00-02/3", Address: "192.168.10.9",
+					Interface: "eno1", Domain: 5, Priority1: 10, Class: 6, Priority2: 20, StepsRemoved: 1, AnnounceIntervalS: 1,
+				},
+			},
+			Notes: []string{"RAVENNA sessions are not heard"},
 		},
 	},
 	"waiting": {
@@ -95,14 +128,10 @@ func playedStream(label, group string, peak status.Tenths) status.Stream {
 }
 
 // playBridge serves a picture until it is ended.
-func playBridge(b struct {
-	model    status.Model
-	sessions []status.Session
-},
-) int {
+func playBridge(b picture) int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
-	server := status.NewServer(func() status.Model { return b.model }, func() []status.Session { return b.sessions })
+	server := status.NewServer(b)
 	if err := server.RunControl(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -20,7 +20,8 @@ type teller struct {
 	started    aes67.MonoTime
 }
 
-func (t *teller) model() status.Model {
+// Model is the picture of the running bridge.
+func (t *teller) Model() status.Model {
 	e, b := t.edges, t.supervisor.Snapshot()
 	stats := e.senderStats()
 	m := status.Model{
@@ -32,7 +33,8 @@ func (t *teller) model() status.Model {
 		Clock:    e.clockModel(),
 		Network:  e.network.model(),
 		Streams:  e.streamModels(b, stats),
-		Announce: e.announceModel(),
+		Announce: e.announcer.model(),
+		Heard:    e.heardModel(),
 	}
 	if m.Problem == "" && stats != nil {
 		m.Problem = sendProblem(*stats, m.Network.Interface)
@@ -52,8 +54,25 @@ func (t *teller) model() status.Model {
 	return m
 }
 
-// descriptions are the session descriptions as announced.
-func (t *teller) descriptions() []status.Session {
+// Listing is what is heard on the network, and what is announced.
+func (t *teller) Listing() status.Listing {
+	e := t.edges
+	s := e.ears.survey()
+	s.own, s.ownVia = t.supervisor.Snapshot().Sessions, e.announcer.ways()
+	s.used = e.network.input().Chosen.Interface.Name
+	if e.ptp != nil {
+		s.clock = new(e.ptp.Snapshot())
+	} else {
+		s.notes = append(s.notes, "PTP masters are not heard: "+e.forbidden)
+	}
+	if why := e.ears.browser.Snapshot().Problem; why != "" {
+		s.notes = append(s.notes, why)
+	}
+	return s.list()
+}
+
+// Sessions are the session descriptions as announced.
+func (t *teller) Sessions() []status.Session {
 	var all []status.Session
 	for _, s := range t.supervisor.Snapshot().Sessions {
 		all = append(all, status.Session{Name: s.Stream.Name, Channels: s.Stream.Channels, Text: s.Text()})
@@ -78,6 +97,18 @@ func (e *edges) describeSink(s pulse.Status) status.Sink {
 		m.VolumeDB, m.Muted = &volume, &s.Muted
 	}
 	return m
+}
+
+// heardModel counts what others announce.
+func (e *edges) heardModel() status.Heard {
+	return status.Heard{Sessions: len(e.neighbours.latest().Sessions), Masters: e.mastersHeard()}
+}
+
+func (e *edges) mastersHeard() int {
+	if e.ptp == nil {
+		return 0
+	}
+	return len(lookedAt(e.ptp.Heard(), rtthread.Now()))
 }
 
 func (e *edges) clockModel() status.Clock {
@@ -151,13 +182,6 @@ func sendProblem(stats rtpsend.Stats, iface string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, stats.Problem)
-}
-
-func (e *edges) announceModel() status.Announce {
-	if !e.cfg.Announce.SAP {
-		return status.Announce{SAP: "off"}
-	}
-	return status.Announce{SAP: e.sap.State()}
 }
 
 func (n *network) model() status.Network {

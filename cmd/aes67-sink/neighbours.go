@@ -8,18 +8,17 @@ import (
 	"time"
 
 	"aes67-sink/bridge"
-	"aes67-sink/sap"
 	"aes67-sink/sdp"
 )
 
 // neighbours gathers what others announce on the chosen network, for the
 // supervisor to keep the sessions clear of.
 type neighbours struct {
-	sources func(index int) []announced // what is announced on an interface; 0: on any
-	refused func() []string             // names of ours that DNS-SD refuses
-	chosen  func() int                  // index of the interface in use, 0: none
-	wake    chan<- struct{}             // tells the supervisor
-	told    atomic.Pointer[bridge.Neighbours]
+	announced func(index int) []announced // what is announced on an interface; 0: on any
+	refused   func() []string             // names of ours that DNS-SD refuses
+	chosen    func() int                  // index of the interface in use, 0: none
+	wake      chan<- struct{}             // tells the supervisor
+	told      atomic.Pointer[bridge.Neighbours]
 }
 
 // announced is a foreign session, by whatever way it was heard.
@@ -58,9 +57,9 @@ func (n *neighbours) latest() *bridge.Neighbours {
 // gather replaces what is told if it has changed.
 func (n *neighbours) gather() {
 	next := &bridge.Neighbours{Host: hostName(), Refused: n.refused()}
-	for _, a := range n.sources(n.chosen()) {
+	for _, a := range n.announced(n.chosen()) {
 		f := bridge.Foreign{Name: a.name, Origin: a.description.Origin, Group: a.description.Group, Port: a.description.Port}
-		f.Origin.Version = 0 // a new version alone changes nothing here
+		f.Origin.Version = 0                    // a new version alone changes nothing here
 		if !slices.Contains(next.Sessions, f) { // heard in two ways
 			next.Sessions = append(next.Sessions, f)
 		}
@@ -69,15 +68,4 @@ func (n *neighbours) gather() {
 		n.told.Store(next)
 		notify(n.wake)
 	}
-}
-
-// bySAP returns what is announced by SAP on an interface; 0: on any.
-func bySAP(heard []sap.Heard, index int) []announced {
-	var out []announced
-	for i := range heard {
-		if h := &heard[i]; index == 0 || h.Index == index {
-			out = append(out, announced{h.Description.Name, &h.Description})
-		}
-	}
-	return out
 }

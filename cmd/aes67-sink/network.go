@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/avahi"
 	"aes67-sink/bridge"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
@@ -24,6 +25,7 @@ type network struct {
 	dnssd     *netif.DNSSD
 	clock     *ptp.Service // nil without the PTP ports
 	sap       *sap.Service
+	browser   *avahi.Browser // asks on the chosen interface alone
 	domain    uint8
 	automatic bool        // no interface is named
 	playing   func() bool // a program plays into the sink
@@ -121,6 +123,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 	}
 	n.inUse, n.used = false, bridge.Network{}
 	if !next.Usable {
+		n.browser.Browse(nil)
 		n.log.Warn().Str("reason", next.reason).Msg("interface lost")
 		return
 	}
@@ -132,6 +135,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 		}
 	}
 	n.inUse, n.used = true, chosen
+	n.browser.Browse([]int{chosen.Interface.Index})
 	n.log.Info().Str("interface", chosen.Interface.Name).Stringer("address", chosen.Address).Str("reason", next.reason).
 		Msg("interface chosen")
 }

@@ -14,14 +14,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/avahi"
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
 	"aes67-sink/pulse"
+	"aes67-sink/rtsp"
 	"aes67-sink/rtthread"
-	"aes67-sink/sap"
 	"aes67-sink/status"
 )
 
@@ -81,31 +82,32 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	}, e.pipeline, part(log, "pulse"))
 
 	plan := planSessions(cfg, identityFile{path: filepath.Join(stateDirectory(), "sessions-"+cfg.Sink.ID+".json"), log: part(log, "bridge")})
-	e.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: texts(plan.Identity)}, part(log, "sap"))
+	e.announcer = newAnnouncer(cfg, texts(plan.Identity), log)
 	watcher := netif.NewWatcher(part(log, "network"))
 	services := netif.NewDNSSD(rtthread.Now, part(log, "network"))
+	e.ears = &ears{
+		sap: e.announcer.sap, ptp: e.ptp, interfaces: watcher, ours: e.announcer.isOurs,
+		browser: avahi.NewBrowser(avahi.Config{}, part(log, "mdns")),
+		ravenna: rtsp.NewWatcher(rtsp.WatcherConfig{Now: rtthread.Now}, part(log, "rtsp")),
+	}
 	e.network = &network{
 		chooser: netif.NewChooser(netif.ChooserConfig{Interface: cfg.Network.Interface}),
-		watcher: watcher, dnssd: services, clock: e.ptp, sap: e.sap, domain: cfg.Clock.Domain,
-		automatic: cfg.Network.Automatic(),
-		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },
-		now:       rtthread.Now, log: part(log, "network"), wake: e.wake,
+		watcher: watcher, dnssd: services, clock: e.ptp, sap: e.announcer.sap, domain: cfg.Clock.Domain,
+		browser: e.ears.browser, automatic: cfg.Network.Automatic(),
+		playing: func() bool { return e.sink.Snapshot().Playing > 0 },
+		now:     rtthread.Now, log: part(log, "network"), wake: e.wake,
 	}
-
 	e.neighbours = &neighbours{
-		sources: func(index int) []announced { return bySAP(e.sap.Heard(), index) },
-		refused: func() []string { return nil },
-		chosen:  func() int { return e.network.input().Chosen.Interface.Index },
-		wake:    e.wake,
+		announced: e.ears.announcedOn, refused: e.announcer.refused, wake: e.wake,
+		chosen: func() int { return e.network.input().Chosen.Interface.Index },
 	}
 
 	supervisor := bridge.New(e, e.pipeline, plan, part(log, "bridge"))
-	teller := &teller{edges: e, supervisor: supervisor, started: rtthread.Now()}
-	servers := status.NewServer(teller.model, teller.descriptions)
+	servers := status.NewServer(&teller{edges: e, supervisor: supervisor, started: rtthread.Now()})
 
 	parts := []func(context.Context) error{
-		e.sink.Run, e.sap.Run, watcher.Run, services.Run, e.network.Run, e.neighbours.Run, e.forward,
-		servers.RunControl,
+		e.sink.Run, watcher.Run, services.Run, e.network.Run, e.neighbours.Run, e.forward,
+		e.ears.browser.Run, e.ears.ravenna.Run, e.ears.Run, servers.RunControl,
 		func(ctx context.Context) error {
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
 				log.Warn().Err(err).Msg("no status page; going on without")
@@ -114,6 +116,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 			return nil
 		},
 	}
+	parts = append(parts, e.announcer.parts()...)
 	if e.ptp != nil {
 		parts = append(parts, e.ptp.Run)
 	}

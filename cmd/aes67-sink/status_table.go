@@ -37,6 +37,7 @@ func table(m status.Model) string {
 	row("drift", driftParts(m.Drift)...)
 	row("network", networkParts(m.Network)...)
 	row("announce", announceParts(m.Announce)...)
+	row("heard", heardParts(m.Heard)...)
 	row("latency", latencyParts(m)...)
 	row("sender", senderParts(m.Sender)...)
 	if len(m.Streams) > 0 {
@@ -152,7 +153,17 @@ func announceParts(a status.Announce) []string {
 	if a.RTSPPort != nil {
 		parts = append(parts, fmt.Sprintf("RTSP port %d", *a.RTSPPort))
 	}
-	return parts
+	return append(parts, a.Problem)
+}
+
+func heardParts(h status.Heard) []string {
+	if h == (status.Heard{}) {
+		return nil
+	}
+	return []string{
+		counted(h.Sessions, "session", "sessions") + " of others",
+		counted(h.Masters, "PTP master", "PTP masters") + " (aes67-sink list shows them)",
+	}
 }
 
 func latencyParts(m status.Model) []string {

@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 
 	"bridge": core,
 
+	"avahi":    {"aes67"},
 	"config":   {"aes67"},
 	"netif":    {"aes67", "membership"},
 	"ptp":      {"aes67", "mediaclock"},
@@ -62,7 +63,6 @@ var fences = map[string][]string{
 	"github.com/vishvananda/netlink":          {"netif"},
 	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
 	"github.com/BurntSushi/toml":              {"config"},
-	"github.com/holoplot/go-avahi":            {"avahi"},
 	"github.com/godbus/dbus/v5":               {"avahi", "rtthread"},
 	"github.com/coreos/go-systemd/v22/daemon": {"cmd/aes67-sink"},
 }

@@ -68,8 +68,15 @@ type report struct {
 		PeakDBFS *float64 `json:"peak_dbfs"`
 	} `json:"streams"`
 	Announce struct {
-		SAP string `json:"sap"`
+		SAP      string `json:"sap"`
+		MDNS     string `json:"mdns"`
+		RTSPPort int    `json:"rtsp_port"`
+		Problem  string `json:"problem"`
 	} `json:"announce"`
+	Heard struct {
+		Sessions int `json:"sessions"`
+		Masters  int `json:"masters"`
+	} `json:"heard"`
 }
 
 // look asks for the bridge's status as any user does.

@@ -20,10 +20,22 @@ const (
 
 func newWire(t testing.TB, how ...string) wire {
 	t.Helper()
+	return newNetwork(t, "up", how...)
+}
+
+// newHub joins n machines by a switch; their sides are "1" to "n", 10.67.0.1
+// to 10.67.0.n.
+func newHub(t testing.TB, n int) wire {
+	t.Helper()
+	return newNetwork(t, "hub", strconv.Itoa(n))
+}
+
+func newNetwork(t testing.TB, verb string, how ...string) wire {
+	t.Helper()
 	needRoot(t)
 	need(t, "ip", "nsenter")
 	w := wire{uniqueName(strings.ToLower(strings.NewReplacer("/", "-", "Test", "").Replace(t.Name())))}
-	mustOutput(t, nil, append([]string{script("net.sh"), "up", w.prefix}, how...)...)
+	mustOutput(t, nil, append([]string{script("net.sh"), verb, w.prefix}, how...)...)
 	t.Cleanup(func() {
 		if _, err := output(nil, script("net.sh"), "down", w.prefix); err != nil {
 			t.Error(err)

@@ -78,9 +78,9 @@ func sweep() {
 			_ = os.RemoveAll(dir)
 		}
 	}
-	for _, path := range must(filepath.Glob("/run/netns/e2e-*-pc")) {
-		if dead(path) {
-			_ = exec.Command(script("net.sh"), "down", strings.TrimSuffix(filepath.Base(path), "-pc")).Run()
+	for _, path := range must(filepath.Glob("/run/netns/e2e-*")) {
+		if name := filepath.Base(path); dead(path) { // PREFIX-pc, PREFIX-switch …
+			_ = exec.Command(script("net.sh"), "down", name[:strings.LastIndex(name, "-")]).Run()
 		}
 	}
 }

@@ -8,10 +8,12 @@
 #                                         wire; bare: pc's eth0 is not there yet
 #   net.sh plug PREFIX                    give a bare pc its eth0
 #   net.sh down PREFIX                    end what runs in them, remove them
-#   net.sh in PREFIX {pc|speaker} CMD...  run CMD in one
+#   net.sh hub PREFIX N                   instead: N machines PREFIX-1 … PREFIX-N
+#                                         on a switch, eth0 10.67.0.1 … 10.67.0.N
+#   net.sh in PREFIX {pc|speaker|N} CMD...  run CMD in one
 #
-# Run as root. Nothing outside the two namespaces is touched; any number of
-# pairs can be there at once.
+# Run as root. Nothing outside the namespaces is touched; any number of pairs
+# and hubs can be there at once.
 set -euo pipefail
 
 usage() { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -40,6 +42,22 @@ up() { # [bare]
   [[ ${1:-} == bare ]] || plug
 }
 
+hub() { # N
+  local n switch=$prefix-switch
+  ip netns add "$switch"
+  trap down ERR
+  # Without snooping: nobody here asks for memberships, so all would age out.
+  ip -n "$switch" link add br0 type bridge mcast_snooping 0
+  ip -n "$switch" link set br0 up
+  for ((n = 1; n <= $1; n++)); do
+    ip netns add "$prefix-$n"
+    ip -n "$prefix-$n" link set lo up
+    ip -n "$prefix-$n" link add eth0 type veth peer name "port$n" netns "$switch"
+    ip -n "$switch" link set "port$n" master br0 up
+    side "$prefix-$n" "10.67.0.$n"
+  done
+}
+
 # finish NAMESPACE: ends what runs there, first asked, then forced.
 finish() {
   local signal pids pid
@@ -56,20 +74,21 @@ finish() {
 }
 
 down() {
-  local namespace
-  for namespace in "$pc" "$speaker"; do
-    [[ -e /run/netns/$namespace ]] || continue
-    finish "$namespace"
-    ip netns del "$namespace"
+  local path
+  for path in /run/netns/"$prefix"-{pc,speaker,switch,[0-9]*}; do
+    [[ -e $path ]] || continue
+    finish "${path##*/}"
+    ip netns del "${path##*/}"
   done
 }
 
 [[ $# -ge 2 ]] || usage
-verb=$1 pc=$2-pc speaker=$2-speaker
+verb=$1 prefix=$2 pc=$2-pc speaker=$2-speaker
 shift
 case $verb in
   up) up "${2:-}" ;;
   plug) plug ;;
+  hub) [[ ${2:-} =~ ^[1-9][0-9]?$ ]] || usage; hub "$2" ;;
   down) down ;;
   in)
     [[ $# -ge 3 ]] || usage

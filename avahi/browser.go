@@ -1,0 +1,262 @@
+package avahi
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/rs/zerolog"
+)
+
+const (
+	// maxFound bounds the sessions that are kept.
+	maxFound = 256
+	// The flags that mean this machine (avahi-common/defs.h, AvahiLookupResultFlags).
+	flagLocal, flagOwn uint32 = 8, 16
+)
+
+// Found is a session that somebody publishes.
+type Found struct {
+	Name    string // its instance name
+	Index   int    // the interface it was found on
+	Host    string // such as "studio.local"
+	Address netip.Addr
+	Port    uint16
+	Local   bool // this machine publishes it
+}
+
+// Browser finds sessions. Its methods may be called from anywhere, also before
+// Run.
+type Browser struct {
+	log   zerolog.Logger
+	link  link
+	wake  chan struct{}
+	found latest[[]Found]
+	told  latest[Status]
+
+	mu     sync.Mutex
+	wanted []int
+	away   State
+}
+
+// NewBrowser makes a browser that does nothing until Run.
+func NewBrowser(cfg Config, log zerolog.Logger) *Browser {
+	b := &Browser{log: log, wake: make(chan struct{}, 1), found: newLatest[[]Found](nil), told: newLatest(Status{State: StateOff})}
+	b.link = link{cfg: cfg, log: log.Level(zerolog.WarnLevel), tell: b.isAway, live: b.live}
+	return b
+}
+
+// Browse sets the interfaces to look on: all of them, each time.
+func (b *Browser) Browse(indexes []int) {
+	b.mu.Lock()
+	same := slices.Equal(b.wanted, indexes)
+	b.wanted = slices.Clone(indexes)
+	away := b.away
+	b.mu.Unlock()
+	if same {
+		return
+	}
+	if away != "" {
+		b.isAway(away)
+	}
+	signal(b.wake)
+}
+
+// Found returns the sessions whose address is known, ordered by name and
+// interface.
+func (b *Browser) Found() []Found { return slices.Clone(b.found.get()) }
+
+// Changed is woken when a session came, changed or went.
+func (b *Browser) Changed() <-chan struct{} { return b.found.changed }
+
+// Snapshot tells how it is going.
+func (b *Browser) Snapshot() Status { return b.told.get() }
+
+// Run looks until ctx is done and returns nil.
+func (b *Browser) Run(ctx context.Context) error { return b.link.run(ctx) }
+
+func (b *Browser) demand() []int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.wanted
+}
+
+// isAway tells why nothing is looked for.
+func (b *Browser) isAway(why State) {
+	b.mu.Lock()
+	b.away = why
+	off := len(b.wanted) == 0
+	b.mu.Unlock()
+	b.found.set(nil, slices.Equal[[]Found])
+	if off {
+		why = StateOff
+	}
+	s := Status{State: why}
+	switch why {
+	case StateNoBus:
+		s.Problem = "RAVENNA sessions are not heard: there is no system D-Bus for Avahi; start dbus"
+	case StateAbsent:
+		s.Problem = "RAVENNA sessions are not heard: Avahi does not run; install or start avahi-daemon"
+	}
+	b.told.set(s, Status.same)
+}
+
+// catalogue is what one life of the daemon has told.
+type catalogue struct {
+	life     *life
+	browsers map[int]dbus.ObjectPath // by interface
+	items    map[item]*entry
+	full     bool
+}
+
+// item is a session on an interface.
+type item struct {
+	index int
+	name  string
+}
+
+type entry struct {
+	resolver dbus.ObjectPath
+	found    Found // without an address until it is resolved
+}
+
+// live looks for one life of the daemon.
+func (b *Browser) live(ctx context.Context, l *life) error {
+	b.mu.Lock()
+	b.away = ""
+	b.mu.Unlock()
+	c := catalogue{life: l, browsers: map[int]dbus.ObjectPath{}, items: map[item]*entry{}}
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for {
+		wanted := b.demand()
+		if !c.fit(ctx, wanted) {
+			retry.Reset(retryAfter)
+		}
+		state := Status{State: StateBrowsing}
+		if len(wanted) == 0 {
+			state.State = StateOff
+		}
+		b.told.set(state, Status.same)
+		b.found.set(c.list(), slices.Equal[[]Found])
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.conn.Context().Done():
+			return errGone
+		case s := <-l.signals:
+			if s == nil || ended(s) {
+				return errGone
+			}
+			c.take(ctx, s)
+		case <-b.wake:
+		case <-retry.C:
+		}
+	}
+}
+
+// fit looks on the interfaces wanted, and reports whether it could on all.
+func (c *catalogue) fit(ctx context.Context, wanted []int) bool {
+	for index, path := range c.browsers {
+		if !slices.Contains(wanted, index) {
+			c.life.free(ctx, path, browseIface)
+			delete(c.browsers, index)
+			for it := range c.items {
+				if it.index == index {
+					c.remove(ctx, it)
+				}
+			}
+		}
+	}
+	all := true
+	for _, index := range wanted {
+		if _, known := c.browsers[index]; known {
+			continue
+		}
+		var path dbus.ObjectPath
+		if err := c.life.server(ctx, "ServiceBrowserNew", int32(index), protoINET, subtype, "", uint32(0)).Store(&path); err != nil {
+			all = false // the daemon may not know the interface yet
+			continue
+		}
+		c.browsers[index] = path
+	}
+	return all
+}
+
+// take takes one signal in.
+func (c *catalogue) take(ctx context.Context, s *dbus.Signal) {
+	switch s.Name {
+	case browseIface + ".ItemNew", browseIface + ".ItemRemove":
+		var index, protocol int32
+		var name, kind, domain string
+		var flags uint32
+		if dbus.Store(s.Body, &index, &protocol, &name, &kind, &domain, &flags) != nil || c.browsers[int(index)] != s.Path {
+			return
+		}
+		it := item{int(index), name}
+		if s.Name == browseIface+".ItemRemove" {
+			c.remove(ctx, it)
+			return
+		}
+		c.add(ctx, it, domain, flags)
+	case browseIface + ".Failure":
+		for index, path := range c.browsers {
+			if path == s.Path {
+				delete(c.browsers, index)
+			}
+		}
+	case lookupIface + ".Found":
+		c.resolved(s)
+	}
+}
+
+func (c *catalogue) add(ctx context.Context, it item, domain string, flags uint32) {
+	if c.items[it] != nil || len(c.items) >= maxFound {
+		return
+	}
+	e := &entry{found: Found{Name: it.name, Index: it.index, Local: flags&(flagLocal|flagOwn) != 0}}
+	if c.life.server(ctx, "ServiceResolverNew", int32(it.index), protoINET, it.name, serviceType, domain, protoINET, uint32(0)).Store(&e.resolver) == nil {
+		c.items[it] = e
+	}
+}
+
+func (c *catalogue) remove(ctx context.Context, it item) {
+	if e := c.items[it]; e != nil {
+		c.life.free(ctx, e.resolver, lookupIface)
+		delete(c.items, it)
+	}
+}
+
+// resolved notes where a session is described.
+func (c *catalogue) resolved(s *dbus.Signal) {
+	var index, protocol, addressProtocol int32
+	var name, kind, domain, host, address string
+	var port uint16
+	var text [][]byte
+	var flags uint32
+	if dbus.Store(s.Body, &index, &protocol, &name, &kind, &domain, &host, &addressProtocol, &address, &port, &text, &flags) != nil {
+		return
+	}
+	e := c.items[item{int(index), name}]
+	addr, err := netip.ParseAddr(address)
+	if e == nil || e.resolver != s.Path || err != nil || !addr.Is4() {
+		return
+	}
+	e.found.Host, e.found.Address, e.found.Port = host, addr, port
+}
+
+// list returns the sessions whose address is known.
+func (c *catalogue) list() []Found {
+	var out []Found
+	for _, e := range c.items {
+		if e.found.Address.IsValid() {
+			out = append(out, e.found)
+		}
+	}
+	slices.SortFunc(out, func(a, b Found) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Index, b.Index)) })
+	return out
+}

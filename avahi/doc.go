@@ -1,0 +1,28 @@
+// Package avahi publishes the bridge's sessions by DNS-SD, as RAVENNA receivers
+// look for them, and finds those of others. It speaks to avahi-daemon over
+// D-Bus, for the machine has one responder and it is that one.
+//
+// It is an edge beside the path of time. Layers inside the package:
+//
+//   - link.go: a connection, and the lives of the daemon on it
+//   - publisher.go, group.go: one entry group for each service
+//   - browser.go: who else is there
+//
+// Each session is a service _rtsp._tcp with the subtype _ravenna_session, on one
+// interface, IPv4, without text records (three RAVENNA implementations agree).
+//
+// A life is the time from when the daemon is found to when it ends or the
+// connection does. Each has a connection of its own: what it made on the daemon
+// ends with the connection, and the object paths of one life, which the next
+// uses again, cannot be mixed up. Between lives the daemon is waited for, by the
+// bus's word, and the bus by looking twice a second.
+//
+// Names that somebody else has are not changed here: they are reported, because
+// a session's name stands in other places too.
+//
+// The calls are made with godbus directly. go-avahi 1.0.1 would spare a hundred
+// lines, but its calls have no time limit, it spins when its connection ends, and
+// it delivers signals under the lock that its calls take.
+//
+// Left out: IPv6, other domains than .local, publishing without Avahi.
+package avahi

@@ -1,0 +1,263 @@
+package avahi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/rs/zerolog"
+)
+
+// Names of the D-Bus interface (avahi-daemon/org.freedesktop.Avahi.*.xml).
+const (
+	busName     = "org.freedesktop.Avahi"
+	serverIface = busName + ".Server"
+	groupIface  = busName + ".EntryGroup"
+	browseIface = busName + ".ServiceBrowser"
+	lookupIface = busName + ".ServiceResolver"
+)
+
+// The service that stands for a RAVENNA session.
+const (
+	serviceType = "_rtsp._tcp"
+	subtype     = "_ravenna_session._sub._rtsp._tcp"
+)
+
+// Numbers of the interface (avahi-common/defs.h, address.h).
+const (
+	protoINET     int32 = 0
+	serverRunning int32 = 2
+)
+
+const (
+	callTime = 5 * time.Second
+	// reconnectAfter is how often a bus that is away is looked for.
+	reconnectAfter = 500 * time.Millisecond
+	// activateEach is how often the bus is asked to start the daemon.
+	activateEach = time.Minute
+	// retryAfter is waited before something that failed is tried again.
+	retryAfter = time.Second
+)
+
+// State says how far publishing, or browsing, has come.
+type State string
+
+// The states.
+const (
+	StateOff         State = "off"         // nothing is wanted
+	StateNoBus       State = "no-bus"      // no system bus
+	StateAbsent      State = "absent"      // no avahi-daemon on it
+	StateForbidden   State = "forbidden"   // the daemon lets nobody publish
+	StateRegistering State = "registering" // under way
+	StateEstablished State = "established" // all services can be found
+	StateCollision   State = "collision"   // a name belongs to somebody else
+	StateFailed      State = "failed"      // tried again each second
+	StateBrowsing    State = "browsing"
+)
+
+// Config is what a Publisher or a Browser needs to know.
+type Config struct {
+	// Connect opens a connection of its own; nil: to the system bus.
+	Connect func(options ...dbus.ConnOption) (*dbus.Conn, error)
+}
+
+// life is one connection with a daemon on it.
+type life struct {
+	conn    *dbus.Conn
+	signals <-chan *dbus.Signal
+}
+
+// errGone says that the daemon has ended.
+var errGone = errors.New("avahi: the daemon has ended")
+
+// link keeps finding the daemon.
+type link struct {
+	cfg  Config
+	log  zerolog.Logger
+	tell func(State) // what there is no life for: no-bus or absent
+	live func(ctx context.Context, l *life) error
+
+	told error // the last reason that was logged
+}
+
+// run lives until ctx is done and returns nil.
+func (k *link) run(ctx context.Context) error {
+	if k.cfg.Connect == nil {
+		k.cfg.Connect = dbus.ConnectSystemBus
+	}
+	for ctx.Err() == nil {
+		if err := k.once(ctx); ctx.Err() == nil {
+			if k.told == nil || err.Error() != k.told.Error() {
+				k.log.Info().Err(err).Msg("Avahi is away, waiting for it")
+			}
+			k.told = err
+			pause(ctx, reconnectAfter)
+		}
+	}
+	return nil
+}
+
+// once goes through one life.
+func (k *link) once(ctx context.Context) error {
+	signals := make(chan *dbus.Signal, 64)
+	conn, err := k.cfg.Connect(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
+	if err != nil {
+		k.tell(StateNoBus)
+		return fmt.Errorf("avahi: system bus: %w", err)
+	}
+	defer drain(signals)()
+	defer func() { _ = conn.Close() }()
+	conn.Signal(signals)
+	for _, match := range [][]dbus.MatchOption{
+		{dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName)},
+		{dbus.WithMatchSender(busName), dbus.WithMatchInterface(serverIface), dbus.WithMatchMember("StateChanged")},
+	} {
+		call, stop := context.WithTimeout(ctx, callTime)
+		err := conn.AddMatchSignalContext(call, match...)
+		stop()
+		if err != nil {
+			k.tell(StateNoBus)
+			return fmt.Errorf("avahi: system bus: %w", err)
+		}
+	}
+	l := &life{conn: conn, signals: signals}
+	if err := k.await(ctx, l); err != nil {
+		return err
+	}
+	if k.told != nil {
+		k.told = nil
+		k.log.Info().Msg("Avahi is back")
+	}
+	err = k.live(ctx, l)
+	if conn.Context().Err() != nil {
+		k.tell(StateNoBus)
+		return errors.New("avahi: system bus: the connection ended")
+	}
+	if ctx.Err() == nil {
+		k.tell(StateAbsent)
+	}
+	return err
+}
+
+// drain lets a connection that is being closed deliver what it still has.
+func drain(signals <-chan *dbus.Signal) func() {
+	return func() {
+		for {
+			select {
+			case _, open := <-signals:
+				if !open {
+					return
+				}
+			default:
+				return
+			}
+		}
+	}
+}
+
+// await returns when the daemon is on the bus.
+func (k *link) await(ctx context.Context, l *life) error {
+	activate := time.NewTimer(0)
+	defer activate.Stop()
+	for {
+		var has bool
+		if err := l.call(ctx, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner", busName).Store(&has); err != nil {
+			return fmt.Errorf("avahi: system bus: %w", err)
+		}
+		if has {
+			return nil
+		}
+		k.tell(StateAbsent)
+		if k.told == nil {
+			k.told = errors.New("avahi: no avahi-daemon on the system bus")
+			k.log.Info().Err(k.told).Msg("Avahi is away, waiting for it")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.conn.Context().Done():
+			k.tell(StateNoBus)
+			return errors.New("avahi: system bus: the connection ended")
+		case <-l.signals: // its owner has changed
+		case <-activate.C:
+			activate.Reset(activateEach)
+			l.conn.BusObject().Call("org.freedesktop.DBus.StartServiceByName", dbus.FlagNoReplyExpected, busName, uint32(0))
+		}
+	}
+}
+
+// call calls a method within a bounded time.
+func (l *life) call(ctx context.Context, destination string, path dbus.ObjectPath, method string, arguments ...any) *dbus.Call {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer stop()
+	return l.conn.Object(destination, path).CallWithContext(ctx, method, 0, arguments...)
+}
+
+// server calls a method of the daemon itself.
+func (l *life) server(ctx context.Context, method string, arguments ...any) *dbus.Call {
+	return l.call(ctx, busName, "/", serverIface+"."+method, arguments...)
+}
+
+// free gives an object of the daemon back.
+func (l *life) free(ctx context.Context, path dbus.ObjectPath, iface string) {
+	_ = l.call(ctx, busName, path, iface+".Free").Err // if it fails it is gone already
+}
+
+// ended reports whether a signal says that the daemon has ended.
+func ended(s *dbus.Signal) bool {
+	if s.Name != "org.freedesktop.DBus.NameOwnerChanged" {
+		return false
+	}
+	var name, before, after string
+	return dbus.Store(s.Body, &name, &before, &after) == nil && name == busName && before != ""
+}
+
+// latest holds what is told to others.
+type latest[T any] struct {
+	mu      sync.Mutex
+	value   T
+	changed chan struct{}
+}
+
+func newLatest[T any](first T) latest[T] {
+	return latest[T]{value: first, changed: make(chan struct{}, 1)}
+}
+
+func (l *latest[T]) get() T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value
+}
+
+// set reports whether the value is another one; same tells.
+func (l *latest[T]) set(value T, same func(a, b T) bool) bool {
+	l.mu.Lock()
+	changed := !same(l.value, value)
+	l.value = value
+	l.mu.Unlock()
+	if changed {
+		signal(l.changed)
+	}
+	return changed
+}
+
+// pause waits, but not beyond the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// signal wakes the one that waits for c, now or at its next look.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

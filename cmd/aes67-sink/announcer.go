@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/avahi"
+	"aes67-sink/bridge"
+	"aes67-sink/config"
+	"aes67-sink/rtsp"
+	"aes67-sink/rtthread"
+	"aes67-sink/sap"
+	"aes67-sink/sdp"
+	"aes67-sink/status"
+)
+
+// announcer tells receivers of the sessions in every way that is switched on.
+// DNS-SD points to the RTSP server, so it begins when that one listens.
+type announcer struct {
+	sap   *sap.Service     // always there: it listens too
+	bySAP bool             // announce by it
+	rtsp  *rtsp.Server     // nil: off
+	dnssd *avahi.Publisher // nil: off
+	ttl   int
+
+	mu       sync.Mutex
+	network  bridge.Network
+	sessions []sdp.Session
+}
+
+// newAnnouncer makes the parts that announce; former are the texts of the last
+// run.
+func newAnnouncer(cfg config.Config, former []string, log zerolog.Logger) *announcer {
+	a := &announcer{bySAP: cfg.Announce.SAP, ttl: int(cfg.Stream.TTL)}
+	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, part(log, "sap"))
+	if cfg.Announce.RTSPPort != 0 {
+		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, part(log, "rtsp"))
+		if cfg.Announce.MDNS {
+			a.dnssd = avahi.New(avahi.Config{}, part(log, "mdns"))
+		}
+	}
+	return a
+}
+
+// parts are to be run; they withdraw what is announced when they are ended.
+func (a *announcer) parts() []func(context.Context) error {
+	parts := []func(context.Context) error{a.Run, a.sap.Run}
+	if a.rtsp != nil {
+		parts = append(parts, a.rtsp.Run)
+	}
+	if a.dnssd != nil {
+		parts = append(parts, a.dnssd.Run)
+	}
+	return parts
+}
+
+// announce replaces the set of announced sessions; none withdraws all.
+func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
+	a.mu.Lock()
+	a.network, a.sessions = network, sessions
+	a.mu.Unlock()
+	if a.rtsp != nil {
+		served := make([]rtsp.Session, len(sessions))
+		for i := range sessions {
+			stream := &sessions[i].Stream
+			served[i] = rtsp.Session{
+				Name: sdp.CleanName(stream.Name), Number: i + 1, Text: sessions[i].Text(),
+				Group: stream.Group, Port: stream.Port, TTL: stream.TTL,
+			}
+		}
+		a.rtsp.Serve(network.Interface, network.Address, served)
+	}
+	a.publish()
+	if a.bySAP {
+		a.sap.Announce(network.Interface, network.Address, a.ttl, sessions)
+	}
+}
+
+// Run publishes by DNS-SD when the RTSP server has begun or ceased to listen.
+func (a *announcer) Run(ctx context.Context) error {
+	var changed <-chan struct{}
+	if a.rtsp != nil {
+		changed = a.rtsp.Changed()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+			a.publish()
+		}
+	}
+}
+
+// publish brings DNS-SD up to date.
+func (a *announcer) publish() {
+	if a.dnssd == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var services []avahi.Service
+	if port := a.rtsp.Snapshot().Port; port != 0 {
+		for i := range a.sessions {
+			services = append(services, avahi.Service{Name: sdp.CleanName(a.sessions[i].Stream.Name), Port: uint16(port)})
+		}
+	}
+	a.dnssd.Publish(a.network.Interface.Index, services)
+}
+
+// refused returns the names that somebody else has.
+func (a *announcer) refused() []string {
+	if a.dnssd == nil {
+		return nil
+	}
+	return a.dnssd.Snapshot().Collided
+}
+
+// isOurs reports whether DNS-SD found what is published here.
+func (a *announcer) isOurs(f avahi.Found) bool {
+	if a.rtsp == nil || !f.Local {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return f.Address == a.network.Address && int(f.Port) == a.rtsp.Snapshot().Port
+}
+
+// model tells how the sessions are announced.
+func (a *announcer) model() status.Announce {
+	m := status.Announce{SAP: "off", MDNS: "off"}
+	if a.bySAP {
+		m.SAP = a.sap.State()
+	}
+	if a.rtsp != nil {
+		s := a.rtsp.Snapshot()
+		if s.Port != 0 {
+			m.RTSPPort = new(s.Port)
+		}
+		m.Problem = s.Problem
+	}
+	if a.dnssd != nil {
+		s := a.dnssd.Snapshot()
+		m.MDNS = string(s.State)
+		if m.Problem == "" {
+			m.Problem = s.Problem
+		}
+	}
+	return m
+}
+
+// ways are those by which the sessions are announced at present.
+func (a *announcer) ways() []string {
+	var ways []string
+	if a.bySAP && a.sap.State() == "announcing" {
+		ways = append(ways, status.ViaSAP)
+	}
+	if a.dnssd != nil && a.dnssd.Snapshot().State == avahi.StateEstablished {
+		ways = append(ways, status.ViaMDNS)
+	}
+	return ways
+}

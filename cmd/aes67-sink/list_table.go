@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"aes67-sink/status"
+)
+
+// listing shows l to people.
+func listing(l status.Listing) string {
+	var b strings.Builder
+	b.WriteString(sessionTable(l.Sessions))
+	b.WriteString("\n")
+	b.WriteString(masterTable(l.Masters))
+	for i, note := range l.Notes {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString("NOTE  " + printable(note) + "\n")
+	}
+	return b.String()
+}
+
+func sessionTable(all []status.ListedSession) string {
+	if len(all) == 0 {
+		return "no session is announced\n"
+	}
+	return columns(func(row func(cells ...string)) {
+		row("SESSION", "OWNER", "SOURCE", "TO", "FORMAT", "CLOCK", "BY", "ON")
+		for i := range all {
+			s := &all[i]
+			row(s.Name, owner(s), s.Source, fmt.Sprintf("%s:%d", s.Group, s.Port), format(s), clockName(s), strings.Join(s.Via, ", "), s.Interface)
+		}
+	})
+}
+
+func masterTable(all []status.ListedMaster) string {
+	if len(all) == 0 {
+		return "no PTP master is heard\n"
+	}
+	return columns(func(row func(cells ...string)) {
+		row("PTP GRANDMASTER", "FROM", "DOMAIN", "PRIORITY", "CLASS", "STEPS", "ON", "")
+		for i := range all {
+			m := &all[i]
+			from, what := m.Address, ""
+			switch {
+			case m.Own:
+				from, what = "this bridge", "serves"
+			case m.Followed:
+				what = "followed"
+			}
+			if m.Own {
+				row(m.Grandmaster, from, fmt.Sprint(m.Domain), "", "", "", m.Interface, what)
+				continue
+			}
+			row(m.Grandmaster, from, fmt.Sprint(m.Domain), fmt.Sprintf("%d/%d", m.Priority1, m.Priority2), fmt.Sprint(m.Class),
+				fmt.Sprint(m.StepsRemoved), m.Interface, what)
+		}
+	})
+}
+
+// columns lays out rows of foreign text.
+func columns(fill func(row func(cells ...string))) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fill(func(cells ...string) {
+		for i, cell := range cells {
+			if cell = printable(cell); cell == "" && i < len(cells)-1 {
+				cell = "-"
+			}
+			cells[i] = cell
+		}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	})
+	_ = w.Flush() // into memory
+	return b.String()
+}
+
+func owner(s *status.ListedSession) string {
+	if s.Own {
+		return "this bridge"
+	}
+	return s.Host
+}
+
+func format(s *status.ListedSession) string {
+	if s.Encoding == "" {
+		return ""
+	}
+	text := fmt.Sprintf("%d × %s %d Hz", s.Channels, s.Encoding, s.RateHz)
+	if s.PtimeUS > 0 {
+		text += fmt.Sprintf(" %v", time.Duration(s.PtimeUS)*time.Microsecond)
+	}
+	return text
+}
+
+// clockName shortens a ts-refclk: "ptp=IEEE1588-2008:00-1B-…:0" is the
+// grandmaster and its domain.
+func clockName(s *status.ListedSession) string {
+	rest, isPTP := strings.CutPrefix(s.Clock, "ptp=IEEE1588-2008:")
+	if !isPTP {
+		return s.Clock
+	}
+	identity, domain, told := strings.Cut(rest, ":")
+	if !told {
+		return identity
+	}
+	return identity + " domain " + domain
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/netif"
+	"aes67-sink/ptp"
+	"aes67-sink/rtsp"
+	"aes67-sink/sap"
+	"aes67-sink/sdp"
+	"aes67-sink/status"
+)
+
+// survey is what is heard of a network at one time; list makes it a listing.
+type survey struct {
+	own        []sdp.Session // of the running bridge, on the interface used
+	ownVia     []string      // the ways by which these are announced
+	used       string        // name of the interface in use
+	heard      []sap.Heard
+	found      []found
+	masters    []ptp.Announcement
+	clock      *ptp.Status // of the running bridge; nil: none
+	interfaces []netif.Candidate
+	notes      []string
+}
+
+// found is a session found by DNS-SD.
+type found struct {
+	rtsp.Found
+	host string
+}
+
+// list joins what was heard in several ways.
+func (s *survey) list() status.Listing {
+	l := status.Listing{Notes: s.notes}
+	for _, session := range s.own {
+		d, err := sdp.Parse([]byte(session.Text()))
+		if err != nil {
+			continue // ours are read by tests
+		}
+		own := listed(&d, s.used, session.Origin)
+		own.Own, own.Via = true, s.ownVia
+		l.Sessions = append(l.Sessions, own)
+	}
+	for i := range s.heard {
+		h := &s.heard[i]
+		l.Sessions = join(l.Sessions, listed(&h.Description, s.name(h.Index), h.Source), status.ViaSAP, "")
+	}
+	for i := range s.found {
+		f := &s.found[i]
+		entry := listed(&f.Description, s.name(f.Index), f.Address.Addr())
+		entry.Name = cmp.Or(entry.Name, f.Name)
+		l.Sessions = join(l.Sessions, entry, status.ViaMDNS, f.host)
+	}
+	slices.SortStableFunc(l.Sessions, func(a, b status.ListedSession) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Group, b.Group))
+	})
+	l.Masters = s.listMasters()
+	return l
+}
+
+// join adds a session that was heard in one way, or that way to the same
+// session heard in another.
+func join(all []status.ListedSession, entry status.ListedSession, via, host string) []status.ListedSession {
+	same := func(o status.ListedSession) bool {
+		return o.ID == entry.ID && o.Source == entry.Source && o.Group == entry.Group && o.Port == entry.Port && o.Interface == entry.Interface
+	}
+	i := slices.IndexFunc(all, same)
+	if i < 0 {
+		i = len(all)
+		all = append(all, entry)
+	}
+	if e := &all[i]; !e.Own {
+		if !slices.Contains(e.Via, via) {
+			e.Via = append(slices.Clone(e.Via), via)
+		}
+		e.Host = cmp.Or(e.Host, host)
+	}
+	return all
+}
+
+// listed turns a description into a row.
+func listed(d *sdp.Description, on string, source netip.Addr) status.ListedSession {
+	s := status.ListedSession{
+		Name: d.Name, Source: source.String(), Interface: on, Group: d.Group.String(), Port: int(d.Port),
+		Encoding: d.Encoding, RateHz: int(d.Rate), Channels: d.Channels, Info: d.Info,
+		PtimeUS: int(packetTime(d).Round(time.Microsecond).Microseconds()),
+		Clock:   d.RefClock, MediaClock: d.MediaClk,
+		ID: strconv.FormatUint(d.Origin.ID, 10), Version: strconv.FormatUint(d.Origin.Version, 10),
+	}
+	if d.TTL > 0 {
+		s.TTL = new(int(d.TTL))
+	}
+	return s
+}
+
+// packetTime is exact where the frames in a packet are told: ptime is rounded.
+func packetTime(d *sdp.Description) time.Duration {
+	if d.Rate > 0 && d.PacketFrames() > 0 {
+		return d.PacketFrames().Duration(d.Rate)
+	}
+	return d.Ptime
+}
+
+func (s *survey) listMasters() []status.ListedMaster {
+	var out []status.ListedMaster
+	if c := s.clock; c != nil && c.Role == ptp.RoleGrandmaster {
+		out = append(out, status.ListedMaster{Grandmaster: c.Grandmaster.String(), Own: true, Interface: s.used, Domain: int(c.Domain)})
+	}
+	for i := range s.masters {
+		a := &s.masters[i]
+		out = append(out, status.ListedMaster{
+			Grandmaster: a.Identity.String(), Port: a.Sender.String(), Address: a.Address.String(), Interface: s.name(a.Interface),
+			Domain: int(a.Domain), Priority1: int(a.Priority1), Class: int(a.Class), Accuracy: int(a.Accuracy),
+			Variance: int(a.Variance), Priority2: int(a.Priority2), StepsRemoved: int(a.StepsRemoved),
+			AnnounceIntervalS: a.Interval.Seconds(),
+			Followed:          s.clock != nil && s.clock.Role == ptp.RoleFollower && s.clock.Parent == a.Sender && s.name(a.Interface) == s.used,
+		})
+	}
+	slices.SortStableFunc(out, func(a, b status.ListedMaster) int {
+		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Priority1, b.Priority1), cmp.Compare(a.Class, b.Class),
+			cmp.Compare(a.Grandmaster, b.Grandmaster), cmp.Compare(a.Port, b.Port))
+	})
+	return out
+}
+
+// name returns an interface's name, its number if it is gone.
+func (s *survey) name(index int) string {
+	for i := range s.interfaces {
+		if s.interfaces[i].Index == index {
+			return s.interfaces[i].Name
+		}
+	}
+	return strconv.Itoa(index)
+}
+
+// lookedAt drops the masters that have been silent for longer than they should.
+func lookedAt(all []ptp.Announcement, now aes67.MonoTime) []ptp.Announcement {
+	return slices.DeleteFunc(all, func(a ptp.Announcement) bool { return now.Sub(a.At) > masterSilence })
+}
+
+// masterSilence is how long a master is listed after its last Announce: three
+// of the longest interval of the media profile, 16 s (AES67-2018, annex A).
+const masterSilence = 48 * time.Second
