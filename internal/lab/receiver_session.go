@@ -100,17 +100,25 @@ func parseSAP(b []byte) (Announcement, error) {
 	return a, nil
 }
 
-// HearSAP calls heard for each announcement on an interface until ctx ends.
-// What cannot be read is passed over.
-func HearSAP(ctx context.Context, iface net.Interface, heard func(Announcement)) error {
-	conn, err := joinGroup(iface, SAPGroup(), SAPPort) //nolint:contextcheck // opening a socket does not wait
+// SAPListener hears announcements on one interface.
+type SAPListener struct{ conn *net.UDPConn }
+
+// ListenSAP opens the socket, in the network namespace of the calling thread.
+func ListenSAP(iface net.Interface) (*SAPListener, error) {
+	conn, err := joinGroup(iface, SAPGroup(), SAPPort)
 	if err != nil {
-		return fmt.Errorf("sap: %v port %d on %s: %w", SAPGroup(), SAPPort, iface.Name, err)
+		return nil, fmt.Errorf("sap: %v port %d on %s: %w", SAPGroup(), SAPPort, iface.Name, err)
 	}
-	unblock := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return &SAPListener{conn}, nil
+}
+
+// Run calls heard for each announcement until ctx ends, and closes the socket.
+// What cannot be read is passed over.
+func (l *SAPListener) Run(ctx context.Context, heard func(Announcement)) error {
+	unblock := context.AfterFunc(ctx, func() { _ = l.conn.Close() })
 	defer unblock()
-	defer func() { _ = conn.Close() }()
-	reader := newReader(conn)
+	defer func() { _ = l.conn.Close() }()
+	reader := newReader(l.conn)
 	for {
 		a, err := reader.next()
 		switch {
@@ -123,4 +131,13 @@ func HearSAP(ctx context.Context, iface net.Interface, heard func(Announcement))
 			heard(announcement)
 		}
 	}
+}
+
+// HearSAP calls heard for each announcement on an interface until ctx ends.
+func HearSAP(ctx context.Context, iface net.Interface, heard func(Announcement)) error {
+	l, err := ListenSAP(iface) //nolint:contextcheck // opening a socket does not wait
+	if err != nil {
+		return err
+	}
+	return l.Run(ctx, heard)
 }

@@ -65,6 +65,12 @@ func beside(t testing.TB, name string, run func(context.Context) error) {
 // that runs at a rate against CLOCK_MONOTONIC, with the media profile's rates.
 func startGrandmaster(t testing.TB, w wire, rate aes67.PPB) *lab.Grandmaster {
 	t.Helper()
+	return startGrandmasterAs(t, w, rate, func(*lab.GrandmasterConfig) {})
+}
+
+// startGrandmasterAs is startGrandmaster with something changed.
+func startGrandmasterAs(t testing.TB, w wire, rate aes67.PPB, change func(*lab.GrandmasterConfig)) *lab.Grandmaster {
+	t.Helper()
 	now := rtthread.Now()
 	var master *lab.Grandmaster
 	w.inside(t, speaker, func(eth0 net.Interface) error {
@@ -77,6 +83,7 @@ func startGrandmaster(t testing.TB, w wire, rate aes67.PPB) *lab.Grandmaster {
 			Identity: aes67.ClockIdentityFromMAC(eth0.HardwareAddr),
 		}
 		cfg.MediaProfile()
+		change(&cfg)
 		master = lab.NewGrandmaster(cfg)
 		beside(t, "grandmaster", func(ctx context.Context) error {
 			defer ports.Close()
