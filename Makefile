@@ -68,6 +68,7 @@ lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseA
 	tree=$$(test/lab/trixie.sh make)
 	CGO_ENABLED=0 $(GO) test -c -trimpath -o build/e2e.test ./test/e2e
 	$(ROOT) test/lab/trixie.sh run "$$tree" scripts/e2e.sh -test.run '^(TestTwoReceiversHearLeftAndRight|TestSoundServerRestart|TestTermKillTwoInstances)$$'
+	$(ROOT) scripts/e2e.sh -test.run '^TestPipeWireReceiver$$'
 
 bench-first-sound: packages build ## the full figures (60 s and 120 s runs) as a table: measured beside its limit (15 min)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '$(RUN)'

@@ -1,0 +1,286 @@
+package avahi
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bus is a private dbus-daemon that can be ended and started again at the same
+// address.
+type bus struct {
+	t    testing.TB
+	path string
+	cmd  *exec.Cmd
+}
+
+func startBus(t testing.TB) *bus {
+	t.Helper()
+	if _, err := exec.LookPath("dbus-daemon"); err != nil {
+		t.Skip("needs dbus-daemon: say 'scripts/install-packages.sh run'")
+	}
+	dir, err := os.MkdirTemp("", "bus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	b := &bus{t: t, path: filepath.Join(dir, "s")}
+	b.start()
+	t.Cleanup(b.end)
+	return b
+}
+
+func (b *bus) start() {
+	b.t.Helper()
+	_ = os.Remove(b.path)
+	b.cmd = exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", "--address=unix:path="+b.path)
+	out, err := b.cmd.StdoutPipe()
+	if err == nil {
+		err = b.cmd.Start()
+	}
+	if err == nil {
+		_, err = bufio.NewReader(out).ReadString('\n')
+	}
+	if err != nil {
+		b.t.Fatalf("dbus-daemon: %v", err)
+	}
+}
+
+func (b *bus) end() {
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+}
+
+func (b *bus) connect(options ...dbus.ConnOption) (*dbus.Conn, error) {
+	return dbus.Connect("unix:path="+b.path, options...)
+}
+
+// daemon is a fake avahi-daemon: it keeps a diary and answers as it is told.
+type daemon struct {
+	t    testing.TB
+	conn *dbus.Conn
+
+	mu     sync.Mutex
+	next   int
+	state  int32
+	diary  []string
+	groups map[dbus.ObjectPath]*fakeGroup
+	refuse map[string]string // the error of AddService, by name
+	client string            // who called last
+}
+
+type fakeGroup struct {
+	d    *daemon
+	path dbus.ObjectPath
+	name string
+}
+
+// newDaemon starts one; like the real one it begins its object paths anew.
+func (b *bus) newDaemon(state int32) *daemon {
+	b.t.Helper()
+	conn, err := b.connect()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	d := &daemon{t: b.t, conn: conn, state: state, groups: map[dbus.ObjectPath]*fakeGroup{}, refuse: map[string]string{}}
+	if err := conn.Export(d, "/", serverIface); err != nil {
+		b.t.Fatal(err)
+	}
+	if reply, err := conn.RequestName(busName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		b.t.Fatalf("name: %v %v", reply, err)
+	}
+	b.t.Cleanup(d.end)
+	return d
+}
+
+// refuses lets AddService of a name fail.
+func (d *daemon) refuses(name, why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuse[name] = why
+}
+
+func (d *daemon) end() { _ = d.conn.Close() }
+
+func (d *daemon) note(format string, args ...any) {
+	d.diary = append(d.diary, fmt.Sprintf(format, args...))
+}
+
+func (d *daemon) GetState() (int32, *dbus.Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state, nil
+}
+
+func (d *daemon) path(kind string) dbus.ObjectPath {
+	d.next++
+	return dbus.ObjectPath(fmt.Sprintf("/Client0/%s%d", kind, d.next))
+}
+
+func (d *daemon) EntryGroupNew(sender dbus.Sender) (dbus.ObjectPath, *dbus.Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.client = string(sender)
+	g := &fakeGroup{d: d, path: d.path("EntryGroup")}
+	d.groups[g.path] = g
+	_ = d.conn.Export(g, g.path, groupIface)
+	return g.path, nil
+}
+
+func (g *fakeGroup) AddService(index, protocol int32, _ uint32, name, kind, _, _ string, port uint16, text [][]byte) *dbus.Error {
+	g.d.mu.Lock()
+	defer g.d.mu.Unlock()
+	if why := g.d.refuse[name]; why != "" {
+		g.d.note("refuse %s", name)
+		return dbus.NewError(why, []any{"no"})
+	}
+	g.name = name
+	g.d.note("add %s %s:%d on %d/%d txt %d", name, kind, port, index, protocol, len(text))
+	return nil
+}
+
+func (g *fakeGroup) AddServiceSubtype(_, _ int32, _ uint32, name, kind, _, sub string) *dbus.Error {
+	if name != g.name || kind != serviceType || sub != subtype {
+		return dbus.NewError("org.freedesktop.Avahi.InvalidArgumentError", nil)
+	}
+	return nil
+}
+
+func (g *fakeGroup) Commit() *dbus.Error {
+	g.d.mu.Lock()
+	defer g.d.mu.Unlock()
+	g.d.note("commit %s", g.name)
+	return nil
+}
+
+func (g *fakeGroup) Free() *dbus.Error {
+	g.d.mu.Lock()
+	defer g.d.mu.Unlock()
+	if g.name != "" { // one that was refused is of no interest
+		g.d.note("free %s", g.name)
+	}
+	delete(g.d.groups, g.path)
+	return nil
+}
+
+func (d *daemon) ServiceBrowserNew(index, protocol int32, kind, _ string, _ uint32, sender dbus.Sender) (dbus.ObjectPath, *dbus.Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.client = string(sender)
+	d.note("browse %s on %d/%d", kind, index, protocol)
+	path := d.path("ServiceBrowser")
+	_ = d.conn.Export(freed{d, "browser"}, path, browseIface)
+	return path, nil
+}
+
+func (d *daemon) ServiceResolverNew(_, _ int32, name, kind, _ string, _ int32, _ uint32) (dbus.ObjectPath, *dbus.Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.note("resolve %s %s", name, kind)
+	path := d.path("ServiceResolver")
+	_ = d.conn.Export(freed{d, "resolver of " + name}, path, lookupIface)
+	return path, nil
+}
+
+type freed struct {
+	d    *daemon
+	what string
+}
+
+func (f freed) Free() *dbus.Error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.d.note("free %s", f.what)
+	return nil
+}
+
+// tell sends a signal to the client alone, as avahi-daemon does.
+func (d *daemon) tell(path dbus.ObjectPath, member string, body ...any) {
+	d.t.Helper()
+	d.mu.Lock()
+	client := d.client
+	d.mu.Unlock()
+	at := strings.LastIndexByte(member, '.')
+	message := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldPath: dbus.MakeVariant(path), dbus.FieldInterface: dbus.MakeVariant(member[:at]),
+		dbus.FieldMember: dbus.MakeVariant(member[at+1:]), dbus.FieldDestination: dbus.MakeVariant(client),
+		dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(body...)),
+	}, Body: body}
+	d.conn.Send(message, nil)
+}
+
+// group tells a state of the group of a service.
+func (d *daemon) group(name string, state int32) {
+	d.t.Helper()
+	eventually(d.t, "there is a group of "+name, func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, line := range d.diary {
+			if line == "commit "+name {
+				return true
+			}
+		}
+		return false
+	})
+	d.mu.Lock()
+	var path dbus.ObjectPath
+	for _, g := range d.groups {
+		if g.name == name {
+			path = g.path
+		}
+	}
+	d.mu.Unlock()
+	d.tell(path, groupIface+".StateChanged", state, "")
+}
+
+// becomes changes the daemon's own state.
+func (d *daemon) becomes(state int32) {
+	d.mu.Lock()
+	d.state = state
+	d.mu.Unlock()
+	_ = d.conn.Emit("/", serverIface+".StateChanged", state, "")
+}
+
+func (d *daemon) lines() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]string(nil), d.diary...)
+}
+
+// running runs a part until the test ends, or until it is told.
+func running(t testing.TB, run func(context.Context) error) (end func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	end = sync.OnceFunc(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(end)
+	return end
+}
+
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in 10 s: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
