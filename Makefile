@@ -30,8 +30,8 @@ UNIT = $$($(GO) list ./... | grep -v '/test/e2e')
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz lab lab-trixie \
-	bench-first-sound golden clean ci
+.PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
+	bench-first-sound bench-discovery golden clean ci
 
 ##@ Every day
 
@@ -78,6 +78,12 @@ fuzz-short: go ## each fuzz target for 10 s
 
 fuzz: go ## each fuzz target for 60 s
 	@scripts/fuzz.sh 60s
+
+fuzz-discovery: go ## the parsers of SAP, RTSP and SDP for five minutes each
+	@scripts/fuzz.sh 5m '/(sap|rtsp|sdp)/'
+
+bench-discovery: packages build ## the figures of discovery: recovery of Avahi and D-Bus, floods, contested groups, ten bridges (10 min)
+	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestAvahiComesAndGoes|TestFloods|TestNeighbours|TestManyBridges|TestOneDescriptionAtATime)$$'
 
 golden: go ## refresh the golden files; read the diff
 	@$(GO) test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' . | xargs -rn1 dirname | sort -u) -update

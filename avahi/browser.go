@@ -110,7 +110,6 @@ type catalogue struct {
 	life     *life
 	browsers map[int]dbus.ObjectPath // by interface
 	items    map[item]*entry
-	full     bool
 }
 
 // item is a session on an interface.

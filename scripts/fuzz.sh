@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every fuzz target of the tree for a while, one after the other.
 #
-#   fuzz.sh TIME [PATTERN]   TIME such as 10s; PATTERN picks targets by name
+#   fuzz.sh TIME [PATTERN]   TIME such as 10s; PATTERN picks targets by file and name
 set -euo pipefail
 
 [[ $# -ge 1 ]] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -10,7 +10,7 @@ time=$1 pattern=${2:-.} passed=0 failed=()
 
 while IFS=: read -r file line; do
   target=${line#func } target=${target%%(*} package=$(dirname "$file")
-  [[ $target =~ $pattern ]] || continue
+  [[ $file:$target =~ $pattern ]] || continue
   echo "== $package $target ($time)"
   if go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"; then
     passed=$((passed + 1))

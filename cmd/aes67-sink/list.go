@@ -22,15 +22,12 @@ import (
 	"aes67-sink/status"
 )
 
-// listenFor is how long list listens by itself: one interval of the announcers
-// in the field (30 s), spread and all.
-const listenFor = 36 * time.Second
-
 type listCommand struct {
 	configFlags
-	JSON    bool          `name:"json" help:"Print JSON; with --watch one line a look."`
-	Watch   bool          `help:"Look again every second until Ctrl-C."`
-	Seconds time.Duration `name:"for" placeholder:"TIME" default:"36s" help:"How long to listen where no bridge of this user runs, such as 10s; announcements come each 30 s."`
+	JSON  bool `name:"json" help:"Print JSON; with --watch one line a look."`
+	Watch bool `help:"Look again every second until Ctrl-C."`
+	// One interval of the announcers in the field, spread and all, is the default.
+	For time.Duration `placeholder:"TIME" default:"36s" help:"How long to listen where no bridge of this user runs, such as 10s; announcements come each 30 s."`
 }
 
 // Run lists what the running bridge hears, or, where there is none, what is
@@ -120,8 +117,8 @@ func (c *listCommand) looker(ctx context.Context, to streams) (look func(context
 	ended := make(chan error, 1)
 	go func() { ended <- own.run(running, log) }()
 	if !c.Watch {
-		fmt.Fprintf(to.stderr, "aes67-sink: no bridge runs, listening for %v; Ctrl-C shows what was heard so far\n", c.Seconds)
-		timer := time.NewTimer(c.Seconds)
+		fmt.Fprintf(to.stderr, "aes67-sink: no bridge runs, listening for %v; Ctrl-C shows what was heard so far\n", c.For)
+		timer := time.NewTimer(c.For)
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():

@@ -12,7 +12,9 @@ func TestRecorderJudges(t *testing.T) {
 	text := func(id, version uint64, name string) string {
 		return fmt.Sprintf("v=0\r\no=- %d %d IN IP4 10.0.0.1\r\ns=%s\r\n", id, version, name)
 	}
-	announce := func(hash uint16, text string) Announcement { return Announcement{Hash: hash, Origin: home, Text: []byte(text)} }
+	announce := func(hash uint16, text string) Announcement {
+		return Announcement{Hash: hash, Origin: home, Text: []byte(text)}
+	}
 	remove := func(hash uint16, text string) Announcement {
 		return Announcement{Delete: true, Hash: hash, Origin: home, Text: []byte(text)}
 	}
