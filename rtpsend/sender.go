@@ -137,7 +137,7 @@ func (s *Sender) thread() (err error) {
 	}()
 	grant := rtthread.Lock(s.config.Priority)
 	s.counters.grant.Store(&grant)
-	s.log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).
+	s.log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("by", grant.By).Str("why", grant.Why).
 		Str("interface", s.config.Interface.Name).Stringer("source", s.socket.conn.LocalAddr()).
 		Int("streams", len(s.packetizers)).Msg("sender started")
 	s.loop()

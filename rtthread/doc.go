@@ -7,5 +7,8 @@
 // and the caller runs on with ordinary priority.
 //
 // Linux only. SCHED_FIFO is asked for directly, with RESET_ON_FORK so that no
-// other thread of the process inherits it (sched(7)).
+// other thread of the process inherits it (sched(7)). An ordinary user seldom may;
+// then RealtimeKit is asked over D-Bus. What that gives comes with a limit on
+// unbroken running, RLIMIT_RTTIME, that the kernel enforces by killing; before
+// it does, all priorities are given back (GiveBackOnOverrun).
 package rtthread

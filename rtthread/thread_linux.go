@@ -11,22 +11,25 @@ import (
 // The scheduling policies that a Grant names.
 const (
 	PolicyFIFO  = "SCHED_FIFO"
+	PolicyRR    = "SCHED_RR" // what RealtimeKit gives
 	PolicyOther = "SCHED_OTHER"
 )
 
 // Grant is what the kernel gave a thread.
 type Grant struct {
-	Policy   string // PolicyFIFO or PolicyOther
-	Priority int    // 1 to 99 with PolicyFIFO, else 0
+	Policy   string
+	Priority int    // 1 to 99 with a real-time policy, else 0
+	By       string // who gave it, if not the kernel by itself: "RealtimeKit"
 	Why      string // why it is less than was asked for; empty if it is not
 }
 
 // RealTime reports whether the thread runs ahead of all ordinary ones.
-func (g Grant) RealTime() bool { return g.Policy == PolicyFIFO }
+func (g Grant) RealTime() bool { return g.Policy == PolicyFIFO || g.Policy == PolicyRR }
 
 // Lock ties the calling goroutine to its thread and asks for SCHED_FIFO at the
-// given priority (1 to 99; less asks for nothing). The goroutine should end
-// without unlocking, so that its thread ends with it.
+// given priority (1 to 99; less asks for nothing), and where the kernel refuses
+// that for RealtimeKit's SCHED_RR. The goroutine should end without unlocking,
+// so that its thread ends with it.
 func Lock(priority int) Grant {
 	runtime.LockOSThread()
 	// An ordinary thread's sleeps may be stretched by its timer slack, 50 µs
@@ -37,6 +40,13 @@ func Lock(priority int) Grant {
 		return ordinary("real-time priority was not asked for", slackErr)
 	}
 	granted, err := request(min(priority, 99))
+	if errors.Is(err, unix.EPERM) {
+		grant, kitErr := byKit(min(priority, 99))
+		if kitErr == nil {
+			return grant
+		}
+		return ordinary(refusal(priority, err)+"; "+kitErr.Error(), slackErr)
+	}
 	if err != nil {
 		return ordinary(refusal(priority, err), slackErr)
 	}
@@ -45,6 +55,23 @@ func Lock(priority int) Grant {
 		grant.Why = fmt.Sprintf("priority %d: limited to %d by RLIMIT_RTPRIO", priority, granted)
 	}
 	return grant
+}
+
+// byKit asks RealtimeKit for the calling thread.
+func byKit(priority int) (Grant, error) {
+	k, err := theKit()
+	if err != nil {
+		return Grant{}, err
+	}
+	granted, err := k.realtime(unix.Gettid(), priority)
+	if err != nil {
+		return Grant{}, err
+	}
+	grant := Grant{Policy: PolicyRR, Priority: granted, By: "RealtimeKit"}
+	if granted < priority {
+		grant.Why = fmt.Sprintf("priority %d: RealtimeKit gives %d at most", priority, granted)
+	}
+	return grant, nil
 }
 
 // request asks for priority, or for what RLIMIT_RTPRIO leaves of it.

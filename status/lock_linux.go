@@ -30,6 +30,9 @@ type Lock struct {
 	network net.Listener
 }
 
+// ErrOwned says that a bridge of another user sends already.
+var ErrOwned = errors.New("owns the network side")
+
 // Acquire takes the lock. The error names the process that has it.
 func Acquire() (*Lock, error) { return acquire(networkName) }
 
@@ -45,7 +48,7 @@ func acquire(networkName string) (*Lock, error) {
 	l := &Lock{file: file}
 	l.network, err = net.Listen("unix", networkName)
 	if errors.Is(err, unix.EADDRINUSE) {
-		err = fmt.Errorf("the aes67-sink of %s owns the network side: only one may send; end that one first", networkOwner(networkName))
+		err = fmt.Errorf("the aes67-sink of %s %w: only one may send; end that one first", networkOwner(networkName), ErrOwned)
 	} else if err != nil {
 		err = fmt.Errorf("network lock %s: %w", networkName, cause(err))
 	}

@@ -111,6 +111,7 @@ type Stream struct {
 type Thread struct {
 	Policy   string `json:"policy"`
 	Priority int    `json:"priority"`
+	By       string `json:"by,omitempty"`  // who granted it, if not the kernel by itself
 	Why      string `json:"why,omitempty"` // it was not granted
 }
 

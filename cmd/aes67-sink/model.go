@@ -42,7 +42,7 @@ func (t *teller) Model() status.Model {
 	pipeline := e.pipeline.Snapshot()
 	m.Drift = driftModel(pipeline, stats != nil)
 	if stats != nil {
-		m.Sender = &status.Thread{Policy: stats.Grant.Policy, Priority: stats.Grant.Priority, Why: stats.Grant.Why}
+		m.Sender = threadModel(stats.Grant)
 		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate)
 		m.LatencyMS = &status.Latency{
 			Buffer:    milliseconds(pipeline.Buffer),
@@ -52,6 +52,14 @@ func (t *teller) Model() status.Model {
 		}
 	}
 	return m
+}
+
+// threadModel tells what a thread has now.
+func threadModel(g rtthread.Grant) *status.Thread {
+	if rtthread.GivenBack() {
+		return &status.Thread{Policy: rtthread.PolicyOther, Why: "a real-time thread ran for longer than it may"}
+	}
+	return &status.Thread{Policy: g.Policy, Priority: g.Priority, By: g.By, Why: g.Why}
 }
 
 // Listing is what is heard on the network, and what is announced.

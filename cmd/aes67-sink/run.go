@@ -39,8 +39,8 @@ import (
 // are withdrawn while everything else still stands.
 func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
 	tuneRuntime(log)
-	lock, err := status.Acquire()
-	if err != nil {
+	lock, err := acquire(ctx, log)
+	if err != nil || lock == nil {
 		return err
 	}
 	defer lock.Release()
@@ -103,11 +103,13 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	}
 
 	supervisor := bridge.New(e, e.pipeline, plan, part(log, "bridge"))
-	servers := status.NewServer(&teller{edges: e, supervisor: supervisor, started: rtthread.Now()})
+	told := &teller{edges: e, supervisor: supervisor, started: rtthread.Now()}
+	servers := status.NewServer(told)
+	service := &manager{log: part(log, "service"), model: told.Model}
 
 	parts := []func(context.Context) error{
 		e.sink.Run, watcher.Run, services.Run, e.network.Run, e.neighbours.Run, e.forward,
-		e.ears.browser.Run, e.ears.ravenna.Run, e.ears.Run, servers.RunControl,
+		e.ears.browser.Run, e.ears.ravenna.Run, e.ears.Run, service.Run, servers.RunControl,
 		func(ctx context.Context) error {
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
 				log.Warn().Err(err).Msg("no status page; going on without")
@@ -117,6 +119,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		},
 	}
 	parts = append(parts, e.announcer.parts()...)
+	parts = append(parts, func(ctx context.Context) error { return keepRealTime(ctx, part(log, "threads")) })
 	if e.ptp != nil {
 		parts = append(parts, e.ptp.Run)
 	}
@@ -199,7 +202,7 @@ func ownClock(clock *mediaclock.Clock) {
 func captureThread(log zerolog.Logger) func() {
 	return func() {
 		grant := rtthread.Lock(senderPriority - 1)
-		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).Msg("capture thread")
+		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("by", grant.By).Str("why", grant.Why).Msg("capture thread")
 	}
 }
 
@@ -219,6 +222,23 @@ func tuneRuntime(log zerolog.Logger) {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
 	debug.SetGCPercent(gcPercent)
 	if err := rtthread.LiftOthers(); err != nil {
-		log.Debug().Err(err).Msg("ordinary threads stay ordinary")
+		log.Debug().Err(err).Msg("ordinary threads stay ordinary for the present")
 	}
+}
+
+// keepRealTime looks after what RealtimeKit gave, until ctx is done.
+func keepRealTime(ctx context.Context, log zerolog.Logger) error {
+	var lifter sync.WaitGroup
+	defer lifter.Wait()
+	if rtthread.LiftOthers() != nil { // not by ourselves
+		lifter.Go(func() {
+			if err := rtthread.KeepLifted(ctx); err != nil {
+				log.Debug().Err(err).Msg("ordinary threads stay ordinary")
+			}
+		})
+	}
+	rtthread.GiveBackOnOverrun(ctx, func() {
+		log.Warn().Msg("a real-time thread ran for longer than it may; all priorities are given back, restart when the computer is less busy")
+	})
+	return nil
 }

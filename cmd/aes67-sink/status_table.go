@@ -185,7 +185,11 @@ func senderParts(t *status.Thread) []string {
 	if t.Why != "" {
 		return []string{t.Policy, "not real-time: " + t.Why}
 	}
-	return []string{fmt.Sprintf("%s priority %d", t.Policy, t.Priority)}
+	by := ""
+	if t.By != "" {
+		by = " by " + t.By
+	}
+	return []string{fmt.Sprintf("%s priority %d%s", t.Policy, t.Priority, by)}
 }
 
 func streamTable(all []status.Stream) string {

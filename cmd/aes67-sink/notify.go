@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/rs/zerolog"
+
+	"aes67-sink/status"
+)
+
+const (
+	// notifyEach is how often the service manager is told what is going on.
+	notifyEach = time.Second
+	// readyAfter is waited for a sink before the service counts as started all
+	// the same: without a sound server it waits, and that is no failure.
+	readyAfter = 20 * time.Second
+)
+
+// manager tells the service manager how the bridge is (sd_notify(3)). Without
+// one it does nothing.
+type manager struct {
+	log   zerolog.Logger
+	model func() status.Model
+	send  func(state string) error // nil: to the socket in NOTIFY_SOCKET
+	ready bool
+	told  string
+}
+
+// underManager reports whether somebody waits for word of this program.
+func underManager() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
+
+// Run tells until ctx is done: readiness when the sink is there, the state when
+// it changes, and the watchdog twice in its time as long as the bridge answers.
+func (m *manager) Run(ctx context.Context) error {
+	if !underManager() {
+		<-ctx.Done()
+		return nil
+	}
+	if m.send == nil {
+		m.send = notifyManager
+	}
+	each := notifyEach
+	watchdog, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		m.log.Warn().Err(err).Msg("no watchdog")
+	}
+	if watchdog > 0 {
+		each = min(each, watchdog/3)
+	}
+	tick := time.NewTicker(each)
+	defer tick.Stop()
+	began := time.Now()
+	for {
+		m.tell(time.Since(began) >= readyAfter, watchdog > 0)
+		select {
+		case <-ctx.Done():
+			return m.send(daemon.SdNotifyStopping)
+		case <-tick.C:
+		}
+	}
+}
+
+// tell sends what there is to tell. That the model can be made shows that no
+// part hangs: it asks them all.
+func (m *manager) tell(late, watchdog bool) {
+	model := m.model()
+	state := ""
+	if !m.ready && (late || model.Sink.State == "running") {
+		m.ready = true
+		state += daemon.SdNotifyReady + "\n"
+	}
+	if text := statusLine(model); text != m.told {
+		m.told = text
+		state += "STATUS=" + text + "\n"
+	}
+	if watchdog {
+		state += daemon.SdNotifyWatchdog + "\n"
+	}
+	if state == "" {
+		return
+	}
+	if err := m.send(state); err != nil {
+		m.log.Debug().Err(err).Msg("the service manager does not listen")
+	}
+}
+
+// statusLine is the bridge in one line.
+func statusLine(m status.Model) string {
+	text := words(stateWords, m.State)
+	if m.Problem != "" {
+		text += ": " + m.Problem
+	}
+	return printable(text)
+}
+
+// lookForLock is how often a network side that somebody else owns is asked for.
+const lookForLock = 2 * time.Second
+
+// acquire takes the lock. Under a service manager, which would start the
+// program again and again, another user's bridge is waited for: whoever logs in
+// second hears as soon as the first has logged out. It returns nil when ctx is
+// done before.
+func acquire(ctx context.Context, log zerolog.Logger) (*status.Lock, error) {
+	waiting := ""
+	for {
+		lock, err := status.Acquire()
+		if !errors.Is(err, status.ErrOwned) || !underManager() {
+			return lock, err
+		}
+		state := daemon.SdNotifyWatchdog
+		if err.Error() != waiting {
+			waiting = err.Error()
+			log.Warn().Str("problem", waiting).Msg("waiting for the network side")
+			state += "\n" + daemon.SdNotifyReady + "\nSTATUS=waiting: " + printable(waiting)
+		}
+		if err := notifyManager(state); err != nil {
+			log.Debug().Err(err).Msg("the service manager does not listen")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(lookForLock):
+		}
+	}
+}
+
+func notifyManager(state string) error {
+	_, err := daemon.SdNotify(false, state)
+	return err
+}

@@ -1,0 +1,159 @@
+package rtthread
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
+)
+
+// fakeKit is a RealtimeKit that gives nothing but notes what it is asked for.
+type fakeKit struct {
+	asked  chan [2]int64 // thread, priority or niceness
+	refuse atomic.Bool
+}
+
+func (f *fakeKit) MakeThreadRealtime(tid uint64, priority uint32) *dbus.Error {
+	if f.refuse.Load() {
+		return dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"not allowed"})
+	}
+	f.asked <- [2]int64{int64(tid), int64(priority)}
+	return nil
+}
+
+func (f *fakeKit) MakeThreadHighPriority(tid uint64, niceness int32) *dbus.Error {
+	f.asked <- [2]int64{int64(tid), int64(niceness)}
+	return nil
+}
+
+// Get is that of org.freedesktop.DBus.Properties.
+func (f *fakeKit) Get(_, name string) (dbus.Variant, *dbus.Error) {
+	switch name {
+	case "RTTimeUSecMax":
+		return dbus.MakeVariant(int64(200_000)), nil
+	case "MaxRealtimePriority":
+		return dbus.MakeVariant(int32(20)), nil
+	case "MinNiceLevel":
+		return dbus.MakeVariant(int32(-15)), nil
+	}
+	return dbus.Variant{}, dbus.NewError("org.freedesktop.DBus.Error.UnknownProperty", nil)
+}
+
+// startKit puts a fake on a private bus that counts as the system's.
+func startKit(t *testing.T) *fakeKit {
+	t.Helper()
+	if _, err := exec.LookPath("dbus-daemon"); err != nil {
+		t.Skip("needs dbus-daemon: say 'scripts/install-packages.sh run'")
+	}
+	dir, err := os.MkdirTemp("", "kit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	address := "unix:path=" + filepath.Join(dir, "s")
+	cmd := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", "--address="+address)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		_, err = bufio.NewReader(out).ReadString('\n')
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	conn, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	f := &fakeKit{asked: make(chan [2]int64, 100)}
+	for _, iface := range []string{kitName, "org.freedesktop.DBus.Properties"} {
+		if err := conn.Export(f, kitPath, iface); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.RequestName(kitName, dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+	return f
+}
+
+func TestKitIsAskedWithinItsBounds(t *testing.T) {
+	f := startKit(t)
+	k, err := openKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = k.conn.Close() }()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_RTTIME, &limit); err != nil || limit.Max > 200_000 || limit.Cur >= limit.Max {
+		t.Errorf("RLIMIT_RTTIME %+v, %v: want at most 200 ms, and a warning before", limit, err)
+	}
+	for asked, want := range map[int]int{10: 10, 20: 20, 99: 20} {
+		if granted, err := k.realtime(1234, asked); err != nil || granted != want {
+			t.Errorf("asked for %d: %d, %v; want %d", asked, granted, err, want)
+		}
+		if got := <-f.asked; got != [2]int64{1234, int64(want)} {
+			t.Errorf("RealtimeKit was asked for %v, want thread 1234 and %d", got, want)
+		}
+	}
+	if err := k.highPriority(1234); err != nil {
+		t.Error(err)
+	}
+	if got := <-f.asked; got != [2]int64{1234, -15} {
+		t.Errorf("RealtimeKit was asked for %v, want thread 1234 and -15", got)
+	}
+	f.refuse.Store(true)
+	if _, err := k.realtime(1234, 10); err == nil || !strings.Contains(err.Error(), "not allowed") {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+func TestWithoutKitOneIsTold(t *testing.T) {
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
+	if _, err := openKit(); err == nil || !strings.Contains(err.Error(), "RealtimeKit: system bus") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnOverrunGivesPrioritiesBack(t *testing.T) {
+	defer givenBack.Store(false)
+	ctx, stop := context.WithCancel(context.Background())
+	told := make(chan struct{}, 10)
+	ended := make(chan struct{})
+	ready := make(chan struct{})
+	go func() {
+		defer close(ended)
+		close(ready)
+		GiveBackOnOverrun(ctx, func() { told <- struct{}{} })
+	}()
+	<-ready
+	onThread(t, func() {
+		granted := Lock(10).RealTime()
+		// The handler may not be there yet: the signal is harmless until it is.
+		for !GivenBack() {
+			_ = unix.Kill(os.Getpid(), unix.SIGXCPU)
+			SleepUntil(Now().Add(time.Millisecond))
+		}
+		<-told
+		if attr, err := unix.SchedGetAttr(0, 0); granted && (err != nil || attr.Policy != unix.SCHED_NORMAL) {
+			t.Errorf("after the overrun the policy is %+v, %v", attr, err)
+		}
+	})
+	stop()
+	<-ended
+	if len(told) != 0 {
+		t.Error("it was told more than once")
+	}
+}
