@@ -1,6 +1,7 @@
 package ptp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -220,6 +221,21 @@ func (p *Ports) noteSent(kind Kind, sequence uint16, failed bool) {
 	}
 	p.sent[p.sequence%sentHistory] = sentMessage{id: p.sequence, kind: kind, sequence: sequence, waiting: true}
 	p.sequence++
+}
+
+// WakeOn ends a Wait when ctx is done. The function that it returns must be
+// called before the ports are closed: it waits until nothing touches them.
+func (p *Ports) WakeOn(ctx context.Context) (stop func()) {
+	woken := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(woken)
+		p.Wake()
+	})
+	return func() {
+		if !unwatch() {
+			<-woken
+		}
+	}
 }
 
 // Wake makes a Wait that blocks return.

@@ -55,13 +55,7 @@ func New(cfg Config, ports *Ports, clock *mediaclock.Clock, log zerolog.Logger) 
 
 // Run reads both sockets until ctx is done. It may be called once.
 func (s *Service) Run(ctx context.Context) error {
-	woken := make(chan struct{})
-	unwatch := context.AfterFunc(ctx, func() { defer close(woken); s.ports.Wake() })
-	defer func() {
-		if !unwatch() {
-			<-woken // the ports may be closed after this
-		}
-	}()
+	defer s.ports.WakeOn(ctx)()
 	l := &s.loop
 	for ctx.Err() == nil {
 		s.obey()

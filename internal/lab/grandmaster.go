@@ -213,7 +213,7 @@ func (g *Grandmaster) Serve(ctx context.Context, ports *ptp.Ports, iface net.Int
 	if err := ports.Select(iface, addr); err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, ports.Wake)()
+	defer ports.WakeOn(ctx)()
 	g.Send = func(b []byte) { _ = ports.Send(b, netip.Addr{}) } // a lost message is nothing new to PTP
 	g.announceAt, g.syncAt, g.now = now(), now(), now
 	for ctx.Err() == nil {
