@@ -14,6 +14,12 @@ ROOT ?=
 RUN  ?= .
 ARGS ?=
 
+# Where `make install` puts things; PROGRAM is the binary that it takes.
+DESTDIR ?=
+PREFIX  ?= /usr/local
+PROGRAM ?= build/aes67-sink
+ARCHES  ?= amd64 arm64
+
 # The linters, each at the version that the tree is known to be clean with.
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -31,7 +37,8 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
-	bench-first-sound bench-discovery golden clean ci
+	bench-first-sound bench-discovery golden deb package-test \
+	install install-files uninstall clean ci
 
 ##@ Every day
 
@@ -104,6 +111,53 @@ golangci: go ## every linter of .golangci.yml
 	@$(GO) run $(GOLANGCI) run ./...
 
 ci: lint test fuzz-short ## everything above that a machine can judge
+
+##@ Package
+
+deb: go ## Debian packages for amd64 and arm64 in build/deb/, checked with lintian (ARCHES=amd64 for one)
+	@scripts/install-packages.sh deb
+	scripts/deb.sh $(ARCHES)
+
+package-test: deb ## the package in whole machines with systemd, Debian 12 and 13 (root, 10 min)
+	@scripts/install-packages.sh run lab machines
+	scripts/e2e.sh -test.run '^TestPackage'
+
+install: build install-files ## into DESTDIR and PREFIX (/usr/local), for other distributions; then setcap it
+	@[[ -n "$(DESTDIR)" ]] || setcap cap_net_bind_service+ep "$(PREFIX)/bin/aes67-sink" || \
+		echo "make: no capability, so no PTP: setcap cap_net_bind_service+ep $(PREFIX)/bin/aes67-sink" >&2
+
+# FILES are what is installed: source, then where to below the root.
+FILES = \
+	$(PROGRAM):$(PREFIX)/bin/aes67-sink:755 \
+	docs/man/aes67-sink.1:$(PREFIX)/share/man/man1/aes67-sink.1 \
+	docs/man/aes67-sink.toml.5:$(PREFIX)/share/man/man5/aes67-sink.toml.5 \
+	packaging/completions/aes67-sink.bash:$(PREFIX)/share/bash-completion/completions/aes67-sink \
+	packaging/completions/_aes67-sink:$(PREFIX)/share/zsh/vendor-completions/_aes67-sink \
+	packaging/completions/aes67-sink.fish:$(PREFIX)/share/fish/vendor_completions.d/aes67-sink.fish \
+	packaging/aes67-sink.metainfo.xml:$(PREFIX)/share/metainfo/aes67-sink.metainfo.xml \
+	packaging/config.toml:$(PREFIX)/share/doc/aes67-sink/examples/config.toml \
+	README.md:$(PREFIX)/share/doc/aes67-sink/README.md \
+	docs/configuration.md:$(PREFIX)/share/doc/aes67-sink/docs/configuration.md \
+	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
+	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
+	packaging/firewall/firewalld.xml:$(PREFIX)/lib/firewalld/services/aes67-sink.xml \
+	packaging/firewall/ufw:/etc/ufw/applications.d/aes67-sink
+
+install-files:
+	@for file in $(FILES); do
+		IFS=: read -r from to mode <<<"$$file"
+		install -D -m "$${mode:-644}" "$$from" "$(DESTDIR)$$to"
+	done
+	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/user"
+	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/aes67-sink.service >"$(DESTDIR)$(PREFIX)/lib/systemd/user/aes67-sink.service"
+	chmod 644 "$(DESTDIR)$(PREFIX)/lib/systemd/user/aes67-sink.service"
+
+uninstall: ## remove what `make install` put there
+	@for file in $(FILES) :$(PREFIX)/lib/systemd/user/aes67-sink.service; do
+		IFS=: read -r from to mode <<<"$$file"
+		rm -f "$(DESTDIR)$$to"
+	done
+	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink"/{examples,docs,} 2>/dev/null || true
 
 clean: ## remove what was built (the package cache of go and the Debian 13 tree stay)
 	rm -rf build dist

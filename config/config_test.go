@@ -103,7 +103,9 @@ func TestOptionTableIsComplete(t *testing.T) {
 
 func TestPrintedDefaultsAndDocument(t *testing.T) {
 	golden(t, "testdata/default.toml", Default().TOML())
+	golden(t, "../packaging/config.toml", Default().TOML())
 	golden(t, "../docs/configuration.md", Markdown())
+	golden(t, "../docs/man/aes67-sink.toml.5", Manual())
 }
 
 // random returns a valid configuration.

@@ -8,6 +8,8 @@
 #       lab     independent grandmaster, receivers and the other sound server
 #               (make lab, with run)
 #       trixie  debootstrap, for a Debian 13 tree (make lab-trixie)
+#       deb     what builds and checks the package (make deb)
+#       machines  what boots whole machines (make package-test)
 #
 # Nothing is removed, and a desktop's sound server gets no rival: where one
 # answers, no second one is installed. Without root and sudo it says what is
@@ -23,6 +25,8 @@ declare -A sets=(
   [lab]="pulseaudio linuxptp ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl"
   [trixie]="debootstrap"
+  [deb]="debhelper dpkg-dev fakeroot lintian file qemu-user-static"
+  [machines]="debootstrap systemd-container"
 )
 # servers are the packages that would compete with a desktop's sound server.
 servers=" pipewire pipewire-pulse wireplumber pulseaudio "

@@ -1,0 +1,45 @@
+# bash completion of aes67-sink
+# Made from the grammar and the table of options: go test ./cmd/aes67-sink -update
+
+_aes67_sink() {
+	local current=$2 previous=$3 command=${COMP_WORDS[1]-}
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W 'run status check config sdp list tone version --help' -- "$current")
+		return
+	fi
+	case $previous in
+	--config)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return ;;
+	--set)
+		mapfile -t COMPREPLY < <(compgen -W 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= network.interface= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= log.level=' -- "$current")
+		compopt -o nospace
+		return ;;
+	--out)
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		return ;;
+	--for)
+		return ;;
+	--channel)
+		mapfile -t COMPREPLY < <(compgen -W 'left right both' -- "$current")
+		return ;;
+	--freq)
+		return ;;
+	--level)
+		return ;;
+	--seconds)
+		return ;;
+	esac
+	case $command in
+	run) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;
+	status) mapfile -t COMPREPLY < <(compgen -W '--json --watch --help' -- "$current") ;;
+	check) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;
+	config) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;
+	sdp) mapfile -t COMPREPLY < <(compgen -W 'left right --out --help' -- "$current") ;;
+	list) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --watch --for --help' -- "$current") ;;
+	tone) mapfile -t COMPREPLY < <(compgen -W '--channel --freq --level --seconds --help' -- "$current") ;;
+	version) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;
+	esac
+}
+complete -F _aes67_sink aes67-sink

@@ -1,0 +1,31 @@
+# fish completion of aes67-sink
+# Made from the grammar and the table of options: go test ./cmd/aes67-sink -update
+
+complete -c aes67-sink -f
+complete -c aes67-sink -n __fish_use_subcommand -a run -d 'Run the bridge in the foreground until Ctrl-C or SIGTERM.'
+complete -c aes67-sink -n __fish_use_subcommand -a status -d 'Tell what the running bridge of this user is doing.'
+complete -c aes67-sink -n __fish_use_subcommand -a check -d 'Name every fault of the configuration.'
+complete -c aes67-sink -n __fish_use_subcommand -a config -d 'Print the configuration in force as a commented file.'
+complete -c aes67-sink -n __fish_use_subcommand -a sdp -d 'Print or write the session descriptions of the running bridge.'
+complete -c aes67-sink -n __fish_use_subcommand -a list -d 'List every AES67 session and PTP master on the network.'
+complete -c aes67-sink -n __fish_use_subcommand -a tone -d 'Play a test tone through the virtual sink, as any program would.'
+complete -c aes67-sink -n __fish_use_subcommand -a version -d 'Print version, commit and Go version.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from run' -l config -d 'Read this file instead of the usual ones.' -r -F
+complete -c aes67-sink -n '__fish_seen_subcommand_from run' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= network.interface= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= log.level='
+complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON, as in /status.json; with --watch one line a look.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l watch -d 'Look again every second until Ctrl-C.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from check' -l config -d 'Read this file instead of the usual ones.' -r -F
+complete -c aes67-sink -n '__fish_seen_subcommand_from check' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= network.interface= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= log.level='
+complete -c aes67-sink -n '__fish_seen_subcommand_from config' -l config -d 'Read this file instead of the usual ones.' -r -F
+complete -c aes67-sink -n '__fish_seen_subcommand_from config' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= network.interface= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= log.level='
+complete -c aes67-sink -n '__fish_seen_subcommand_from sdp' -a 'left right'
+complete -c aes67-sink -n '__fish_seen_subcommand_from sdp' -l out -d 'Write files NAME.sdp into this directory and print their paths.' -r -a '(__fish_complete_directories)'
+complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l config -d 'Read this file instead of the usual ones.' -r -F
+complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= network.interface= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= log.level='
+complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l json -d 'Print JSON; with --watch one line a look.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l watch -d 'Look again every second until Ctrl-C.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l for -d 'How long to listen where no bridge of this user runs, such as 10s; announcements come each 30 s.' -r
+complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l channel -d 'Where to play: left, right or both (both).' -r -a 'left right both'
+complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l freq -d 'Frequency in Hz, 20 to 20000 (440).' -r
+complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l level -d 'Level in dBFS before the sink\'s volume, -120 to -20 (-40).' -r
+complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l seconds -d 'How long, 0.1 to 3600 (5).' -r
