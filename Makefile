@@ -120,7 +120,8 @@ deb: go ## Debian packages for amd64 and arm64 in build/deb/, checked with linti
 
 package-test: deb ## the package in whole machines with systemd, Debian 12 and 13 (root, 10 min)
 	@scripts/install-packages.sh run lab machines
-	scripts/e2e.sh -test.run '^TestPackage'
+	VERSION=0.0.1 scripts/deb.sh "$$(dpkg --print-architecture)"
+	$(ROOT) scripts/e2e.sh -test.run '^TestPackage'
 
 install: build install-files ## into DESTDIR and PREFIX (/usr/local), for other distributions; then setcap it
 	@[[ -n "$(DESTDIR)" ]] || setcap cap_net_bind_service+ep "$(PREFIX)/bin/aes67-sink" || \

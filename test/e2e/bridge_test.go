@@ -67,6 +67,11 @@ type report struct {
 		Dropped  int      `json:"dropped"`
 		PeakDBFS *float64 `json:"peak_dbfs"`
 	} `json:"streams"`
+	Sender struct {
+		Policy   string `json:"policy"`
+		Priority int    `json:"priority"`
+		By       string `json:"by"`
+	} `json:"sender"`
 	Announce struct {
 		SAP      string `json:"sap"`
 		MDNS     string `json:"mdns"`

@@ -1,0 +1,377 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// oldVersion is the package that is upgraded from, as the Makefile builds it.
+const oldVersion = "0.0.1"
+
+// packages returns the packages that `make package-test` built for this machine.
+func packages(t testing.TB) (old, latest string) {
+	t.Helper()
+	needRoot(t)
+	need(t, "systemd-nspawn", "debootstrap", "dpkg")
+	arch := strings.TrimSpace(mustOutput(t, nil, "dpkg", "--print-architecture"))
+	all, _ := filepath.Glob(filepath.Join(project, "build/deb/aes67-sink_*_"+arch+".deb"))
+	newest := time.Time{}
+	for _, path := range all {
+		if strings.Contains(path, "_"+oldVersion+"_") {
+			old = path
+		} else if info := must(os.Stat(path)); info.ModTime().After(newest) {
+			latest, newest = path, info.ModTime()
+		}
+	}
+	if old == "" || latest == "" {
+		t.Skip("needs the package: say 'make package-test'")
+	}
+	return old, latest
+}
+
+// machine is a booted Debian machine (machine.sh).
+type machine struct {
+	t    testing.TB
+	dir  string
+	tree string
+	wire wire
+	env  []string
+}
+
+// bootMachine boots one on the pc's side; keep lets it keep what is written.
+func bootMachine(t testing.TB, w wire, suite, sound string, keep bool) *machine {
+	t.Helper()
+	m := &machine{t: t, dir: tempDir(t, "machine"), wire: w, env: append(os.Environ(), "LAB_SOUND="+sound)}
+	m.tree = strings.TrimSpace(mustOutputFor(t, 10*time.Minute, m.env, script("machine.sh"), "make", suite))
+	if keep {
+		mustOutput(t, m.env, script("machine.sh"), "keep", m.tree, m.dir)
+		m.tree = filepath.Join(m.dir, "tree")
+	}
+	t.Cleanup(func() {
+		if _, err := output(m.env, script("machine.sh"), "down", m.dir); err != nil {
+			t.Error(err)
+		}
+	})
+	m.up()
+	return m
+}
+
+func (m *machine) up() {
+	m.t.Helper()
+	mustOutput(m.t, m.env, "setsid", "--wait", script("machine.sh"), "up", m.tree, m.dir, m.wire.prefix+"-"+pc)
+}
+
+// root and as run a command in the machine.
+func (m *machine) root(command ...string) string {
+	m.t.Helper()
+	return mustOutput(m.t, m.env, append([]string{script("machine.sh"), "in", m.dir}, command...)...)
+}
+
+func (m *machine) as(user string, command ...string) (string, error) {
+	return output(m.env, append([]string{script("machine.sh"), "as", m.dir, user}, command...)...)
+}
+
+func (m *machine) mustAs(user string, command ...string) string {
+	m.t.Helper()
+	out, err := m.as(user, command...)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return out
+}
+
+// put copies a file into the machine's /var/tmp, for everybody.
+func (m *machine) put(path string) string {
+	m.t.Helper()
+	to := "/var/tmp/" + filepath.Base(path)
+	content := must(os.ReadFile(path))
+	if err := os.WriteFile(filepath.Join("/proc", m.leader(), "root", to), content, 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+	return to
+}
+
+func (m *machine) leader() string {
+	return strings.TrimSpace(string(must(os.ReadFile(filepath.Join(m.dir, "leader.pid")))))
+}
+
+// apt installs, upgrades or downgrades to a package file.
+func (m *machine) apt(deb string) {
+	m.t.Helper()
+	mustOutputFor(m.t, 3*time.Minute, m.env, script("machine.sh"), "in", m.dir, "env", "DEBIAN_FRONTEND=noninteractive",
+		"apt-get", "install", "--yes", "--quiet", "--allow-downgrades", "--reinstall", m.put(deb))
+}
+
+// look asks for a user's status.
+func (m *machine) look(user string) (r report, err error) {
+	r.text, err = m.as(user, "aes67-sink", "status", "--json")
+	if err == nil {
+		err = json.Unmarshal([]byte(r.text), &r)
+	}
+	return r, err
+}
+
+// reaches waits until a user's bridge is as wanted.
+func (m *machine) reaches(user string, within time.Duration, what string, wanted func(report) bool) report {
+	m.t.Helper()
+	var last report
+	var lastErr error
+	if !soon(within, func() bool {
+		last, lastErr = m.look(user)
+		return lastErr == nil && wanted(last)
+	}) {
+		journal, _ := output(m.env, script("machine.sh"), "in", m.dir, "journalctl", "--no-pager", "--lines=60", "--user-unit=aes67-sink.service")
+		m.t.Fatalf("not within %v: %s; the last status was %s %v\n%s", within, what, last.text, lastErr, journal)
+	}
+	return last
+}
+
+// unit returns a property of a user's unit.
+func (m *machine) unit(user, property string) string {
+	out, _ := m.as(user, "systemctl", "--user", "show", "--property="+property, "--value", "aes67-sink.service")
+	return strings.TrimSpace(out)
+}
+
+func (m *machine) active(user string, within time.Duration) {
+	m.t.Helper()
+	eventually(m.t, within, user+"'s unit is active", func() bool { return m.unit(user, "ActiveState") == "active" })
+}
+
+// descriptions fetches a user's session descriptions to files here.
+func (m *machine) descriptions(user string) (paths [2]string) {
+	m.t.Helper()
+	dir := tempDir(m.t, "sdp")
+	for i, side := range sides {
+		paths[i] = filepath.Join(dir, side.name+".sdp")
+		if err := os.WriteFile(paths[i], []byte(m.mustAs(user, "aes67-sink", "sdp", side.name)), 0o644); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	return paths
+}
+
+// files lists what is in the machine outside homes, logs, caches and the
+// package manager's own books.
+func (m *machine) files() []string {
+	m.t.Helper()
+	out := m.root("sh", "-c", `find / -xdev \( -path /home -o -path /root -o -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp \
+		-o -path /var/tmp -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg \) -prune -o -printf '%p\n' | sort`)
+	// What the machine itself writes in its own time.
+	own := regexp.MustCompile(`^/var/lib/(systemd|private)|^/etc/\.pwd\.lock|^/etc/machine-id`)
+	return slices.DeleteFunc(strings.Split(strings.TrimSpace(out), "\n"), func(path string) bool {
+		return own.MatchString(path) && !strings.Contains(path, "aes67")
+	})
+}
+
+// sending waits until alice's bridge follows the grandmaster and sends.
+func (m *machine) sending(within time.Duration) report {
+	m.t.Helper()
+	return m.reaches("alice", within, "it sends, locked to the grandmaster", func(r report) bool {
+		return r.State == "sending" && r.Clock.Role == "follower" && r.Clock.State == "locked" && r.Sink.VolumeDB != nil
+	})
+}
+
+var machines = []struct{ suite, sound string }{
+	{"bookworm", "pipewire"}, {"trixie", "pipewire"}, {"bookworm", "pulseaudio"}, {"trixie", "pulseaudio"},
+}
+
+// TestPackageInstall installs the package from its file: alice's bridge runs by
+// itself, plays, and has no privilege left.
+func TestPackageInstall(t *testing.T) {
+	_, deb := packages(t)
+	for _, c := range machines {
+		t.Run(c.suite+" "+c.sound, func(t *testing.T) {
+			w := newWire(t)
+			startPTP4L(t, w, speaker)
+			m := bootMachine(t, w, c.suite, c.sound, false)
+			m.mustAs("bob", "systemctl", "--user", "mask", "aes67-sink.service") // as one does who wants none
+			m.apt(deb)
+			m.active("alice", 20*time.Second)
+			r := m.sending(40 * time.Second)
+			if !strings.Contains(m.mustAs("alice", "pactl", "list", "sinks"), "AES67 Speakers") {
+				t.Error("pactl shows no AES67 Speakers")
+			}
+			if c.sound == "pipewire" && !strings.Contains(m.mustAs("alice", "wpctl", "status"), "AES67 Speakers") {
+				t.Error("wpctl shows no AES67 Speakers")
+			}
+			if got := m.unit("bob", "ActiveState"); got != "inactive" {
+				t.Errorf("bob has masked the unit, and it is %s", got)
+			}
+			if text := m.unit("alice", "StatusText"); !strings.HasPrefix(text, "sending") {
+				t.Errorf("the unit's status is %q", text)
+			}
+			m.hasNoPrivilege("alice")
+			if r.Sender.Policy != "SCHED_RR" || r.Sender.Priority != 20 || r.Sender.By != "RealtimeKit" {
+				t.Errorf("the sender is %+v, want SCHED_RR 20 by RealtimeKit", r.Sender)
+			}
+			if version := m.mustAs("alice", "aes67-sink", "version"); !strings.Contains(version, versionOf(deb)) {
+				t.Errorf("the program says %q, the package is %s", version, versionOf(deb))
+			}
+
+			m.mustAs("alice", "pactl", "set-sink-volume", "aes67", "100%")
+			player := start(t, "paplay", m.env, script("machine.sh"), "as", m.dir, "alice", "paplay", "--device=aes67", m.put(makeTones(t, 40*time.Second)))
+			for i, description := range m.descriptions("alice") {
+				l := listen(t, w, description, nil, 0)
+				eventually(t, 15*time.Second, sides[i].name+" is heard", func() bool {
+					levels := l.TakeLevels()
+					return len(levels) > 0 && levels[0].PeakDBFS > toneDBFS-0.5
+				})
+			}
+			player.stop()
+			t.Logf("systemd-analyze --user security: %s", lastLine(m.mustAs("alice", "systemd-analyze", "--user", "--no-pager", "security", "aes67-sink.service")))
+		})
+	}
+}
+
+func lastLine(text string) string { return tail(text, 1) }
+
+// versionOf reads a package file's name.
+func versionOf(deb string) string { return strings.Split(filepath.Base(deb), "_")[1] }
+
+// hasNoPrivilege reads what the kernel says of a user's running bridge.
+func (m *machine) hasNoPrivilege(user string) {
+	m.t.Helper()
+	pid := m.unit(user, "MainPID")
+	caps := regexp.MustCompile(`(?m)^(Cap(?:Inh|Prm|Eff|Amb)):\t(\w+)$`).FindAllStringSubmatch(m.root("sh", "-c", `cat /proc/"$0"/task/*/status`, pid), -1)
+	if len(caps) < 4*4 {
+		m.t.Errorf("%d lines of capabilities", len(caps))
+	}
+	for _, c := range caps {
+		if n, err := strconv.ParseUint(c[2], 16, 64); err != nil || n != 0 {
+			m.t.Errorf("%s is %s, want none", c[1], c[2])
+		}
+	}
+	if !strings.Contains(m.root("cat", "/proc/"+pid+"/status"), "NoNewPrivs:\t1") {
+		m.t.Error("no_new_privs is not set")
+	}
+}
+
+// TestPackageReboot reboots, logs out and in, and lets a second user come: the
+// bridge is there without a hand laid on, and of two users one owns the network.
+func TestPackageReboot(t *testing.T) {
+	_, deb := packages(t)
+	w := newWire(t)
+	startPTP4L(t, w, speaker)
+	m := bootMachine(t, w, "bookworm", "pipewire", true)
+	m.mustAs("bob", "systemctl", "--user", "mask", "aes67-sink.service")
+	m.apt(deb)
+	m.sending(60 * time.Second)
+
+	mustOutput(t, m.env, script("machine.sh"), "off", m.dir)
+	m.up()
+	m.active("alice", 20*time.Second)
+	m.sending(60 * time.Second)
+	m.hasNoPrivilege("alice")
+
+	m.root("systemctl", "stop", "user@1000.service") // logs alice out
+	m.root("systemctl", "start", "user@1000.service")
+	m.active("alice", 20*time.Second)
+	m.sending(60 * time.Second)
+
+	m.mustAs("bob", "systemctl", "--user", "unmask", "aes67-sink.service")
+	m.mustAs("bob", "systemctl", "--user", "start", "aes67-sink.service")
+	eventually(t, 10*time.Second, "bob is told who owns the network", func() bool {
+		return strings.Contains(m.unit("bob", "StatusText"), "the aes67-sink of alice owns the network side")
+	})
+	m.sending(5 * time.Second)
+	journal := m.root("journalctl", "--no-pager", "--output=cat", "_UID=1001", "_COMM=aes67-sink")
+	if n := strings.Count(journal, "waiting for the network side"); n != 1 {
+		t.Errorf("bob's journal says %d times that the network is taken:\n%s", n, journal)
+	}
+	m.root("systemctl", "stop", "user@1000.service")
+	m.reaches("bob", 40*time.Second, "bob's bridge takes over when alice is gone", func(r report) bool { return r.State == "sending" })
+}
+
+// TestPackageUpgrade upgrades under the music, and purges: the gap is short, the
+// volume stays, and nothing is left.
+func TestPackageUpgrade(t *testing.T) {
+	old, latest := packages(t)
+	w := newWire(t)
+	startPTP4L(t, w, speaker)
+	m := bootMachine(t, w, "trixie", "pipewire", false)
+	m.mustAs("bob", "systemctl", "--user", "mask", "aes67-sink.service")
+	before := m.files()
+	m.apt(old)
+	m.sending(60 * time.Second)
+	m.mustAs("alice", "pactl", "set-sink-volume", "aes67", "50%")
+	m.reaches("alice", 10*time.Second, "the volume is set", func(r report) bool { return r.Sink.VolumeDB != nil && *r.Sink.VolumeDB > -19 })
+
+	for _, deb := range []string{latest, old, latest} { // up, down, up
+		description := must(os.ReadFile(m.descriptions("alice")[0]))
+		l := listen(t, w, m.descriptions("alice")[0], nil, 0)
+		l.lasts(t, time.Second)
+		pid := m.unit("alice", "MainPID")
+		m.apt(deb)
+		eventually(t, 20*time.Second, "the new one runs", func() bool {
+			now := m.unit("alice", "MainPID")
+			return now != pid && now != "0" && now != "" && m.unit("alice", "ActiveState") == "active"
+		})
+		r := m.sending(40 * time.Second)
+		eventually(t, 15*time.Second, "the listener hears it again", func() bool { return l.Report(0).SSRCChanges > 0 })
+		figures.atMost(t, "gap of an upgrade to "+kindOf(deb), longestGap(l), 3, "s")
+		if r.Sink.VolumeDB == nil || *r.Sink.VolumeDB < -18.2 || *r.Sink.VolumeDB > -17.9 {
+			t.Errorf("after %s the volume is %v, want -18.1 dB", kindOf(deb), r.Sink.VolumeDB)
+		}
+		if now := must(os.ReadFile(m.descriptions("alice")[0])); groupOf(now) != groupOf(description) {
+			t.Errorf("the group changed from %s to %s", groupOf(description), groupOf(now))
+		}
+		m.hasNoPrivilege("alice")
+	}
+
+	m.root("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "remove", "--yes", "--quiet", "aes67-sink")
+	eventually(t, 10*time.Second, "the sink is gone", func() bool {
+		sinks, err := m.as("alice", "pactl", "list", "short", "sinks")
+		return err == nil && !strings.Contains(sinks, "aes67")
+	})
+	m.root("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "--yes", "--quiet", "aes67-sink")
+	after := m.files()
+	for _, path := range after {
+		if !slices.Contains(before, path) {
+			t.Errorf("left after purge: %s", path)
+		}
+	}
+	for _, path := range before {
+		if !slices.Contains(after, path) {
+			t.Errorf("gone after purge: %s", path)
+		}
+	}
+}
+
+func kindOf(deb string) string {
+	if versionOf(deb) == oldVersion {
+		return "the old package"
+	}
+	return "the new package"
+}
+
+func groupOf(description []byte) string {
+	return regexp.MustCompile(`c=IN IP4 (\S+)`).FindString(string(description))
+}
+
+// longestGap is the longest pause between packets, in seconds.
+func longestGap(l listener) float64 {
+	if d := l.Report(0).Deviation; d != nil {
+		return d.Max / 1e6
+	}
+	return 0
+}
+
+// mustOutputFor is mustOutput for what takes longer than a minute.
+func mustOutputFor(t testing.TB, within time.Duration, env []string, command ...string) string {
+	t.Helper()
+	dir := tempDir(t, "out")
+	path := filepath.Join(dir, "stdout")
+	p := start(t, filepath.Base(command[0]), env, append([]string{"sh", "-c", `exec "$@" >"$0"`, path}, command...)...)
+	if err := p.wait(within); err != nil {
+		t.Fatalf("%s: %v: %s", strings.Join(command, " "), err, tail(p.output.String(), 20))
+	}
+	return string(must(os.ReadFile(path)))
+}
+
