@@ -2,6 +2,7 @@ package netif
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,6 +27,10 @@ type ChooserConfig struct {
 	Interface string        // Auto or a name
 	Listen    time.Duration // 0: DefaultListen
 	Patience  time.Duration // 0: DefaultPatience
+	// Last is the interface that was in use until a moment ago, and its address
+	// then: a program that is restarted goes on there. No name: none.
+	Last     string
+	LastAddr netip.Addr
 }
 
 // Decision is what to do with the network now.
@@ -41,7 +46,8 @@ type Decision struct {
 // Chooser decides which interface the bridge uses. It has no clock: Decide is
 // to be called when something changed, and each second or so besides.
 //
-//  1. an interface that is named is used as soon as it has carrier and address
+//  1. an interface that is named is used as soon as it has carrier and address,
+//     and so is the one that was in use until a moment ago
 //  2. else every wired interface with both is listened to for a while
 //  3. a sign of AES67 decides, the best kind first; it is taken at once when the
 //     first listening is over
@@ -210,6 +216,10 @@ func (c *Chooser) choose(now aes67.MonoTime, candidates []Candidate, signs []Sig
 	}
 	if len(eligible) == 0 {
 		return Decision{Reason: nothing(candidates)}
+	}
+	last := func(e *Candidate) bool { return e.Name == c.cfg.Last && e.Addr == c.cfg.LastAddr }
+	if e := find(eligible, last); e != nil && !c.idle { // at the start alone
+		return c.take(e, "in use until a moment ago", candidates, signs)
 	}
 	e, sign := c.best(eligible, signs)
 	switch {

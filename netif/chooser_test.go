@@ -30,6 +30,22 @@ func TestChooser(t *testing.T) {
 			"0s listen, 6s use eno2",
 		},
 		{
+			"a program that is restarted goes on where it was, and waits no longer for it later",
+			newWorld(Auto, eno1, eno2).resuming("eno2", "10.0.0.9"),
+			func(w *world) { w.until(20 * time.Second) },
+			"0s use eno2",
+		},
+		{
+			"not with another address",
+			newWorld(Auto, eno1, eno2).resuming("eno2", "10.0.0.8"),
+			func(w *world) {
+				w.until(20 * time.Second)
+				w.chooser.cfg.LastAddr = netip.MustParseAddr("10.0.0.9")
+				w.until(40 * time.Second)
+			},
+			"0s listen, 6s none",
+		},
+		{
 			"PTP is a better sign than SAP, and SAP than DNS-SD",
 			newWorld(Auto, eno1, eno2, wiredCard(3, "10.1.0.9")),
 			func(w *world) {

@@ -25,6 +25,12 @@ func newWorld(iface string, candidates ...Candidate) *world {
 	return &world{chooser: NewChooser(ChooserConfig{Interface: iface}), candidates: candidates}
 }
 
+// resuming lets the world begin after a restart.
+func (w *world) resuming(last, address string) *world {
+	w.chooser.cfg.Last, w.chooser.cfg.LastAddr = last, netip.MustParseAddr(address)
+	return w
+}
+
 // until decides twice a second up to an instant.
 func (w *world) until(end time.Duration) {
 	for ; w.now <= end; w.now += 500 * time.Millisecond {

@@ -95,6 +95,7 @@ type Engine struct {
 	parent       Announcement // of the master that is followed
 	wasLocked    bool         // the clock has been locked since it was set
 	lostAt       aes67.MonoTime
+	last         aes67.ClockIdentity // whose time it is that Resume gave
 	follower     follower
 	grandmaster  grandmaster
 	counters     Counters
@@ -114,6 +115,22 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 	e.follower.exchange.sequence = uint16(e.random.Uint32())
 	e.grandmaster = grandmaster{clock: clock, domain: cfg.Domain}
 	return e
+}
+
+// Resume gives a new engine the time of one that ran until a moment ago on the
+// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves.
+func (e *Engine) Resume(r Resumption) {
+	e.clock.Step(r.At, r.Time, r.Rate)
+	e.wasLocked, e.lostAt, e.last = true, r.At, r.Grandmaster
+	e.grandmaster.timescale = r.Grandmaster.IsZero() // as grandmaster.begin has it
+}
+
+// Resumption is what one run leaves to the next.
+type Resumption struct {
+	At          aes67.MonoTime
+	Time        aes67.PTPTime // at that instant
+	Rate        aes67.PPB
+	Grandmaster aes67.ClockIdentity // whose time it is; zero: our own
 }
 
 // Start lets the engine run on a port. tai is International Atomic Time now,

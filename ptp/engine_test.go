@@ -115,6 +115,43 @@ func TestHoldsTheFrequencyWhenTheMasterIsLost(t *testing.T) {
 	}
 }
 
+func TestGoesOnWithTheTimeOfAMomentAgo(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
+	cfg := gmConfig(1, 70_000)
+	p := n.add(cfg, cable(1), cable(2))
+	n.engine.Resume(ptp.Resumption{At: boot, Time: p.gm.TimeAt(boot), Rate: 70_003, Grandmaster: cfg.Identity})
+	n.run(at(0.1))
+	if s := n.status(); s.State != ptp.Holdover || s.Grandmaster != cfg.Identity || !s.FrequencyKnown {
+		t.Errorf("at once: %+v, want holdover on the time of the grandmaster", s)
+	}
+	for second := 1.0; second <= 30; second++ {
+		n.run(at(second))
+		m, _ := n.clock.Load()
+		if e := m.PTPAt(n.now).Sub(p.gm.TimeAt(n.now)).Abs(); e > 5*time.Microsecond || m.Steps != 0 {
+			t.Fatalf("after %v s it is off by %v with %d steps", second, e, m.Steps)
+		}
+	}
+	if s := n.status(); s.State != ptp.Locked || s.Role != ptp.RoleFollower {
+		t.Errorf("after 30 s: %+v, want locked", s)
+	}
+}
+
+func TestServesOnWithItsOwnTimeOfAMomentAgo(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
+	then := aes67.PTPTime(1_700_000_000 * second) // not what TAI would give
+	n.engine.Resume(ptp.Resumption{At: boot, Time: then})
+	n.run(at(20))
+	if s := n.status(); s.Role != ptp.RoleGrandmaster || s.Steps != 0 {
+		t.Errorf("%+v, want grandmaster without a step", s)
+	}
+	if m, _ := n.clock.Load(); m.PTPAt(boot) != then {
+		t.Errorf("the time at the restart is now told as %v, was %v", m.PTPAt(boot), then)
+	}
+	if a := n.sent(ptp.KindAnnounce); len(a) == 0 || !a[0].Flags.Has(ptp.FlagPTPTimescale) {
+		t.Error("its time is no longer told to be PTP time")
+	}
+}
+
 func TestTakesOverFromALostMasterWithoutAJump(t *testing.T) {
 	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
 	cfg := gmConfig(1, 70_000)

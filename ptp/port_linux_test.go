@@ -41,7 +41,32 @@ func looped(t *testing.T) *Ports {
 		}
 		p.to[i].Port = sa.(*unix.SockaddrInet4).Port
 	}
+	warm(t, p)
 	return p
+}
+
+// warm waits until the kernel stamps what is received: it turns that on a
+// moment after the first socket of the machine asks for it
+// (net_enable_timestamp, by a work queue), and what comes before has no stamp.
+func warm(t *testing.T, p *Ports) {
+	t.Helper()
+	m := Message{Kind: KindDelayReq, Sequence: 1, Source: ourselves}
+	for range 100 {
+		c := &collector{left: map[uint16]aes67.MonoTime{}}
+		if err := p.Send(m.Append(nil), loopback); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			now := nowMono(t)
+			if err := p.Wait(now, now.Add(10*time.Millisecond), c); err != nil {
+				t.Fatal(err)
+			}
+			if len(c.datagrams) > 0 && len(c.left) > 0 {
+				return
+			}
+		}
+	}
+	t.Fatal("the kernel never stamps what is received")
 }
 
 // collector keeps what Wait finds.

@@ -20,6 +20,7 @@ type Config struct {
 	Domain               uint8
 	Priority1, Priority2 uint8 // as grandmaster
 	Now                  func() aes67.MonoTime
+	Resume               *Resumption // nil: the clock begins anew
 }
 
 // Service drives an engine with the real ports. One goroutine, that of Run,
@@ -49,6 +50,9 @@ func New(cfg Config, ports *Ports, clock *mediaclock.Clock, log zerolog.Logger) 
 		Mode: cfg.Mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2,
 		Seed: uint64(cfg.Now()),
 	}, clock, &s.loop)
+	if cfg.Resume != nil {
+		s.loop.engine.Resume(*cfg.Resume)
+	}
 	s.status = s.loop.engine.Status(cfg.Now())
 	return s
 }

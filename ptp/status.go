@@ -104,7 +104,7 @@ func (e *Engine) Status(now aes67.MonoTime) Status {
 		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
 		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rate
 	case e.wasLocked:
-		s.State = Holdover
+		s.State, s.Grandmaster = Holdover, e.last
 		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
 	}
 	if s.State != Locked && f.servo.known && !s.FrequencyKnown {

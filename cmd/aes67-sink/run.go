@@ -46,6 +46,8 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	defer lock.Release()
 
 	e := &edges{cfg: cfg, clock: &mediaclock.Clock{}, log: part(log, "send"), wake: make(chan struct{}, 1)}
+	lastFile := lastRunFile{path: filepath.Join(stateDirectory(), "last-"+cfg.Sink.ID+".json"), log: part(log, "bridge")}
+	last := lastFile.load(rtthread.Now(), cfg.Clock.Domain)
 	ports, err := ptp.OpenPorts(cfg.Clock.DSCP)
 	if err != nil {
 		e.forbidden = clockRemedy(err)
@@ -55,6 +57,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		e.ptp = ptp.New(ptp.Config{
 			Mode: cfg.Clock.Mode, Domain: cfg.Clock.Domain,
 			Priority1: cfg.Clock.Priority1, Priority2: cfg.Clock.Priority2, Now: rtthread.Now,
+			Resume: last.resumption(),
 		}, ports, e.clock, part(log, "ptp"))
 	}
 
@@ -91,7 +94,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		ravenna: rtsp.NewWatcher(rtsp.WatcherConfig{Now: rtthread.Now}, part(log, "rtsp")),
 	}
 	e.network = &network{
-		chooser: netif.NewChooser(netif.ChooserConfig{Interface: cfg.Network.Interface}),
+		chooser: netif.NewChooser(last.chooser(cfg.Network.Interface)),
 		watcher: watcher, dnssd: services, clock: e.ptp, sap: e.announcer.sap, domain: cfg.Clock.Domain,
 		browser: e.ears.browser, automatic: cfg.Network.Automatic(),
 		playing: func() bool { return e.sink.Snapshot().Playing > 0 },
@@ -126,6 +129,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	log.Info().Str("version", version).Str("sink", cfg.Sink.Name).Msg("aes67-sink started")
 	err = runAll(ctx, log, func(ctx context.Context) error {
 		defer e.StopSender() // a supervisor that broke off has not done it
+		defer lastFile.save(e)
 		return supervisor.Run(ctx)
 	}, parts...)
 	log.Info().Msg("aes67-sink ended")

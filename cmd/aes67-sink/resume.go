@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+	"aes67-sink/netif"
+	"aes67-sink/ptp"
+	"aes67-sink/rtthread"
+)
+
+// A bridge that is restarted, by an upgrade for example, need not find network
+// and clock anew: it goes on with those of a moment ago.
+
+const (
+	// resumeWithin is how old what the last run left may be. A crystal's rate is
+	// known within some parts in 10^8 then, and the time within microseconds.
+	resumeWithin = time.Minute
+	// sleptAtMost tells a computer that has slept meanwhile: CLOCK_MONOTONIC
+	// stands still then, CLOCK_BOOTTIME does not.
+	sleptAtMost = 10 * time.Millisecond
+	bootIDPath  = "/proc/sys/kernel/random/boot_id"
+)
+
+// lastRun is what one run leaves to the next. Instants are of CLOCK_MONOTONIC,
+// so they hold for one boot.
+type lastRun struct {
+	Boot        string         `json:"boot"`
+	Slept       time.Duration  `json:"slept_ns"` // since the boot
+	Left        aes67.MonoTime `json:"left_ns"`
+	At          aes67.MonoTime `json:"at_ns"` // anchor of the clock's map
+	Time        aes67.PTPTime  `json:"ptp_ns"`
+	Rate        aes67.PPB      `json:"rate_ppb"`
+	Grandmaster string         `json:"grandmaster,omitempty"` // absent: the bridge itself
+	Domain      uint8          `json:"domain"`
+	Interface   string         `json:"interface"`
+	Address     netip.Addr     `json:"address"`
+}
+
+// lastRunFile remembers it.
+type lastRunFile struct {
+	path string
+	log  zerolog.Logger
+}
+
+// load returns what the last run left, nil if that is no longer true.
+func (f lastRunFile) load(now aes67.MonoTime, domain uint8) *lastRun {
+	text, err := os.ReadFile(f.path)
+	var r lastRun
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.log.Debug().Err(err).Str("file", f.path).Msg("nothing to go on with")
+		}
+		return nil
+	}
+	boot, slept := thisBoot()
+	fresh := r.Boot == boot && r.Left <= now && now.Sub(r.Left) <= resumeWithin && (slept-r.Slept).Abs() <= sleptAtMost
+	if !fresh || r.Domain != domain || r.At > r.Left || r.Left.Sub(r.At) > 10*resumeWithin {
+		return nil
+	}
+	return &r
+}
+
+// resumption is the clock's part.
+func (r *lastRun) resumption() *ptp.Resumption {
+	if r == nil {
+		return nil
+	}
+	out := &ptp.Resumption{At: r.At, Time: r.Time, Rate: r.Rate}
+	if r.Grandmaster != "" {
+		identity, err := aes67.ParseClockIdentity(r.Grandmaster)
+		if err != nil {
+			return nil
+		}
+		out.Grandmaster = identity
+	}
+	return out
+}
+
+// chooser is the network's part.
+func (r *lastRun) chooser(name string) netif.ChooserConfig {
+	c := netif.ChooserConfig{Interface: name}
+	if r != nil {
+		c.Last, c.LastAddr = r.Interface, r.Address
+	}
+	return c
+}
+
+// save leaves word of a bridge that was sending; of another there is nothing to
+// go on with.
+func (f lastRunFile) save(e *edges) {
+	network := e.network.input()
+	m, set := e.clock.Load()
+	if !network.Usable || !set || e.ptp == nil {
+		return
+	}
+	clock := e.ptp.Snapshot()
+	if clock.State != ptp.Locked && clock.State != ptp.Holdover {
+		return
+	}
+	r := leave(rtthread.Now(), m, clock)
+	r.Interface, r.Address = network.Chosen.Interface.Name, network.Chosen.Address
+	text, err := json.Marshal(r)
+	if err == nil {
+		err = replaceFile(f.path, text)
+	}
+	if err != nil {
+		f.log.Debug().Err(err).Str("file", f.path).Msg("the next run will begin anew")
+	}
+}
+
+// leave puts down the clock as it is now.
+func leave(now aes67.MonoTime, m mediaclock.Map, clock ptp.Status) lastRun {
+	r := lastRun{Left: now, At: now, Time: m.PTPAt(now), Rate: m.Rate, Domain: clock.Domain}
+	r.Boot, r.Slept = thisBoot()
+	if clock.Role != ptp.RoleGrandmaster && !clock.Grandmaster.IsZero() {
+		r.Grandmaster = clock.Grandmaster.String()
+	}
+	return r
+}
+
+// thisBoot tells this boot from others, and for how long the computer has slept
+// since.
+func thisBoot() (id string, slept time.Duration) {
+	text, _ := os.ReadFile(bootIDPath) // empty: then all boots are alike, and Left tells
+	var up unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) // it cannot fail: the clock exists on every Linux
+	return strings.TrimSpace(string(text)), aes67.MonoTime(up.Nano()).Sub(rtthread.Now())
+}
