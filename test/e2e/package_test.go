@@ -395,4 +395,3 @@ func mustOutputFor(t testing.TB, within time.Duration, env []string, command ...
 	}
 	return string(must(os.ReadFile(path)))
 }
-
