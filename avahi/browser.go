@@ -10,6 +10,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
+
+	"aes67-sink/wake"
 )
 
 const (
@@ -63,7 +65,7 @@ func (b *Browser) Browse(indexes []int) {
 	if away != "" {
 		b.isAway(away)
 	}
-	signal(b.wake)
+	wake.Signal(b.wake)
 }
 
 // Found returns the sessions whose address is known, ordered by name and

@@ -9,6 +9,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
+
+	"aes67-sink/wake"
 )
 
 // Names of the D-Bus interface (avahi-daemon/org.freedesktop.Avahi.*.xml).
@@ -94,7 +96,7 @@ func (k *link) run(ctx context.Context) error {
 				k.log.Info().Err(err).Msg("Avahi is away, waiting for it")
 			}
 			k.told = err
-			pause(ctx, reconnectAfter)
+			wake.Pause(ctx, reconnectAfter)
 		}
 	}
 	return nil
@@ -239,25 +241,7 @@ func (l *latest[T]) set(value T, same func(a, b T) bool) bool {
 	l.value = value
 	l.mu.Unlock()
 	if changed {
-		signal(l.changed)
+		wake.Signal(l.changed)
 	}
 	return changed
-}
-
-// pause waits, but not beyond the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// signal wakes the one that waits for c, now or at its next look.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
+
+	"aes67-sink/wake"
 )
 
 // Service is one session as it is published.
@@ -70,7 +72,7 @@ func (p *Publisher) Publish(index int, services []Service) {
 	if away != "" {
 		p.isAway(away)
 	}
-	signal(p.wake)
+	wake.Signal(p.wake)
 }
 
 // Snapshot tells how far publishing has come.

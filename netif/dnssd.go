@@ -15,6 +15,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/membership"
+	"aes67-sink/wake"
 )
 
 const (
@@ -80,7 +81,7 @@ func (d *DNSSD) Listen(indexes []int) error {
 		}
 	}
 	d.mu.Unlock()
-	signal(d.wake)
+	wake.Signal(d.wake)
 	return nil
 }
 
@@ -89,7 +90,7 @@ func (d *DNSSD) Rejoin() {
 	d.mu.Lock()
 	d.rejoin = true
 	d.mu.Unlock()
-	signal(d.wake)
+	wake.Signal(d.wake)
 }
 
 // Signs returns one sign for each interface on which a service was announced,
@@ -121,7 +122,7 @@ func (d *DNSSD) Run(ctx context.Context) error {
 		if err := d.session(ctx); ctx.Err() == nil {
 			d.log.WithLevel(level).Err(err).Float64("retry_s", reopenAfter.Seconds()).Msg("multicast DNS is not heard")
 			level = zerolog.DebugLevel
-			pause(ctx, reopenAfter)
+			wake.Pause(ctx, reopenAfter)
 		}
 	}
 	return nil
@@ -211,7 +212,7 @@ func (d *DNSSD) received(now aes67.MonoTime, index int, source netip.Addr, b []b
 	sign.At = now
 	d.signs[index] = sign
 	if !known {
-		signal(d.changed)
+		wake.Signal(d.changed)
 	}
 }
 

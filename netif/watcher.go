@@ -10,6 +10,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/vishvananda/netlink"
+
+	"aes67-sink/wake"
 )
 
 const (
@@ -56,20 +58,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 		if err := w.watch(ctx); ctx.Err() == nil {
 			w.log.WithLevel(level).Err(err).Msg("watching the network interfaces was interrupted, starting again")
 			level = zerolog.DebugLevel
-			pause(ctx, againAfter)
+			wake.Pause(ctx, againAfter)
 		}
 	}
 	return nil
-}
-
-// pause waits, but not beyond the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // watch looks at the interfaces at the beginning and after each change, until
@@ -126,16 +118,8 @@ func (w *Watcher) look() error {
 		return nil
 	}
 	w.log.Debug().Int("interfaces", len(candidates)).Msg("network interfaces changed")
-	signal(w.changed)
+	wake.Signal(w.changed)
 	return nil
-}
-
-// signal wakes the one that waits for c, now or at its next look.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 // subscription is the kernel's messages about links, addresses and routes.

@@ -12,6 +12,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/wake"
 )
 
 // Config says what the bridge is in the network's clock tree.
@@ -212,10 +213,7 @@ func (s *Service) publish(now aes67.MonoTime) {
 	s.status, s.heard = status, heard
 	s.mu.Unlock()
 	if l.tell(&status) || more {
-		select {
-		case s.changed <- struct{}{}:
-		default: // the reader has been woken already
-		}
+		wake.Signal(s.changed)
 	}
 	l.failures.tell(now, l.log)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/wake"
 )
 
 // The volume of a sink that was just made is the server's, usually 100 %. It is
@@ -84,7 +86,7 @@ func (t *session) confirm(ctx context.Context) error {
 				return t.giveUp(err)
 			}
 		}
-		if !pause(ctx, confirmPause) {
+		if !wake.Pause(ctx, confirmPause) {
 			return nil
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/wake"
 )
 
 const (
@@ -110,7 +112,7 @@ func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) erro
 		if err != nil {
 			return err
 		}
-		if !pause(ctx, removePause) {
+		if !wake.Pause(ctx, removePause) {
 			return ctx.Err()
 		}
 	}
@@ -211,17 +213,5 @@ func (s *Sink) sweep() {
 			t.module = info.ModuleIndex
 			t.leave()
 		}
-	}
-}
-
-// pause waits and reports whether ctx lasts.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"aes67-sink/aes67"
+	"aes67-sink/wake"
 )
 
 const (
@@ -90,7 +91,7 @@ func (p *player) message(m any) {
 	default:
 		return
 	}
-	wake(p.wakeup)
+	wake.Signal(p.wakeup)
 }
 
 func (p *player) play(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"aes67-sink/aes67"
+	"aes67-sink/wake"
 )
 
 const (
@@ -127,7 +128,7 @@ func (t *session) message(m any) {
 
 func (t *session) mark(what uint32) {
 	t.dirty.Or(what)
-	wake(t.wakeup)
+	wake.Signal(t.wakeup)
 }
 
 // serve is the control loop.

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/wake"
 )
 
 const (
@@ -92,7 +93,7 @@ func (s *Sink) Run(ctx context.Context) error {
 		if absent {
 			again.last = absentRetry
 		}
-		pause(ctx, again.pause())
+		wake.Pause(ctx, again.pause())
 	}
 	if s.leftBehind {
 		s.sweep()

@@ -1,6 +1,9 @@
 package pulse
 
-import "aes67-sink/aes67"
+import (
+	"aes67-sink/aes67"
+	"aes67-sink/wake"
+)
 
 // State is how far the sink has come.
 type State uint8
@@ -67,14 +70,6 @@ func (s *Sink) set(change func(*Status)) {
 	differs := s.status != old
 	s.mu.Unlock()
 	if differs {
-		wake(s.changed)
-	}
-}
-
-// wake leaves one wake-up in a channel of capacity one.
-func wake(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+		wake.Signal(s.changed)
 	}
 }

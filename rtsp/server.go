@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"aes67-sink/wake"
 )
 
 const (
@@ -97,10 +99,10 @@ func (s *Server) Serve(iface net.Interface, address netip.Addr, sessions []Sessi
 	s.wanted = place{iface, address.Unmap()}
 	s.sessions = slices.Clone(sessions)
 	for _, c := range s.conns {
-		signal(c.wake)
+		wake.Signal(c.wake)
 	}
 	s.mu.Unlock()
-	signal(s.wake)
+	wake.Signal(s.wake)
 }
 
 // Snapshot tells how the server is.
@@ -187,7 +189,7 @@ func (s *Server) opened(p place) {
 		s.log.Info().Str("interface", p.iface.Name).Stringer("address", p.addr).Int("port", s.cfg.Port).Msg("descriptions served by RTSP")
 	}
 	if before.State != after.State {
-		signal(s.changed)
+		wake.Signal(s.changed)
 	}
 }
 
@@ -200,7 +202,7 @@ func (s *Server) fail(p place, err error) {
 	s.mu.Unlock()
 	if before.Problem != problem {
 		s.log.Warn().Str("problem", problem).Float64("retry_s", retryAfter.Seconds()).Msg("no RTSP")
-		signal(s.changed)
+		wake.Signal(s.changed)
 	}
 }
 
@@ -334,12 +336,4 @@ func (s *Server) count(add func(*Status)) {
 	s.mu.Lock()
 	add(&s.status)
 	s.mu.Unlock()
-}
-
-// signal wakes the one that waits for c, now or at its next look.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

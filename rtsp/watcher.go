@@ -15,6 +15,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/sdp"
+	"aes67-sink/wake"
 )
 
 const (
@@ -92,9 +93,9 @@ func (w *Watcher) Watch(targets []Target) {
 	}
 	w.mu.Unlock()
 	if lost {
-		signal(w.changed)
+		wake.Signal(w.changed)
 	}
-	signal(w.wake)
+	wake.Signal(w.wake)
 }
 
 func compareTargets(a, b Target) int {
@@ -170,7 +171,7 @@ func (w *Watcher) watch(ctx context.Context, t Target) {
 			Msg("RAVENNA session not described")
 		// Spread, so that the receivers of a sender that restarts do not all ask
 		// it at once.
-		pause(ctx, wait/2+time.Duration(rand.Int64N(int64(wait))))
+		wake.Pause(ctx, wait/2+time.Duration(rand.Int64N(int64(wait))))
 		wait = min(2*wait, lastPause)
 	}
 }
@@ -203,16 +204,6 @@ func (w *Watcher) keep(f Found) {
 	changed := w.found[f.Target].Text != f.Text
 	w.found[f.Target] = f
 	if changed {
-		signal(w.changed)
-	}
-}
-
-// pause waits, but not beyond the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+		wake.Signal(w.changed)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/membership"
 	"aes67-sink/sdp"
+	"aes67-sink/wake"
 )
 
 // joins is the state of the group memberships on one pair of sockets.
@@ -135,7 +136,7 @@ func (s *Service) wait(now aes67.MonoTime, m *joins) time.Duration {
 	}
 	s.mu.Lock()
 	if s.table.expire(now) {
-		signal(s.changed)
+		wake.Signal(s.changed)
 	}
 	s.mu.Unlock()
 	return max(wait, 0)
@@ -200,7 +201,7 @@ func (s *Service) received(now aes67.MonoTime, index int, source netip.Addr, b [
 	foreign := func(o sdp.Origin) bool { return !slices.ContainsFunc(s.own, o.Same) }
 	switch s.table.take(now, index, source, p, foreign) {
 	case changed:
-		signal(s.changed)
+		wake.Signal(s.changed)
 	case malformed:
 		s.stats.Malformed++
 	case full:

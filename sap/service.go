@@ -15,6 +15,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/sdp"
+	"aes67-sink/wake"
 )
 
 // The service's own times and bounds.
@@ -119,9 +120,9 @@ func (s *Service) Listen(indexes []int) error {
 	gone := s.table.dropIf(func(h *session) bool { return !slices.Contains(indexes, h.Index) })
 	s.mu.Unlock()
 	if gone {
-		signal(s.changed)
+		wake.Signal(s.changed)
 	}
-	signal(s.wake)
+	wake.Signal(s.wake)
 	return nil
 }
 
@@ -132,7 +133,7 @@ func (s *Service) Rejoin() {
 	s.mu.Lock()
 	s.rejoin = true
 	s.mu.Unlock()
-	signal(s.wake)
+	wake.Signal(s.wake)
 }
 
 // Announce sets the sessions that are announced: all of them, each time. A
@@ -152,7 +153,7 @@ func (s *Service) Announce(iface net.Interface, addr netip.Addr, ttl int, sessio
 	}
 	s.own = s.own[max(len(s.own)-maxOwn, 0):]
 	s.mu.Unlock()
-	signal(s.wake)
+	wake.Signal(s.wake)
 }
 
 // Heard returns the sessions of others, in a fixed order.
@@ -195,7 +196,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := s.session(ctx); ctx.Err() == nil {
 			s.trouble(err)
-			pause(ctx, reopenAfter)
+			wake.Pause(ctx, reopenAfter)
 		}
 	}
 	return nil
@@ -208,16 +209,6 @@ func (s *Service) trouble(err error) {
 			Msg("no SAP socket, receivers that need SAP do not see the sessions; is UDP port 9875 held by another program?")
 	}
 	s.troubled = true
-}
-
-// pause waits, but not beyond the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // session runs on one pair of sockets until ctx ends or they fail.
@@ -245,12 +236,4 @@ func (s *Service) setOpen(open bool) {
 	s.mu.Lock()
 	s.open, s.going = open, false
 	s.mu.Unlock()
-}
-
-// signal wakes the one that waits for c, now or at its next look.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
 	"aes67-sink/sdp"
+	"aes67-sink/wake"
 )
 
 // edges is what the supervisor sees of the parts that do I/O: it satisfies
@@ -118,7 +119,7 @@ func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) erro
 	go func() {
 		defer close(running.ended)
 		running.err = guard(func() error { return sender.Run(ctx) }, e.log)
-		notify(e.wake)
+		wake.Signal(e.wake)
 	}()
 	e.mu.Lock()
 	e.sender = running
@@ -174,7 +175,7 @@ func (e *edges) forward(ctx context.Context) error {
 		case <-e.sink.Changed():
 		case <-clock:
 		}
-		notify(e.wake)
+		wake.Signal(e.wake)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"aes67-sink/bridge"
 	"aes67-sink/sdp"
+	"aes67-sink/wake"
 )
 
 // neighbours gathers what others announce on the chosen network, for the
@@ -66,6 +67,6 @@ func (n *neighbours) gather() {
 	}
 	if old := n.told.Load(); old == nil || !reflect.DeepEqual(old, next) {
 		n.told.Store(next)
-		notify(n.wake)
+		wake.Signal(n.wake)
 	}
 }

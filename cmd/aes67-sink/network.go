@@ -16,6 +16,7 @@ import (
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
 	"aes67-sink/sap"
+	"aes67-sink/wake"
 )
 
 // network chooses the interface and puts the clock and the SAP listener on it.
@@ -109,7 +110,7 @@ func (n *network) choose() {
 	}
 	n.use(next, d.Since)
 	if old := n.told.Swap(&next); old == nil || !old.same(next) {
-		notify(n.wake)
+		wake.Signal(n.wake)
 	}
 }
 
@@ -213,12 +214,4 @@ func (s *networkState) same(o networkState) bool {
 
 func sameNetwork(a, b bridge.Network) bool {
 	return a.Interface.Index == b.Interface.Index && a.Interface.Name == b.Interface.Name && a.Address == b.Address
-}
-
-// notify wakes whoever waits on c, without waiting itself.
-func notify(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

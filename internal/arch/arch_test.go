@@ -29,17 +29,19 @@ var mayImport = map[string][]string{
 	"sdp":        {"aes67"},
 	"membership": {},
 
+	"wake": {},
+
 	"bridge": core,
 
-	"avahi":    {"aes67"},
+	"avahi":    {"aes67", "wake"},
 	"config":   {"aes67"},
-	"netif":    {"aes67", "membership"},
-	"ptp":      {"aes67", "mediaclock"},
-	"pulse":    {"aes67"},
+	"netif":    {"aes67", "membership", "wake"},
+	"ptp":      {"aes67", "mediaclock", "wake"},
+	"pulse":    {"aes67", "wake"},
 	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
-	"rtsp":     {"aes67", "sdp"},
+	"rtsp":     {"aes67", "sdp", "wake"},
 	"rtthread": {"aes67"},
-	"sap":      {"aes67", "sdp", "membership"},
+	"sap":      {"aes67", "sdp", "membership", "wake"},
 	"status":   {"aes67"},
 
 	"cmd/aes67-sink": {"*"},
