@@ -191,8 +191,12 @@ func TestPackageInstall(t *testing.T) {
 			w := newWire(t)
 			startPTP4L(t, w, speaker)
 			m := bootMachine(t, w, c.suite, c.sound, false)
-			m.mustAs("bob", "systemctl", "--user", "mask", "aes67-sink.service") // as one does who wants none
+			m.mustAs("bob", "systemctl", "--user", "mask", "--now", "aes67-sink") // as one does who wants none
 			m.apt(deb)
+			m.root("apt", "install", "avahi-daemon")
+			if c.sound == "pipewire" {
+				m.mustAs("alice", "systemctl", "--user", "start", "pipewire-pulse")
+			}
 			m.active("alice", 20*time.Second)
 			r := m.sending(40 * time.Second)
 			if !strings.Contains(m.mustAs("alice", "pactl", "list", "sinks"), "AES67 Speakers") {
@@ -204,9 +208,9 @@ func TestPackageInstall(t *testing.T) {
 			if got := m.unit("bob", "ActiveState"); got != "inactive" {
 				t.Errorf("bob has masked the unit, and it is %s", got)
 			}
-			if text := m.unit("alice", "StatusText"); !strings.HasPrefix(text, "sending") {
-				t.Errorf("the unit's status is %q", text)
-			}
+			eventually(t, 5*time.Second, "the unit's status says that it sends", func() bool {
+				return strings.HasPrefix(m.unit("alice", "StatusText"), "sending")
+			})
 			m.hasNoPrivilege("alice")
 			if r.Sender.Policy != "SCHED_RR" || r.Sender.Priority != 20 || r.Sender.By != "RealtimeKit" {
 				t.Errorf("the sender is %+v, want SCHED_RR 20 by RealtimeKit", r.Sender)
@@ -343,6 +347,7 @@ func TestPackageUpgrade(t *testing.T) {
 			t.Errorf("gone after purge: %s", path)
 		}
 	}
+	m.mustAs("alice", "sh", "-c", "rm -r ~/.local/state/aes67-sink")
 }
 
 func kindOf(deb string) string {
