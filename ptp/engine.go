@@ -100,6 +100,7 @@ type Engine struct {
 	grandmaster  grandmaster
 	counters     Counters
 	version1At   aes67.MonoTime
+	version1From netip.Addr
 }
 
 // NewEngine makes an engine that is disabled.
@@ -109,7 +110,7 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 	}
 	e := &Engine{
 		cfg: cfg, out: sender{out: out}, clock: clock,
-		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0),
+		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0, cfg.Domain),
 	}
 	e.follower.servo.clock = clock
 	e.follower.exchange.sequence = uint16(e.random.Uint32())
@@ -139,7 +140,7 @@ type Resumption struct {
 func (e *Engine) Start(now aes67.MonoTime, port PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.MonoTime) {
 	e.Stop(now)
 	if masters == nil {
-		masters = NewMasters(0)
+		masters = NewMasters(0, e.cfg.Domain)
 	}
 	e.masters = masters
 	e.own = dataset{Properties: Properties{
@@ -191,9 +192,12 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 
 // HandleEvent takes a message of the event port.
 func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
-	m, ok := e.accept(b, at)
+	m, ok := e.accept(b, at, from)
 	if !ok || !m.Kind.event() {
 		return
+	}
+	if m.Kind == KindSync {
+		e.masters.noteSync(&m)
 	}
 	switch {
 	case m.Kind == KindDelayReq && e.state == PortMaster:
@@ -205,7 +209,7 @@ func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
 
 // HandleGeneral takes a message of the general port.
 func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
-	m, ok := e.accept(b, at)
+	m, ok := e.accept(b, at, from)
 	if !ok || m.Kind.event() {
 		return
 	}
@@ -226,11 +230,11 @@ func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
 
 // accept decodes a message and drops what does not concern this clock.
 // Announces of other domains pass: they are listed, and never chosen.
-func (e *Engine) accept(b []byte, at aes67.MonoTime) (Message, bool) {
+func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (Message, bool) {
 	m, err := e.decoder.decode(b)
 	switch {
 	case err != nil:
-		e.refuse(err, at)
+		e.refuse(err, at, from)
 		return m, false
 	case e.state == PortDisabled:
 		return m, false
@@ -247,11 +251,11 @@ func (e *Engine) accept(b []byte, at aes67.MonoTime) (Message, bool) {
 	return m, true
 }
 
-func (e *Engine) refuse(err error, at aes67.MonoTime) {
+func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
 	switch err {
 	case ErrVersion1:
 		e.counters.Version1++
-		e.version1At = at
+		e.version1At, e.version1From = at, from
 	case ErrSdo, ErrUnsupported:
 		e.counters.Ignored++
 	default:
@@ -276,6 +280,20 @@ func (e *Engine) TxTimestamp(kind Kind, sequence uint16, at aes67.MonoTime) {
 		e.grandmaster.transmitted(sequence, at, &e.out)
 	case kind == KindDelayReq && e.following():
 		e.follower.handleSent(sequence, at)
+	}
+}
+
+// RawDue reports whether ObserveRaw ought to be called: a grandmaster looks at
+// the oscillator behind CLOCK_MONOTONIC.
+func (e *Engine) RawDue(now aes67.MonoTime) bool {
+	return e.state == PortMaster && now >= e.grandmaster.rawAt
+}
+
+// ObserveRaw takes a reading of CLOCK_MONOTONIC_RAW at an instant of
+// CLOCK_MONOTONIC.
+func (e *Engine) ObserveRaw(mono, raw aes67.MonoTime) {
+	if e.state == PortMaster {
+		e.grandmaster.observe(mono, raw)
 	}
 }
 

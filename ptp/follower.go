@@ -26,6 +26,11 @@ const (
 	defaultSync, defaultDelayReq = -3, 0
 	// offsets is over how many Syncs the offset's rms is taken.
 	offsets = 64
+	// A new estimate is made with each Sync of a 128th of its window: of 64 s of
+	// measurements that are all alike, 0.1 s more tell nothing. One that is
+	// surprising, by so many standard deviations of the noise, is not kept waiting.
+	estimateShare = 128
+	surprise      = 4
 )
 
 // follower measures one master and makes the clock follow it.
@@ -39,7 +44,8 @@ type follower struct {
 	syncs     time.Duration // between Syncs, as told
 	requests  time.Duration // between Delay_Req, at least on average
 	nextAsk   aes67.MonoTime
-	oneWay    bool // no Delay_Resp ever came: the delay is taken as 0
+	fitAt     aes67.MonoTime // the next estimate is made, at the latest
+	oneWay    bool           // no Delay_Resp ever came: the delay is taken as 0
 	twoStep   bool
 	measured  bool    // offset is
 	offset    float64 // ns, ours minus grandmaster at the latest Sync
@@ -64,6 +70,7 @@ func (f *follower) restart(now aes67.MonoTime) {
 	f.estimator.reset()
 	f.servo.start(now)
 	f.guard = jumpGuard{}
+	f.fitAt = now
 	f.oneWay, f.measured, f.squaresN = false, false, 0
 }
 
@@ -107,17 +114,21 @@ func (f *follower) measure(direction int, s sample) {
 		if direction == toMaster {
 			predicted = f.servo.est.offsetAt(s.at) - int64(f.servo.est.delay)
 		}
-		if f.guard.stepped(direction, s.offset-predicted, f.estimator.noise[direction]) {
+		late := s.offset - predicted
+		if f.guard.stepped(direction, late, f.estimator.noise[direction]) {
 			f.restart(s.at)
+		} else if math.Abs(float64(late)) > surprise*f.estimator.noise[direction] {
+			f.fitAt = s.at
 		}
 	}
 	f.estimator.add(direction, s)
 	if direction != toUs {
 		return
 	}
-	if f.ready(s.at) {
+	if f.ready(s.at) && s.at >= f.fitAt {
 		if e, ok := f.estimator.estimate(s.at, f.syncs); ok {
 			f.servo.take(e)
+			f.fitAt = s.at.Add(e.window / estimateShare)
 		}
 	}
 	f.noteOffset(s)

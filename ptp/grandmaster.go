@@ -30,6 +30,10 @@ const (
 // return to CLOCK_MONOTONIC's, ppb a second: followers and ears cannot tell.
 const settle = 10_000
 
+// maxSlewed limits the rate against a slewed CLOCK_MONOTONIC, ppb: chrony's
+// maxslewrate is 83 333 ppm.
+const maxSlewed = 100_000_000
+
 // grandmaster serves the virtual clock as the domain's time.
 type grandmaster struct {
 	clock      *mediaclock.Clock
@@ -41,8 +45,10 @@ type grandmaster struct {
 	settleAt   aes67.MonoTime
 	announced  uint16 // sequence number of the next Announce
 	synced     uint16 // of the next Sync
-	sent       int    // Syncs since begin
-	stamped    int    // transmit timestamps since begin
+	raw        rawGuard
+	rawAt      aes67.MonoTime // the next reading of CLOCK_MONOTONIC_RAW is due
+	sent       int            // Syncs since begin
+	stamped    int            // transmit timestamps since begin
 }
 
 // begin starts to serve. A clock that is set goes on from where it is: its
@@ -53,6 +59,7 @@ func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
 		g.timescale = true
 	}
 	g.announceAt, g.syncAt, g.settleAt = now, now, now
+	g.raw, g.rawAt = rawGuard{}, now
 	g.sent, g.stamped = 0, 0
 }
 
@@ -83,14 +90,25 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 	}
 }
 
-// slowDown brings the rate to exactly that of CLOCK_MONOTONIC.
+// slowDown brings the rate to that of CLOCK_MONOTONIC, or of the oscillator.
 func (g *grandmaster) slowDown(now aes67.MonoTime) {
 	m, set := g.clock.Load()
-	if !set || m.Rate == 0 {
+	target := g.raw.target()
+	if !set || m.Rate == target {
 		return
 	}
 	step := aes67.PPB(settle * servoInterval.Seconds())
-	g.clock.Steer(now, max(m.Rate-step, min(m.Rate+step, 0)))
+	g.clock.Steer(now, max(m.Rate-step, min(m.Rate+step, target)))
+}
+
+// observe takes a reading of CLOCK_MONOTONIC_RAW. When CLOCK_MONOTONIC begins
+// or ends to be slewed, our time goes on as before.
+func (g *grandmaster) observe(mono, raw aes67.MonoTime) {
+	g.rawAt = mono.Add(servoInterval)
+	changed := g.raw.observe(mono, raw)
+	if m, set := g.clock.Load(); set && changed != 0 {
+		g.clock.Steer(mono, min(max(m.Rate+changed, -maxSlewed), maxSlewed))
+	}
 }
 
 // following returns the next instant of a series that never lags behind.

@@ -2,6 +2,7 @@ package ptp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,6 +19,7 @@ type loop struct {
 	used     int
 	masters  map[int]*Masters // by interface
 	told     Status           // what was logged last
+	known    roll             // which masters were logged
 	due      aes67.MonoTime   // of the next publication
 	failures failures
 }
@@ -51,16 +53,24 @@ func (l *loop) Send(b []byte, to netip.Addr) {
 func (l *loop) mastersOn(ifindex int) *Masters {
 	m := l.masters[ifindex]
 	if m == nil {
-		m = NewMasters(ifindex)
+		m = NewMasters(ifindex, l.cfg.Domain)
 		l.masters[ifindex] = m
 	}
 	return m
 }
 
 func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
-	for _, m := range l.masters {
+	for ifindex, m := range l.masters {
 		m.forget(now)
+		if ifindex == l.used && l.engine.masters == m {
+			list = append(list, l.engine.Heard(now)...)
+			continue
+		}
+		from := len(list)
 		list = m.Append(list)
+		for i := range list[from:] {
+			list[from+i].Why = "not heard on the interface in use"
+		}
 	}
 	return list
 }
@@ -89,6 +99,49 @@ func (l *loop) tell(now *Status) bool {
 	event.Msg("clock changed")
 	l.told = *now
 	return true
+}
+
+// roll is which masters the log knows of.
+type roll struct {
+	list []Announcement
+	left int            // lines that may still be written
+	more aes67.MonoTime // when there may be more
+}
+
+const (
+	// rollLines in rollTime are written at most: a flood of forged masters must
+	// not fill the disk.
+	rollLines = 16
+	rollTime  = time.Minute
+)
+
+// call logs masters that are heard for the first time, or no longer.
+func (r *roll) call(now aes67.MonoTime, heard []Announcement, log zerolog.Logger) {
+	if now >= r.more {
+		r.left, r.more = rollLines, now.Add(rollTime)
+	}
+	in := func(list []Announcement, a *Announcement) bool {
+		return slices.ContainsFunc(list, func(b Announcement) bool {
+			return a.Sender == b.Sender && a.Domain == b.Domain && a.Interface == b.Interface
+		})
+	}
+	for i := range heard {
+		if a := &heard[i]; a.Qualified && r.left > 0 && !in(r.list, a) {
+			r.left--
+			r.list = append(r.list, *a)
+			log.Info().Str("grandmaster", a.Identity.String()).Stringer("address", a.Address).Int("ifindex", a.Interface).
+				Uint8("domain", a.Domain).Uint8("priority1", a.Priority1).Uint8("clock_class", a.Class).
+				Uint8("clock_accuracy", a.Accuracy).Uint8("priority2", a.Priority2).Uint16("steps_removed", a.StepsRemoved).
+				Float64("announce_s", a.Interval.Seconds()).Str("why", a.Why).Msg("ptp master heard")
+		}
+	}
+	r.list = slices.DeleteFunc(r.list, func(a Announcement) bool {
+		gone := !in(heard, &a)
+		if gone {
+			log.Info().Str("grandmaster", a.Identity.String()).Stringer("address", a.Address).Msg("ptp master gone")
+		}
+		return gone
+	})
 }
 
 // failures counts messages that could not be sent and tells so once a second.

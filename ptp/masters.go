@@ -53,6 +53,12 @@ type Announcement struct {
 	Interval  time.Duration  // between Announces, as told
 	At        aes67.MonoTime // of the latest Announce
 	Qualified bool           // heard often enough to be chosen
+	Why       string         // it is, or is not, followed
+
+	// What its Syncs tell, which are looked at in the engine's own domain only.
+	SyncKnown    bool
+	TwoStep      bool
+	SyncInterval time.Duration
 }
 
 // master is the record of one sender (foreignMasterDS, 9.3.2.4).
@@ -80,12 +86,14 @@ func (m *master) usable(domain uint8) bool {
 // Masters keeps the masters that one interface hears, in every domain. Its
 // memory is bounded. It is pure: time is an argument.
 type Masters struct {
-	index int
-	list  []master
+	index  int
+	domain uint8
+	list   []master
 }
 
-// NewMasters keeps the masters heard on the interface of the given index.
-func NewMasters(index int) *Masters { return &Masters{index: index} }
+// NewMasters keeps the masters heard on the interface of the given index. Those
+// of the domain given are kept before those of others.
+func NewMasters(index int, domain uint8) *Masters { return &Masters{index: index, domain: domain} }
 
 // Observe notes an Announce.
 func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
@@ -95,7 +103,7 @@ func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
 	rec := ms.find(m.Source, m.Domain)
 	switch {
 	case rec == nil:
-		if rec = ms.room(at); rec == nil {
+		if rec = ms.room(m, at); rec == nil {
 			return
 		}
 		*rec = master{heard: 1, previous: at}
@@ -109,12 +117,21 @@ func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
 		rec.heard++
 	}
 	rec.sequence = m.Sequence
+	syncKnown, twoStep, syncs := rec.SyncKnown, rec.TwoStep, rec.SyncInterval
 	rec.Announcement = Announcement{
 		Interface: ms.index, Sender: m.Source, Address: from, Domain: m.Domain, Flags: m.Flags,
 		Properties: m.Properties,
 		Interval:   interval(m.LogInterval, defaultAnnounce),
 		At:         at,
 		Qualified:  rec.heard >= qualifyAnnounces,
+		SyncKnown:  syncKnown, TwoStep: twoStep, SyncInterval: syncs,
+	}
+}
+
+// noteSync keeps what a Sync tells of its sender.
+func (ms *Masters) noteSync(m *Message) {
+	if rec := ms.find(m.Source, m.Domain); rec != nil {
+		rec.SyncKnown, rec.TwoStep, rec.SyncInterval = true, m.Flags.Has(FlagTwoStep), interval(m.LogInterval, defaultSync)
 	}
 }
 
@@ -135,37 +152,49 @@ func (ms *Masters) find(sender PortIdentity, domain uint8) *master {
 	return nil
 }
 
-// room returns a free record: a new one, or the one of a master that is gone,
-// or that of the worst unqualified one. A flood can push out nothing that
-// qualified.
-func (ms *Masters) room(at aes67.MonoTime) *master {
+// room returns a record for a newcomer: a free one, or the one that is needed
+// least: of one that is gone, or the worst, if the newcomer is better. So a flood
+// of Announces can push out nothing that is better than what it announces.
+func (ms *Masters) room(newcomer *Message, at aes67.MonoTime) *master {
 	if len(ms.list) < maxMasters {
 		ms.list = append(ms.list, master{})
 		return &ms.list[len(ms.list)-1]
 	}
-	var oldest *master
+	var idle, worst *master
 	for i := range ms.list {
 		m := &ms.list[i]
-		if (!m.Qualified || m.timeout() < at) && (oldest == nil || m.At < oldest.At) {
-			oldest = m
+		if m.timeout() < at && (idle == nil || m.At < idle.At) {
+			idle = m
+		}
+		if !m.syncing && (worst == nil || ms.before(&worst.Announcement, &m.Announcement)) {
+			worst = m
 		}
 	}
-	return oldest
+	if idle != nil {
+		return idle
+	}
+	if worst != nil && ms.before(&Announcement{Domain: newcomer.Domain, Properties: newcomer.Properties}, &worst.Announcement) {
+		return worst
+	}
+	return nil
+}
+
+// before reports whether one master is rather kept than another.
+func (ms *Masters) before(a, b *Announcement) bool {
+	if ours := a.Domain == ms.domain; ours != (b.Domain == ms.domain) {
+		return ours
+	}
+	return compare(&dataset{Properties: a.Properties}, &dataset{Properties: b.Properties}) < 0
 }
 
 // best returns the best qualified master of a domain, or nil.
 func (ms *Masters) best(domain uint8, own PortIdentity, now aes67.MonoTime) *master {
-	var best *master
-	for i := range ms.list {
-		m := &ms.list[i]
-		if !m.Qualified || !m.usable(domain) || m.Sender.Clock == own.Clock || m.Identity == own.Clock || m.timeout() <= now {
-			continue
-		}
-		if best == nil || compare(m.dataset(own), best.dataset(own)) < 0 {
-			best = m
-		}
-	}
-	return best
+	return ms.bestBut(nil, domain, own, now)
+}
+
+// eligible reports whether the algorithm may choose a master.
+func (ms *Masters) eligible(m *master, domain uint8, own PortIdentity, now aes67.MonoTime) bool {
+	return m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock && m.timeout() > now
 }
 
 // pending reports whether a master was heard that may still qualify.

@@ -51,7 +51,7 @@ func TestMastersQualify(t *testing.T) {
 		{"interval from the message", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.LogInterval = -2 }, 12 * testSecond, false},
 		{"no interval told, as in unicast", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.LogInterval = noInterval }, 17 * testSecond, true},
 	} {
-		ms := NewMasters(3)
+		ms := NewMasters(3, 0)
 		for _, h := range c.heard {
 			ms.Observe(announced(7, h.sequence, c.edit), h.at, netip.Addr{})
 		}
@@ -62,7 +62,7 @@ func TestMastersQualify(t *testing.T) {
 }
 
 func TestTheBestOfSeveralMasters(t *testing.T) {
-	ms := NewMasters(3)
+	ms := NewMasters(3, 0)
 	for sequence := range uint16(2) {
 		for n := byte(1); n <= 5; n++ {
 			ms.Observe(announced(n, sequence, func(m *Message) {
@@ -82,7 +82,7 @@ func TestTheBestOfSeveralMasters(t *testing.T) {
 }
 
 func TestAMasterThatSyncsOutlivesLostAnnounces(t *testing.T) {
-	ms := NewMasters(3)
+	ms := NewMasters(3, 0)
 	ms.Observe(announced(7, 1, nil), 10*testSecond, netip.Addr{})
 	ms.Observe(announced(7, 2, nil), 12*testSecond, netip.Addr{})
 	ms.setSyncing(PortIdentity{Clock: aes67.ClockIdentity{7}, Port: 1}, 0, true)
@@ -99,7 +99,7 @@ func TestAMasterThatSyncsOutlivesLostAnnounces(t *testing.T) {
 }
 
 func TestAFloodKeepsMemoryAndTheMasterThatQualified(t *testing.T) {
-	ms := NewMasters(3)
+	ms := NewMasters(3, 0)
 	now := 10 * testSecond
 	ms.Observe(announced(1, 1, nil), now, netip.Addr{})
 	ms.Observe(announced(1, 2, nil), now+testSecond, netip.Addr{})

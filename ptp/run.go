@@ -65,6 +65,11 @@ func (s *Service) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		s.obey()
 		now := s.cfg.Now()
+		if l.engine.RawDue(now) {
+			if mono, raw, ok := readRaw(); ok {
+				l.engine.ObserveRaw(mono, raw)
+			}
+		}
 		l.engine.Tick(now)
 		s.publish(now)
 		if err := s.ports.Wait(now, l.engine.Next(now), l); err != nil {
@@ -215,6 +220,7 @@ func (s *Service) publish(now aes67.MonoTime) {
 	if l.tell(&status) || more {
 		wake.Signal(s.changed)
 	}
+	l.known.call(now, heard, l.log)
 	l.failures.tell(now, l.log)
 }
 

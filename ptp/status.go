@@ -2,6 +2,7 @@ package ptp
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -62,7 +63,10 @@ type Status struct {
 	// grandmaster's, asymmetric paths aside. It grows in holdover.
 	ErrorBoundNS float64
 
-	Masters  int // heard lately, in any domain
+	Masters int // heard lately, in any domain
+	// Version1 is who speaks PTPv1 here, which nothing in AES67 does: the latest
+	// one heard within keepMaster, or the zero Addr.
+	Version1 netip.Addr
 	TwoStep  bool
 	Counters Counters
 	Problem  string // one sentence for the user, or empty
@@ -111,6 +115,9 @@ func (e *Engine) Status(now aes67.MonoTime) Status {
 		s.FrequencyKnown, s.FrequencyPPB = true, f.servo.est.rate
 	}
 	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
+	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
+		s.Version1 = e.version1From
+	}
 	s.Problem = e.problem(now)
 	return s
 }

@@ -62,3 +62,19 @@ func (c *wallClock) plausible(at aes67.MonoTime) bool {
 	age := c.looked.Sub(at)
 	return age <= oldest && age >= -soonest
 }
+
+// rawBracket is how long a reading of two clocks may take to be believed.
+const rawBracket = 1000 // ns
+
+// readRaw reads CLOCK_MONOTONIC_RAW and the instant of CLOCK_MONOTONIC when it
+// was read. A reading during which the thread was interrupted is of no use.
+func readRaw() (mono, raw aes67.MonoTime, ok bool) {
+	var before, middle, after unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &before) != nil ||
+		unix.ClockGettime(unix.CLOCK_MONOTONIC_RAW, &middle) != nil ||
+		unix.ClockGettime(unix.CLOCK_MONOTONIC, &after) != nil {
+		return 0, 0, false
+	}
+	took := after.Nano() - before.Nano()
+	return aes67.MonoTime(before.Nano() + took/2), aes67.MonoTime(middle.Nano()), took <= rawBracket
+}

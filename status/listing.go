@@ -54,6 +54,9 @@ type ListedMaster struct {
 	Priority2         int     `json:"priority2"`
 	StepsRemoved      int     `json:"steps_removed"`
 	AnnounceIntervalS float64 `json:"announce_interval_s,omitempty"`
+	SyncIntervalS     float64 `json:"sync_interval_s,omitempty"`
+	TwoStep           *bool   `json:"two_step,omitempty"`
+	Why               string  `json:"why,omitempty"` // it is, or is not, followed
 }
 
 // JSON returns the listing indented, with a line end.

@@ -65,6 +65,10 @@ type Clock struct {
 	FrequencyPPB *int64 `json:"frequency_ppb,omitempty"`
 	ErrorBoundNS *int64 `json:"error_bound_ns,omitempty"`
 	Steps        uint64 `json:"steps"`
+	Timestamps   string `json:"timestamps,omitempty"` // hardware, software
+	// Masters are all that are heard, best first, with the reason why each is,
+	// or is not, followed.
+	Masters []ListedMaster `json:"masters,omitempty"`
 }
 
 // Drift is how the sink's rate is fitted to the media clock's. Ratio is output

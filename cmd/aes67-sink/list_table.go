@@ -49,11 +49,19 @@ func masterTable(all []status.ListedMaster) string {
 			switch {
 			case m.Own:
 				from, what = "this bridge", "serves"
-			case m.Followed:
+			case m.Followed && m.Why == "":
 				what = "followed"
+			case m.Followed:
+				what = "followed, " + m.Why
+			default:
+				what = m.Why
 			}
 			if m.Own {
 				row(m.Grandmaster, from, fmt.Sprint(m.Domain), "", "", "", m.Interface, what)
+				continue
+			}
+			if m.Grandmaster == "" { // PTPv1
+				row("-", from, "", "", "", "", m.Interface, what)
 				continue
 			}
 			row(m.Grandmaster, from, fmt.Sprint(m.Domain), fmt.Sprintf("%d/%d", m.Priority1, m.Priority2), fmt.Sprint(m.Class),

@@ -142,6 +142,11 @@ func (e *edges) clockModel() status.Clock {
 	if s.BoundKnown {
 		m.ErrorBoundNS = whole(s.ErrorBoundNS)
 	}
+	heard := survey{
+		masters: lookedAt(e.ptp.Heard(), rtthread.Now()), clock: &s,
+		interfaces: e.ears.interfaces.Candidates(), used: e.network.input().Chosen.Interface.Name,
+	}
+	m.Masters = heard.listMasters()
 	return m
 }
 

@@ -107,6 +107,8 @@ func packetTime(d *sdp.Description) time.Duration {
 	return d.Ptime
 }
 
+// listMasters lists the bridge itself, if it serves, and all others, the better
+// one of a domain first.
 func (s *survey) listMasters() []status.ListedMaster {
 	var out []status.ListedMaster
 	if c := s.clock; c != nil && c.Role == ptp.RoleGrandmaster {
@@ -114,19 +116,40 @@ func (s *survey) listMasters() []status.ListedMaster {
 	}
 	for i := range s.masters {
 		a := &s.masters[i]
-		out = append(out, status.ListedMaster{
-			Grandmaster: a.Identity.String(), Port: a.Sender.String(), Address: a.Address.String(), Interface: s.name(a.Interface),
-			Domain: int(a.Domain), Priority1: int(a.Priority1), Class: int(a.Class), Accuracy: int(a.Accuracy),
-			Variance: int(a.Variance), Priority2: int(a.Priority2), StepsRemoved: int(a.StepsRemoved),
-			AnnounceIntervalS: a.Interval.Seconds(),
-			Followed:          s.clock != nil && s.clock.Role == ptp.RoleFollower && s.clock.Parent == a.Sender && s.name(a.Interface) == s.used,
-		})
+		m := listedMaster(a, s.name(a.Interface))
+		m.Followed = s.clock != nil && s.clock.Role == ptp.RoleFollower && s.clock.Parent == a.Sender && m.Interface == s.used
+		out = append(out, m)
+	}
+	if s.clock != nil && s.clock.Version1.IsValid() {
+		out = append(out, version1(s.clock.Version1, s.used))
 	}
 	slices.SortStableFunc(out, func(a, b status.ListedMaster) int {
 		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Priority1, b.Priority1), cmp.Compare(a.Class, b.Class),
 			cmp.Compare(a.Grandmaster, b.Grandmaster), cmp.Compare(a.Port, b.Port))
 	})
 	return out
+}
+
+// version1 stands for masters of a protocol whose messages are not read.
+func version1(from netip.Addr, iface string) status.ListedMaster {
+	return status.ListedMaster{
+		Address: from.String(), Interface: iface,
+		Why: "speaks PTP version 1, as Dante does: turn on AES67 mode in a Dante device",
+	}
+}
+
+// listedMaster is a master as status and list show it.
+func listedMaster(a *ptp.Announcement, iface string) status.ListedMaster {
+	m := status.ListedMaster{
+		Grandmaster: a.Identity.String(), Port: a.Sender.String(), Address: a.Address.String(), Interface: iface,
+		Domain: int(a.Domain), Priority1: int(a.Priority1), Class: int(a.Class), Accuracy: int(a.Accuracy),
+		Variance: int(a.Variance), Priority2: int(a.Priority2), StepsRemoved: int(a.StepsRemoved),
+		AnnounceIntervalS: a.Interval.Seconds(), Why: a.Why,
+	}
+	if a.SyncKnown {
+		m.SyncIntervalS, m.TwoStep = a.SyncInterval.Seconds(), &a.TwoStep
+	}
+	return m
 }
 
 // name returns an interface's name, its number if it is gone.

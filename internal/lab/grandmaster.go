@@ -228,3 +228,9 @@ func (g *Grandmaster) Serve(ctx context.Context, ports *ptp.Ports, iface net.Int
 // SetClock gives it another clock, such as one that runs at another rate from
 // now on.
 func (g *Grandmaster) SetClock(o Oscillator) { g.cfg.Clock = o }
+
+// SetIntervals changes how often it sends, and lets others ask, from its next
+// messages on: log2 of seconds.
+func (g *Grandmaster) SetIntervals(announce, sync, delayReq int8) {
+	g.cfg.AnnounceLog, g.cfg.SyncLog, g.cfg.DelayReqLog = announce, sync, delayReq
+}
