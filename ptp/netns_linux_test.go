@@ -3,7 +3,6 @@ package ptp_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -12,9 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -266,7 +263,12 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 		// A one-step clock in software must guess when a Sync will leave.
 		{"lab, one-step, ARB, epoch 0", "o", withLab(func(c *lab.GrandmasterConfig) { c.OneStep, c.ARB, c.Clock.Epoch = true, true, 0 }), 12 * time.Second, 10_000},
 		{"lab, 0-50 µs each way", "j", withLab(func(c *lab.GrandmasterConfig) { c.Noise = lab.Uniform(50 * time.Microsecond) }), 12 * time.Second, 10_000},
-		// A free-running ptp4l serves CLOCK_REALTIME.
+		{"lab, in 30 years", "y", withLab(func(c *lab.GrandmasterConfig) { c.Clock.Epoch += aes67.PTPTime(30 * 365 * 86400 * second) }), 8 * time.Second, 2000},
+		// Free-running, both serve CLOCK_REALTIME.
+		{"ptpd", "d", func(t *testing.T, w wire) func(aes67.MonoTime) aes67.PTPTime {
+			runPtpd(t, w.gm, "--masteronly", "--ptpengine:log_sync_interval=-3", "--ptpengine:log_delayreq_interval=-3")
+			return realtimeAt()
+		}, 20 * time.Second, 5000},
 		{"ptp4l", "l", func(t *testing.T, w wire) func(aes67.MonoTime) aes67.PTPTime {
 			runPtp4l(t, w.gm, "priority1 100\n")
 			return realtimeAt()
@@ -320,142 +322,6 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 			}
 		})
 	}
-}
-
-// runPtp4l runs linuxptp until the test ends. It must not touch the machine's
-// clock: it runs free, and without the capability to.
-func runPtp4l(t *testing.T, ns string, more string) *output {
-	t.Helper()
-	for _, tool := range []string{"ptp4l", "setpriv"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("not installed:", err)
-		}
-	}
-	dir := t.TempDir()
-	conf := filepath.Join(dir, "ptp.conf")
-	text := "[global]\ntwoStepFlag 1\nnetwork_transport UDPv4\ndelay_mechanism E2E\ntime_stamping software\n" +
-		"logSyncInterval -3\nlogMinDelayReqInterval -3\nlogAnnounceInterval 0\nannounceReceiptTimeout 2\nfree_running 1\n" +
-		"uds_address " + filepath.Join(dir, "uds") + "\n" + more + "[eth0]\n"
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out := &output{}
-	cmd := exec.Command("setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time",
-		"ip", "netns", "exec", ns, "ptp4l", "-m", "-q", "-f", conf)
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(unix.SIGTERM)
-		if err := cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log(out.String())
-		}
-	})
-	return out
-}
-
-// output is what a program printed so far.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// The bridge serves: another bridge follows it, and so does ptp4l, whose
-// reported offset must stay where it is.
-func TestServesBridgeAndPtp4lOnVeth(t *testing.T) {
-	t.Parallel()
-	w := newWire(t, "s")
-	ports, iface := openIn(t, w.pc)
-	run := func(ports *ptp.Ports, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
-		clock := &mediaclock.Clock{}
-		s := ptp.New(ptp.Config{Mode: mode, Priority1: 250, Priority2: 250, Now: monotonic}, ports, clock, zerolog.New(zerolog.NewTestWriter(t)))
-		ctx, stop := context.WithCancel(context.Background())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if err := s.Run(ctx); err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		})
-		t.Cleanup(func() {
-			stop()
-			wg.Wait()
-		})
-		return s, clock
-	}
-	server, served := run(ports, aes67.ClockAuto)
-	// It has listened for long enough already, so it serves at once.
-	if err := server.Use(iface, netip.MustParseAddr(pcAddr), monotonic()-6*second); err != nil {
-		t.Fatal(err)
-	}
-	otherPorts, otherIface := openIn(t, w.gm)
-	other, followed := run(otherPorts, aes67.ClockAuto)
-	if err := other.Listen([]int{otherIface.Index}); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the master is heard", other, func() bool { return len(other.Heard()) == 1 && other.Heard()[0].Qualified })
-	if h, s := other.Heard()[0], other.Snapshot(); h.Interface != otherIface.Index || h.Priority1 != 250 || h.Address.String() != pcAddr ||
-		s.State != ptp.Listening || s.Port != ptp.PortDisabled {
-		t.Errorf("heard %+v and is %+v, want the server heard and the engine off", h, s)
-	}
-	if err := other.Use(otherIface, netip.MustParseAddr(gmAddr), monotonic()); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the other bridge locks", other, func() bool { return other.Snapshot().State == ptp.Locked })
-	out := runPtp4l(t, w.gm, "slaveOnly 1\npriority1 255\nlogAnnounceInterval 1\nannounceReceiptTimeout 3\nsummary_interval -3\nfreq_est_interval 0\n")
-	truth := func(now aes67.MonoTime) aes67.PTPTime {
-		m, _ := served.Load()
-		return m.PTPAt(now)
-	}
-	f := compare(followed, truth, 12*time.Second)
-	t.Log("bridge against bridge:", f)
-	if !(f.rms <= 5000) {
-		t.Errorf("error rms %.0f ns, want at most 5000 ns", f.rms)
-	}
-	if s := other.Snapshot(); s.Role != ptp.RoleFollower || s.Grandmaster != server.Snapshot().Grandmaster {
-		t.Errorf("the other bridge is %+v, want a follower of the first", s)
-	}
-	offsets := reportedOffsets(out.String())
-	if len(offsets) < 5 {
-		t.Fatalf("ptp4l reported %d offsets", len(offsets))
-	}
-	offsets = offsets[len(offsets)/2:]
-	var mean, spread float64
-	for _, o := range offsets {
-		mean += o / float64(len(offsets))
-	}
-	for _, o := range offsets {
-		spread += (o - mean) * (o - mean) / float64(len(offsets))
-	}
-	t.Logf("ptp4l: %d offsets, mean %.3f s, deviation %.0f ns", len(offsets), mean*1e-9, math.Sqrt(spread))
-	if math.Sqrt(spread) > 20_000 {
-		t.Errorf("ptp4l's offset deviates by %.0f ns, want at most 20000 ns", math.Sqrt(spread))
-	}
-}
-
-// reportedOffsets are those that ptp4l prints, in ns.
-func reportedOffsets(out string) (list []float64) {
-	for _, m := range regexp.MustCompile(`master offset +(-?\d+)`).FindAllStringSubmatch(out, -1) {
-		if v, err := strconv.ParseFloat(m[1], 64); err == nil {
-			list = append(list, v)
-		}
-	}
-	return list
 }
 
 func eventually(t *testing.T, what string, s *ptp.Service, done func() bool) {

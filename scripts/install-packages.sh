@@ -22,7 +22,7 @@ say() { echo "install-packages: $*" >&2; }
 declare -A sets=(
   [run]="pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules pulseaudio-utils dbus-daemon iproute2 procps util-linux"
   [test]="gcc libc6-dev git shellcheck"
-  [lab]="pulseaudio linuxptp ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+  [lab]="pulseaudio linuxptp ptpd strace ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl"
   [trixie]="debootstrap"
   [deb]="debhelper dpkg-dev fakeroot lintian file qemu-user-static"
