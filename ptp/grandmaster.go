@@ -26,6 +26,11 @@ const (
 	ownAnnounce, ownSync, ownDelayReq = 1, -3, -3
 )
 
+// early is when a new grandmaster sends its second Announce: two are what makes
+// it eligible (IEEE 1588-2008, 9.3.2.4.4), and nobody need wait for a whole
+// interval to hear that the network has a master again.
+const early = 250 * time.Millisecond
+
 // settle is how fast a grandmaster that took over from another lets its rate
 // return to CLOCK_MONOTONIC's, ppb a second: followers and ears cannot tell.
 const settle = 10_000
@@ -40,6 +45,7 @@ type grandmaster struct {
 	own        dataset
 	domain     uint8
 	timescale  bool // our time is TAI: ptpTimescale
+	fresh      bool // nothing was announced yet
 	announceAt aes67.MonoTime
 	syncAt     aes67.MonoTime
 	settleAt   aes67.MonoTime
@@ -60,13 +66,15 @@ func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
 	}
 	g.announceAt, g.syncAt, g.settleAt = now, now, now
 	g.raw, g.rawAt = rawGuard{}, now
-	g.sent, g.stamped = 0, 0
+	g.sent, g.stamped, g.fresh = 0, 0, true
 }
 
 // tick sends what is due.
 func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 	if now >= g.announceAt {
-		g.announceAt = following(g.announceAt, now, ownAnnounce)
+		if g.announceAt = following(g.announceAt, now, ownAnnounce); g.fresh {
+			g.announceAt, g.fresh = now.Add(early), false
+		}
 		m := g.message(KindAnnounce, g.announced, ownAnnounce)
 		g.announced++
 		m.Properties = g.own.Properties

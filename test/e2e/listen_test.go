@@ -104,6 +104,12 @@ type listener struct {
 // tells the time to judge arrivals by, from skip on; nil: none is known.
 func listen(t testing.TB, w wire, description string, master *lab.Grandmaster, record time.Duration) listener {
 	t.Helper()
+	return listenAt(t, w, speaker, description, master, record)
+}
+
+// listenAt receives on any side.
+func listenAt(t testing.TB, w wire, side, description string, master *lab.Grandmaster, record time.Duration) listener {
+	t.Helper()
 	text, err := os.ReadFile(description)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +127,7 @@ func listen(t testing.TB, w wire, description string, master *lab.Grandmaster, r
 		cfg.Clock = master.TimeAt
 	}
 	var l listener
-	w.inside(t, speaker, func(eth0 net.Interface) error {
+	w.inside(t, side, func(eth0 net.Interface) error {
 		cfg.Interface = eth0
 		receiver, err := lab.NewReceiver(cfg)
 		l = listener{receiver, described.Name}

@@ -47,3 +47,38 @@ func TestNoPrivilegeIsKept(t *testing.T) {
 		t.Errorf("%s/fd belongs to %d: the program is not dumpable", process, owner)
 	}
 }
+
+// A whole life of the bridge, as follower and as grandmaster, makes no system
+// call that sets a clock of the computer.
+func TestNoClockIsSet(t *testing.T) {
+	w, s := newWire(t), startServer(t, "pipewire")
+	need(t, "strace")
+	trace := filepath.Join(tempDir(t, "strace"), "calls")
+	// strace stands aside (-D), so that signals reach the bridge. It also shows
+	// bind(2), to be seen to work.
+	command := []string{"strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=clock_settime,clock_adjtime,adjtimex,settimeofday,bind",
+		program, "run", "--set", "network.interface=eth0"}
+	b := &bridge{start(t, "bridge", s.env, w.in(pc, s.by(command...)...)...), s}
+	b.reaches(30*time.Second, "it serves", func(r report) bool { return r.State == "sending" && r.Clock.Role == "grandmaster" })
+	master := startPTP4L(t, w, speaker) // of another epoch: our virtual clock steps
+	b.reaches(30*time.Second, "it follows", func(r report) bool {
+		return r.Clock.Role == "follower" && r.Clock.State == "locked" && r.Clock.Steps > 0
+	})
+	master.stop()
+	b.reaches(30*time.Second, "it serves again", func(r report) bool { return r.Clock.Role == "grandmaster" })
+	b.signal(syscall.SIGTERM)
+	if err := b.wait(20 * time.Second); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	calls := string(must(os.ReadFile(trace)))
+	if !strings.Contains(calls, "bind(") {
+		t.Fatalf("strace shows nothing:\n%s", calls)
+	}
+	for line := range strings.Lines(calls) {
+		for _, setter := range []string{"settime", "adjtime", "settimeofday"} {
+			if strings.Contains(line, setter) {
+				t.Errorf("a clock is set: %s", line)
+			}
+		}
+	}
+}

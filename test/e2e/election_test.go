@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+// announceTimeout is how long a clock of the media profile waits for a master's
+// Announce: three intervals of 2 s (AES67-2018, annex A).
+const announceTimeout = 6 * time.Second
+
+// settleLimit is how long a network may take to agree on a master.
+const settleLimit = announceTimeout + 2*time.Second
+
+// TestElection lets two bridges and a ptp4l that is better than either come and
+// go in one domain: all settle on one master, whichever came first, and again
+// when it dies; the streams go on meanwhile.
+func TestElection(t *testing.T) {
+	for _, ptp4lFirst := range []bool{false, true} {
+		name := "bridges first"
+		if ptp4lFirst {
+			name = "ptp4l first"
+		}
+		t.Run(name, func(t *testing.T) {
+			w, s := newHub(t, 4), startServer(t, "pipewire")
+			var ptp4l *process
+			if ptp4lFirst {
+				ptp4l = startPTP4L(t, w, "3")
+				time.Sleep(settleLimit) // it is the master by then
+			}
+			first, second := s.seat(w, "1").run(), s.seat(w, "2").run()
+			took, master := elect(t, "the start", 3*settleLimit, "", first, second)
+
+			l := listenAt(t, w, "4", first.descriptions()[0], nil, 0)
+			l.lasts(t, time.Second)
+			gap, jumps := l.watchGaps(), first.jumps()
+			if !ptp4lFirst {
+				// ptp4l itself listens for as long before it says anything.
+				ptp4l = startPTP4L(t, w, "3")
+				took, master = elect(t, "a better master comes", 2*settleLimit, master, first, second)
+				figures.atMost(t, "a better master is followed after", took.Seconds(), (announceTimeout + settleLimit).Seconds(), "s")
+			}
+			if serves(first) || serves(second) {
+				t.Error("a bridge serves beside a ptp4l of higher priority")
+			}
+			ptp4l.stop()
+			took, master = elect(t, "the master dies", 3*settleLimit, master, first, second)
+			figures.atMost(t, "a master that died is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
+			if serves(second) { // else it is the stream that is listened to
+				second.kill()
+				took, _ = elect(t, "the next one dies too", 3*settleLimit, master, first)
+				figures.atMost(t, "a bridge that died as master is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
+			}
+			figures.atMost(t, "gap of the stream", gap().Seconds()*1000, 50, "ms")
+			r := l.Report(0)
+			if r.Lost+r.Reordered+r.Duplicates+r.SSRCChanges+r.SequenceRestarts != 0 {
+				t.Errorf("the stream was interrupted: %+v", r)
+			}
+			if told := first.jumps() - jumps; int(r.TimestampJumps) != told {
+				t.Errorf("%d timestamp jumps on the wire, status tells of %d", r.TimestampJumps, told)
+			}
+		})
+	}
+}
+
+// jumps is how often the timestamps of the bridge's streams have jumped.
+func (b *bridge) jumps() int {
+	b.t.Helper()
+	return b.sends(5 * time.Second).Streams[0].Jumps
+}
+
+func serves(b *bridge) bool {
+	r, err := b.look()
+	return err == nil && r.Clock.Role == "grandmaster"
+}
+
+// elect waits until all bridges are locked to one master, which is not a given
+// one, and at most one of them serves. It tells how long that took.
+func elect(t testing.TB, what string, within time.Duration, not string, all ...*bridge) (took time.Duration, master string) {
+	t.Helper()
+	began := time.Now()
+	eventually(t, within, what+": all agree on one master", func() bool {
+		master = ""
+		servers := 0
+		for _, b := range all {
+			r, err := b.look()
+			if err != nil || r.State != "sending" || r.Clock.State != "locked" || master != "" && r.Clock.Grandmaster != master {
+				return false
+			}
+			master = r.Clock.Grandmaster
+			if r.Clock.Role == "grandmaster" {
+				servers++
+			}
+		}
+		return master != not && servers <= 1
+	})
+	return time.Since(began), master
+}
