@@ -37,7 +37,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
-	bench-first-sound bench-discovery golden deb package-test \
+	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock golden deb package-test \
 	install install-files uninstall clean ci
 
 ##@ Every day
@@ -91,6 +91,17 @@ fuzz-discovery: go ## the parsers of SAP, RTSP and SDP for five minutes each
 
 bench-discovery: packages build ## the figures of discovery: recovery of Avahi and D-Bus, floods, contested groups, ten bridges (10 min)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestAvahiComesAndGoes|TestFloods|TestNeighbours|TestManyBridges|TestOneDescriptionAtATime)$$'
+
+bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate, time to lock, one-hour scenarios (25 min, root)
+	@$(GO) test -c -trimpath -o build/ptp.test ./ptp
+	cd ptp && $(ROOT) ../build/ptp.test -test.timeout 2h -test.run 'TestClockFigures|TestLockFigures|TestServeFigures' -rounds 5
+	$(MAKE) sim-clock
+
+sim-clock: go ## every scenario of the clock for one simulated hour
+	@$(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -v '^=== '
+
+fuzz-clock: go ## ten million messages into the PTP engine
+	@$(GO) test -count=1 -v -run TestMutatedMessagesDoNoHarm ./ptp -args -messages 10000000
 
 golden: go ## refresh the golden files; read the diff
 	@$(GO) test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' . | xargs -rn1 dirname | sort -u) -update

@@ -123,11 +123,11 @@ func (e *estimator) fitAll(syncs time.Duration) {
 	held := 0
 	for k := range windows {
 		dirs = e.window(f.first << k)
-		if n := len(dirs[toUs].x); 4*n < 5*held {
-			return // hardly more data than in the window before
-		} else {
-			held = n
+		n := len(dirs[toUs].x)
+		if n == len(e.buf[toUs].x) && 4*n < 5*held {
+			return // that is all there is, and hardly more than in the window before
 		}
+		held = n
 		c := e.fit.centre(&dirs, slope, 0, false, e.noise, e.delay)
 		if !c.ok {
 			return

@@ -149,22 +149,23 @@ type moments struct {
 }
 
 // weigh gives each point its biweight about a curve and sums up.
-func (d *direction) weigh(level, slope, bend, sigma float64) (m moments) {
+func (f *fitter) weigh(d *direction, level, slope, bend, sigma float64) (m moments) {
 	scale := 1 / (tukey * sigma)
-	weight := func(k int) float64 {
-		u := (d.y[k] - (slope+bend*d.x[k])*d.x[k] - level) * scale
-		return max(1-u*u, 0) * max(1-u*u, 0)
-	}
+	weights := f.scratch[:0]
 	for k, x := range d.x {
-		t := weight(k)
+		u := (d.y[k] - (slope+bend*x)*x - level) * scale
+		t := max(1-u*u, 0)
+		t *= t
+		weights = append(weights, t)
 		m.w, m.x, m.q, m.y = m.w+t, m.x+t*x, m.q+t*x*x, m.y+t*d.y[k]
 	}
+	f.scratch = weights
 	if m.w == 0 {
 		return m
 	}
 	m.x, m.q, m.y = m.x/m.w, m.q/m.w, m.y/m.w
 	for k, x := range d.x {
-		t, dx, dq, dy := weight(k), x-m.x, x*x-m.q, d.y[k]-m.y
+		t, dx, dq, dy := weights[k], x-m.x, x*x-m.q, d.y[k]-m.y
 		m.xx, m.xq, m.qq = m.xx+t*dx*dx, m.xq+t*dx*dq, m.qq+t*dq*dq
 		m.xy, m.qy = m.xy+t*dx*dy, m.qy+t*dq*dy
 	}
@@ -186,7 +187,7 @@ func (f *fitter) centre(dirs *[2]direction, slope, bend float64, bent bool, nois
 		var xy, qy float64
 		xx, xq, qq = 0, 0, 0
 		for i := range dirs {
-			m[i] = dirs[i].weigh(level[i], slope, bend, sigma[i])
+			m[i] = f.weigh(&dirs[i], level[i], slope, bend, sigma[i])
 			v := 1 / (sigma[i] * sigma[i])
 			xx, xq, qq = xx+v*m[i].xx, xq+v*m[i].xq, qq+v*m[i].qq
 			xy, qy = xy+v*m[i].xy, qy+v*m[i].qy

@@ -19,6 +19,9 @@ const (
 	// clock is in holdover although the master announces itself.
 	silentSyncs = 5
 	silentTime  = 3 * time.Second
+	// Syncs whose Follow_Up is always lost are as good as none after so many
+	// times that.
+	uselessTimes = 4
 	// hearsTime is how old the latest Sync of a live master may be.
 	hearsTime = 3 * time.Second
 	// defaultSync and defaultDelayReq are the intervals (log2 s) until a
@@ -26,10 +29,10 @@ const (
 	defaultSync, defaultDelayReq = -3, 0
 	// offsets is over how many Syncs the offset's rms is taken.
 	offsets = 64
-	// A new estimate is made with each Sync of a 128th of its window: of 64 s of
-	// measurements that are all alike, 0.1 s more tell nothing. One that is
+	// A new estimate is made with each 64th of its window: of 64 s of
+	// measurements that are all alike, half a second more tells nothing. One that is
 	// surprising, by so many standard deviations of the noise, is not kept waiting.
-	estimateShare = 128
+	estimateShare = 64
 	surprise      = 4
 )
 
@@ -175,16 +178,19 @@ func (f *follower) offsetRMS() float64 {
 	return math.Sqrt(sum / float64(max(f.squaresN, 1)))
 }
 
-// silent reports that the master announces itself but sends no Sync.
+// silent reports that the master announces itself but sends no Sync, or none
+// that can be used.
 func (f *follower) silent(now aes67.MonoTime) bool {
-	since := f.servo.since
+	since, sign := f.servo.since, f.servo.since
 	if f.exchange.heardSync {
 		since = max(since, f.exchange.lastSync)
 	}
-	return now.Sub(since) > max(silentTime, silentSyncs*f.syncs)
+	sign = max(sign, f.exchange.lastSign)
+	limit := max(silentTime, silentSyncs*f.syncs)
+	return now.Sub(sign) > limit || now.Sub(since) > uselessTimes*limit
 }
 
 // hears reports that Syncs arrive.
 func (f *follower) hears(now aes67.MonoTime) bool {
-	return f.exchange.heardSync && now.Sub(f.exchange.lastSync) <= max(hearsTime, silentSyncs*f.syncs)
+	return f.exchange.lastSign != 0 && now.Sub(f.exchange.lastSign) <= max(hearsTime, silentSyncs*f.syncs)
 }

@@ -15,10 +15,11 @@ const (
 	// timeoutIntervals is announceReceiptTimeout (7.7.3.1), whose default is 3
 	// in every profile of AES67, AES-R16 and SMPTE ST 2059-2.
 	timeoutIntervals = 3
-	// syncingIntervals is the timeout of a master whose Syncs still arrive:
-	// Announces get lost on a bad network, and a master that is gone sends
-	// neither. 10 is the most that 7.7.3.1 allows.
-	syncingIntervals = 10
+	// syncingIntervals is the timeout of the master that is followed while its
+	// Syncs still arrive: it is alive, Announces just get lost on a bad network.
+	// One that is gone sends neither. (7.7.3.1 allows a timeout of 10 for all; at
+	// a loss of one half that would still be a false alarm in an hour.)
+	syncingIntervals = 30
 	// maxSteps: an Announce that passed this many clocks is not used (9.3.2.5).
 	maxSteps = 255
 	// defaultAnnounce is logAnnounceInterval where none is told: that of the

@@ -52,6 +52,7 @@ type exchange struct {
 	firstAsk  aes67.MonoTime // the first of those
 	lastSync  aes67.MonoTime // the latest complete T1, T2
 	heardSync bool
+	lastSign  aes67.MonoTime // the latest Sync, of whatever use
 }
 
 // half returns the record of a Sync's sequence number.
@@ -65,6 +66,7 @@ func (x *exchange) half(sequence uint16) *syncHalf {
 
 // sync takes a Sync.
 func (x *exchange) sync(m *Message, t2 aes67.MonoTime) (sample, bool) {
+	x.lastSign = t2
 	h := x.half(m.Sequence)
 	if h.received {
 		return sample{}, false // a duplicate

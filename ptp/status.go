@@ -132,13 +132,16 @@ func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool)
 	if f.oneWay {
 		ns += float64(oneWayBound)
 	}
+	if e.following() { // what is still to be corrected
+		ahead, _ := f.servo.phaseError(now)
+		ns += float64(ahead.Abs())
+	}
 	switch state {
 	case Holdover:
 		age := now.Sub(min(e.lostAt, now)).Seconds()
 		return ns + age*(boundErrors*f.servo.est.rateSE+holdoverDrift), true
 	case Locked, Uncalibrated:
-		ahead, _ := f.servo.phaseError(now)
-		return ns + float64(ahead.Abs()), true
+		return ns, true
 	case Listening:
 	}
 	return 0, false
