@@ -150,8 +150,10 @@ FILES = \
 	packaging/config.toml:$(PREFIX)/share/doc/aes67-sink/examples/config.toml \
 	README.md:$(PREFIX)/share/doc/aes67-sink/README.md \
 	docs/configuration.md:$(PREFIX)/share/doc/aes67-sink/docs/configuration.md \
+	docs/clocks.md:$(PREFIX)/share/doc/aes67-sink/docs/clocks.md \
 	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
+	packaging/udev.rules:$(PREFIX)/lib/udev/rules.d/60-aes67-sink.rules \
 	packaging/firewall/firewalld.xml:$(PREFIX)/lib/firewalld/services/aes67-sink.xml \
 	packaging/firewall/ufw:/etc/ufw/applications.d/aes67-sink
 

@@ -14,10 +14,12 @@
 //	estimator.go     phase and frequency from windows of samples.go
 //	fit.go           the fits of one window, for two kinds of noise
 //	servo.go         the virtual clock's pursuit of the estimate
-//	grandmaster.go   serving the virtual clock
+//	grandmaster.go   serving the virtual clock; rawclock.go: whatever NTP does
+//	verdict.go       why each master is, or is not, followed
 //	status.go        what the user may know, and what is wrong
 //	run.go           the service; loop.go: what its one goroutine owns
 //	port_linux.go    sockets 319 and 320; receive_linux.go, wallclock_linux.go
+//	hardware_linux.go  timestamps of the network card; phc.go: its clock
 //
 // An exchange with a master:
 //
@@ -35,5 +37,5 @@
 // end-to-end delay mechanism, one and two step, in the ranges of AES67-2018
 // annex A, AES-R16-2016, SMPTE ST 2059-2 and the standard's default profile;
 // 2019's minor version is accepted. Left out: peer delay, unicast negotiation,
-// management, boundary and transparent clocks, hardware timestamps.
+// management, boundary and transparent clocks.
 package ptp

@@ -79,14 +79,14 @@ func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
 func (l *loop) tell(now *Status) bool {
 	was := &l.told
 	if was.State == now.State && was.Role == now.Role && was.Grandmaster == now.Grandmaster &&
-		was.Steps == now.Steps && was.Problem == now.Problem && was.Port == now.Port {
+		was.Stamps == now.Stamps && was.Steps == now.Steps && was.Problem == now.Problem && was.Port == now.Port {
 		return false
 	}
 	if was.Problem != now.Problem && now.Problem != "" {
 		l.log.Warn().Str("problem", now.Problem).Msg("clock problem")
 	}
 	event := l.log.Info().Str("state", now.State.String()).Str("role", now.Role.String()).
-		Str("port", now.Port.String()).Uint8("domain", now.Domain).Uint32("steps", now.Steps)
+		Str("port", now.Port.String()).Stringer("timestamps", now.Stamps).Uint8("domain", now.Domain).Uint32("steps", now.Steps)
 	if !now.Grandmaster.IsZero() {
 		event = event.Str("grandmaster", now.Grandmaster.String())
 	}

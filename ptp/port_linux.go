@@ -36,8 +36,13 @@ type Ports struct {
 	wake           int // eventfd
 	clock          wallClock
 	rx             receiver
+	card           card      // of Wait's goroutine
+	hardware       bool      // the event socket asks for hardware timestamps
+	open           phcReader // how a card's clock is found
 
 	mu       sync.Mutex
+	selected string       // the interface whose card is to be looked for
+	stamps   Timestamps   // what is used now
 	joined   map[int]bool // interfaces whose group membership both sockets have
 	to       [2]unix.SockaddrInet4
 	sequence uint32 // OPT_ID that the kernel gives to the next event message
@@ -57,7 +62,7 @@ type sentMessage struct {
 func OpenPorts(dscp int) (*Ports, error) { return openPorts(EventPort, GeneralPort, dscp) }
 
 func openPorts(event, general, dscp int) (*Ports, error) {
-	p := &Ports{event: -1, general: -1, wake: -1, joined: map[int]bool{}}
+	p := &Ports{event: -1, general: -1, wake: -1, joined: map[int]bool{}, open: openPHC}
 	p.rx.init()
 	var err error
 	defer func() {
@@ -114,6 +119,7 @@ func openPort(port, dscp int) (fd int, err error) {
 
 // Close closes the sockets. Wait must not be running.
 func (p *Ports) Close() {
+	p.card.end("")
 	for _, fd := range []*int{&p.event, &p.general, &p.wake} {
 		if *fd >= 0 {
 			unix.Close(*fd)
@@ -183,7 +189,50 @@ func (p *Ports) Select(iface net.Interface, addr netip.Addr) error {
 			return fmt.Errorf("ptp: sending on interface %s, address %v: %w", iface.Name, addr, err)
 		}
 	}
+	p.mu.Lock()
+	p.selected = iface.Name
+	p.mu.Unlock()
+	p.Wake()
 	return nil
+}
+
+// Stamps tells where the timestamps come from.
+func (p *Ports) Stamps() Timestamps {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stamps
+}
+
+// chooseStamps looks for the card of an interface that was just selected, and
+// follows the card if it gave up.
+func (p *Ports) chooseStamps() {
+	p.mu.Lock()
+	name := p.selected
+	p.selected = ""
+	p.mu.Unlock()
+	if name != "" {
+		p.card.begin(name, p.open)
+	}
+	if name == "" && p.card.on == p.hardware {
+		return
+	}
+	p.hardware = p.card.on
+	if err := unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()); err != nil && p.hardware {
+		p.card.end(fmt.Sprintf("SO_TIMESTAMPING: %v", err))
+		p.hardware = false
+		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()) // worked when the port was opened
+	}
+	p.mu.Lock()
+	p.stamps = Timestamps{Hardware: p.card.on, Why: p.card.why}
+	p.mu.Unlock()
+}
+
+// flags are those of SO_TIMESTAMPING.
+func (p *Ports) flags() int {
+	if p.hardware {
+		return timestamping | hardwareTimestamping
+	}
+	return timestamping
 }
 
 // Send sends an encoded message to one address, or to the PTP group if to is
@@ -213,8 +262,8 @@ func (p *Ports) Send(b []byte, to netip.Addr) error {
 // count is started anew; timestamps still under way are given up.
 func (p *Ports) noteSent(kind Kind, sequence uint16, failed bool) {
 	if failed {
-		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, timestamping&^unix.SOF_TIMESTAMPING_OPT_ID)
-		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, timestamping) // worked when the port was opened
+		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()&^unix.SOF_TIMESTAMPING_OPT_ID)
+		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()) // worked when the port was opened
 		p.sequence = 0
 		p.sent = [sentHistory]sentMessage{}
 		return

@@ -95,6 +95,8 @@ func (p *Ports) Wait(now, deadline aes67.MonoTime, h Handler) error {
 	// A date that was set makes every timestamp from before ambiguous: this
 	// round's are thrown away.
 	stepped := p.clock.read()
+	p.chooseStamps()
+	p.card.look(p.clock.looked)
 	if r.polled[0].Revents&unix.POLLERR != 0 {
 		p.readSent(h, stepped)
 	}
@@ -139,7 +141,7 @@ func (p *Ports) readSent(h Handler, stepped bool) {
 			continue
 		}
 		sent.waiting = false
-		if at := p.clock.mono(c.realtime); !stepped && p.clock.plausible(at) {
+		if at, ok := p.instant(&c, stepped); ok {
 			h.Transmitted(sent.kind, sent.sequence, at)
 		}
 	}
@@ -155,19 +157,34 @@ func (p *Ports) readDatagrams(fd int, h Handler, stepped bool) {
 		c := parseControl(r.control[:r.msg.Controllen])
 		r.d = Datagram{
 			Bytes: r.buf[:n], Event: fd == p.event, Interface: c.ifindex,
-			From: netip.AddrFrom4(r.name.Addr), At: p.clock.mono(c.realtime),
+			From: netip.AddrFrom4(r.name.Addr),
 		}
-		if r.d.Event && (stepped || !c.hasTime || !p.clock.plausible(r.d.At)) {
-			continue // a Sync without a true timestamp is as good as lost
+		if r.d.Event {
+			var ok bool
+			if r.d.At, ok = p.instant(&c, stepped); !ok {
+				continue // a Sync without a true timestamp is as good as lost
+			}
 		}
 		h.Datagram(&r.d)
 	}
 }
 
+// instant returns when an event message passed, by the card's clock if that is
+// used.
+func (p *Ports) instant(c *control, stepped bool) (at aes67.MonoTime, ok bool) {
+	if p.card.on {
+		at, ok = p.card.instant(c.hardware)
+		return at, ok && p.clock.plausible(at)
+	}
+	at = p.clock.mono(c.realtime)
+	return at, !stepped && c.realtime != 0 && p.clock.plausible(at)
+}
+
 // control is what the control messages of one recvmsg say.
 type control struct {
-	realtime int64 // ns, CLOCK_REALTIME
-	hasTime  bool
+	realtime int64 // ns, CLOCK_REALTIME; 0: none
+	hardware int64 // ns, of the card's clock; 0: none
+	hasTime  bool  // either
 	ifindex  int
 	id       uint32 // OPT_ID
 	hasID    bool
@@ -187,9 +204,10 @@ func parseControl(b []byte) (c control) {
 		data := b[unix.CmsgLen(0):max(length, unix.CmsgLen(0))]
 		switch {
 		case h.Level == unix.SOL_SOCKET && h.Type == unix.SO_TIMESTAMPING && len(data) >= int(unsafe.Sizeof(unix.ScmTimestamping{})):
-			// Of the three only the first is a software timestamp.
+			// Of the three the first is a software timestamp, the last the card's.
 			ts := (*unix.ScmTimestamping)(unsafe.Pointer(&data[0]))
-			c.realtime, c.hasTime = ts.Ts[0].Nano(), ts.Ts[0].Sec != 0
+			c.realtime, c.hardware = ts.Ts[0].Nano(), ts.Ts[2].Nano()
+			c.hasTime = c.realtime != 0 || c.hardware != 0
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 			c.ifindex = int((*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0])).Ifindex)
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR && len(data) >= int(unsafe.Sizeof(unix.SockExtendedErr{})):

@@ -212,7 +212,7 @@ func (s *Service) publish(now aes67.MonoTime) {
 	}
 	l.due = now.Add(publishInterval)
 	status, heard := l.engine.Status(now), l.heard(now)
-	status.Masters = len(heard)
+	status.Masters, status.Stamps = len(heard), l.ports.Stamps()
 	s.mu.Lock()
 	more := len(heard) != len(s.heard)
 	s.status, s.heard = status, heard

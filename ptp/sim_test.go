@@ -39,6 +39,8 @@ type network struct {
 	heard  []ptp.Message // what the engine sent
 	// raw is the oscillator behind the engine's CLOCK_MONOTONIC.
 	raw func(aes67.MonoTime) aes67.MonoTime
+	// stamp is what the timestamp of an event message makes of the instant.
+	stamp func(aes67.MonoTime) aes67.MonoTime
 }
 
 // peer is a master and the links to and from it.
@@ -102,7 +104,7 @@ func (n *network) Send(b []byte, _ netip.Addr) {
 	left := n.now
 	if m.Kind == ptp.KindDelayReq || m.Kind == ptp.KindSync {
 		// The kernel's report comes a little later than the message leaves.
-		n.after(90*time.Microsecond, func() { n.engine.TxTimestamp(m.Kind, m.Sequence, left) })
+		n.after(90*time.Microsecond, func() { n.engine.TxTimestamp(m.Kind, m.Sequence, n.stamp(left)) })
 	}
 	for _, p := range n.peers {
 		if p.off {
@@ -120,7 +122,8 @@ func (n *network) Send(b []byte, _ netip.Addr) {
 }
 
 func newNetwork(cfg ptp.EngineConfig) *network {
-	n := &network{now: boot, raw: func(t aes67.MonoTime) aes67.MonoTime { return t }, self: ptp.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
+	itself := func(t aes67.MonoTime) aes67.MonoTime { return t }
+	n := &network{now: boot, raw: itself, stamp: itself, self: ptp.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
 	if cfg.Priority1 == 0 {
 		cfg.Priority1, cfg.Priority2 = 250, 250
 	}
@@ -179,7 +182,7 @@ func (n *network) fromMaster(p *peer, b []byte) {
 			switch {
 			case p.off:
 			case m.Kind == ptp.KindSync:
-				n.engine.HandleEvent(copied, n.now, netip.Addr{})
+				n.engine.HandleEvent(copied, n.stamp(n.now), netip.Addr{})
 			default:
 				n.engine.HandleGeneral(copied, n.now, netip.Addr{})
 			}
@@ -393,6 +396,13 @@ func scenarios() []scenario {
 			})
 			return p.gm.TimeAt
 		}},
+		{name: "hardware timestamps", limits: limits{lock: 5, rms: 60, worst: 300, rate10: 15}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			n.card()
+			steady := func(seed uint64) *lab.Link {
+				return lab.NewLink(seed, 2500*time.Nanosecond, lab.Uniform(16*time.Nanosecond), 0)
+			}
+			return one(n, gmConfig(1, 50*ppm), steady(1), steady(2))
+		}},
 		{name: "path to us 100 µs longer from 60 s on", from: 75, limits: limits{lock: 5, rms: 51_000, worst: 53_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
 			// Nobody can see an asymmetry: half of it is the error that remains.
 			down := cable(1)
@@ -438,6 +448,28 @@ func scenarios() []scenario {
 			return func(t aes67.MonoTime) aes67.PTPTime { return aes67.PTPTime(1_800_000_000*second + n.raw(t) - boot) }
 		}},
 	}
+}
+
+// card gives the engine the timestamps of a network card whose clock runs 30 ppm
+// fast and is read in 1 to 3 µs.
+func (n *network) card() {
+	random := rand.New(rand.NewPCG(5, 5))
+	var line ptp.CardLine
+	show := func(t aes67.MonoTime) int64 { return (1e18 + int64(float64(t-boot)*(1+30e-6))) / 8 * 8 }
+	read := func() {
+		took := 1000 + random.Int64N(2000)
+		line.Read(n.now.Add(time.Duration(took/2)), took, show(n.now.Add(time.Duration((took+2*random.Int64N(took))/4))))
+	}
+	for range 16 {
+		read()
+	}
+	var each func()
+	each = func() {
+		read()
+		n.after(125*time.Millisecond, each)
+	}
+	each()
+	n.stamp = func(t aes67.MonoTime) aes67.MonoTime { return line.At(show(t)) }
 }
 
 // flood lets so many other masters announce themselves, half of them in another

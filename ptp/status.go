@@ -69,6 +69,7 @@ type Status struct {
 	Version1 netip.Addr
 	TwoStep  bool
 	Counters Counters
+	Stamps   Timestamps
 	Problem  string // one sentence for the user, or empty
 }
 

@@ -66,6 +66,8 @@ type Clock struct {
 	ErrorBoundNS *int64 `json:"error_bound_ns,omitempty"`
 	Steps        uint64 `json:"steps"`
 	Timestamps   string `json:"timestamps,omitempty"` // hardware, software
+	// TimestampsWhy is why they are not of hardware.
+	TimestampsWhy string `json:"timestamps_why,omitempty"`
 	// Masters are all that are heard, best first, with the reason why each is,
 	// or is not, followed.
 	Masters []ListedMaster `json:"masters,omitempty"`

@@ -126,6 +126,7 @@ func (e *edges) clockModel() status.Clock {
 	s := e.ptp.Snapshot()
 	m := status.Clock{
 		State: s.State.String(), Role: s.Role.String(), Domain: int(s.Domain), Steps: uint64(s.Steps),
+		Timestamps: s.Stamps.String(), TimestampsWhy: s.Stamps.Why,
 	}
 	if !s.Grandmaster.IsZero() {
 		m.Grandmaster = s.Grandmaster.String()

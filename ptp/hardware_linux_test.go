@@ -1,0 +1,208 @@
+package ptp
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
+)
+
+// fakeCard is the clock of a network card that runs 30 ppm fast, is read in 1 to
+// 3 µs, and now and then in 100 because the thread was interrupted.
+type fakeCard struct {
+	now    aes67.MonoTime
+	epoch  int64
+	random *rand.Rand
+	fails  bool
+	closed bool
+}
+
+func (f *fakeCard) show(t aes67.MonoTime) int64 {
+	return (f.epoch + int64(float64(t)*(1+30e-6))) / 8 * 8 // counts in steps of 8 ns
+}
+
+func (f *fakeCard) read() (phcReading, bool) {
+	took := int64(1000 + f.random.IntN(2000))
+	if f.random.IntN(10) == 0 {
+		took = 100_000
+	}
+	r := phcReading{mono: f.now.Add(time.Duration(took / 2)), took: took, phc: f.show(f.now.Add(time.Duration((took + 2*f.random.Int64N(took)) / 4)))}
+	f.now = f.now.Add(time.Duration(took))
+	return r, !f.fails
+}
+
+func (f *fakeCard) open(string) (func() (phcReading, bool), func(), error) {
+	return f.read, func() { f.closed = true }, nil
+}
+
+func newFakeCard() *fakeCard {
+	return &fakeCard{now: 5000 * testSecond, epoch: 1e18, random: rand.New(rand.NewPCG(1, 2))}
+}
+
+func TestACardsClockIsMapped(t *testing.T) {
+	f := newFakeCard()
+	var c card
+	c.begin("eth0", f.open)
+	if !c.on {
+		t.Fatalf("not used: %s", c.why)
+	}
+	var sum float64
+	var n int
+	for range 400 {
+		f.now += phcEvery
+		c.look(f.now)
+		stamped := f.now.Add(-time.Millisecond)
+		at, ok := c.instant(f.show(stamped))
+		if !ok {
+			t.Fatal("no instant")
+		}
+		e := float64(at.Sub(stamped))
+		if math.Abs(e) > 1500 {
+			t.Fatalf("an instant is %v ns off", e)
+		}
+		sum += e * e
+		n++
+	}
+	if rms := math.Sqrt(sum / float64(n)); rms > 250 {
+		t.Errorf("instants are %.0f ns rms off, want at most 250", rms)
+	}
+}
+
+func TestACardThatIsSetIsMappedAnew(t *testing.T) {
+	f := newFakeCard()
+	var c card
+	c.begin("eth0", f.open)
+	for range 40 {
+		f.now += phcEvery
+		c.look(f.now)
+	}
+	f.epoch += 1e9 // another daemon sets it
+	for range 20 {
+		f.now += phcEvery
+		c.look(f.now)
+	}
+	if at := c.line.at(f.show(f.now)); at.Sub(f.now).Abs() > 5*time.Microsecond || c.line.steps == 0 {
+		t.Errorf("after the card was set an instant is %v off, %d steps", at.Sub(f.now), c.line.steps)
+	}
+}
+
+func TestWithoutHardwareTimestampsThoseOfTheKernelAreUsed(t *testing.T) {
+	var c card
+	c.begin("eth0", func(string) (func() (phcReading, bool), func(), error) {
+		return nil, nil, errors.New("eth0 takes none")
+	})
+	if c.on || c.why != "eth0 takes none" {
+		t.Errorf("on %v, why %q", c.on, c.why)
+	}
+	c.begin("eth0", func(string) (func() (phcReading, bool), func(), error) {
+		return nil, nil, fmt.Errorf("open /dev/ptp0: %w", os.ErrPermission)
+	})
+	if c.on || !strings.Contains(c.why, "udev rule") {
+		t.Errorf("on %v, why %q", c.on, c.why)
+	}
+
+	f := newFakeCard()
+	c.begin("eth0", f.open)
+	for range hardwareMisses {
+		if _, ok := c.instant(0); ok {
+			t.Fatal("an instant out of nothing")
+		}
+	}
+	if c.on || !f.closed || !strings.Contains(c.why, "driver gives none") {
+		t.Errorf("after %d messages without: on %v, closed %v, why %q", hardwareMisses, c.on, f.closed, c.why)
+	}
+
+	f = newFakeCard()
+	c.begin("eth0", f.open)
+	f.fails = true
+	c.look(f.now + phcEvery*2)
+	if c.on || !f.closed {
+		t.Errorf("with a clock that cannot be read: on %v, closed %v", c.on, f.closed)
+	}
+}
+
+// stamped are the control messages of one recvmsg with both timestamps.
+func stamped(software, hardware int64) []byte {
+	length := unix.CmsgSpace(int(unsafe.Sizeof(unix.ScmTimestamping{})))
+	b := make([]byte, length)
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
+	h.Level, h.Type = unix.SOL_SOCKET, unix.SO_TIMESTAMPING
+	h.SetLen(unix.CmsgLen(int(unsafe.Sizeof(unix.ScmTimestamping{}))))
+	data := b[unix.CmsgLen(0):]
+	for i, ns := range []int64{software, 0, hardware} {
+		binary.NativeEndian.PutUint64(data[16*i:], uint64(ns/1e9))
+		binary.NativeEndian.PutUint64(data[16*i+8:], uint64(ns%1e9))
+	}
+	return b
+}
+
+// A port whose card is simulated: the socket is real, the card's clock and its
+// timestamps are not.
+func TestAPortUsesTheCardAndFallsBack(t *testing.T) {
+	p, err := openPorts(0, 0, 46)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	f := newFakeCard()
+	f.now = p.clock.looked
+	p.open = f.open
+	p.selected = "eth0"
+	p.chooseStamps()
+	if s := p.Stamps(); !s.Hardware || s.String() != "hardware" {
+		t.Fatalf("timestamps are of %v: %s", s, s.Why)
+	}
+	if got, _ := unix.GetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING); got&hardwareTimestamping != hardwareTimestamping {
+		t.Errorf("SO_TIMESTAMPING is %#x, want those of hardware too", got)
+	}
+	passed := f.now
+	late := int64(40_000) // the kernel's own timestamp, ns
+	c := parseControl(stamped(int64(passed)+p.clock.offset()+late, f.show(passed)))
+	at, ok := p.instant(&c, false)
+	if !ok || at.Sub(passed).Abs() > 3*time.Microsecond {
+		t.Errorf("instant %v off by %v, want that of the card", ok, at.Sub(passed))
+	}
+	if at, ok = p.instant(&c, true); !ok {
+		t.Error("a date that was set spoils the card's timestamps")
+	}
+	for range hardwareMisses {
+		c = parseControl(stamped(int64(passed)+p.clock.offset(), 0))
+		p.instant(&c, false)
+	}
+	p.chooseStamps()
+	if s := p.Stamps(); s.Hardware || s.Why == "" {
+		t.Errorf("without a hardware timestamp for long: %+v", s)
+	}
+	if at, ok = p.instant(&c, false); !ok || at.Sub(passed).Abs() > time.Microsecond {
+		t.Errorf("after falling back: %v, off by %v", ok, at.Sub(passed))
+	}
+	if got, _ := unix.GetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING); got&hardwareTimestamping != 0 {
+		t.Errorf("SO_TIMESTAMPING is still %#x", got)
+	}
+}
+
+func TestReadPHC(t *testing.T) {
+	r, ok := readPHC(unix.CLOCK_REALTIME) // any clock is read alike
+	if !ok || r.took < 0 || time.Unix(0, r.phc).Year() < 2020 {
+		t.Errorf("read %+v, %v", r, ok)
+	}
+	if _, ok := readPHC(unix.FdToClockID(1 << 20)); ok {
+		t.Error("a clock that does not exist is read")
+	}
+}
+
+func TestOpenPHCWithoutOne(t *testing.T) {
+	if _, _, err := openPHC("lo"); err == nil || !strings.Contains(err.Error(), "lo") {
+		t.Errorf("loopback has a clock of its own: %v", err)
+	}
+}
