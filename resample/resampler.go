@@ -17,13 +17,14 @@ const (
 
 // chunk is how many output frames are worked on together, so that what lies
 // between the stages stays in the first-level cache.
-const chunk = 32
+const chunk = 64
 
 // Resampler changes the rate of a run of frames by a ratio that may vary
 // steadily. It belongs to one goroutine. This file is hot: nothing but New
 // allocates.
 type Resampler struct {
 	design
+	math  arithmetic
 	plan  plan
 	input line // at the input's rate, deinterleaved
 	// What lies between the stages: the doubled signal, or the bank's frames
@@ -33,6 +34,7 @@ type Resampler struct {
 
 	points [2 * chunk]point
 	with   [2 * chunk]blended
+	fast   [2*chunk + 4]float64 // one channel's frames between the stages
 }
 
 // New makes a resampler of 1 to 8 channels between two of aes67.Rates. Its
@@ -45,7 +47,7 @@ func New(channels int, in, out aes67.Hz) (*Resampler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resample: %w", err)
 	}
-	r := &Resampler{design: d, plan: newPlan(d.step[0], d.step[1])}
+	r := &Resampler{design: d, math: fastest(), plan: newPlan(d.step[0], d.step[1])}
 	// The most input frames that an output frame takes, and as many again in a
 	// thousand for rounding and for the frame that lies across blocks.
 	most := float64(in) / float64(out) / (1 - 1e-9*float64(MaxRatio)) * 1.001
@@ -193,8 +195,8 @@ func (r *Resampler) doubleAndRead(out [][]float64, from, to int) {
 	start := int(first/2 - int64(r.length()-1) - r.input.base)
 	points, with := r.place(to-from, r.doubled.base)
 	for c, data := range r.doubled.data {
-		double(data[r.doubled.fill:][:frames], r.input.data[c][start:], r.odd, r.even)
-		read(out[c][from:to], data, points, with)
+		r.math.double(data[r.doubled.fill:][:frames], r.input.data[c][start:], r.odd, r.even, r.fast[:])
+		r.math.read(out[c][from:to], data, points, with)
 	}
 	r.doubled.fill += frames
 }
@@ -209,13 +211,13 @@ func (r *Resampler) readAndHalve(out [][]float64, from, to int) {
 	fill := r.late.fill
 	points, with := r.place(2*frames, r.input.base)
 	for c, in := range r.input.data {
-		var fast [2 * chunk]float64
-		read(fast[:2*frames], in, points, with)
+		fast := r.fast[:2*frames]
+		r.math.read(fast, in, points, with)
 		early, late := r.early.data[c], r.late.data[c]
 		for i := range frames {
 			early[fill+i], late[fill+i] = fast[2*i], fast[2*i+1]
 		}
-		halve(out[c][from:to], early[r.length()/2:], late, r.odd)
+		r.math.halve(out[c][from:to], early[r.length()/2:], late, r.odd)
 	}
 	r.early.fill += frames
 	r.late.fill += frames
@@ -229,7 +231,7 @@ func (r *Resampler) place(n int, base int64) ([]point, []blended) {
 		points[i] = pointAt(r.plan.position, base)
 		r.plan.next()
 	}
-	blend(with, r.bank, points)
+	r.math.blend(with, r.bank, points)
 	return points, with
 }
 

@@ -3,7 +3,7 @@ package resample
 // The arithmetic of the resampler, one batch of frames for one channel at a
 // time. This file is hot: nothing in it allocates. Every result is computed in
 // the same order of operations wherever it stands in a batch, so the output
-// does not depend on how a run is cut into blocks.
+// does not depend on how a run is cut into blocks, on any one processor.
 
 // point is one read of the bank: where its taps start in the delay line, in
 // which phase it is and how far into it, from 0 to 1.
@@ -26,8 +26,24 @@ func pointAt(at fixed, base int64) point {
 // blended holds the bank's coefficients at one point.
 type blended [bankTaps]float64
 
-// blend works out the coefficients of every point from their cubics.
-func blend(out []blended, bank []bankRow, points []point) {
+// arithmetic is the inner loops for one kind of processor. All kinds do the
+// same operations in orders of their own, so they agree to within rounding:
+// 1e-12 of the sum of |coefficient * sample| (TestEveryArithmeticAgrees).
+type arithmetic struct {
+	name string
+	// fold applies a symmetric filter, given by the half of its coefficients:
+	// dst[j] = sum of k[i] * (in[j+i] + in[j+last-i]).
+	fold func(dst, in, k []float64, last int)
+	// blend works out the coefficients of every point from their cubics.
+	blend func(out []blended, bank []bankRow, points []point)
+	// read computes the signal at the points.
+	read func(out, in []float64, points []point, with []blended)
+}
+
+// plain is the arithmetic in Go, for every processor.
+func plain() arithmetic { return arithmetic{"plain Go", foldPlain, blendPlain, readPlain} }
+
+func blendPlain(out []blended, bank []bankRow, points []point) {
 	for i, p := range points {
 		row, to, x := &bank[p.phase], &out[i], p.rest
 		for t := range to {
@@ -36,8 +52,7 @@ func blend(out []blended, bank []bankRow, points []point) {
 	}
 }
 
-// read computes the signal at the given points.
-func read(out, in []float64, points []point, with []blended) {
+func readPlain(out, in []float64, points []point, with []blended) {
 	for i, p := range points {
 		k, x := &with[i], (*blended)(in[p.start:])
 		var a, b, c, d float64
@@ -51,49 +66,52 @@ func read(out, in []float64, points []point, with []blended) {
 	}
 }
 
+func foldPlain(dst, in, k []float64, last int) {
+	n := len(k)
+	for j := range dst {
+		a, b := in[j:][:n], in[j+last-n+1:][:n]
+		var s0, s1, s2, s3 float64
+		i := 0
+		for ; i+4 <= n; i += 4 {
+			k4, a4, b4 := (*[4]float64)(k[i:]), (*[4]float64)(a[i:]), (*[4]float64)(b[n-4-i:])
+			s0 += k4[0] * (a4[0] + b4[3])
+			s1 += k4[1] * (a4[1] + b4[2])
+			s2 += k4[2] * (a4[2] + b4[1])
+			s3 += k4[3] * (a4[3] + b4[0])
+		}
+		for ; i < n; i++ {
+			s0 += k[i] * (a[i] + b[n-1-i])
+		}
+		dst[j] = (s0 + s1) + (s2 + s3)
+	}
+}
+
 // double fills out with pairs of frames at twice the rate of in, which starts
 // taps-1 frames before the first. The pair of frame k is the signal half a
 // filter earlier: at k - taps/2 and half a frame later.
-func double(out, in, odd, even []float64) {
+// scratch has room for half of out.
+func (a *arithmetic) double(out, in, odd, even, scratch []float64) {
 	half := len(odd)
-	for k := range len(out) / 2 {
-		window := in[k : k+2*half]
-		out[2*k] = window[half-1]
-		if even != nil {
-			out[2*k] = folded(even[:half-1], window[:half-1], window[half:2*half-1]) +
-				even[half-1]*window[half-1]
-		}
-		out[2*k+1] = folded(odd, window[:half], window[half:])
+	b := scratch[:len(out)/2]
+	a.fold(b, in, odd, 2*half-1)
+	for k := range b {
+		out[2*k], out[2*k+1] = in[k+half-1], b[k]
+	}
+	if even == nil {
+		return
+	}
+	a.fold(b, in, even[:half-1], 2*half-2)
+	for k := range b {
+		out[2*k] = b[k] + even[half-1]*in[k+half-1]
 	}
 }
 
 // halve fills out from every other frame of a signal at twice the rate: those
 // in late are one (fast) frame later than those in early. late starts taps-1
 // frames before the first output's, and early taps/2-1.
-func halve(out, early, late, odd []float64) {
-	half := len(odd)
+func (a *arithmetic) halve(out, early, late, odd []float64) {
+	a.fold(out, late, odd, 2*len(odd)-1)
 	for k := range out {
-		window := late[k : k+2*half]
-		out[k] = 0.5 * (early[k] + folded(odd, window[:half], window[half:]))
+		out[k] = 0.5 * (early[k] + out[k])
 	}
-}
-
-// folded returns the sum of k[i] * (a[i] + b[n-1-i]): one half of a symmetric
-// filter applied to both sides of a window.
-func folded(k, a, b []float64) float64 {
-	n := len(k)
-	a, b = a[:n], b[:n]
-	var s0, s1, s2, s3 float64
-	i := 0
-	for ; i+4 <= n; i += 4 {
-		k4, a4, b4 := (*[4]float64)(k[i:]), (*[4]float64)(a[i:]), (*[4]float64)(b[n-4-i:])
-		s0 += k4[0] * (a4[0] + b4[3])
-		s1 += k4[1] * (a4[1] + b4[2])
-		s2 += k4[2] * (a4[2] + b4[1])
-		s3 += k4[3] * (a4[3] + b4[0])
-	}
-	for ; i < n; i++ {
-		s0 += k[i] * (a[i] + b[n-1-i])
-	}
-	return (s0 + s1) + (s2 + s3)
 }

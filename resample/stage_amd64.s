@@ -1,0 +1,527 @@
+#include "textflag.h"
+
+// The inner loops of stage.go for amd64. A point is 24 bytes: start, phase,
+// rest; a bankRow is 4 * 24 float64, 768 bytes; a blended is 192 bytes.
+
+// func foldAVX2(dst, in, k *float64, frames, taps, last int)
+//
+// 16 frames at a time, so that four sums hide the latency of FMA, then 4, then
+// 1; each frame's sum goes through the taps in the same order.
+TEXT ·foldAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ in+8(FP), SI
+	MOVQ k+16(FP), DX
+	MOVQ frames+24(FP), CX
+	MOVQ taps+32(FP), R8
+	MOVQ last+40(FP), R9
+
+sixteen:
+	CMPQ   CX, $16
+	JLT    four
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ   SI, R10
+	LEAQ   (SI)(R9*8), R11
+	MOVQ   DX, R12
+	MOVQ   R8, R13
+
+sixteenTaps:
+	VBROADCASTSD (R12), Y4
+	VMOVUPD      (R10), Y5
+	VADDPD       (R11), Y5, Y5
+	VFMADD231PD  Y4, Y5, Y0
+	VMOVUPD      32(R10), Y6
+	VADDPD       32(R11), Y6, Y6
+	VFMADD231PD  Y4, Y6, Y1
+	VMOVUPD      64(R10), Y7
+	VADDPD       64(R11), Y7, Y7
+	VFMADD231PD  Y4, Y7, Y2
+	VMOVUPD      96(R10), Y8
+	VADDPD       96(R11), Y8, Y8
+	VFMADD231PD  Y4, Y8, Y3
+	ADDQ         $8, R12
+	ADDQ         $8, R10
+	SUBQ         $8, R11
+	DECQ         R13
+	JNZ          sixteenTaps
+	VMOVUPD      Y0, (DI)
+	VMOVUPD      Y1, 32(DI)
+	VMOVUPD      Y2, 64(DI)
+	VMOVUPD      Y3, 96(DI)
+	ADDQ         $128, DI
+	ADDQ         $128, SI
+	SUBQ         $16, CX
+	JMP          sixteen
+
+four:
+	CMPQ   CX, $4
+	JLT    one
+	VXORPD Y0, Y0, Y0
+	MOVQ   SI, R10
+	LEAQ   (SI)(R9*8), R11
+	MOVQ   DX, R12
+	MOVQ   R8, R13
+
+fourTaps:
+	VBROADCASTSD (R12), Y4
+	VMOVUPD      (R10), Y5
+	VADDPD       (R11), Y5, Y5
+	VFMADD231PD  Y4, Y5, Y0
+	ADDQ         $8, R12
+	ADDQ         $8, R10
+	SUBQ         $8, R11
+	DECQ         R13
+	JNZ          fourTaps
+	VMOVUPD      Y0, (DI)
+	ADDQ         $32, DI
+	ADDQ         $32, SI
+	SUBQ         $4, CX
+	JMP          four
+
+one:
+	TESTQ  CX, CX
+	JZ     done
+	VXORPD X0, X0, X0
+	MOVQ   SI, R10
+	LEAQ   (SI)(R9*8), R11
+	MOVQ   DX, R12
+	MOVQ   R8, R13
+
+oneTap:
+	VMOVSD      (R10), X5
+	VADDSD      (R11), X5, X5
+	VMOVSD      (R12), X4
+	VFMADD231SD X4, X5, X0
+	ADDQ        $8, R12
+	ADDQ        $8, R10
+	SUBQ        $8, R11
+	DECQ        R13
+	JNZ         oneTap
+	VMOVSD      X0, (DI)
+	ADDQ        $8, DI
+	ADDQ        $8, SI
+	DECQ        CX
+	JMP         one
+
+done:
+	VZEROUPPER
+	RET
+
+// func blendAVX2(out *blended, bank *bankRow, points *point, n int)
+TEXT ·blendAVX2(SB), NOSPLIT, $0-32
+	MOVQ out+0(FP), DI
+	MOVQ bank+8(FP), SI
+	MOVQ points+16(FP), DX
+	MOVQ n+24(FP), CX
+
+next:
+	MOVQ         8(DX), R10
+	IMUL3Q       $768, R10, R10
+	ADDQ         SI, R10
+	VBROADCASTSD 16(DX), Y15
+	VMOVUPD      576(R10), Y0
+	VMOVUPD      608(R10), Y1
+	VMOVUPD      640(R10), Y2
+	VMOVUPD      672(R10), Y3
+	VMOVUPD      704(R10), Y4
+	VMOVUPD      736(R10), Y5
+	VFMADD213PD  384(R10), Y15, Y0
+	VFMADD213PD  416(R10), Y15, Y1
+	VFMADD213PD  448(R10), Y15, Y2
+	VFMADD213PD  480(R10), Y15, Y3
+	VFMADD213PD  512(R10), Y15, Y4
+	VFMADD213PD  544(R10), Y15, Y5
+	VFMADD213PD  192(R10), Y15, Y0
+	VFMADD213PD  224(R10), Y15, Y1
+	VFMADD213PD  256(R10), Y15, Y2
+	VFMADD213PD  288(R10), Y15, Y3
+	VFMADD213PD  320(R10), Y15, Y4
+	VFMADD213PD  352(R10), Y15, Y5
+	VFMADD213PD  (R10), Y15, Y0
+	VFMADD213PD  32(R10), Y15, Y1
+	VFMADD213PD  64(R10), Y15, Y2
+	VFMADD213PD  96(R10), Y15, Y3
+	VFMADD213PD  128(R10), Y15, Y4
+	VFMADD213PD  160(R10), Y15, Y5
+	VMOVUPD      Y0, (DI)
+	VMOVUPD      Y1, 32(DI)
+	VMOVUPD      Y2, 64(DI)
+	VMOVUPD      Y3, 96(DI)
+	VMOVUPD      Y4, 128(DI)
+	VMOVUPD      Y5, 160(DI)
+	ADDQ         $192, DI
+	ADDQ         $24, DX
+	DECQ         CX
+	JNZ          next
+	VZEROUPPER
+	RET
+
+// func readAVX2(out, in *float64, points *point, with *blended, n int)
+TEXT ·readAVX2(SB), NOSPLIT, $0-40
+	MOVQ out+0(FP), DI
+	MOVQ in+8(FP), SI
+	MOVQ points+16(FP), DX
+	MOVQ with+24(FP), R8
+	MOVQ n+32(FP), CX
+
+next:
+	MOVQ         (DX), R10
+	LEAQ         (SI)(R10*8), R10
+	VMOVUPD      (R10), Y0
+	VMULPD       (R8), Y0, Y0
+	VMOVUPD      32(R10), Y1
+	VMULPD       32(R8), Y1, Y1
+	VMOVUPD      64(R10), Y2
+	VFMADD231PD  64(R8), Y2, Y0
+	VMOVUPD      96(R10), Y3
+	VFMADD231PD  96(R8), Y3, Y1
+	VMOVUPD      128(R10), Y2
+	VFMADD231PD  128(R8), Y2, Y0
+	VMOVUPD      160(R10), Y3
+	VFMADD231PD  160(R8), Y3, Y1
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD       X1, X0, X0
+	VPERMILPD    $1, X0, X1
+	VADDSD       X1, X0, X0
+	VMOVSD       X0, (DI)
+	ADDQ         $8, DI
+	ADDQ         $24, DX
+	ADDQ         $192, R8
+	DECQ         CX
+	JNZ          next
+	VZEROUPPER
+	RET
+
+// func foldSSE2(dst, in, k *float64, frames, taps, last int)
+TEXT ·foldSSE2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ in+8(FP), SI
+	MOVQ k+16(FP), DX
+	MOVQ frames+24(FP), CX
+	MOVQ taps+32(FP), R8
+	MOVQ last+40(FP), R9
+
+eight:
+	CMPQ  CX, $8
+	JLT   two
+	XORPS X0, X0
+	XORPS X1, X1
+	XORPS X2, X2
+	XORPS X3, X3
+	MOVQ  SI, R10
+	LEAQ  (SI)(R9*8), R11
+	MOVQ  DX, R12
+	MOVQ  R8, R13
+
+eightTaps:
+	MOVSD    (R12), X4
+	UNPCKLPD X4, X4
+	MOVUPD   (R10), X5
+	MOVUPD   (R11), X6
+	ADDPD    X6, X5
+	MULPD    X4, X5
+	ADDPD    X5, X0
+	MOVUPD   16(R10), X7
+	MOVUPD   16(R11), X8
+	ADDPD    X8, X7
+	MULPD    X4, X7
+	ADDPD    X7, X1
+	MOVUPD   32(R10), X9
+	MOVUPD   32(R11), X10
+	ADDPD    X10, X9
+	MULPD    X4, X9
+	ADDPD    X9, X2
+	MOVUPD   48(R10), X11
+	MOVUPD   48(R11), X12
+	ADDPD    X12, X11
+	MULPD    X4, X11
+	ADDPD    X11, X3
+	ADDQ     $8, R12
+	ADDQ     $8, R10
+	SUBQ     $8, R11
+	DECQ     R13
+	JNZ      eightTaps
+	MOVUPD   X0, (DI)
+	MOVUPD   X1, 16(DI)
+	MOVUPD   X2, 32(DI)
+	MOVUPD   X3, 48(DI)
+	ADDQ     $64, DI
+	ADDQ     $64, SI
+	SUBQ     $8, CX
+	JMP      eight
+
+two:
+	CMPQ  CX, $2
+	JLT   one
+	XORPS X0, X0
+	MOVQ  SI, R10
+	LEAQ  (SI)(R9*8), R11
+	MOVQ  DX, R12
+	MOVQ  R8, R13
+
+twoTaps:
+	MOVSD    (R12), X4
+	UNPCKLPD X4, X4
+	MOVUPD   (R10), X5
+	MOVUPD   (R11), X6
+	ADDPD    X6, X5
+	MULPD    X4, X5
+	ADDPD    X5, X0
+	ADDQ     $8, R12
+	ADDQ     $8, R10
+	SUBQ     $8, R11
+	DECQ     R13
+	JNZ      twoTaps
+	MOVUPD   X0, (DI)
+	ADDQ     $16, DI
+	ADDQ     $16, SI
+	SUBQ     $2, CX
+	JMP      two
+
+one:
+	TESTQ CX, CX
+	JZ    done
+	XORPS X0, X0
+	MOVQ  SI, R10
+	LEAQ  (SI)(R9*8), R11
+	MOVQ  DX, R12
+	MOVQ  R8, R13
+
+oneTap:
+	MOVSD (R12), X4
+	MOVSD (R10), X5
+	ADDSD (R11), X5
+	MULSD X4, X5
+	ADDSD X5, X0
+	ADDQ  $8, R12
+	ADDQ  $8, R10
+	SUBQ  $8, R11
+	DECQ  R13
+	JNZ   oneTap
+	MOVSD X0, (DI)
+
+done:
+	RET
+
+// func blendSSE2(out *blended, bank *bankRow, points *point, n int)
+TEXT ·blendSSE2(SB), NOSPLIT, $0-32
+	MOVQ out+0(FP), DI
+	MOVQ bank+8(FP), SI
+	MOVQ points+16(FP), DX
+	MOVQ n+24(FP), CX
+
+next:
+	MOVQ     8(DX), R10
+	IMUL3Q   $768, R10, R10
+	ADDQ     SI, R10
+	MOVSD    16(DX), X15
+	UNPCKLPD X15, X15
+	MOVUPD   576(R10), X0
+	MOVUPD   592(R10), X1
+	MOVUPD   608(R10), X2
+	MOVUPD   624(R10), X3
+	MOVUPD   640(R10), X4
+	MOVUPD   656(R10), X5
+	MULPD    X15, X0
+	MOVUPD   384(R10), X8
+	ADDPD    X8, X0
+	MULPD    X15, X1
+	MOVUPD   400(R10), X9
+	ADDPD    X9, X1
+	MULPD    X15, X2
+	MOVUPD   416(R10), X8
+	ADDPD    X8, X2
+	MULPD    X15, X3
+	MOVUPD   432(R10), X9
+	ADDPD    X9, X3
+	MULPD    X15, X4
+	MOVUPD   448(R10), X8
+	ADDPD    X8, X4
+	MULPD    X15, X5
+	MOVUPD   464(R10), X9
+	ADDPD    X9, X5
+	MULPD    X15, X0
+	MOVUPD   192(R10), X8
+	ADDPD    X8, X0
+	MULPD    X15, X1
+	MOVUPD   208(R10), X9
+	ADDPD    X9, X1
+	MULPD    X15, X2
+	MOVUPD   224(R10), X8
+	ADDPD    X8, X2
+	MULPD    X15, X3
+	MOVUPD   240(R10), X9
+	ADDPD    X9, X3
+	MULPD    X15, X4
+	MOVUPD   256(R10), X8
+	ADDPD    X8, X4
+	MULPD    X15, X5
+	MOVUPD   272(R10), X9
+	ADDPD    X9, X5
+	MULPD    X15, X0
+	MOVUPD   (R10), X8
+	ADDPD    X8, X0
+	MULPD    X15, X1
+	MOVUPD   16(R10), X9
+	ADDPD    X9, X1
+	MULPD    X15, X2
+	MOVUPD   32(R10), X8
+	ADDPD    X8, X2
+	MULPD    X15, X3
+	MOVUPD   48(R10), X9
+	ADDPD    X9, X3
+	MULPD    X15, X4
+	MOVUPD   64(R10), X8
+	ADDPD    X8, X4
+	MULPD    X15, X5
+	MOVUPD   80(R10), X9
+	ADDPD    X9, X5
+	MOVUPD   X0, (DI)
+	MOVUPD   X1, 16(DI)
+	MOVUPD   X2, 32(DI)
+	MOVUPD   X3, 48(DI)
+	MOVUPD   X4, 64(DI)
+	MOVUPD   X5, 80(DI)
+	MOVUPD   672(R10), X0
+	MOVUPD   688(R10), X1
+	MOVUPD   704(R10), X2
+	MOVUPD   720(R10), X3
+	MOVUPD   736(R10), X4
+	MOVUPD   752(R10), X5
+	MULPD    X15, X0
+	MOVUPD   480(R10), X8
+	ADDPD    X8, X0
+	MULPD    X15, X1
+	MOVUPD   496(R10), X9
+	ADDPD    X9, X1
+	MULPD    X15, X2
+	MOVUPD   512(R10), X8
+	ADDPD    X8, X2
+	MULPD    X15, X3
+	MOVUPD   528(R10), X9
+	ADDPD    X9, X3
+	MULPD    X15, X4
+	MOVUPD   544(R10), X8
+	ADDPD    X8, X4
+	MULPD    X15, X5
+	MOVUPD   560(R10), X9
+	ADDPD    X9, X5
+	MULPD    X15, X0
+	MOVUPD   288(R10), X8
+	ADDPD    X8, X0
+	MULPD    X15, X1
+	MOVUPD   304(R10), X9
+	ADDPD    X9, X1
+	MULPD    X15, X2
+	MOVUPD   320(R10), X8
+	ADDPD    X8, X2
+	MULPD    X15, X3
+	MOVUPD   336(R10), X9
+	ADDPD    X9, X3
+	MULPD    X15, X4
+	MOVUPD   352(R10), X8
+	ADDPD    X8, X4
+	MULPD    X15, X5
+	MOVUPD   368(R10), X9
+	ADDPD    X9, X5
+	MULPD    X15, X0
+	MOVUPD   96(R10), X8
+	ADDPD    X8, X0
+	MULPD    X15, X1
+	MOVUPD   112(R10), X9
+	ADDPD    X9, X1
+	MULPD    X15, X2
+	MOVUPD   128(R10), X8
+	ADDPD    X8, X2
+	MULPD    X15, X3
+	MOVUPD   144(R10), X9
+	ADDPD    X9, X3
+	MULPD    X15, X4
+	MOVUPD   160(R10), X8
+	ADDPD    X8, X4
+	MULPD    X15, X5
+	MOVUPD   176(R10), X9
+	ADDPD    X9, X5
+	MOVUPD   X0, 96(DI)
+	MOVUPD   X1, 112(DI)
+	MOVUPD   X2, 128(DI)
+	MOVUPD   X3, 144(DI)
+	MOVUPD   X4, 160(DI)
+	MOVUPD   X5, 176(DI)
+	ADDQ     $192, DI
+	ADDQ     $24, DX
+	DECQ     CX
+	JNZ      next
+	RET
+
+// func readSSE2(out, in *float64, points *point, with *blended, n int)
+TEXT ·readSSE2(SB), NOSPLIT, $0-40
+	MOVQ out+0(FP), DI
+	MOVQ in+8(FP), SI
+	MOVQ points+16(FP), DX
+	MOVQ with+24(FP), R8
+	MOVQ n+32(FP), CX
+
+next:
+	MOVQ   (DX), R10
+	LEAQ   (SI)(R10*8), R10
+	MOVUPD (R10), X0
+	MOVUPD (R8), X4
+	MULPD  X4, X0
+	MOVUPD 16(R10), X1
+	MOVUPD 16(R8), X5
+	MULPD  X5, X1
+	MOVUPD 32(R10), X2
+	MOVUPD 32(R8), X6
+	MULPD  X6, X2
+	MOVUPD 48(R10), X3
+	MOVUPD 48(R8), X7
+	MULPD  X7, X3
+	MOVUPD 64(R10), X4
+	MOVUPD 64(R8), X8
+	MULPD  X8, X4
+	ADDPD  X4, X0
+	MOVUPD 80(R10), X5
+	MOVUPD 80(R8), X9
+	MULPD  X9, X5
+	ADDPD  X5, X1
+	MOVUPD 96(R10), X6
+	MOVUPD 96(R8), X10
+	MULPD  X10, X6
+	ADDPD  X6, X2
+	MOVUPD 112(R10), X7
+	MOVUPD 112(R8), X11
+	MULPD  X11, X7
+	ADDPD  X7, X3
+	MOVUPD 128(R10), X4
+	MOVUPD 128(R8), X8
+	MULPD  X8, X4
+	ADDPD  X4, X0
+	MOVUPD 144(R10), X5
+	MOVUPD 144(R8), X9
+	MULPD  X9, X5
+	ADDPD  X5, X1
+	MOVUPD 160(R10), X6
+	MOVUPD 160(R8), X10
+	MULPD  X10, X6
+	ADDPD  X6, X2
+	MOVUPD 176(R10), X7
+	MOVUPD 176(R8), X11
+	MULPD  X11, X7
+	ADDPD  X7, X3
+	ADDPD  X1, X0
+	ADDPD  X3, X2
+	ADDPD  X2, X0
+	MOVAPD X0, X1
+	UNPCKHPD X1, X1
+	ADDSD  X1, X0
+	MOVSD  X0, (DI)
+	ADDQ   $8, DI
+	ADDQ   $24, DX
+	ADDQ   $192, R8
+	DECQ   CX
+	JNZ    next
+	RET

@@ -1,0 +1,227 @@
+#include "textflag.h"
+
+// The inner loops of stage.go for arm64. A point is 24 bytes: start, phase,
+// rest; a bankRow is 4 * 24 float64, 768 bytes; a blended is 192 bytes. The
+// assembler knows no vector addition of float64: adding a product with one is
+// the same, to the last bit. V31 holds ones.
+
+#define ONES \
+	FMOVD $1.0, F31      \
+	VDUP  V31.D[0], V31.D2
+
+// func foldNEON(dst, in, k *float64, frames, taps, last int)
+TEXT ·foldNEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD in+8(FP), R1
+	MOVD k+16(FP), R2
+	MOVD frames+24(FP), R3
+	MOVD taps+32(FP), R4
+	MOVD last+40(FP), R5
+	ONES
+
+eight:
+	CMP  $8, R3
+	BLT  two
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	MOVD R1, R6
+	ADD  R5<<3, R1, R7
+	MOVD R2, R8
+	MOVD R4, R9
+
+eightTaps:
+	VLD1R (R8), [V4.D2]
+	VLD1  (R6), [V5.D2, V6.D2, V7.D2, V8.D2]
+	VLD1  (R7), [V9.D2, V10.D2, V11.D2, V12.D2]
+	VFMLA V31.D2, V9.D2, V5.D2
+	VFMLA V31.D2, V10.D2, V6.D2
+	VFMLA V31.D2, V11.D2, V7.D2
+	VFMLA V31.D2, V12.D2, V8.D2
+	VFMLA V4.D2, V5.D2, V0.D2
+	VFMLA V4.D2, V6.D2, V1.D2
+	VFMLA V4.D2, V7.D2, V2.D2
+	VFMLA V4.D2, V8.D2, V3.D2
+	ADD   $8, R8
+	ADD   $8, R6
+	SUB   $8, R7
+	SUB   $1, R9
+	CBNZ  R9, eightTaps
+	VST1  [V0.D2, V1.D2, V2.D2, V3.D2], (R0)
+	ADD   $64, R0
+	ADD   $64, R1
+	SUB   $8, R3
+	B     eight
+
+two:
+	CMP  $2, R3
+	BLT  one
+	VEOR V0.B16, V0.B16, V0.B16
+	MOVD R1, R6
+	ADD  R5<<3, R1, R7
+	MOVD R2, R8
+	MOVD R4, R9
+
+twoTaps:
+	VLD1R (R8), [V4.D2]
+	VLD1  (R6), [V5.D2]
+	VLD1  (R7), [V9.D2]
+	VFMLA V31.D2, V9.D2, V5.D2
+	VFMLA V4.D2, V5.D2, V0.D2
+	ADD   $8, R8
+	ADD   $8, R6
+	SUB   $8, R7
+	SUB   $1, R9
+	CBNZ  R9, twoTaps
+	VST1  [V0.D2], (R0)
+	ADD   $16, R0
+	ADD   $16, R1
+	SUB   $2, R3
+	B     two
+
+one:
+	CBZ   R3, done
+	FMOVD ZR, F0
+	MOVD  R1, R6
+	ADD   R5<<3, R1, R7
+	MOVD  R2, R8
+	MOVD  R4, R9
+
+oneTap:
+	FMOVD  (R8), F4
+	FMOVD  (R6), F5
+	FMOVD  (R7), F9
+	FADDD  F9, F5, F5
+	FMADDD F4, F0, F5, F0
+	ADD    $8, R8
+	ADD    $8, R6
+	SUB    $8, R7
+	SUB    $1, R9
+	CBNZ   R9, oneTap
+	FMOVD  F0, (R0)
+
+done:
+	RET
+
+// func blendNEON(out *blended, bank *bankRow, points *point, n int)
+TEXT ·blendNEON(SB), NOSPLIT, $0-32
+	MOVD out+0(FP), R0
+	MOVD bank+8(FP), R1
+	MOVD points+16(FP), R2
+	MOVD n+24(FP), R3
+	MOVD $768, R9
+
+next:
+	MOVD  8(R2), R4
+	MADD  R9, R1, R4, R4
+	FMOVD 16(R2), F30
+	VDUP  V30.D[0], V30.D2
+	ADD   $576, R4, R5
+	ADD   $384, R4, R6
+	ADD   $192, R4, R7
+
+	// taps 0 to 7
+	VLD1.P 64(R5), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VLD1.P 64(R6), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R7), [V8.D2, V9.D2, V10.D2, V11.D2]
+	VLD1.P 64(R4), [V12.D2, V13.D2, V14.D2, V15.D2]
+	VFMLA  V30.D2, V0.D2, V4.D2
+	VFMLA  V30.D2, V1.D2, V5.D2
+	VFMLA  V30.D2, V2.D2, V6.D2
+	VFMLA  V30.D2, V3.D2, V7.D2
+	VFMLA  V30.D2, V4.D2, V8.D2
+	VFMLA  V30.D2, V5.D2, V9.D2
+	VFMLA  V30.D2, V6.D2, V10.D2
+	VFMLA  V30.D2, V7.D2, V11.D2
+	VFMLA  V30.D2, V8.D2, V12.D2
+	VFMLA  V30.D2, V9.D2, V13.D2
+	VFMLA  V30.D2, V10.D2, V14.D2
+	VFMLA  V30.D2, V11.D2, V15.D2
+	VST1.P [V12.D2, V13.D2, V14.D2, V15.D2], 64(R0)
+	// taps 8 to 15
+	VLD1.P 64(R5), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VLD1.P 64(R6), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R7), [V8.D2, V9.D2, V10.D2, V11.D2]
+	VLD1.P 64(R4), [V12.D2, V13.D2, V14.D2, V15.D2]
+	VFMLA  V30.D2, V0.D2, V4.D2
+	VFMLA  V30.D2, V1.D2, V5.D2
+	VFMLA  V30.D2, V2.D2, V6.D2
+	VFMLA  V30.D2, V3.D2, V7.D2
+	VFMLA  V30.D2, V4.D2, V8.D2
+	VFMLA  V30.D2, V5.D2, V9.D2
+	VFMLA  V30.D2, V6.D2, V10.D2
+	VFMLA  V30.D2, V7.D2, V11.D2
+	VFMLA  V30.D2, V8.D2, V12.D2
+	VFMLA  V30.D2, V9.D2, V13.D2
+	VFMLA  V30.D2, V10.D2, V14.D2
+	VFMLA  V30.D2, V11.D2, V15.D2
+	VST1.P [V12.D2, V13.D2, V14.D2, V15.D2], 64(R0)
+	// taps 16 to 23
+	VLD1.P 64(R5), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VLD1.P 64(R6), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R7), [V8.D2, V9.D2, V10.D2, V11.D2]
+	VLD1.P 64(R4), [V12.D2, V13.D2, V14.D2, V15.D2]
+	VFMLA  V30.D2, V0.D2, V4.D2
+	VFMLA  V30.D2, V1.D2, V5.D2
+	VFMLA  V30.D2, V2.D2, V6.D2
+	VFMLA  V30.D2, V3.D2, V7.D2
+	VFMLA  V30.D2, V4.D2, V8.D2
+	VFMLA  V30.D2, V5.D2, V9.D2
+	VFMLA  V30.D2, V6.D2, V10.D2
+	VFMLA  V30.D2, V7.D2, V11.D2
+	VFMLA  V30.D2, V8.D2, V12.D2
+	VFMLA  V30.D2, V9.D2, V13.D2
+	VFMLA  V30.D2, V10.D2, V14.D2
+	VFMLA  V30.D2, V11.D2, V15.D2
+	VST1.P [V12.D2, V13.D2, V14.D2, V15.D2], 64(R0)
+	ADD    $24, R2
+	SUB    $1, R3
+	CBNZ   R3, next
+	RET
+
+// func readNEON(out, in *float64, points *point, with *blended, n int)
+TEXT ·readNEON(SB), NOSPLIT, $0-40
+	MOVD out+0(FP), R0
+	MOVD in+8(FP), R1
+	MOVD points+16(FP), R2
+	MOVD with+24(FP), R3
+	MOVD n+32(FP), R4
+	ONES
+
+next:
+	MOVD  (R2), R5
+	ADD   R5<<3, R1, R5
+	VEOR  V0.B16, V0.B16, V0.B16
+	VEOR  V1.B16, V1.B16, V1.B16
+	VEOR  V2.B16, V2.B16, V2.B16
+	VEOR  V3.B16, V3.B16, V3.B16
+	VLD1.P 64(R5), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R3), [V8.D2, V9.D2, V10.D2, V11.D2]
+	VFMLA  V8.D2, V4.D2, V0.D2
+	VFMLA  V9.D2, V5.D2, V1.D2
+	VFMLA  V10.D2, V6.D2, V2.D2
+	VFMLA  V11.D2, V7.D2, V3.D2
+	VLD1.P 64(R5), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R3), [V8.D2, V9.D2, V10.D2, V11.D2]
+	VFMLA  V8.D2, V4.D2, V0.D2
+	VFMLA  V9.D2, V5.D2, V1.D2
+	VFMLA  V10.D2, V6.D2, V2.D2
+	VFMLA  V11.D2, V7.D2, V3.D2
+	VLD1.P 64(R5), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R3), [V8.D2, V9.D2, V10.D2, V11.D2]
+	VFMLA  V8.D2, V4.D2, V0.D2
+	VFMLA  V9.D2, V5.D2, V1.D2
+	VFMLA  V10.D2, V6.D2, V2.D2
+	VFMLA  V11.D2, V7.D2, V3.D2
+	VFMLA  V31.D2, V1.D2, V0.D2
+	VFMLA  V31.D2, V3.D2, V2.D2
+	VFMLA  V31.D2, V2.D2, V0.D2
+	VDUP   V0.D[1], V1.D2
+	FADDD  F1, F0, F0
+	FMOVD  F0, (R0)
+	ADD    $8, R0
+	ADD    $24, R2
+	SUB    $1, R4
+	CBNZ   R4, next
+	RET

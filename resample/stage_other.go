@@ -1,0 +1,8 @@
+//go:build !amd64 && !arm64
+
+package resample
+
+func fastest() arithmetic { return plain() }
+
+// all are the arithmetics that this processor can do, for tests.
+func all() []arithmetic { return []arithmetic{plain()} }
