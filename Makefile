@@ -92,7 +92,7 @@ fuzz-discovery: go ## the parsers of SAP, RTSP and SDP for five minutes each
 bench-discovery: packages build ## the figures of discovery: recovery of Avahi and D-Bus, floods, contested groups, ten bridges (10 min)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestAvahiComesAndGoes|TestFloods|TestNeighbours|TestManyBridges|TestOneDescriptionAtATime)$$'
 
-bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate, time to lock, one-hour scenarios (25 min, root)
+bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate, time to lock, one-hour scenarios (50 min, root)
 	@$(GO) test -c -trimpath -o build/ptp.test ./ptp
 	cd ptp && $(ROOT) ../build/ptp.test -test.timeout 2h -test.run 'TestClockFigures|TestLockFigures|TestServeFigures' -rounds 5
 	$(MAKE) sim-clock

@@ -99,6 +99,7 @@ type Pipeline struct {
 	lowAt     aes67.MonoTime
 	waiting   bool // low, and no fragment has come since
 	gap       gap
+	exact     exact
 	target    aes67.Frames
 	reserve   aes67.Frames // sink frames that a fade to zero takes
 
@@ -114,6 +115,7 @@ type report struct {
 	fill       atomic.Uint64 // float64 bits, sink frames
 	target     atomic.Int64
 	driftState atomic.Uint32
+	exact      atomic.Bool
 	underruns  atomic.Uint64
 }
 
@@ -132,6 +134,7 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 		arrivals:  ring.NewQueue[stamp](stamps),
 		resampler: resampler,
 		stage:     safety.New(cfg.Channels, cfg.StreamRate, cfg.CeilingDBFS),
+		exact:     newExact(cfg.Channels, cfg.StreamRate),
 	}
 	fade := safety.FadeFrames(cfg.StreamRate) + cfg.PacketFrames
 	p.reserve = aes67.FramesIn(fade.Duration(cfg.StreamRate), cfg.SinkRate) +
@@ -201,7 +204,10 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	p.resampler.Push(second)
 	p.ring.Commit(need)
 	p.taken += need
+	whole, part := p.resampler.At()
 	p.resampler.Process(out)
+	p.pass(out, whole, part)
+	p.report.exact.Store(p.exact.full())
 
 	lost := p.loop.State() == drift.Acquire // too much, or no more of it
 	open = open && !p.low && !lost && p.primed(need) && p.confirmed.Load()
@@ -307,6 +313,7 @@ func (p *Pipeline) begin(due aes67.MonoTime) bool {
 	}
 	p.drop(skip)
 	p.resampler.Reset()
+	p.exact.reset()
 	p.unprimed = aes67.Frames(2 * math.Ceil(p.resampler.Delay()))
 	p.low, p.waiting = false, false
 	p.setPhase(Flowing)
@@ -339,7 +346,13 @@ func (p *Pipeline) steer(due aes67.MonoTime, frames int) {
 	if m, ok := p.clock.Load(); ok {
 		feedForward = m.Rate
 	}
-	p.resampler.SetRatio(p.loop.Update(due, p.consumed(), feedForward), frames)
+	p.choose(feedForward)
+	if p.exact.on || p.exact.step > 0 {
+		p.loop.Untouched(due, p.consumed())
+		p.resampler.SetRatio(0, frames)
+	} else {
+		p.resampler.SetRatio(p.loop.Update(due, p.consumed(), feedForward), frames)
+	}
 	p.report.ratio.Store(math.Float64bits(float64(p.resampler.Ratio())))
 	p.report.fill.Store(math.Float64bits(p.loop.Fill()))
 	p.report.driftState.Store(uint32(p.loop.State()))
@@ -374,6 +387,10 @@ func (p *Pipeline) drop(frames aes67.Frames) {
 
 func (p *Pipeline) setPhase(phase Phase) {
 	p.phase = phase
+	if phase == Filling {
+		p.exact.reset()
+		p.report.exact.Store(false)
+	}
 	p.report.phase.Store(uint32(phase))
 }
 

@@ -15,6 +15,7 @@ type PipelineSnapshot struct {
 	Fill      float64   // sink frames, smoothed
 	Target    aes67.Frames
 	Drift     drift.State
+	Exact     bool          // samples go out as they came in
 	Underruns uint64        // times that the ring ran low and the sound was faded
 	Overruns  uint64        // frames that found no room in the ring
 	Buffer    time.Duration // of Target
@@ -31,6 +32,7 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		Fill:      math.Float64frombits(p.report.fill.Load()),
 		Target:    target,
 		Drift:     drift.State(p.report.driftState.Load()),
+		Exact:     p.report.exact.Load(),
 		Underruns: p.report.underruns.Load(),
 		Overruns:  p.ring.Overruns(),
 		Buffer:    target.Duration(p.cfg.SinkRate),

@@ -43,15 +43,27 @@ type estimate struct {
 	base     int64     // ns
 	offset   float64   // ns past base, mono - ptp
 	offsetSE float64   // ns, standard error
-	rate     aes67.PPB // grandmaster against CLOCK_MONOTONIC
+	rate     aes67.PPB // grandmaster against CLOCK_MONOTONIC, at the instant at
+	bend     aes67.PPB // by which the rate grows in a second
 	rateSE   float64   // ppb
 	delay    float64   // ns, one way
 	window   time.Duration
 }
 
+// bendTime is how far beyond its data a bend is followed; after that the rate
+// stays what it has become.
+const bendTime = 500 * time.Millisecond
+
+// rateAt extrapolates the rate.
+func (e *estimate) rateAt(t aes67.MonoTime) aes67.PPB {
+	return e.rate + e.bend*aes67.PPB(min(t.Sub(e.at), bendTime).Seconds())
+}
+
 // offsetAt extrapolates mono - ptp.
 func (e *estimate) offsetAt(t aes67.MonoTime) int64 {
-	gained := float64(t.Sub(e.at)) * float64(e.rate) * 1e-9
+	after := t.Sub(e.at).Seconds()
+	bent := min(after, bendTime.Seconds())
+	gained := after*float64(e.rate) + bent*(after-bent/2)*float64(e.bend)
 	return e.base + int64(math.Round(e.offset-gained))
 }
 
@@ -70,16 +82,19 @@ type estimator struct {
 	samples
 	fit    fitter
 	fits   fits
-	noise  [2]float64 // ns, long-term sigma of the core of each direction
-	learnt bool       // noise is
-	delay  float64    // ns, the latest measured; 0 before
-	known  bool       // delay is
+	habits [windows]habit
+	lastAt aes67.MonoTime // of the latest estimate
+	noise  [2]float64     // ns, long-term sigma of the core of each direction
+	learnt bool           // noise is
+	delay  float64        // ns, the latest measured; 0 before
+	known  bool           // delay is
 }
 
 // reset forgets all measurements; the noise is the network's and stays.
 func (e *estimator) reset() {
 	e.clear()
 	e.delay, e.known = 0, false
+	e.habits = [windows]habit{}
 }
 
 // fits are the curves of one estimate, by window.
@@ -96,6 +111,7 @@ func (e *estimator) estimate(now aes67.MonoTime, syncs time.Duration) (estimate,
 	if !ok {
 		return estimate{}, false
 	}
+	e.fade(now)
 	e.fitAll(syncs)
 	if e.fits.n == 0 {
 		return estimate{}, false
@@ -104,7 +120,7 @@ func (e *estimator) estimate(now aes67.MonoTime, syncs time.Duration) (estimate,
 	best, window = e.sharpen(best, window)
 	return estimate{
 		at: now, base: base, offset: best.level, offsetSE: best.levelSE,
-		rate: aes67.PPB(-best.slope), rateSE: best.slopeSE, delay: best.delay, window: window,
+		rate: aes67.PPB(-best.slope), bend: aes67.PPB(-2 * best.bend), rateSE: best.slopeSE, delay: best.delay, window: window,
 	}, true
 }
 
@@ -173,6 +189,36 @@ type candidate struct {
 	risk  float64 // ns²
 }
 
+// habit is what a window's fits were wrong by of late, beyond doubt: a clock that
+// wandered a moment ago is about to again, though it shows nothing at the
+// instant where its wander turns.
+type habit struct{ bend, level, slope float64 }
+
+const (
+	// habitTime is how long that is remembered.
+	habitTime = 15 * time.Second
+	// habitDoubt standard errors are no doubt.
+	habitDoubt = 3
+)
+
+// remember returns a value, or more if more was seen of late.
+func remember(memory *float64, value, se float64) float64 {
+	if value > habitDoubt*se {
+		*memory = max(*memory, value)
+	}
+	return max(value, *memory)
+}
+
+// fade lets the habits be forgotten.
+func (e *estimator) fade(now aes67.MonoTime) {
+	keep := math.Exp(-now.Sub(e.lastAt).Seconds() / habitTime.Seconds())
+	e.lastAt = now
+	for k := range e.habits {
+		h := &e.habits[k]
+		h.bend, h.level, h.slope = keep*h.bend, keep*h.level, keep*h.slope
+	}
+}
+
 // choose returns the fit of least risk that the latest data do not contradict.
 func (e *estimator) choose() (best curve, window time.Duration) {
 	f := &e.fits
@@ -181,7 +227,8 @@ func (e *estimator) choose() (best curve, window time.Duration) {
 	for k := range f.n {
 		w := (f.first << k).Seconds()
 		// What a straight line is wrong by if the truth bends.
-		bend := excessOver(f.bent[max(k, 1)].bend, f.bent[max(k, 1)].bendSE)
+		at := &f.bent[max(k, 1)]
+		bend := remember(&e.habits[k].bend, excessOver(at.bend, at.bendSE), at.bendSE)
 		list[n] = candidate{&f.straight[k], k, f.straight[k].risk(bend*w*w/6, bend*w)}
 		n++
 		b := &f.bent[k]
@@ -194,6 +241,16 @@ func (e *estimator) choose() (best curve, window time.Duration) {
 			level = excessOver(b.level-half.level, half.levelSE)
 			slope = excessOver(b.slope-half.slope, half.slopeSE)
 		}
+		// Against the one twice as long it shows more clearly: what a third
+		// derivative makes wrong grows with the cube of the window, in the slope
+		// with its square.
+		if k+1 < f.n && f.bent[k+1].ok {
+			twice := &f.bent[k+1]
+			level = max(level, excessOver(twice.level-b.level, b.levelSE)/7)
+			slope = max(slope, excessOver(twice.slope-b.slope, b.slopeSE)/3)
+		}
+		level = remember(&e.habits[k].level, level, b.levelSE)
+		slope = remember(&e.habits[k].slope, slope, b.slopeSE)
 		list[n] = candidate{b, k, b.risk(level, slope)}
 		n++
 	}
@@ -280,6 +337,7 @@ search:
 	best.level = we*edge.level + wc*best.level
 	best.levelSE = we*edge.levelSE + wc*best.levelSE
 	best.slope = we*edge.slope + wc*best.slope
+	best.bend *= wc // an edge is straight
 	best.slopeSE = we*edge.slopeSE + wc*best.slopeSE
 	best.delay = we*edge.delay + wc*best.delay
 	return best, window

@@ -15,8 +15,8 @@ const (
 	// The phase error is folded into the rate over an eighth of the window of
 	// the estimate, within these: a short window means that the clock wanders
 	// and must be followed closely.
-	fastestFold, slowestFold = 250 * time.Millisecond, time.Second
-	foldShare                = 8
+	fastestFold, slowestFold = 125 * time.Millisecond, time.Second
+	foldShare                = 32
 	// maxSlew limits what is added to the rate for the phase's sake, ppb: 100
 	// ppm is not heard as pitch.
 	maxSlew = 100_000
@@ -78,7 +78,8 @@ func (s *servo) tick(now aes67.MonoTime) (stepped bool) {
 		return false
 	}
 	ahead, set := s.phaseError(now)
-	rate := min(max(s.est.rate, -maxRate), maxRate)
+	// The rate of the middle of the time until the next tick.
+	rate := min(max(s.est.rateAt(now.Add(servoInterval/2)), -maxRate), maxRate)
 	if s.mustStep(ahead, set) {
 		s.clock.Step(now, s.est.ptpAt(now), rate)
 		s.fresh, s.far = false, 0
@@ -126,6 +127,6 @@ func (s *servo) judge(now aes67.MonoTime, ahead time.Duration) {
 // hold lets the clock run on at the last known rate, without pursuit.
 func (s *servo) hold(now aes67.MonoTime) {
 	if s.known {
-		s.clock.Steer(now, min(max(s.est.rate, -maxRate), maxRate))
+		s.clock.Steer(now, min(max(s.est.rateAt(now), -maxRate), maxRate))
 	}
 }

@@ -39,7 +39,11 @@ func benchmark(b *testing.B, p pair, channels, block int) {
 func benchmarkBy(b *testing.B, arithmetic string, p pair, channels, block int) {
 	b.Helper()
 	r := newResampler(b, channels, p)
-	resample.Use(r, arithmetic)
+	if arithmetic != "" {
+		if err := r.Use(arithmetic); err != nil {
+			b.Fatal(err)
+		}
+	}
 	r.SetRatio(37_000, 0)
 	in, out := make([]float32, channels*4*block), make([][]float64, channels)
 	for c := range out {

@@ -1,5 +1,7 @@
 package resample
 
+import "fmt"
+
 // The arithmetic of the resampler, one batch of frames for one channel at a
 // time. This file is hot: nothing in it allocates. Every result is computed in
 // the same order of operations wherever it stands in a batch, so the output
@@ -42,6 +44,27 @@ type arithmetic struct {
 
 // plain is the arithmetic in Go, for every processor.
 func plain() arithmetic { return arithmetic{"plain Go", foldPlain, blendPlain, readPlain} }
+
+// Arithmetics names the ways in which this processor can compute, the fastest,
+// which New takes, last.
+func Arithmetics() (names []string) {
+	for _, a := range all() {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+// Use lets r compute in another way, for comparisons; the error is that of a
+// name that is not one of Arithmetics.
+func (r *Resampler) Use(name string) error {
+	for _, a := range all() {
+		if a.name == name {
+			r.math = a
+			return nil
+		}
+	}
+	return fmt.Errorf("resample: arithmetic %q: must be one of %q", name, Arithmetics())
+}
 
 func blendPlain(out []blended, bank []bankRow, points []point) {
 	for i, p := range points {

@@ -15,7 +15,7 @@ func sse2() arithmetic {
 	return arithmetic{"SSE2", foldVector(foldSSE2), blendVector(blendSSE2), readVector(readSSE2)}
 }
 
-// all are the arithmetics that this processor can do, for tests.
+// all are the arithmetics that this processor can do, the fastest last.
 func all() []arithmetic {
 	list := []arithmetic{plain(), sse2()}
 	if best := fastest(); best.name != list[1].name {

@@ -6,7 +6,7 @@ func fastest() arithmetic {
 	return arithmetic{"NEON", foldVector(foldNEON), blendVector(blendNEON), readVector(readNEON)}
 }
 
-// all are the arithmetics that this processor can do, for tests.
+// all are the arithmetics that this processor can do, the fastest last.
 func all() []arithmetic { return []arithmetic{plain(), fastest()} }
 
 //go:noescape

@@ -54,56 +54,80 @@ func (p *packetizer) next(planes [][]float64, timestamp aes67.RTPTime) []byte {
 	payload := p.buffer[headerBytes:]
 	for c := range p.channels {
 		plane := planes[c][:p.frames]
-		switch {
-		case p.encoding == aes67.L24:
-			putL24(payload[3*c:], plane, 3*p.channels)
-		case isSilent(plane):
-			// Silence is exact zeros on the wire, without dither.
-			putZeros16(payload[2*c:], p.frames, 2*p.channels)
-		default:
-			p.noise = putL16(payload[2*c:], plane, 2*p.channels, p.noise)
+		noise := &p.noise
+		if onGrid(plane, p.encoding) {
+			// These are the sample values of the encoding already: silence, or a
+			// source of as many bits that nothing has touched. They stay so.
+			noise = nil
+		}
+		if p.encoding == aes67.L24 {
+			putL24(payload[3*c:], plane, 3*p.channels, noise)
+		} else {
+			putL16(payload[2*c:], plane, 2*p.channels, noise)
 		}
 	}
 	return p.buffer
 }
 
+// scale returns the step count of full scale.
+func scale(e aes67.Encoding) float64 {
+	if e == aes67.L24 {
+		return 1 << 23
+	}
+	return 1 << 15
+}
+
+// onGrid reports whether every sample is a value of the encoding. That a packet
+// of sound which needs rounding is so by chance does not happen.
+func onGrid(samples []float64, e aes67.Encoding) bool {
+	full := scale(e)
+	for _, x := range samples {
+		if x *= full; x != math.Trunc(x) || x > full-1 || x < -full {
+			return false
+		}
+	}
+	return true
+}
+
 // putL24 writes samples as 24-bit two's complement, big-endian (RFC 3190, 4),
-// each stride bytes after the last. Rounding is to nearest, so what came from
-// 24 bits goes out as the same 24 bits; no dither is needed this far down.
-func putL24(b []byte, samples []float64, stride int) {
+// each stride bytes after the last, with dither unless noise is nil.
+func putL24(b []byte, samples []float64, stride int, noise *uint64) {
 	at := 0
 	for _, x := range samples {
-		v := quantize(x*(1<<23), 1<<23)
+		v := quantize(x*(1<<23)+dither(noise), 1<<23)
 		b[at], b[at+1], b[at+2] = byte(v>>16), byte(v>>8), byte(v)
 		at += stride
 	}
 }
 
 // putL16 writes samples as 16-bit two's complement, big-endian (RFC 3551,
-// 4.5.11), with triangular dither of ±1 step, which makes the rounding error
-// independent of the signal. It returns the generator's new state.
-func putL16(b []byte, samples []float64, stride int, noise uint64) uint64 {
-	const step = 1.0 / (1 << 32)
+// 4.5.11), likewise.
+func putL16(b []byte, samples []float64, stride int, noise *uint64) {
 	at := 0
 	for _, x := range samples {
-		// xorshift64* (Vigna 2016): the two halves of its output serve as two
-		// independent uniform numbers.
-		noise ^= noise >> 12
-		noise ^= noise << 25
-		noise ^= noise >> 27
-		r := noise * 0x2545F4914F6CDD1D
-		dither := (float64(r>>32) - float64(r&0xFFFF_FFFF)) * step
-		v := quantize(x*(1<<15)+dither, 1<<15)
+		v := quantize(x*(1<<15)+dither(noise), 1<<15)
 		b[at], b[at+1] = byte(v>>8), byte(v)
 		at += stride
 	}
-	return noise
 }
 
-func putZeros16(b []byte, frames, stride int) {
-	for i := range frames {
-		b[i*stride], b[i*stride+1] = 0, 0
+// dither returns triangular noise of ±1 step, which makes the error of rounding
+// independent of the signal, in mean and in power (Lipshitz, Wannamaker and
+// Vanderkooy, "Quantization and dither", JAES 40(5), 1992); 0 without a
+// generator.
+func dither(noise *uint64) float64 {
+	if noise == nil {
+		return 0
 	}
+	// xorshift64* (Vigna 2016): the two halves of its output serve as two
+	// independent uniform numbers.
+	n := *noise
+	n ^= n >> 12
+	n ^= n << 25
+	n ^= n >> 27
+	*noise = n
+	r := n * 0x2545F4914F6CDD1D
+	return (float64(r>>32) - float64(r&0xFFFF_FFFF)) * (1.0 / (1 << 32))
 }
 
 // quantize rounds x to the nearest integer within -full to full-1; it clamps
@@ -118,13 +142,4 @@ func quantize(x, full float64) int32 {
 		return 0
 	}
 	return int32(math.RoundToEven(x))
-}
-
-func isSilent(samples []float64) bool {
-	for _, x := range samples {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -60,7 +60,7 @@ func TestSamplesBecomeKnownBytes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b [3]byte
-			putL24(b[:], []float64{tt.x}, 3)
+			putL24(b[:], []float64{tt.x}, 3, nil)
 			if got := hex.EncodeToString(b[:]); got != tt.want {
 				t.Errorf("putL24(%g) = %s, want %s", tt.x, got, tt.want)
 			}
@@ -71,7 +71,7 @@ func TestSamplesBecomeKnownBytes(t *testing.T) {
 func TestEvery24BitSampleSurvives(t *testing.T) {
 	var b [3]byte
 	for v := -1 << 23; v < 1<<23; v += 13 {
-		putL24(b[:], []float64{float64(float32(v) / (1 << 23))}, 3)
+		putL24(b[:], []float64{float64(float32(v) / (1 << 23))}, 3, nil)
 		if got := int(int32(uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8) >> 8); got != v {
 			t.Fatalf("24-bit sample %d arrives as %d", v, got)
 		}
@@ -118,30 +118,60 @@ func TestPacketSizesOfEveryFormat(t *testing.T) {
 
 func decodeL16(b []byte) int { return int(int16(uint16(b[0])<<8 | uint16(b[1]))) }
 
-func TestDitherOfL16IsTriangularAndWithoutBias(t *testing.T) {
-	stream := testStream(aes67.L16, 48000, aes67.PacketTime1ms, "mono")
-	// A constant a quarter of the way between two steps.
-	const level = 100.25
-	p := newPacketizer(&stream, 7, 0)
-	planes := planesOf(1, 48, func(int, int) float64 { return level / (1 << 15) })
-	var sum, square float64
-	const packets = 20000
-	for range packets {
-		packet := p.next(planes, 0)
-		for i := range 48 {
-			v := float64(decodeL16(packet[12+2*i:])) - level
-			if math.Abs(v) > 1.5 {
-				t.Fatalf("error of %v steps, want at most 1.5", v)
+func decodeL24(b []byte) int {
+	return int(int32(uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8) >> 8)
+}
+
+func TestDitherIsTriangularAndWithoutBias(t *testing.T) {
+	for _, encoding := range []aes67.Encoding{aes67.L16, aes67.L24} {
+		stream := testStream(encoding, 48000, aes67.PacketTime1ms, "mono")
+		// A constant a quarter of the way between two steps.
+		const level = 100.25
+		p := newPacketizer(&stream, 7, 0)
+		planes := planesOf(1, 48, func(int, int) float64 { return level / scale(encoding) })
+		var sum, square float64
+		const packets = 20000
+		for range packets {
+			packet := p.next(planes, 0)
+			for i := range 48 {
+				got := decodeL16(packet[12+encoding.Bytes()*i:])
+				if encoding == aes67.L24 {
+					got = decodeL24(packet[12+3*i:])
+				}
+				v := float64(got) - level
+				if math.Abs(v) > 1.5 {
+					t.Fatalf("%v: error of %v steps, want at most 1.5", encoding, v)
+				}
+				sum += v
+				square += v * v
 			}
-			sum += v
-			square += v * v
+		}
+		mean, power := sum/(48*packets), square/(48*packets)
+		// TPDF dither leaves a total error power of exactly 1/4 step² whatever the
+		// signal (Lipshitz, Wannamaker and Vanderkooy 1992).
+		if math.Abs(mean) > 0.003 || math.Abs(power-0.25) > 0.003 {
+			t.Errorf("%v: dithered error: mean %.4f, power %.4f steps²; want 0 and 0.25", encoding, mean, power)
 		}
 	}
-	mean, power := sum/(48*packets), square/(48*packets)
-	// TPDF dither leaves a total error power of exactly 1/4 step² whatever the
-	// signal (Lipshitz, Wannamaker and Vanderkooy 1992).
-	if math.Abs(mean) > 0.003 || math.Abs(power-0.25) > 0.003 {
-		t.Errorf("dithered error: mean %.4f, power %.4f steps²; want 0 and 0.25", mean, power)
+}
+
+// What has the encoding's own values already is not dithered a second time.
+func TestSamplesOfTheEncodingStayAsTheyAre(t *testing.T) {
+	for _, encoding := range []aes67.Encoding{aes67.L16, aes67.L24} {
+		stream := testStream(encoding, 48000, aes67.PacketTime1ms, "mono")
+		p := newPacketizer(&stream, 7, 0)
+		full := int(scale(encoding))
+		value := func(i int) int { return (i*i*7919*full/1000)%(2*full) - full }
+		packet := p.next(planesOf(1, 48, func(_, i int) float64 { return float64(value(i)) / scale(encoding) }), 0)
+		for i := range 48 {
+			got := decodeL16(packet[12+encoding.Bytes()*i:])
+			if encoding == aes67.L24 {
+				got = decodeL24(packet[12+3*i:])
+			}
+			if got != value(i) {
+				t.Fatalf("%v: sample %d became %d, want %d", encoding, i, got, value(i))
+			}
+		}
 	}
 }
 
@@ -208,10 +238,7 @@ func FuzzPacketizer(f *testing.F) {
 			} else {
 				got = float64(decodeL16(packet[12+2*i:]))
 			}
-			allowed := 0.5
-			if !wide {
-				allowed = 1.5
-			}
+			const allowed = 1.5 // half a step of rounding, one of dither
 			if math.Abs(got-want) > allowed {
 				t.Fatalf("%v sample %g became %v, want %v", encoding, x, got, want)
 			}

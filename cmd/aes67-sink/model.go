@@ -40,7 +40,7 @@ func (t *teller) Model() status.Model {
 		m.Problem = sendProblem(*stats, m.Network.Interface)
 	}
 	pipeline := e.pipeline.Snapshot()
-	m.Drift = driftModel(pipeline, stats != nil)
+	m.Drift = driftModel(pipeline, stats != nil, m.Sink.VolumeDB != nil && *m.Sink.VolumeDB == 0 && !*m.Sink.Muted)
 	if stats != nil {
 		m.Sender = threadModel(stats.Grant)
 		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate)
@@ -151,12 +151,17 @@ func (e *edges) clockModel() status.Clock {
 	return m
 }
 
-func driftModel(p bridge.PipelineSnapshot, sending bool) status.Drift {
+// driftModel tells how the rates are fitted. Samples are those of the programs
+// only at full volume, which the sound server applies.
+func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drift {
 	m := status.Drift{Underruns: p.Underruns, Overruns: p.Overruns, FillTargetFrames: known(int64(p.Target))}
 	if !sending || p.Phase != bridge.Flowing {
 		return m
 	}
 	m.State, m.Mode = p.Drift.String(), "resample"
+	if p.Exact {
+		m.Mode, m.BitExact = "exact", fullVolume
+	}
 	m.RatioPPB, m.FillFrames = whole(float64(p.Ratio)), whole(p.Fill)
 	return m
 }

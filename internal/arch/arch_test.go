@@ -46,10 +46,11 @@ var mayImport = map[string][]string{
 
 	"cmd/aes67-sink": {"*"},
 
-	"internal/arch":        {},
-	"internal/lab":         {"aes67", "mediaclock", "ptp", "sdp", "rtthread"},
-	"internal/lab/labtool": {"*"},
-	"test/e2e":             {"*"},
+	"internal/arch":          {},
+	"internal/lab":           {"aes67", "mediaclock", "ptp", "sdp", "rtthread"},
+	"internal/lab/labtool":   {"*"},
+	"internal/resamplebench": {"aes67", "resample", "internal/lab"},
+	"test/e2e":               {"*"},
 }
 
 // fences names the third parties that only some packages may import; clock

@@ -1,0 +1,184 @@
+package bridge
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// untouched returns whether the block on both channels is the program's own
+// frames, and from which on.
+func (r *rig) untouched(expected aes67.Frames) (first aes67.Frames, yes bool) {
+	for n := max(0, expected-3*fragment); n <= expected+3*fragment; n++ {
+		same := true
+		for i := range block {
+			left, right := tone(n + aes67.Frames(i))
+			if r.out[0][i] != float64(float32(left)) || r.out[1][i] != float64(float32(right)) {
+				same = false
+				break
+			}
+		}
+		if same {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+func exactRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(20*time.Second, nil)
+	if s := r.Snapshot(); !s.Exact {
+		t.Fatalf("after 20 s as grandmaster: %+v, want the exact path", s)
+	}
+	return r
+}
+
+// While the media clock is CLOCK_MONOTONIC's and the server's too, every sample
+// is the program's.
+func TestEqualClocksLeaveSamplesUntouched(t *testing.T) {
+	r := exactRig(t)
+	var last aes67.Frames
+	for i := range 60_000 {
+		r.pull()
+		first, yes := r.find()
+		if !yes {
+			t.Fatalf("block %d is not the program's", i)
+		}
+		if i > 0 && first != last+block {
+			t.Fatalf("block %d begins with frame %d, the last one with %d", i, first, last)
+		}
+		last = first
+	}
+	if s := r.Snapshot(); s.Underruns != 0 || !s.Exact || s.Ratio != 0 {
+		t.Errorf("ends as %+v", s)
+	}
+}
+
+// find looks for the block in the program, near where it must be.
+func (r *rig) find() (aes67.Frames, bool) {
+	return r.untouched(r.sent - aes67.Frames(math.Round(r.loop.Fill())) - aes67.Frames(math.Round(r.resampler.Delay())) - block)
+}
+
+// steepest is the largest second difference of a channel: a click has one that
+// the tone of 750 Hz at half scale and fades do not have.
+func steepest(x []float64) (worst float64) {
+	for i := 2; i < len(x); i++ {
+		worst = max(worst, math.Abs(x[i]-2*x[i-1]+x[i-2]))
+	}
+	return worst
+}
+
+// A better master, its loss, and a sound card that drives the server: the path
+// is left and entered without a click, and no frame is lost.
+func TestTheExactPathIsLeftAndEnteredWithoutAClick(t *testing.T) {
+	// Of the loudest tone: a (2 pi f / rate)².
+	most := 1.05 * 0.5 * math.Pow(2*math.Pi*750/testRate, 2)
+	for _, c := range []struct {
+		name  string
+		leave func(r *rig)
+		back  func(r *rig)
+	}{
+		{"a better master", func(r *rig) { r.clock.Steer(r.now, 30_000) }, func(r *rig) { r.clock.Steer(r.now, 0) }},
+		{"a clock that is steered a little", func(r *rig) { r.clock.Steer(r.now, 20) }, func(r *rig) { r.clock.Steer(r.now, 0) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := exactRig(t)
+			var left []float64
+			record := func(silent bool) {
+				if silent {
+					t.Fatal("silence")
+				}
+				left = append(left, r.out[1]...)
+			}
+			r.pullFor(100*time.Millisecond, record)
+			c.leave(r)
+			r.pullFor(200*time.Millisecond, record)
+			if r.Snapshot().Exact {
+				t.Fatal("still exact")
+			}
+			r.pullFor(10*time.Second, record)
+			c.back(r)
+			r.pullFor(80*time.Second, record)
+			if !r.Snapshot().Exact {
+				t.Errorf("not exact again after 80 s: %+v", r.Snapshot())
+			}
+			if worst := steepest(left); worst > most {
+				t.Errorf("second difference of %.6f, the tone has %.6f at most", worst, most)
+			}
+			if s := r.Snapshot(); s.Underruns+s.Overruns != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// A server whose rounding lets the fill grow is let grow for a while, then the
+// fill is brought back, inaudibly, and the samples are untouched again.
+func TestTheFillIsRecentredNowAndThen(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	// Each fragment is said to last 5333 µs where it lasts 5333.33: PulseAudio.
+	period := 5333 * time.Microsecond
+	left, exactly, most := 0, 0, 0.0
+	for end := r.now.Add(10 * time.Minute); r.now < end; {
+		r.now = r.now.Add(time.Millisecond)
+		for r.next <= r.now {
+			r.fragment(r.next)
+			r.next = r.next.Add(period)
+		}
+		was := r.Snapshot().Exact
+		r.Pull(r.out, r.now, true)
+		s := r.Snapshot()
+		if was && !s.Exact {
+			left++
+		}
+		if s.Exact {
+			exactly++
+		}
+		if r.now > aes67.MonoTime(time.Second) {
+			most = max(most, math.Abs(s.Fill-float64(s.Target)))
+		}
+	}
+	s := r.Snapshot()
+	if s.Underruns+s.Overruns != 0 {
+		t.Errorf("%+v", s)
+	}
+	if left == 0 || exactly < 200_000 {
+		t.Errorf("the path was left %d times and used for %d ms of 600 000", left, exactly)
+	}
+	if limit := exactAbove.Seconds()*testRate + 5; most > limit {
+		t.Errorf("the fill was %.0f frames off, want at most %.0f", most, limit)
+	}
+}
+
+// A sound card that drives the server's graph is another clock.
+func TestAnotherClockIsResampled(t *testing.T) {
+	for _, skew := range []float64{8e-6, -30e-6} {
+		r := newRig(t, PipelineConfig{}, 0)
+		r.SetConfirmed(true)
+		random := rand.New(rand.NewPCG(1, 2))
+		at := 0.0
+		for end := r.now.Add(5 * time.Minute); r.now < end; {
+			r.now = r.now.Add(time.Millisecond)
+			for r.next <= r.now {
+				r.fragment(r.next.Add(time.Duration(random.IntN(20_000))))
+				at += 256.0 / testRate * 1e9 / (1 + skew)
+				r.next = aes67.MonoTime(at)
+			}
+			r.Pull(r.out, r.now, true)
+		}
+		s := r.Snapshot()
+		if s.Exact || s.Underruns != 0 {
+			t.Errorf("beside a card %g fast: %+v, want it resampled", skew, s)
+		}
+		if want := -skew * 1e9; math.Abs(float64(s.Ratio)-want) > 1000 {
+			t.Errorf("ratio %v ppb, want about %v", s.Ratio, want)
+		}
+	}
+}

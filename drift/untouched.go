@@ -1,0 +1,56 @@
+package drift
+
+import (
+	"math"
+
+	"aes67-sink/aes67"
+)
+
+// This file serves a caller that passes its input through as it is, at a ratio
+// of exactly 0, for as long as the clocks are one.
+
+const (
+	// sameClock is how far the server's clock may seem to be from
+	// CLOCK_MONOTONIC, as a share, its own rounding aside. A sound card that
+	// drives the server's graph is some ppm off at least.
+	sameClock = 1e-6
+	// sameSurplus bounds what the server's rounding may add; PulseAudio's null
+	// sink was seen to give 99 ppm more frames than there is time for.
+	sameSurplus = 200e-6
+)
+
+// Same reports whether the server ticks with CLOCK_MONOTONIC, as far as its
+// arrivals tell. What it rounds is no other clock: the fill grows or falls by
+// it, by some frames a second at most, which a caller can let happen for a while.
+func (l *Loop) Same() bool {
+	clock := &l.clocks[l.using]
+	return clock.ready() && math.Abs(clock.line.slope()) <= sameClock && math.Abs(clock.surplus) <= sameSurplus
+}
+
+// Untouched is Update for a caller whose ratio is exactly 0: it measures, and
+// leaves the fill where it goes. The state can only fall to Acquire, when
+// arrivals stop.
+func (l *Loop) Untouched(at aes67.MonoTime, consumed float64) {
+	l.begun, l.at = true, max(l.at, at)
+	clock := l.choose()
+	l.fill = 0
+	if clock.ready() {
+		l.fill = clock.written(at) - consumed
+	}
+	l.control.ratio, l.control.first, l.control.second = 0, 0, 0
+	l.held = false
+	if pause := at.Sub(clock.last); !clock.ready() || clock.broken(pause) {
+		l.enter(Acquire)
+	}
+}
+
+// Touch ends what Untouched began: the loop steers again, from a ratio of 0 and
+// the fill that there is, which it lets come back to its target at 100 ppm.
+func (l *Loop) Touch() {
+	if l.state == Acquire {
+		return
+	}
+	l.control.begin()
+	l.control.target = l.fill
+	l.enter(Coarse)
+}
