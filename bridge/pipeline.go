@@ -342,11 +342,9 @@ func (p *Pipeline) watch(left aes67.Frames, due aes67.MonoTime) {
 
 // steer sets the ratio that drift wants at the end of this block.
 func (p *Pipeline) steer(due aes67.MonoTime, frames int) {
-	var feedForward aes67.PPB
-	if m, ok := p.clock.Load(); ok {
-		feedForward = m.Rate
-	}
-	p.choose(feedForward)
+	m, _ := p.clock.Load()
+	feedForward := m.Frequency
+	p.choose(m.Rate)
 	if p.exact.on || p.exact.step > 0 {
 		p.loop.Untouched(due, p.consumed())
 		p.resampler.SetRatio(0, frames)

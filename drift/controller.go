@@ -12,6 +12,7 @@ import (
 type controller struct {
 	rate   aes67.Hz
 	ratio  float64 // given out last
+	trim   float64 // of it, beyond the feed-forward
 	steady float64 // what it would be without a push
 	wanted float64 // where it is going
 
@@ -52,6 +53,9 @@ const (
 
 	// smoothing of the feed-forward keeps the servo's noise out of the pitch.
 	smoothing = 2 * time.Second
+	// The trim goes where it is wanted in times of these: each bend in the ratio
+	// is noise around a tone, and the slower it turns, the less.
+	coarseApproach, fineApproach = 500 * time.Millisecond, 2 * time.Second
 )
 
 // begin forgets what fine control had settled on.
@@ -63,21 +67,30 @@ func (c *controller) update(dt time.Duration, state State, fill, fast, forward f
 	c.smooth(dt, state, forward)
 	c.steady = (1+c.forward())/(1+fast) - 1
 	c.wanted = c.steady + c.ramp(dt)
-	slope := fineSlope
+	slope, approach := fineSlope, fineApproach
 	switch state {
-	case Acquire:
-		slope = acquireSlope
+	case Acquire: // silent
+		c.wanted = c.forward() + clamp(c.wanted-c.forward(), trimLimit)
+		c.ratio += clamp(c.wanted-c.ratio, acquireSlope*dt.Seconds())
+		c.trim = c.ratio - c.forward()
+		return
 	case Coarse:
-		slope = coarseSlope
+		slope, approach = coarseSlope, coarseApproach
 		c.wanted -= clamp(c.coarse(fill), pushLimit)
 	case Fine:
 		c.wanted -= clamp(c.fine(fill), pushLimit)
 	case Holding:
+		c.trim = c.ratio - c.forward()
 		return
 	}
-	c.wanted = forward + clamp(c.wanted-forward, trimLimit)
-	c.ratio += clamp(c.wanted-c.ratio, slope*dt.Seconds())
+	trim := clamp(c.wanted-c.forward(), trimLimit)
+	c.wanted = c.forward() + trim
+	c.trim += clamp((trim-c.trim)*portion(dt, approach), slope*dt.Seconds())
+	c.ratio = c.forward() + c.trim
 }
+
+// portion returns how much of its way something goes in dt.
+func portion(dt, time time.Duration) float64 { return -math.Expm1(-float64(dt) / float64(time)) }
 
 // error returns by how long a time the fill is off the target, in seconds of
 // the input, which makes of a push per second a share of the ratio.
@@ -116,7 +129,7 @@ func (c *controller) smooth(dt time.Duration, state State, forward float64) {
 		c.first, c.second = forward, forward
 		return
 	}
-	gain := -math.Expm1(-float64(dt) / float64(smoothing))
+	gain := portion(dt, smoothing)
 	c.first += gain * (forward - c.first)
 	c.second += gain * (c.first - c.second)
 }

@@ -155,9 +155,9 @@ type limits struct {
 	restarts    int
 }
 
-// usual are the limits where nothing odd happens: fine after 11 s, the ratio
+// usual are the limits where nothing odd happens: fine after 12 s, the ratio
 // right to 0.02 ppm, the fill within a quarter of a fragment.
-var usual = limits{fine: 11 * time.Second, early: 20, last: 20, fill: 60, worst: 64, slope: 0.26, step: 0.21, wander: 50}
+var usual = limits{fine: 12 * time.Second, early: 20, last: 20, fill: 60, worst: 64, slope: 0.26, step: 0.21, wander: 50}
 
 // but returns the usual limits with some of them widened.
 func but(change func(*limits)) limits {
@@ -174,7 +174,7 @@ func rounding(l *limits) { l.fine, l.early, l.last, l.wander = 16*s, 2500, 2500,
 func farOff(l *limits) { l.early, l.last, l.fill, l.wander, l.worst = 60, 30, 10, 100, 40 }
 
 // untold noise is not in the pace, and its mean over 60 s is 26 ppb.
-func untold(l *limits) { l.early, l.last, l.wander = 80, 80, 100 }
+func untold(l *limits) { l.early, l.last, l.wander, l.slope = 80, 80, 100, 1 }
 
 // changed servers or targets are not judged by the mean ratio across the change.
 func changed(l *limits) { l.early, l.last, l.wander = 0, 0, 0 }
@@ -227,7 +227,7 @@ func clockScenarios() []scenario {
 		{"grandmaster -100 ppm", world{server: pipewire(queueing), master: share(-100e-6)}, usual},
 		{"grandmaster -100 ppm, server +300 ppm", world{server: pipewire(queueing, clock(share(300e-6))), master: share(-100e-6)}, but(farOff)},
 		{"grandmaster wanders", world{server: pipewire(queueing), master: swing(20e-6, 1e-6, 120*s)}, usual},
-		{"servo noise 200 ppb", world{server: pipewire(queueing), servo: noise(141e-9)}, but(func(l *limits) { l.wander = 100 })},
+		{"servo noise 200 ppb", world{server: pipewire(queueing), servo: noise(141e-9)}, but(func(l *limits) { l.wander, l.slope = 100, 1 })},
 		{"feed-forward noise 200 ppb", world{server: pipewire(queueing), told: noise(200e-9)}, but(untold)},
 		{"a day", world{
 			server: pipewire(loaded, clock(swing(0, 2e-6, 24*3600*s)), func(s *server) { s.block = 2048 }), target: 6000,
@@ -248,7 +248,7 @@ func eventScenarios() []scenario {
 				return 100e-6
 			}
 			return 0
-		}}, but(func(l *limits) { l.early, l.wander = 200, 200 })},
+		}}, but(func(l *limits) { l.early, l.wander, l.slope = 200, 200, 110 })}, // its own slope
 		{"cycles lost", world{
 			server: pipewire(queueing, once(30*s, pause(cycle)), once(60*s, pause(2*cycle))),
 			target: 1440, length: 160 * s, settle: 130 * s,

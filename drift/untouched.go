@@ -23,8 +23,13 @@ const (
 // arrivals tell. What it rounds is no other clock: the fill grows or falls by
 // it, by some frames a second at most, which a caller can let happen for a while.
 func (l *Loop) Same() bool {
-	clock := &l.clocks[l.using]
-	return clock.ready() && math.Abs(clock.line.slope()) <= sameClock && math.Abs(clock.surplus) <= sameSurplus
+	for i := range l.clocks { // it is enough that one way of rounding explains it
+		clock := &l.clocks[i]
+		if clock.ready() && math.Abs(clock.line.slope()) <= sameClock && math.Abs(clock.surplus) <= sameSurplus {
+			return true
+		}
+	}
+	return false
 }
 
 // Untouched is Update for a caller whose ratio is exactly 0: it measures, and
@@ -37,7 +42,7 @@ func (l *Loop) Untouched(at aes67.MonoTime, consumed float64) {
 	if clock.ready() {
 		l.fill = clock.written(at) - consumed
 	}
-	l.control.ratio, l.control.first, l.control.second = 0, 0, 0
+	l.control.ratio, l.control.trim, l.control.first, l.control.second = 0, 0, 0, 0
 	l.held = false
 	if pause := at.Sub(clock.last); !clock.ready() || clock.broken(pause) {
 		l.enter(Acquire)

@@ -11,6 +11,9 @@ type Map struct {
 	Mono aes67.MonoTime // where the map is anchored
 	PTP  aes67.PTPTime  // the PTP time there
 	Rate aes67.PPB      // PTP seconds per monotonic second, less 1
+	// Frequency is Rate without what a servo adds to end an error of phase: what
+	// the grandmaster's frequency is believed to be, and so the smoother one.
+	Frequency aes67.PPB
 	// Steps counts the jumps of the time base since the clock was made: maps
 	// with equal Steps join without a jump.
 	Steps uint32
@@ -54,7 +57,7 @@ func (c *Clock) Load() (m Map, ok bool) {
 // Step sets the clock to p at instant t with the given rate. It counts as a
 // jump unless the clock was unset.
 func (c *Clock) Step(t aes67.MonoTime, p aes67.PTPTime, rate aes67.PPB) {
-	next := &Map{Mono: t, PTP: p, Rate: rate}
+	next := &Map{Mono: t, PTP: p, Rate: rate, Frequency: rate}
 	if old := c.current.Load(); old != nil {
 		next.Steps = old.Steps + 1
 	}
@@ -63,10 +66,14 @@ func (c *Clock) Step(t aes67.MonoTime, p aes67.PTPTime, rate aes67.PPB) {
 
 // Steer changes the rate from instant t on. What has elapsed is folded into
 // the anchor first, so the time does not jump. An unset clock stays unset.
-func (c *Clock) Steer(t aes67.MonoTime, rate aes67.PPB) {
+func (c *Clock) Steer(t aes67.MonoTime, rate aes67.PPB) { c.Pursue(t, rate, rate) }
+
+// Pursue is Steer for a servo whose rate is more than the frequency that it
+// believes in.
+func (c *Clock) Pursue(t aes67.MonoTime, rate, frequency aes67.PPB) {
 	old := c.current.Load()
 	if old == nil {
 		return
 	}
-	c.current.Store(&Map{Mono: t, PTP: old.PTPAt(t), Rate: rate, Steps: old.Steps})
+	c.current.Store(&Map{Mono: t, PTP: old.PTPAt(t), Rate: rate, Frequency: frequency, Steps: old.Steps})
 }

@@ -89,7 +89,7 @@ func (s *servo) tick(now aes67.MonoTime) (stepped bool) {
 	fold := min(max(s.est.window/foldShare, fastestFold), slowestFold)
 	slew := -ahead.Seconds() / fold.Seconds() * 1e9
 	slew = min(max(slew, -maxSlew), maxSlew)
-	s.clock.Steer(now, rate+aes67.PPB(slew))
+	s.clock.Pursue(now, rate+aes67.PPB(slew), rate)
 	s.judge(now, ahead)
 	return false
 }

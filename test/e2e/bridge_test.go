@@ -56,6 +56,7 @@ type report struct {
 	Drift struct {
 		State            string   `json:"state"`
 		Mode             string   `json:"mode"`
+		BitExact         bool     `json:"bit_exact"`
 		RatioPPB         *float64 `json:"ratio_ppb"`
 		FillFrames       *float64 `json:"fill_frames"`
 		FillTargetFrames *float64 `json:"fill_target_frames"`
