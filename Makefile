@@ -37,7 +37,8 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
-	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock golden deb package-test \
+	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-quality bench-resample plots \
+	test-arm64 golden deb package-test \
 	install install-files uninstall clean ci
 
 ##@ Every day
@@ -91,6 +92,25 @@ fuzz-discovery: go ## the parsers of SAP, RTSP and SDP for five minutes each
 
 bench-discovery: packages build ## the figures of discovery: recovery of Avahi and D-Bus, floods, contested groups, ten bridges (10 min)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestAvahiComesAndGoes|TestFloods|TestNeighbours|TestManyBridges|TestOneDescriptionAtATime)$$'
+
+bench-quality: packages build ## purity, pitch and bit-exactness on the wire, over a minute each (20 min, root)
+	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'
+
+bench-resample: go ## the resampler beside those of others: quality, and CPU in turn (10 min)
+	@scripts/install-packages.sh peers
+	mkdir -p build
+	g++ -O2 -Wall -Wextra -o build/resamplers test/peers/resamplers.cc -lsamplerate -lsoxr -lspeexdsp -lzita-resampler
+	$(GO) run ./internal/resamplebench
+
+plots: go ## the plots of docs/resampler.md, made anew
+	@scripts/install-packages.sh peers
+	mkdir -p build
+	g++ -O2 -Wall -Wextra -o build/resamplers test/peers/resamplers.cc -lsamplerate -lsoxr -lspeexdsp -lzita-resampler
+	$(GO) run ./internal/resamplebench -plots docs/resampler
+
+test-arm64: go ## the arithmetic of arm64 under qemu-user
+	@scripts/install-packages.sh deb
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64-static -run 'Arithmetic|Recorded|Raw|Panic' ./resample
 
 bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate, time to lock, one-hour scenarios (50 min, root)
 	@$(GO) test -c -trimpath -o build/ptp.test ./ptp

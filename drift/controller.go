@@ -17,6 +17,7 @@ type controller struct {
 	wanted float64 // where it is going
 
 	first, second float64 // the feed-forward, smoothed once and twice
+	fed           float64 // what is made of both
 
 	target  float64 // frames, on its way to goal
 	goal    float64 // frames
@@ -51,8 +52,9 @@ const (
 	// calmRatio is the change of the ratio that Fine may begin with.
 	calmRatio = 0.1e-6
 
-	// smoothing of the feed-forward keeps the servo's noise out of the pitch.
-	smoothing = 2 * time.Second
+	// smoothing of the feed-forward keeps the servo's noise out of the pitch. What
+	// it leaves of a wander of ±5 ppm over 20 s is 0.17 ppm.
+	smoothing = 600 * time.Millisecond
 	// The trim goes where it is wanted in times of these: each bend in the ratio
 	// is noise around a tone, and the slower it turns, the less.
 	coarseApproach, fineApproach = 500 * time.Millisecond, 2 * time.Second
@@ -126,18 +128,19 @@ func (c *controller) fine(fill float64) float64 {
 // smooth passes the feed-forward through two equal low passes.
 func (c *controller) smooth(dt time.Duration, state State, forward float64) {
 	if state == Acquire {
-		c.first, c.second = forward, forward
+		c.first, c.second, c.fed = forward, forward, forward
 		return
 	}
 	gain := portion(dt, smoothing)
 	c.first += gain * (forward - c.first)
 	c.second += gain * (c.first - c.second)
+	c.fed += clamp(2*c.first-c.second-c.fed, coarseSlope*dt.Seconds())
 }
 
 // forward returns the smoothed feed-forward. Twice the first less the second
-// does not lag behind a ramp, and after a step it has in sum given exactly what
-// was due: smoothing does not move the fill.
-func (c *controller) forward() float64 { return 2*c.first - c.second }
+// does not lag behind a ramp, and after a step it has in sum given what was due,
+// but for what the bound of its slope costs: smoothing does not move the fill.
+func (c *controller) forward() float64 { return c.fed }
 
 // ramp moves the target towards the goal and returns the share that takes.
 func (c *controller) ramp(dt time.Duration) float64 {

@@ -89,8 +89,9 @@ func TestSmoothingDoesNotMoveTheFill(t *testing.T) {
 		c.smooth(dt, Fine, 100e-6)
 		missing += (100e-6 - c.forward()) * float64(dt)
 	}
-	if math.Abs(missing) > 200 {
-		t.Errorf("after a step of 100 ppm %.0f ns are missing, want none", missing)
+	// What the bound of its slope costs: a sixth of a frame.
+	if math.Abs(missing) > 4000 {
+		t.Errorf("after a step of 100 ppm %.0f ns are missing, want 4000 at most", missing)
 	}
 }
 

@@ -227,8 +227,8 @@ func clockScenarios() []scenario {
 		{"grandmaster -100 ppm", world{server: pipewire(queueing), master: share(-100e-6)}, usual},
 		{"grandmaster -100 ppm, server +300 ppm", world{server: pipewire(queueing, clock(share(300e-6))), master: share(-100e-6)}, but(farOff)},
 		{"grandmaster wanders", world{server: pipewire(queueing), master: swing(20e-6, 1e-6, 120*s)}, usual},
-		{"servo noise 200 ppb", world{server: pipewire(queueing), servo: noise(141e-9)}, but(func(l *limits) { l.wander, l.slope = 100, 1 })},
-		{"feed-forward noise 200 ppb", world{server: pipewire(queueing), told: noise(200e-9)}, but(untold)},
+		{"servo noise 50 ppb", world{server: pipewire(queueing), servo: noise(35e-9)}, but(func(l *limits) { l.wander, l.slope = 100, 1 })},
+		{"feed-forward noise 50 ppb", world{server: pipewire(queueing), told: noise(50e-9)}, but(untold)},
 		{"a day", world{
 			server: pipewire(loaded, clock(swing(0, 2e-6, 24*3600*s)), func(s *server) { s.block = 2048 }), target: 6000,
 			master: swing(30e-6, 1e-6, 7200*s), packet: 960, length: 24 * 3600 * s,
@@ -248,7 +248,7 @@ func eventScenarios() []scenario {
 				return 100e-6
 			}
 			return 0
-		}}, but(func(l *limits) { l.early, l.wander, l.slope = 200, 200, 110 })}, // its own slope
+		}}, but(func(l *limits) { l.early, l.wander, l.slope = 200, 200, 210 })}, // its own slope
 		{"cycles lost", world{
 			server: pipewire(queueing, once(30*s, pause(cycle)), once(60*s, pause(2*cycle))),
 			target: 1440, length: 160 * s, settle: 130 * s,

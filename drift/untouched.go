@@ -42,7 +42,7 @@ func (l *Loop) Untouched(at aes67.MonoTime, consumed float64) {
 	if clock.ready() {
 		l.fill = clock.written(at) - consumed
 	}
-	l.control.ratio, l.control.trim, l.control.first, l.control.second = 0, 0, 0, 0
+	l.control.ratio, l.control.trim, l.control.first, l.control.second, l.control.fed = 0, 0, 0, 0, 0
 	l.held = false
 	if pause := at.Sub(clock.last); !clock.ready() || clock.broken(pause) {
 		l.enter(Acquire)

@@ -9,6 +9,7 @@
 #               (make lab, with run)
 #       trixie  debootstrap, for a Debian 13 tree (make lab-trixie)
 #       deb     what builds and checks the package (make deb)
+#       peers   the resamplers of others (make bench-resample)
 #       machines  what boots whole machines (make package-test)
 #
 # Nothing is removed, and a desktop's sound server gets no rival: where one
@@ -26,6 +27,7 @@ declare -A sets=(
     gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl"
   [trixie]="debootstrap"
   [deb]="debhelper dpkg-dev fakeroot lintian file qemu-user-static"
+  [peers]="g++ libsamplerate0-dev libsoxr-dev libspeexdsp-dev libzita-resampler-dev"
   [machines]="debootstrap systemd-container"
 )
 # servers are the packages that would compete with a desktop's sound server.

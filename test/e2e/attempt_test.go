@@ -34,7 +34,7 @@ type attempt struct {
 
 const (
 	// mostAttempts bounds the tries.
-	mostAttempts = 5
+	mostAttempts = 4
 	// standstill is a pause of the whole machine, seen by a thread of higher
 	// priority than every one of ours, that spoils a measurement. A virtual
 	// machine may be left without its processors for longer.

@@ -69,6 +69,7 @@ var elsewhere = map[string]string{
 // names, in all its forms, beside a running bridge; asks make for every target;
 // and holds every other command to the test that runs it.
 func TestDocumentedCommands(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
 	tests := testNames(t)
 	var own []string
 	for _, path := range documents(t) {

@@ -16,12 +16,14 @@ const settleLimit = announceTimeout + 2*time.Second
 // go in one domain: all settle on one master, whichever came first, and again
 // when it dies; the streams go on meanwhile.
 func TestElection(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
 	for _, ptp4lFirst := range []bool{false, true} {
 		name := "bridges first"
 		if ptp4lFirst {
 			name = "ptp4l first"
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, s := newHub(t, 4), startServer(t, "pipewire")
 			var ptp4l *process
 			if ptp4lFirst {

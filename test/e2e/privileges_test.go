@@ -51,6 +51,7 @@ func TestNoPrivilegeIsKept(t *testing.T) {
 // A whole life of the bridge, as follower and as grandmaster, makes no system
 // call that sets a clock of the computer.
 func TestNoClockIsSet(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
 	w, s := newWire(t), startServer(t, "pipewire")
 	need(t, "strace")
 	trace := filepath.Join(tempDir(t, "strace"), "calls")
