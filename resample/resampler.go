@@ -17,7 +17,7 @@ const (
 
 // chunk is how many output frames are worked on together, so that what lies
 // between the stages stays in the first-level cache.
-const chunk = 64
+const chunk = 60
 
 // Resampler changes the rate of a run of frames by a ratio that may vary
 // steadily. It belongs to one goroutine. This file is hot: nothing but New

@@ -5,105 +5,293 @@
 
 // func foldAVX2(dst, in, k *float64, frames, taps, last int)
 //
-// 16 frames at a time, so that four sums hide the latency of FMA, then 4, then
-// 1; each frame's sum goes through the taps in the same order.
+// 12 frames at a time. Taps go by their rest modulo 4: the next one of a rest sees
+// the same samples four further on, so of the six vectors of samples only two
+// are loaded for each. Even and odd steps have sums of their own, so that six of
+// them hide the latency of FMA. What is left of a batch is its last 12 frames
+// once more, some of them a second time; batches of fewer go by 4 likewise, or
+// by 1. Each frame's sum goes through the taps in the same order.
+//
+//	AX  frames of the batch    R8   taps          R12  coefficient
+//	CX  frames left            R9   last          R13  steps left of this rest
+//	DX  k                      R10  a: in[j+i]    BX   the rest, 0 to 3
+//	                           R11  b: in[j+last-i]
 TEXT ·foldAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ in+8(FP), SI
 	MOVQ k+16(FP), DX
 	MOVQ frames+24(FP), CX
+	MOVQ CX, AX
 	MOVQ taps+32(FP), R8
 	MOVQ last+40(FP), R9
 
-sixteen:
-	CMPQ   CX, $16
-	JLT    four
+twelve:
+	CMPQ  CX, $12
+	JGE   twelveFrames
+	TESTQ CX, CX
+	JZ    done
+	CMPQ  AX, $12
+	JLT   four
+	MOVQ  $12, BX
+	SUBQ  CX, BX
+	SHLQ  $3, BX
+	SUBQ  BX, DI
+	SUBQ  BX, SI
+	MOVQ  $12, CX
+
+twelveFrames:
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
 	VXORPD Y3, Y3, Y3
-	MOVQ   SI, R10
-	LEAQ   (SI)(R9*8), R11
-	MOVQ   DX, R12
-	MOVQ   R8, R13
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	XORQ   BX, BX
 
-sixteenTaps:
-	VBROADCASTSD (R12), Y4
-	VMOVUPD      (R10), Y5
-	VADDPD       (R11), Y5, Y5
-	VFMADD231PD  Y4, Y5, Y0
-	VMOVUPD      32(R10), Y6
-	VADDPD       32(R11), Y6, Y6
-	VFMADD231PD  Y4, Y6, Y1
-	VMOVUPD      64(R10), Y7
-	VADDPD       64(R11), Y7, Y7
-	VFMADD231PD  Y4, Y7, Y2
-	VMOVUPD      96(R10), Y8
-	VADDPD       96(R11), Y8, Y8
-	VFMADD231PD  Y4, Y8, Y3
-	ADDQ         $8, R12
-	ADDQ         $8, R10
-	SUBQ         $8, R11
+twelveRest:
+	// steps of this rest: (taps - rest + 3) / 4
+	MOVQ R8, R13
+	SUBQ BX, R13
+	ADDQ $3, R13
+	SHRQ $2, R13
+	LEAQ (DX)(BX*8), R12
+	LEAQ (SI)(BX*8), R10
+	MOVQ R9, R11
+	SUBQ BX, R11
+	LEAQ (SI)(R11*8), R11
+	CMPQ R13, $6
+	JLT  twelveLeft
+	VMOVUPD (R10), Y6
+	VMOVUPD 32(R10), Y7
+	VMOVUPD 64(R10), Y8
+	VMOVUPD (R11), Y9
+	VMOVUPD 32(R11), Y10
+	VMOVUPD 64(R11), Y11
+
+twelveSix:
+	VBROADCASTSD (R12), Y12
+	VADDPD       Y9, Y6, Y13
+	VADDPD       Y10, Y7, Y14
+	VADDPD       Y11, Y8, Y15
+	VMOVUPD      96(R10), Y6
+	VMOVUPD      -32(R11), Y11
+	VFMADD231PD  Y12, Y13, Y0
+	VFMADD231PD  Y12, Y14, Y1
+	VFMADD231PD  Y12, Y15, Y2
+	VBROADCASTSD 32(R12), Y12
+	VADDPD       Y11, Y7, Y13
+	VADDPD       Y9, Y8, Y14
+	VADDPD       Y10, Y6, Y15
+	VMOVUPD      128(R10), Y7
+	VMOVUPD      -64(R11), Y10
+	VFMADD231PD  Y12, Y13, Y3
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y12, Y15, Y5
+	VBROADCASTSD 64(R12), Y12
+	VADDPD       Y10, Y8, Y13
+	VADDPD       Y11, Y6, Y14
+	VADDPD       Y9, Y7, Y15
+	VMOVUPD      160(R10), Y8
+	VMOVUPD      -96(R11), Y9
+	VFMADD231PD  Y12, Y13, Y0
+	VFMADD231PD  Y12, Y14, Y1
+	VFMADD231PD  Y12, Y15, Y2
+	VBROADCASTSD 96(R12), Y12
+	VADDPD       Y9, Y6, Y13
+	VADDPD       Y10, Y7, Y14
+	VADDPD       Y11, Y8, Y15
+	VMOVUPD      192(R10), Y6
+	VMOVUPD      -128(R11), Y11
+	VFMADD231PD  Y12, Y13, Y3
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y12, Y15, Y5
+	VBROADCASTSD 128(R12), Y12
+	VADDPD       Y11, Y7, Y13
+	VADDPD       Y9, Y8, Y14
+	VADDPD       Y10, Y6, Y15
+	VMOVUPD      224(R10), Y7
+	VMOVUPD      -160(R11), Y10
+	VFMADD231PD  Y12, Y13, Y0
+	VFMADD231PD  Y12, Y14, Y1
+	VFMADD231PD  Y12, Y15, Y2
+	VBROADCASTSD 160(R12), Y12
+	VADDPD       Y10, Y8, Y13
+	VADDPD       Y11, Y6, Y14
+	VADDPD       Y9, Y7, Y15
+	VMOVUPD      256(R10), Y8
+	VMOVUPD      -192(R11), Y9
+	VFMADD231PD  Y12, Y13, Y3
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y12, Y15, Y5
+	ADDQ         $192, R10
+	SUBQ         $192, R11
+	ADDQ         $192, R12
+	SUBQ         $6, R13
+	CMPQ         R13, $6
+	JGE          twelveSix
+
+twelveLeft:
+	TESTQ R13, R13
+	JZ    twelveNext
+
+twelveTwo:
+	VBROADCASTSD (R12), Y12
+	VMOVUPD      (R10), Y13
+	VADDPD       (R11), Y13, Y13
+	VFMADD231PD  Y12, Y13, Y0
+	VMOVUPD      32(R10), Y14
+	VADDPD       32(R11), Y14, Y14
+	VFMADD231PD  Y12, Y14, Y1
+	VMOVUPD      64(R10), Y15
+	VADDPD       64(R11), Y15, Y15
+	VFMADD231PD  Y12, Y15, Y2
+	ADDQ         $32, R10
+	SUBQ         $32, R11
+	ADDQ         $32, R12
 	DECQ         R13
-	JNZ          sixteenTaps
-	VMOVUPD      Y0, (DI)
-	VMOVUPD      Y1, 32(DI)
-	VMOVUPD      Y2, 64(DI)
-	VMOVUPD      Y3, 96(DI)
-	ADDQ         $128, DI
-	ADDQ         $128, SI
-	SUBQ         $16, CX
-	JMP          sixteen
+	JZ           twelveNext
+	VBROADCASTSD (R12), Y12
+	VMOVUPD      (R10), Y13
+	VADDPD       (R11), Y13, Y13
+	VFMADD231PD  Y12, Y13, Y3
+	VMOVUPD      32(R10), Y14
+	VADDPD       32(R11), Y14, Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VMOVUPD      64(R10), Y15
+	VADDPD       64(R11), Y15, Y15
+	VFMADD231PD  Y12, Y15, Y5
+	ADDQ         $32, R10
+	SUBQ         $32, R11
+	ADDQ         $32, R12
+	DECQ         R13
+	JNZ          twelveTwo
+
+twelveNext:
+	INCQ BX
+	CMPQ BX, $4
+	JLT  twelveRest
+	VADDPD  Y3, Y0, Y0
+	VMOVUPD Y0, (DI)
+	VADDPD  Y4, Y1, Y1
+	VMOVUPD Y1, 32(DI)
+	VADDPD  Y5, Y2, Y2
+	VMOVUPD Y2, 64(DI)
+	ADDQ    $96, DI
+	ADDQ    $96, SI
+	SUBQ    $12, CX
+	JMP     twelve
 
 four:
-	CMPQ   CX, $4
-	JLT    one
-	VXORPD Y0, Y0, Y0
-	MOVQ   SI, R10
-	LEAQ   (SI)(R9*8), R11
-	MOVQ   DX, R12
-	MOVQ   R8, R13
+	CMPQ  CX, $4
+	JGE   fourFrames
+	TESTQ CX, CX
+	JZ    done
+	CMPQ  AX, $4
+	JLT   one
+	MOVQ  $4, BX
+	SUBQ  CX, BX
+	SHLQ  $3, BX
+	SUBQ  BX, DI
+	SUBQ  BX, SI
+	MOVQ  $4, CX
 
-fourTaps:
-	VBROADCASTSD (R12), Y4
-	VMOVUPD      (R10), Y5
-	VADDPD       (R11), Y5, Y5
-	VFMADD231PD  Y4, Y5, Y0
-	ADDQ         $8, R12
-	ADDQ         $8, R10
-	SUBQ         $8, R11
+fourFrames:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	XORQ   BX, BX
+
+fourRest:
+	// steps of this rest: (taps - rest + 3) / 4
+	MOVQ R8, R13
+	SUBQ BX, R13
+	ADDQ $3, R13
+	SHRQ $2, R13
+	LEAQ (DX)(BX*8), R12
+	LEAQ (SI)(BX*8), R10
+	MOVQ R9, R11
+	SUBQ BX, R11
+	LEAQ (SI)(R11*8), R11
+
+fourTwo:
+	VBROADCASTSD (R12), Y12
+	VMOVUPD      (R10), Y13
+	VADDPD       (R11), Y13, Y13
+	VFMADD231PD  Y12, Y13, Y0
+	ADDQ         $32, R10
+	SUBQ         $32, R11
+	ADDQ         $32, R12
 	DECQ         R13
-	JNZ          fourTaps
-	VMOVUPD      Y0, (DI)
-	ADDQ         $32, DI
-	ADDQ         $32, SI
-	SUBQ         $4, CX
-	JMP          four
+	JZ           fourNext
+	VBROADCASTSD (R12), Y12
+	VMOVUPD      (R10), Y13
+	VADDPD       (R11), Y13, Y13
+	VFMADD231PD  Y12, Y13, Y1
+	ADDQ         $32, R10
+	SUBQ         $32, R11
+	ADDQ         $32, R12
+	DECQ         R13
+	JNZ          fourTwo
+
+fourNext:
+	INCQ BX
+	CMPQ BX, $4
+	JLT  fourRest
+	VADDPD  Y1, Y0, Y0
+	VMOVUPD Y0, (DI)
+	ADDQ    $32, DI
+	ADDQ    $32, SI
+	SUBQ    $4, CX
+	JMP     four
 
 one:
-	TESTQ  CX, CX
-	JZ     done
-	VXORPD X0, X0, X0
-	MOVQ   SI, R10
-	LEAQ   (SI)(R9*8), R11
-	MOVQ   DX, R12
-	MOVQ   R8, R13
+	TESTQ CX, CX
+	JZ    done
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	XORQ   BX, BX
 
-oneTap:
-	VMOVSD      (R10), X5
-	VADDSD      (R11), X5, X5
-	VMOVSD      (R12), X4
-	VFMADD231SD X4, X5, X0
-	ADDQ        $8, R12
-	ADDQ        $8, R10
-	SUBQ        $8, R11
-	DECQ        R13
-	JNZ         oneTap
-	VMOVSD      X0, (DI)
-	ADDQ        $8, DI
-	ADDQ        $8, SI
-	DECQ        CX
-	JMP         one
+oneRest:
+	// steps of this rest: (taps - rest + 3) / 4
+	MOVQ R8, R13
+	SUBQ BX, R13
+	ADDQ $3, R13
+	SHRQ $2, R13
+	LEAQ (DX)(BX*8), R12
+	LEAQ (SI)(BX*8), R10
+	MOVQ R9, R11
+	SUBQ BX, R11
+	LEAQ (SI)(R11*8), R11
+
+oneTwo:
+	VMOVSD      (R10), X13
+	VADDSD      (R11), X13, X13
+	VMOVSD      (R12), X12
+	VFMADD231SD X12, X13, X0
+	ADDQ         $32, R10
+	SUBQ         $32, R11
+	ADDQ         $32, R12
+	DECQ         R13
+	JZ           oneNext
+	VMOVSD      (R10), X13
+	VADDSD      (R11), X13, X13
+	VMOVSD      (R12), X12
+	VFMADD231SD X12, X13, X1
+	ADDQ         $32, R10
+	SUBQ         $32, R11
+	ADDQ         $32, R12
+	DECQ         R13
+	JNZ          oneTwo
+
+oneNext:
+	INCQ BX
+	CMPQ BX, $4
+	JLT  oneRest
+	VADDSD X1, X0, X0
+	VMOVSD X0, (DI)
+	ADDQ   $8, DI
+	ADDQ   $8, SI
+	DECQ   CX
+	JMP    one
 
 done:
 	VZEROUPPER
@@ -201,12 +389,25 @@ TEXT ·foldSSE2(SB), NOSPLIT, $0-48
 	MOVQ in+8(FP), SI
 	MOVQ k+16(FP), DX
 	MOVQ frames+24(FP), CX
+	MOVQ CX, AX
 	MOVQ taps+32(FP), R8
 	MOVQ last+40(FP), R9
 
 eight:
-	CMPQ  CX, $8
-	JLT   two
+	CMPQ   CX, $8
+	JGE    eightFrames
+	TESTQ  CX, CX
+	JZ     done
+	CMPQ   AX, $8
+	JLT    two
+	MOVQ   $8, BX
+	SUBQ   CX, BX
+	SHLQ   $3, BX
+	SUBQ   BX, DI
+	SUBQ   BX, SI
+	MOVQ   $8, CX
+
+eightFrames:
 	XORPS X0, X0
 	XORPS X1, X1
 	XORPS X2, X2
@@ -254,8 +455,20 @@ eightTaps:
 	JMP      eight
 
 two:
-	CMPQ  CX, $2
-	JLT   one
+	CMPQ   CX, $2
+	JGE    twoFrames
+	TESTQ  CX, CX
+	JZ     done
+	CMPQ   AX, $2
+	JLT    one
+	MOVQ   $2, BX
+	SUBQ   CX, BX
+	SHLQ   $3, BX
+	SUBQ   BX, DI
+	SUBQ   BX, SI
+	MOVQ   $2, CX
+
+twoFrames:
 	XORPS X0, X0
 	MOVQ  SI, R10
 	LEAQ  (SI)(R9*8), R11

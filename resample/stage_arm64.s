@@ -15,13 +15,24 @@ TEXT ·foldNEON(SB), NOSPLIT, $0-48
 	MOVD in+8(FP), R1
 	MOVD k+16(FP), R2
 	MOVD frames+24(FP), R3
+	MOVD R3, R10
 	MOVD taps+32(FP), R4
 	MOVD last+40(FP), R5
 	ONES
 
 eight:
 	CMP  $8, R3
+	BGE  eightFrames
+	CBZ  R3, done
+	CMP  $8, R10
 	BLT  two
+	MOVD $8, R11
+	SUB  R3, R11, R11
+	SUB  R11<<3, R0, R0
+	SUB  R11<<3, R1, R1
+	MOVD $8, R3
+
+eightFrames:
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -56,7 +67,17 @@ eightTaps:
 
 two:
 	CMP  $2, R3
+	BGE  twoFrames
+	CBZ  R3, done
+	CMP  $2, R10
 	BLT  one
+	MOVD $2, R11
+	SUB  R3, R11, R11
+	SUB  R11<<3, R0, R0
+	SUB  R11<<3, R1, R1
+	MOVD $2, R3
+
+twoFrames:
 	VEOR V0.B16, V0.B16, V0.B16
 	MOVD R1, R6
 	ADD  R5<<3, R1, R7

@@ -104,7 +104,7 @@ func (d door) timeTheirs(engine string, c conversion, seconds float64) (float64,
 	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 }
 
-// timeOurs takes the user time of this thread.
+// timeOurs takes the CPU time of this thread.
 func timeOurs(c conversion, arithmetic string, seconds float64) (float64, error) {
 	r, err := resample.New(1, c.in, c.out)
 	if err != nil {
@@ -129,7 +129,7 @@ func timeOurs(c conversion, arithmetic string, seconds float64) (float64, error)
 }
 
 func threadSeconds() float64 {
-	var usage unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_THREAD, &usage)
-	return float64(usage.Utime.Nano()) * 1e-9
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now)
+	return float64(now.Nano()) * 1e-9
 }

@@ -5,7 +5,7 @@
 // Quality: a float32 sine at -1 dBFS goes through each in blocks of 256 frames;
 // at a constant ratio everything that is not the sine counts as noise, over the
 // whole band (four-parameter fit, IEEE 1057); while the ratio wanders, everything
-// outside ±45 Hz of it. Cost: user CPU time for one channel in blocks of 256,
+// outside ±45 Hz of it. Cost: CPU time for one channel in blocks of 256,
 // engines in turn, medians of the rounds' ratios.
 package main
 

@@ -1,7 +1,7 @@
 // The resamplers of others, behind one door, for `make bench-resample`:
 //
 //   resamplers run  ENGINE IN OUT PPB BLOCK < float32 > float32   one channel
-//   resamplers time ENGINE IN OUT PPB BLOCK SECONDS               user seconds it took
+//   resamplers time ENGINE IN OUT PPB BLOCK SECONDS               CPU seconds it took
 //   resamplers list
 //
 // run and time push BLOCK input frames at a time. A PPB of WANDER (with run)
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 
 #include <memory>
 #include <string>
@@ -143,10 +143,10 @@ std::unique_ptr<Engine> New(const std::string &name, unsigned in, unsigned out, 
   exit(2);
 }
 
-double UserSeconds() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (double)usage.ru_utime.tv_sec + 1e-6 * (double)usage.ru_utime.tv_usec;
+double CPUSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 }  // namespace
@@ -171,10 +171,10 @@ int main(int argc, char **argv) {
     const double seconds = atof(argv[7]);
     for (size_t i = 0; i < block; i++) from[i] = 0.9f * (float)sin(0.13 * (double)i);
     engine->Process(from.data(), block, to.data(), to.size(), ratio);
-    const double began = UserSeconds();
+    const double began = CPUSeconds();
     for (double done = 0; done < seconds * in; done += (double)block)
       engine->Process(from.data(), block, to.data(), to.size(), ratio);
-    printf("%.6f\n", UserSeconds() - began);
+    printf("%.6f\n", CPUSeconds() - began);
     return 0;
   }
   double done = 0;
