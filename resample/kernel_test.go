@@ -37,7 +37,7 @@ func TestEveryPhaseSumsUpToOne(t *testing.T) {
 		with := make([]blended, 1)
 		for phase := range phases {
 			for _, rest := range []float64{0, 0.2, 0.5, 0.999} {
-				plain().blend(with, d.bank, []point{{phase: phase, rest: rest}})
+				blendPlain(with, d.bank, []point{{phase: phase, rest: rest}})
 				var sum float64
 				for _, k := range with[0] {
 					sum += k

@@ -34,7 +34,8 @@ type Resampler struct {
 
 	points [2 * chunk]point
 	with   [2 * chunk]blended
-	fast   [2*chunk + 4]float64 // one channel's frames between the stages
+	lanes  []lane
+	fast   [][2*chunk + 4]float64 // each channel's frames between the stages
 }
 
 // New makes a resampler of 1 to 8 channels between two of aes67.Rates. Its
@@ -48,6 +49,7 @@ func New(channels int, in, out aes67.Hz) (*Resampler, error) {
 		return nil, fmt.Errorf("resample: %w", err)
 	}
 	r := &Resampler{design: d, math: fastest(), plan: newPlan(d.step[0], d.step[1])}
+	r.lanes, r.fast = make([]lane, channels), make([][2*chunk + 4]float64, channels)
 	// The most input frames that an output frame takes, and as many again in a
 	// thousand for rounding and for the frame that lies across blocks.
 	most := float64(in) / float64(out) / (1 - 1e-9*float64(MaxRatio)) * 1.001
@@ -193,11 +195,11 @@ func (r *Resampler) doubleAndRead(out [][]float64, from, to int) {
 	last := r.plan.after(uint64(to - from - 1)).hi
 	frames := 2 * int(max(0, (last-first+2)>>1)) // whole pairs, up to last
 	start := int(first/2 - int64(r.length()-1) - r.input.base)
-	points, with := r.place(to-from, r.doubled.base)
 	for c, data := range r.doubled.data {
-		r.math.double(data[r.doubled.fill:][:frames], r.input.data[c][start:], r.odd, r.even, r.fast[:])
-		r.math.read(out[c][from:to], data, points, with)
+		r.math.double(data[r.doubled.fill:][:frames], r.input.data[c][start:], r.odd, r.even, r.fast[c][:])
+		r.lanes[c] = lane{out: out[c][from:to], in: data}
 	}
+	r.read(to-from, r.doubled.base)
 	r.doubled.fill += frames
 }
 
@@ -209,11 +211,12 @@ func (r *Resampler) readAndHalve(out [][]float64, from, to int) {
 		l.forget(l.end() - int64(r.length()-1))
 	}
 	fill := r.late.fill
-	points, with := r.place(2*frames, r.input.base)
-	for c, in := range r.input.data {
-		fast := r.fast[:2*frames]
-		r.math.read(fast, in, points, with)
-		early, late := r.early.data[c], r.late.data[c]
+	for c, data := range r.input.data {
+		r.lanes[c] = lane{out: r.fast[c][:2*frames], in: data}
+	}
+	r.read(2*frames, r.input.base)
+	for c := range r.lanes {
+		fast, early, late := r.fast[c][:2*frames], r.early.data[c], r.late.data[c]
 		for i := range frames {
 			early[fill+i], late[fill+i] = fast[2*i], fast[2*i+1]
 		}
@@ -223,16 +226,15 @@ func (r *Resampler) readAndHalve(out [][]float64, from, to int) {
 	r.late.fill += frames
 }
 
-// place works out the bank's next n reads in a delay line that starts at base,
-// and moves on behind them.
-func (r *Resampler) place(n int, base int64) ([]point, []blended) {
-	points, with := r.points[:n], r.with[:n]
+// read lets the bank read n frames on every lane, from a delay line that starts
+// at base, and moves on behind them.
+func (r *Resampler) read(n int, base int64) {
+	points := r.points[:n]
 	for i := range points {
 		points[i] = pointAt(r.plan.position, base)
 		r.plan.next()
 	}
-	r.math.blend(with, r.bank, points)
-	return points, with
+	r.math.sample(r.lanes, r.bank, points, r.with[:])
 }
 
 // oldest returns the first input frame that is still needed.

@@ -36,14 +36,30 @@ type arithmetic struct {
 	// fold applies a symmetric filter, given by the half of its coefficients:
 	// dst[j] = sum of k[i] * (in[j+i] + in[j+last-i]).
 	fold func(dst, in, k []float64, last int)
-	// blend works out the coefficients of every point from their cubics.
-	blend func(out []blended, bank []bankRow, points []point)
-	// read computes the signal at the points.
-	read func(out, in []float64, points []point, with []blended)
+	// sample reads the bank at the points, on every lane; scratch has room for as
+	// many blended as there are points.
+	sample func(lanes []lane, bank []bankRow, points []point, scratch []blended)
+}
+
+// lane is one channel: what the bank reads, and where the frames go.
+type lane struct{ out, in []float64 }
+
+// inTwo is a sample of two loops: one works out the coefficients of every point
+// from their cubics, the other computes a lane's signal with them.
+func inTwo(blend func(out []blended, bank []bankRow, points []point),
+	read func(out, in []float64, points []point, with []blended),
+) func(lanes []lane, bank []bankRow, points []point, scratch []blended) {
+	return func(lanes []lane, bank []bankRow, points []point, scratch []blended) {
+		with := scratch[:len(points)]
+		blend(with, bank, points)
+		for _, l := range lanes {
+			read(l.out, l.in, points, with)
+		}
+	}
 }
 
 // plain is the arithmetic in Go, for every processor.
-func plain() arithmetic { return arithmetic{"plain Go", foldPlain, blendPlain, readPlain} }
+func plain() arithmetic { return arithmetic{"plain Go", foldPlain, inTwo(blendPlain, readPlain)} }
 
 // Arithmetics names the ways in which this processor can compute, the fastest,
 // which New takes, last.

@@ -6,13 +6,13 @@ import "golang.org/x/sys/cpu"
 // amd64; AVX2 and FMA are of Intel's since 2013 and AMD's since 2015.
 func fastest() arithmetic {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		return arithmetic{"AVX2", foldVector(foldAVX2), blendVector(blendAVX2), readVector(readAVX2)}
+		return arithmetic{"AVX2", foldVector(foldAVX2), sampleAVX2InOne}
 	}
 	return sse2()
 }
 
 func sse2() arithmetic {
-	return arithmetic{"SSE2", foldVector(foldSSE2), blendVector(blendSSE2), readVector(readSSE2)}
+	return arithmetic{"SSE2", foldVector(foldSSE2), inTwo(blendVector(blendSSE2), readVector(readSSE2))}
 }
 
 // all are the arithmetics that this processor can do, the fastest last.
@@ -27,11 +27,22 @@ func all() []arithmetic {
 //go:noescape
 func foldAVX2(dst, in, k *float64, frames, taps, last int)
 
-//go:noescape
-func blendAVX2(out *blended, bank *bankRow, points *point, n int)
+// sampleAVX2InOne keeps the coefficients of a point in registers for all lanes.
+func sampleAVX2InOne(lanes []lane, bank []bankRow, points []point, _ []blended) {
+	n := len(points)
+	if n == 0 || len(lanes) == 0 {
+		return
+	}
+	_ = bank[phases-1] // a phase has phaseBits bits
+	for _, l := range lanes {
+		// Positions grow, so the first and the last point bound all of them.
+		_, _, _ = l.out[n-1], l.in[points[0].start], l.in[points[n-1].start+bankTaps-1]
+	}
+	sampleAVX2(&lanes[0], len(lanes), &bank[0], &points[0], n)
+}
 
 //go:noescape
-func readAVX2(out, in *float64, points *point, with *blended, n int)
+func sampleAVX2(lanes *lane, count int, bank *bankRow, points *point, n int)
 
 //go:noescape
 func foldSSE2(dst, in, k *float64, frames, taps, last int)

@@ -297,12 +297,17 @@ done:
 	VZEROUPPER
 	RET
 
-// func blendAVX2(out *blended, bank *bankRow, points *point, n int)
-TEXT ·blendAVX2(SB), NOSPLIT, $0-32
-	MOVQ out+0(FP), DI
-	MOVQ bank+8(FP), SI
-	MOVQ points+16(FP), DX
-	MOVQ n+24(FP), CX
+// func sampleAVX2(lanes *lane, count int, bank *bankRow, points *point, n int)
+//
+// A lane is 48 bytes: the slices out and in. The 24 coefficients of a point stay
+// in Y0 to Y5 for all lanes.
+TEXT ·sampleAVX2(SB), NOSPLIT, $0-40
+	MOVQ lanes+0(FP), DI
+	MOVQ count+8(FP), R8
+	MOVQ bank+16(FP), SI
+	MOVQ points+24(FP), DX
+	MOVQ n+32(FP), CX
+	XORQ R9, R9 // the frame, in bytes
 
 next:
 	MOVQ         8(DX), R10
@@ -333,51 +338,32 @@ next:
 	VFMADD213PD  96(R10), Y15, Y3
 	VFMADD213PD  128(R10), Y15, Y4
 	VFMADD213PD  160(R10), Y15, Y5
-	VMOVUPD      Y0, (DI)
-	VMOVUPD      Y1, 32(DI)
-	VMOVUPD      Y2, 64(DI)
-	VMOVUPD      Y3, 96(DI)
-	VMOVUPD      Y4, 128(DI)
-	VMOVUPD      Y5, 160(DI)
-	ADDQ         $192, DI
-	ADDQ         $24, DX
-	DECQ         CX
-	JNZ          next
-	VZEROUPPER
-	RET
+	MOVQ         (DX), R11
+	SHLQ         $3, R11
+	MOVQ         DI, R12
+	MOVQ         R8, R13
 
-// func readAVX2(out, in *float64, points *point, with *blended, n int)
-TEXT ·readAVX2(SB), NOSPLIT, $0-40
-	MOVQ out+0(FP), DI
-	MOVQ in+8(FP), SI
-	MOVQ points+16(FP), DX
-	MOVQ with+24(FP), R8
-	MOVQ n+32(FP), CX
-
-next:
-	MOVQ         (DX), R10
-	LEAQ         (SI)(R10*8), R10
-	VMOVUPD      (R10), Y0
-	VMULPD       (R8), Y0, Y0
-	VMOVUPD      32(R10), Y1
-	VMULPD       32(R8), Y1, Y1
-	VMOVUPD      64(R10), Y2
-	VFMADD231PD  64(R8), Y2, Y0
-	VMOVUPD      96(R10), Y3
-	VFMADD231PD  96(R8), Y3, Y1
-	VMOVUPD      128(R10), Y2
-	VFMADD231PD  128(R8), Y2, Y0
-	VMOVUPD      160(R10), Y3
-	VFMADD231PD  160(R8), Y3, Y1
-	VADDPD       Y1, Y0, Y0
-	VEXTRACTF128 $1, Y0, X1
-	VADDPD       X1, X0, X0
-	VPERMILPD    $1, X0, X1
-	VADDSD       X1, X0, X0
-	VMOVSD       X0, (DI)
-	ADDQ         $8, DI
+nextLane:
+	MOVQ         24(R12), AX
+	ADDQ         R11, AX
+	VMULPD       (AX), Y0, Y6
+	VMULPD       32(AX), Y1, Y7
+	VFMADD231PD  64(AX), Y2, Y6
+	VFMADD231PD  96(AX), Y3, Y7
+	VFMADD231PD  128(AX), Y4, Y6
+	VFMADD231PD  160(AX), Y5, Y7
+	VADDPD       Y7, Y6, Y6
+	VEXTRACTF128 $1, Y6, X7
+	VADDPD       X7, X6, X6
+	VPERMILPD    $1, X6, X7
+	VADDSD       X7, X6, X6
+	MOVQ         (R12), BX
+	VMOVSD       X6, (BX)(R9*1)
+	ADDQ         $48, R12
+	DECQ         R13
+	JNZ          nextLane
 	ADDQ         $24, DX
-	ADDQ         $192, R8
+	ADDQ         $8, R9
 	DECQ         CX
 	JNZ          next
 	VZEROUPPER

@@ -3,7 +3,7 @@ package resample
 // fastest returns the best arithmetic of this processor: Advanced SIMD (NEON) is
 // part of every arm64.
 func fastest() arithmetic {
-	return arithmetic{"NEON", foldVector(foldNEON), blendVector(blendNEON), readVector(readNEON)}
+	return arithmetic{"NEON", foldVector(foldNEON), inTwo(blendVector(blendNEON), readVector(readNEON))}
 }
 
 // all are the arithmetics that this processor can do, the fastest last.

@@ -52,22 +52,19 @@ func TestEveryArithmeticAgrees(t *testing.T) {
 					points[i] = point{start: i * 3 / 2, phase: rng.IntN(phases), rest: rng.Float64()}
 				}
 				in := random(2*frames + bankTaps)
-				with, wantWith := make([]blended, frames), make([]blended, frames)
-				a.blend(with, bank, points)
-				want.blend(wantWith, bank, points)
-				got, wanted := make([]float64, frames), make([]float64, frames)
-				a.read(got, in, points, with)
-				want.read(wanted, in, points, wantWith)
-				for i, p := range points {
-					var sum float64
-					for tap := range with[i] {
-						if math.Abs(with[i][tap]-wantWith[i][tap]) > agree {
-							t.Fatalf("blend, point %d, tap %d: %v, want %v", i, tap, with[i][tap], wantWith[i][tap])
+				other := random(len(in))
+				got, wanted := lanesOf(frames, in, other), lanesOf(frames, in, other)
+				a.sample(got, bank, points, make([]blended, frames))
+				want.sample(wanted, bank, points, make([]blended, frames))
+				for c := range got {
+					for i, p := range points {
+						var sum float64
+						for tap := range bankTaps {
+							sum += math.Abs(got[c].in[p.start+tap])
 						}
-						sum += math.Abs(with[i][tap] * in[p.start+tap])
-					}
-					if math.Abs(got[i]-wanted[i]) > agree*sum {
-						t.Fatalf("read, point %d: %v, want %v", i, got[i], wanted[i])
+						if math.Abs(got[c].out[i]-wanted[c].out[i]) > agree*sum {
+							t.Fatalf("sample, lane %d, point %d: %v, want %v", c, i, got[c].out[i], wanted[c].out[i])
+						}
 					}
 				}
 			}
@@ -91,4 +88,11 @@ func TestNoArithmeticWritesBeyondItsBatch(t *testing.T) {
 			}
 		}
 	}
+}
+
+func lanesOf(frames int, ins ...[]float64) (lanes []lane) {
+	for _, in := range ins {
+		lanes = append(lanes, lane{out: make([]float64, frames), in: in})
+	}
+	return lanes
 }
