@@ -236,6 +236,17 @@ func clockScenarios() []scenario {
 	}
 }
 
+// eventfulDay is a grandmaster that wanders, warms up by 5 ppm from six to seven
+// and is replaced at noon by one 40 ppm faster.
+func eventfulDay(since time.Duration) float64 {
+	hour := since.Hours()
+	rate := 20e-6 + 1e-6*math.Sin(2*math.Pi*hour/2) + 5e-6*min(max(hour-6, 0), 1)
+	if hour >= 12 {
+		rate += 40e-6
+	}
+	return rate
+}
+
 // eventScenarios let something happen on the way.
 func eventScenarios() []scenario {
 	const cycle = 256 * s / 48000
@@ -249,6 +260,16 @@ func eventScenarios() []scenario {
 			}
 			return 0
 		}}, but(func(l *limits) { l.early, l.wander, l.slope = 200, 200, 210 })}, // its own slope
+		{"a day of everything", world{
+			server: pipewire(loaded, clock(swing(0, 2e-6, 24*3600*s)), func(s *server) { s.block = 2048 },
+				once(3*3600*s, pause(20*time.Millisecond)), once(9*3600*s, pause(30*time.Millisecond)), // bursts
+				once(15*3600*s, pause(400*time.Millisecond)), once(21*3600*s, pause(400*time.Millisecond))), // input is missing
+			target: 6000, master: eventfulDay, packet: 960, length: 24 * 3600 * s,
+		}, but(func(l *limits) {
+			// Its own slope is that of the new grandmaster at noon; the worst is where
+			// the server was away.
+			l.early, l.last, l.slope, l.step, l.worst, l.fill, l.underruns, l.restarts = 100, 100, 210, 4.1, 8000, 120, 2, 2
+		})},
 		{"cycles lost", world{
 			server: pipewire(queueing, once(30*s, pause(cycle)), once(60*s, pause(2*cycle))),
 			target: 1440, length: 160 * s, settle: 130 * s,
