@@ -171,6 +171,10 @@ FILES = \
 	README.md:$(PREFIX)/share/doc/aes67-sink/README.md \
 	docs/configuration.md:$(PREFIX)/share/doc/aes67-sink/docs/configuration.md \
 	docs/clocks.md:$(PREFIX)/share/doc/aes67-sink/docs/clocks.md \
+	docs/resampler.md:$(PREFIX)/share/doc/aes67-sink/docs/resampler.md \
+	docs/resampler/sinad.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/sinad.svg \
+	docs/resampler/spectrum-18k.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/spectrum-18k.svg \
+	docs/resampler/passband.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/passband.svg \
 	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
 	packaging/udev.rules:$(PREFIX)/lib/udev/rules.d/60-aes67-sink.rules \
@@ -191,7 +195,7 @@ uninstall: ## remove what `make install` put there
 		IFS=: read -r from to mode <<<"$$file"
 		rm -f "$(DESTDIR)$$to"
 	done
-	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink"/{examples,docs,} 2>/dev/null || true
+	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink"/{examples,docs/resampler,docs,} 2>/dev/null || true
 
 clean: ## remove what was built (the package cache of go and the Debian 13 tree stay)
 	rm -rf build dist
