@@ -172,7 +172,7 @@ func TestAPortUsesTheCardAndFallsBack(t *testing.T) {
 	if !ok || at.Sub(passed).Abs() > 3*time.Microsecond {
 		t.Errorf("instant %v off by %v, want that of the card", ok, at.Sub(passed))
 	}
-	if at, ok = p.instant(&c, true); !ok {
+	if _, ok = p.instant(&c, true); !ok {
 		t.Error("a date that was set spoils the card's timestamps")
 	}
 	for range hardwareMisses {

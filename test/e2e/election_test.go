@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,10 +29,12 @@ func TestElection(t *testing.T) {
 			var ptp4l *process
 			if ptp4lFirst {
 				ptp4l = startPTP4L(t, w, "3")
-				time.Sleep(settleLimit) // it is the master by then
+				eventually(t, 2*settleLimit, "ptp4l is the master", func() bool {
+					return strings.Contains(ptp4l.output.String(), "assuming the grand master role")
+				})
 			}
 			first, second := s.seat(w, "1").run(), s.seat(w, "2").run()
-			took, master := elect(t, "the start", 3*settleLimit, "", first, second)
+			_, master := elect(t, "the start", 3*settleLimit, "", first, second)
 
 			l := listenAt(t, w, "4", first.descriptions()[0], nil, 0)
 			l.lasts(t, time.Second)
@@ -39,6 +42,7 @@ func TestElection(t *testing.T) {
 			if !ptp4lFirst {
 				// ptp4l itself listens for as long before it says anything.
 				ptp4l = startPTP4L(t, w, "3")
+				var took time.Duration
 				took, master = elect(t, "a better master comes", 2*settleLimit, master, first, second)
 				figures.atMost(t, "a better master is followed after", took.Seconds(), (announceTimeout + settleLimit).Seconds(), "s")
 			}
@@ -46,7 +50,7 @@ func TestElection(t *testing.T) {
 				t.Error("a bridge serves beside a ptp4l of higher priority")
 			}
 			ptp4l.stop()
-			took, master = elect(t, "the master dies", 3*settleLimit, master, first, second)
+			took, master := elect(t, "the master dies", 3*settleLimit, master, first, second)
 			figures.atMost(t, "a master that died is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
 			if serves(second) { // else it is the stream that is listened to
 				second.kill()

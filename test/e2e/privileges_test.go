@@ -57,8 +57,10 @@ func TestNoClockIsSet(t *testing.T) {
 	trace := filepath.Join(tempDir(t, "strace"), "calls")
 	// strace stands aside (-D), so that signals reach the bridge. It also shows
 	// bind(2), to be seen to work.
-	command := []string{"strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=clock_settime,clock_adjtime,adjtimex,settimeofday,bind",
-		program, "run", "--set", "network.interface=eth0"}
+	command := []string{
+		"strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=clock_settime,clock_adjtime,adjtimex,settimeofday,bind",
+		program, "run", "--set", "network.interface=eth0",
+	}
 	b := &bridge{start(t, "bridge", s.env, w.in(pc, s.by(command...)...)...), s}
 	b.reaches(30*time.Second, "it serves", func(r report) bool { return r.State == "sending" && r.Clock.Role == "grandmaster" })
 	master := startPTP4L(t, w, speaker) // of another epoch: our virtual clock steps
