@@ -44,7 +44,7 @@ func exactRig(t *testing.T) *rig {
 func TestEqualClocksLeaveSamplesUntouched(t *testing.T) {
 	r := exactRig(t)
 	var last aes67.Frames
-	for i := range 60_000 {
+	for i := range 20_000 {
 		r.pull()
 		first, yes := r.find()
 		if !yes {
@@ -126,7 +126,7 @@ func TestTheFillIsRecentredNowAndThen(t *testing.T) {
 	// Each fragment is said to last 5333 µs where it lasts 5333.33: PulseAudio.
 	period := 5333 * time.Microsecond
 	left, exactly, most := 0, 0, 0.0
-	for end := r.now.Add(10 * time.Minute); r.now < end; {
+	for end := r.now.Add(330 * time.Second); r.now < end; {
 		r.now = r.now.Add(time.Millisecond)
 		for r.next <= r.now {
 			r.fragment(r.next)
@@ -149,8 +149,8 @@ func TestTheFillIsRecentredNowAndThen(t *testing.T) {
 	if s.Underruns+s.Overruns != 0 {
 		t.Errorf("%+v", s)
 	}
-	if left == 0 || exactly < 200_000 {
-		t.Errorf("the path was left %d times and used for %d ms of 600 000", left, exactly)
+	if left == 0 || exactly < 150_000 {
+		t.Errorf("the path was left %d times and used for %d ms of 330 000", left, exactly)
 	}
 	if limit := exactAbove.Seconds()*testRate + 5; most > limit {
 		t.Errorf("the fill was %.0f frames off, want at most %.0f", most, limit)
@@ -164,7 +164,7 @@ func TestAnotherClockIsResampled(t *testing.T) {
 		r.SetConfirmed(true)
 		random := rand.New(rand.NewPCG(1, 2))
 		at := 0.0
-		for end := r.now.Add(5 * time.Minute); r.now < end; {
+		for end := r.now.Add(100 * time.Second); r.now < end; {
 			r.now = r.now.Add(time.Millisecond)
 			for r.next <= r.now {
 				r.fragment(r.next.Add(time.Duration(random.IntN(20_000))))
