@@ -65,8 +65,9 @@ test: packages unit alloc lab ## everything that a change must pass: installs wh
 unit: go ## unit and simulation tests under the race detector; no root, no hardware
 	@$(GO) test -race -timeout 10m $(UNIT)
 
-alloc: go ## zero-allocation tests in a plain build (the race detector allocates)
+alloc: go ## zero-allocation tests, and long simulations of the pipeline, in a plain build
 	@scripts/alloc.sh
+	$(GO) test -count=1 ./bridge
 
 lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpeg, GStreamer (root, or ROOT=sudo; RUN=TestName)
 	@scripts/e2e.sh -test.run '$(RUN)'

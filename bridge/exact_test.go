@@ -42,6 +42,7 @@ func exactRig(t *testing.T) *rig {
 // While the media clock is CLOCK_MONOTONIC's and the server's too, every sample
 // is the program's.
 func TestEqualClocksLeaveSamplesUntouched(t *testing.T) {
+	plainOnly(t)
 	r := exactRig(t)
 	var last aes67.Frames
 	for i := range 20_000 {
@@ -77,6 +78,7 @@ func steepest(x []float64) (worst float64) {
 // A better master, its loss, and a sound card that drives the server: the path
 // is left and entered without a click, and no frame is lost.
 func TestTheExactPathIsLeftAndEnteredWithoutAClick(t *testing.T) {
+	plainOnly(t)
 	// Of the loudest tone: a (2 pi f / rate)².
 	most := 1.05 * 0.5 * math.Pow(2*math.Pi*750/testRate, 2)
 	for _, c := range []struct {
@@ -121,6 +123,7 @@ func TestTheExactPathIsLeftAndEnteredWithoutAClick(t *testing.T) {
 // A server whose rounding lets the fill grow is let grow for a while, then the
 // fill is brought back, inaudibly, and the samples are untouched again.
 func TestTheFillIsRecentredNowAndThen(t *testing.T) {
+	plainOnly(t)
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
 	// Each fragment is said to last 5333 µs where it lasts 5333.33: PulseAudio.
@@ -159,6 +162,7 @@ func TestTheFillIsRecentredNowAndThen(t *testing.T) {
 
 // A sound card that drives the server's graph is another clock.
 func TestAnotherClockIsResampled(t *testing.T) {
+	plainOnly(t)
 	for _, skew := range []float64{8e-6, -30e-6} {
 		r := newRig(t, PipelineConfig{}, 0)
 		r.SetConfirmed(true)
@@ -180,5 +184,14 @@ func TestAnotherClockIsResampled(t *testing.T) {
 		if want := -skew * 1e9; math.Abs(float64(s.Ratio)-want) > 1000 {
 			t.Errorf("ratio %v ppb, want about %v", s.Ratio, want)
 		}
+	}
+}
+
+// plainOnly leaves a long simulation of one goroutine to the build without race
+// detector (`make alloc`), which takes a twentieth of the time.
+func plainOnly(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("one goroutine, and long: run without the race detector")
 	}
 }

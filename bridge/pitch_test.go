@@ -14,6 +14,7 @@ import (
 // 0.3 µs and what it believes of the frequency by 0.1 ppm, the pitch that is heard
 // stays the source's: in CLOCK_MONOTONIC time within 0.4 ppm, over each second.
 func TestAWanderIsNotHeardAsPitch(t *testing.T) {
+	plainOnly(t)
 	const hz, each = 500.0, 125 * time.Millisecond
 	master := lab.Oscillator{Epoch: 1e18, Skew: 50_000, Wander: 5000, Period: 20 * time.Second}
 	r := newRig(t, PipelineConfig{Latency: 40 * time.Millisecond}, 50_000)
