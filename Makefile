@@ -97,17 +97,16 @@ bench-discovery: packages build ## the figures of discovery: recovery of Avahi a
 bench-quality: packages build ## purity, pitch and bit-exactness on the wire, over a minute each (20 min, root)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'
 
-bench-resample: go ## the resampler beside those of others: quality, and CPU in turn (10 min)
-	@scripts/install-packages.sh peers
-	mkdir -p build
-	g++ -O2 -Wall -Wextra -o build/resamplers test/peers/resamplers.cc -lsamplerate -lsoxr -lspeexdsp -lzita-resampler
-	$(GO) run ./internal/resamplebench
+bench-resample: go build/resamplers ## the resampler beside those of others: quality, and CPU in turn (10 min)
+	@$(GO) run ./internal/resamplebench
 
-plots: go ## the plots of docs/resampler.md, made anew
+plots: go build/resamplers ## the plots of docs/resampler.md, made anew
+	@$(GO) run ./internal/resamplebench -plots docs/resampler
+
+build/resamplers: test/peers/resamplers.cc
 	@scripts/install-packages.sh peers
 	mkdir -p build
 	g++ -O2 -Wall -Wextra -o build/resamplers test/peers/resamplers.cc -lsamplerate -lsoxr -lspeexdsp -lzita-resampler
-	$(GO) run ./internal/resamplebench -plots docs/resampler
 
 test-arm64: go ## the arithmetic of arm64 under qemu-user
 	@scripts/install-packages.sh deb

@@ -313,7 +313,6 @@ func (p *Pipeline) begin(due aes67.MonoTime) bool {
 	}
 	p.drop(skip)
 	p.resampler.Reset()
-	p.exact.reset()
 	p.unprimed = aes67.Frames(2 * math.Ceil(p.resampler.Delay()))
 	p.low, p.waiting = false, false
 	p.setPhase(Flowing)
@@ -343,13 +342,12 @@ func (p *Pipeline) watch(left aes67.Frames, due aes67.MonoTime) {
 // steer sets the ratio that drift wants at the end of this block.
 func (p *Pipeline) steer(due aes67.MonoTime, frames int) {
 	m, _ := p.clock.Load()
-	feedForward := m.Frequency
 	p.choose(m.Rate)
 	if p.exact.on || p.exact.step > 0 {
 		p.loop.Untouched(due, p.consumed())
 		p.resampler.SetRatio(0, frames)
 	} else {
-		p.resampler.SetRatio(p.loop.Update(due, p.consumed(), feedForward), frames)
+		p.resampler.SetRatio(p.loop.Update(due, p.consumed(), m.Frequency), frames)
 	}
 	p.report.ratio.Store(math.Float64bits(float64(p.resampler.Ratio())))
 	p.report.fill.Store(math.Float64bits(p.loop.Fill()))

@@ -2,7 +2,6 @@ package ptp_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"math"
 	"net/netip"
@@ -16,11 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
-	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 )
 
@@ -108,29 +105,13 @@ func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 	t.Parallel()
 	w := newWire(t, "s")
 	ports, iface := openIn(t, w.pc)
-	run := func(ports *ptp.Ports, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
-		clock := &mediaclock.Clock{}
-		s := ptp.New(ptp.Config{Mode: mode, Priority1: 250, Priority2: 250, Now: monotonic}, ports, clock, zerolog.New(zerolog.NewTestWriter(t)))
-		ctx, stop := context.WithCancel(context.Background())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if err := s.Run(ctx); err != nil {
-				t.Errorf("Run: %v", err)
-			}
-		})
-		t.Cleanup(func() {
-			stop()
-			wg.Wait()
-		})
-		return s, clock
-	}
-	server, served := run(ports, aes67.ClockAuto)
+	server, served := run(t, ports, aes67.ClockAuto)
 	// It has listened for long enough already, so it serves at once.
 	if err := server.Use(iface, netip.MustParseAddr(pcAddr), monotonic()-6*second); err != nil {
 		t.Fatal(err)
 	}
 	otherPorts, otherIface := openIn(t, w.gm)
-	other, followed := run(otherPorts, aes67.ClockAuto)
+	other, followed := run(t, otherPorts, aes67.ClockAuto)
 	if err := other.Listen([]int{otherIface.Index}); err != nil {
 		t.Fatal(err)
 	}

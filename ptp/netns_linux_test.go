@@ -137,6 +137,16 @@ func realtimeAt() func(aes67.MonoTime) aes67.PTPTime {
 func (w wire) start(t *testing.T, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
 	t.Helper()
 	ports, iface := openIn(t, w.pc)
+	s, clock := run(t, ports, mode)
+	if err := s.Use(iface, netip.MustParseAddr(pcAddr), monotonic()); err != nil {
+		t.Fatal(err)
+	}
+	return s, clock
+}
+
+// run runs a service on no interface yet until the test ends.
+func run(t *testing.T, ports *ptp.Ports, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
+	t.Helper()
 	clock := &mediaclock.Clock{}
 	s := ptp.New(ptp.Config{Mode: mode, Priority1: 250, Priority2: 250, Now: monotonic}, ports, clock, zerolog.New(zerolog.NewTestWriter(t)))
 	ctx, stop := context.WithCancel(context.Background())
@@ -150,9 +160,6 @@ func (w wire) start(t *testing.T, mode aes67.ClockMode) (*ptp.Service, *mediaclo
 		stop()
 		wg.Wait()
 	})
-	if err := s.Use(iface, netip.MustParseAddr(pcAddr), monotonic()); err != nil {
-		t.Fatal(err)
-	}
 	return s, clock
 }
 

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,23 +13,6 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/rtthread"
 )
-
-// writeWAV leaves a file that every user may read.
-func writeWAV(t testing.TB, w lab.WAV, format lab.WAVFormat) string {
-	t.Helper()
-	path := filepath.Join(tempDir(t, "wav"), "sound.wav")
-	content, err := w.Bytes(format)
-	if err == nil {
-		err = os.WriteFile(path, content, 0o644)
-	}
-	if err == nil {
-		err = os.Chmod(filepath.Dir(path), 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // noise is random 24-bit stereo, as float64 of exact values.
 func noise(frames int) lab.WAV {

@@ -28,8 +28,14 @@ func makeTones(t testing.TB, length time.Duration) string {
 	const rate = 48000
 	frames, fade := int(length.Seconds()*rate), rate/20
 	w := lab.WAV{Rate: rate, Channels: [][]float64{tone(leftHz, rate, frames, fade), tone(rightHz, rate, frames, fade)}}
-	path := filepath.Join(tempDir(t, "wav"), "tones.wav")
-	content, err := w.Bytes(lab.WAVFloat32)
+	return writeWAV(t, w, lab.WAVFloat32)
+}
+
+// writeWAV leaves a file that every user may read.
+func writeWAV(t testing.TB, w lab.WAV, format lab.WAVFormat) string {
+	t.Helper()
+	path := filepath.Join(tempDir(t, "wav"), "sound.wav")
+	content, err := w.Bytes(format)
 	if err == nil {
 		err = os.WriteFile(path, content, 0o644)
 	}
