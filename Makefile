@@ -33,6 +33,8 @@ STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 # UNIT are the packages whose tests need neither root nor a sound server of the
 # desktop; the end-to-end tests are a rung of their own.
 UNIT = $$($(GO) list ./... | grep -v '/test/e2e')
+# No recipe calls make: it would then be run even by make --dry-run, all of it.
+SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -v '^=== '
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
@@ -115,10 +117,10 @@ test-arm64: go ## the arithmetic of arm64 under qemu-user
 bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate, time to lock, one-hour scenarios (50 min, root)
 	@$(GO) test -c -trimpath -o build/ptp.test ./ptp
 	cd ptp && $(ROOT) ../build/ptp.test -test.timeout 2h -test.run 'TestClockFigures|TestLockFigures|TestServeFigures' -rounds 5
-	$(MAKE) sim-clock
+	$(SIM_CLOCK)
 
 sim-clock: go ## every scenario of the clock for one simulated hour
-	@$(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -v '^=== '
+	@$(SIM_CLOCK)
 
 fuzz-clock: go ## ten million messages into the PTP engine
 	@$(GO) test -count=1 -v -run TestMutatedMessagesDoNoHarm ./ptp -args -messages 10000000
