@@ -44,6 +44,7 @@ func aliveNow(r *lab.Recorder) (out []sdp.Description) {
 // description, and a listener that forgets nothing finds one alive for each
 // stream at any time.
 func TestOneDescriptionAtATime(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
 	w, s := newWire(t), startServer(t, "pulseaudio")
 	recorder := record(t, w)
 	startGrandmaster(t, w, 0)

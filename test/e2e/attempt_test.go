@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,13 +34,20 @@ type attempt struct {
 }
 
 const (
-	// mostAttempts bounds the tries.
+	// mostAttempts bounds the tries of one measurement.
 	mostAttempts = 4
+	// patience is what the short form gives to tries that were thrown away, all
+	// measurements together: a machine that stands still at every turn shall
+	// not keep it for an hour.
+	patience = time.Minute
 	// standstill is a pause of the whole machine, seen by a thread of higher
 	// priority than every one of ours, that spoils a measurement. A virtual
 	// machine may be left without its processors for longer.
 	standstill = 3 * time.Millisecond
 )
+
+// wasted is the time in ns that went into tries that were thrown away.
+var wasted atomic.Int64
 
 // measured runs a measurement. When it fails and the machine stood still
 // meanwhile, it is taken again; the short form gives up in the end, the full
@@ -58,11 +66,12 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		stood := watch.longest(from)
 		if len(a.failures) > 0 && stood > standstill {
 			t.Logf("thrown away, for the machine stood still for %v: %s", stood, strings.Join(a.failures, "; "))
-			if n < mostAttempts {
+			spent := time.Duration(wasted.Add(int64(rtthread.Now().Sub(from))))
+			if n < mostAttempts && (full || spent < patience) {
 				continue
 			}
 			if !full {
-				t.Skipf("the machine stood still during each of %d attempts: they say nothing", n)
+				t.Skipf("the machine stood still during each of %d attempts: they say nothing (%.0f s of all tests went into such)", n, spent.Seconds())
 			}
 		}
 		a.deliver(t, stood)

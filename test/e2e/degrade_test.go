@@ -15,6 +15,7 @@ const silenceOfMasters = 15 * time.Second
 // TestDegradesAndRecovers starts the bridge where something is missing: it
 // says so in one line and goes on by itself when the thing appears.
 func TestDegradesAndRecovers(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
 	t.Run("no sound server yet", func(t *testing.T) {
 		w, s := newWire(t), newServer(t, "pipewire")
 		b := startBridge(t, w, s)

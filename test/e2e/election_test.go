@@ -13,6 +13,9 @@ const announceTimeout = 6 * time.Second
 // settleLimit is how long a network may take to agree on a master.
 const settleLimit = announceTimeout + 2*time.Second
 
+// lockLimit is how long all may take to lock to the master they agreed on.
+const lockLimit = 5 * time.Second
+
 // TestElection lets two bridges and a ptp4l that is better than either come and
 // go in one domain: all settle on one master, whichever came first, and again
 // when it dies; the streams go on meanwhile.
@@ -80,25 +83,32 @@ func serves(b *bridge) bool {
 	return err == nil && r.Clock.Role == "grandmaster"
 }
 
-// elect waits until all bridges are locked to one master, which is not a given
-// one, and at most one of them serves. It tells how long that took.
+// elect waits until all bridges send by one master, which is not a given one,
+// and at most one of them serves; then until all are locked to it. It tells how
+// long the election took.
 func elect(t testing.TB, what string, within time.Duration, not string, all ...*bridge) (took time.Duration, master string) {
 	t.Helper()
-	began := time.Now()
-	eventually(t, within, what+": all agree on one master", func() bool {
-		master = ""
+	locked := false
+	agreed := func() bool {
+		master, locked = "", true
 		servers := 0
 		for _, b := range all {
 			r, err := b.look()
-			if err != nil || r.State != "sending" || r.Clock.State != "locked" || master != "" && r.Clock.Grandmaster != master {
+			if err != nil || r.State != "sending" && r.State != "holdover" || r.Clock.Grandmaster == "" || master != "" && r.Clock.Grandmaster != master {
 				return false
 			}
 			master = r.Clock.Grandmaster
+			locked = locked && r.Clock.State == "locked"
 			if r.Clock.Role == "grandmaster" {
 				servers++
 			}
 		}
 		return master != not && servers <= 1
-	})
-	return time.Since(began), master
+	}
+	began := time.Now()
+	eventually(t, within, what+": all agree on one master", agreed)
+	took = time.Since(began)
+	eventually(t, 2*lockLimit, what+": all are locked to it", func() bool { return agreed() && locked })
+	figures.atMost(t, what+": locked after another", (time.Since(began) - took).Seconds(), lockLimit.Seconds(), "s")
+	return took, master
 }
