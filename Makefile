@@ -116,7 +116,7 @@ test-arm64: go ## the arithmetic of arm64 under qemu-user
 
 bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate, time to lock, one-hour scenarios (50 min, root)
 	@$(GO) test -c -trimpath -o build/ptp.test ./ptp
-	cd ptp && $(ROOT) ../build/ptp.test -test.timeout 2h -test.run 'TestClockFigures|TestLockFigures|TestServeFigures' -rounds 5
+	(cd ptp && $(ROOT) ../build/ptp.test -test.timeout 2h -test.run 'TestClockFigures|TestLockFigures|TestServeFigures' -rounds 5)
 	$(SIM_CLOCK)
 
 sim-clock: go ## every scenario of the clock for one simulated hour

@@ -8,6 +8,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/drift"
+	"aes67-sink/safety"
 )
 
 // exact is the way around the resampler: while the media clock ticks with
@@ -36,11 +37,7 @@ const (
 )
 
 func newExact(channels int, rate aes67.Hz) exact {
-	frames := int(aes67.FramesIn(exactFade, rate))
-	e := exact{fade: make([]float64, frames+1), raw: make([][]float64, channels)}
-	for i := range e.fade {
-		e.fade[i] = 0.5 - 0.5*math.Cos(math.Pi*float64(i)/float64(frames))
-	}
+	e := exact{fade: safety.FadeIn(int(aes67.FramesIn(exactFade, rate))), raw: make([][]float64, channels)}
 	for c := range e.raw {
 		e.raw[c] = make([]float64, rawMost)
 	}

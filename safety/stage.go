@@ -35,16 +35,23 @@ type Stage struct {
 func New(channels int, rate aes67.Hz, ceilingDBFS float64) *Stage {
 	frames := int(FadeFrames(rate))
 	s := &Stage{
-		fade:    make([]float64, frames+1),
+		fade:    FadeIn(frames),
 		limiter: newLimiter(rate, ceilingDBFS),
 		meters:  make([]meter, channels),
 		window:  int(aes67.FramesIn(meterTime, rate)),
 	}
-	for i := range s.fade {
-		s.fade[i] = 0.5 - 0.5*math.Cos(math.Pi*float64(i)/float64(frames))
-	}
-	s.fade[frames] = 1
 	return s
+}
+
+// FadeIn returns the gains of a raised cosine of that many steps, one more than
+// steps: exactly 0 at first, exactly 1 at last.
+func FadeIn(frames int) []float64 {
+	gains := make([]float64, frames+1)
+	for i := range gains {
+		gains[i] = 0.5 - 0.5*math.Cos(math.Pi*float64(i)/float64(frames))
+	}
+	gains[frames] = 1
+	return gains
 }
 
 // Process works on one block in place, block[channel][frame], all channels of
