@@ -34,8 +34,10 @@ type attempt struct {
 }
 
 const (
-	// mostAttempts bounds the tries of one measurement.
+	// mostAttempts bounds the tries of one measurement, fullPatience their time
+	// in the full form.
 	mostAttempts = 4
+	fullPatience = 20 * time.Minute
 	// patience is what the short form gives to tries that were thrown away, all
 	// measurements together: a machine that stands still at every turn shall
 	// not keep it for an hour.
@@ -54,7 +56,7 @@ var wasted atomic.Int64
 // one counts the last failure.
 func measured(t *testing.T, measure func(a *attempt)) {
 	t.Helper()
-	for n := 1; ; n++ {
+	for n, began := 1, time.Now(); ; n++ {
 		a, from := &attempt{TB: t}, rtthread.Now()
 		done := make(chan struct{})
 		go func() { // its own, because FailNow ends the goroutine
@@ -67,7 +69,7 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		if len(a.failures) > 0 && stood > standstill {
 			t.Logf("thrown away, for the machine stood still for %v: %s", stood, strings.Join(a.failures, "; "))
 			spent := time.Duration(wasted.Add(int64(rtthread.Now().Sub(from))))
-			if n < mostAttempts && (full || spent < patience) {
+			if full && time.Since(began) < fullPatience || !full && n < mostAttempts && spent < patience {
 				continue
 			}
 			if !full {

@@ -162,7 +162,7 @@ func TestPurity(t *testing.T) {
 	if !full {
 		t.Skip("takes minutes: said by 'make bench-quality'; drift and resample do the same in simulated time")
 	}
-	const settle, length = 40 * time.Second, 60 * time.Second
+	const settle, length = 30 * time.Second, 60 * time.Second
 	for _, c := range []struct {
 		name   string
 		wander aes67.PPB
@@ -182,12 +182,13 @@ func TestPurity(t *testing.T) {
 				b.loud(15 * time.Second)
 				s.realtime()
 				b.follows(40 * time.Second)
-				s.play(makeTone(t, 48000, c.hz, settle+length+20*time.Second))
+				s.play(makeTone(t, 48000, c.hz, 2*settle+length+20*time.Second))
 				b.playing(5 * time.Second)
 				description := b.descriptions()[0]
-				listen(t, w, description, nil, 0).lasts(t, settle)
+				b.reaches(settle, "the drift loop is fine", fine)
+				b.calm(listen(t, w, description, nil, 0), settle)
 				l := listen(t, w, description, nil, length)
-				l.lasts(t, length)
+				b.calm(l, length)
 				l.judgeContinuity(t, "left")
 				x := l.samples()
 				spectrum := lab.MeasureSpectrum(x, 48000)
@@ -201,6 +202,20 @@ func TestPurity(t *testing.T) {
 		})
 	}
 }
+
+// calm listens for so long, or until something is missing of the source.
+func (b *bridge) calm(l listener, length time.Duration) {
+	b.t.Helper()
+	for before := b.sends(5 * time.Second); l.Report(0).Seconds < length.Seconds(); time.Sleep(time.Second) {
+		r := b.sends(5 * time.Second)
+		if underruns, jumps := r.Drift.Underruns-before.Drift.Underruns, r.Streams[0].Jumps-before.Streams[0].Jumps; !fine(r) || underruns+jumps > 0 {
+			b.t.Fatalf("after %.0f s the drift loop is %s, with %d underruns and %d timestamp jumps",
+				l.Report(0).Seconds, r.Drift.State, underruns, jumps)
+		}
+	}
+}
+
+func fine(r report) bool { return r.Drift.State == "fine" }
 
 // pipeWireFast is by how much PipeWire's null sink plays any source too fast, as a
 // share: it renders 256 frames each 5 333 333 ns, a third of a nanosecond early
