@@ -96,7 +96,7 @@ fuzz-discovery: go ## the parsers of SAP, RTSP and SDP for five minutes each
 bench-discovery: packages build ## the figures of discovery: recovery of Avahi and D-Bus, floods, contested groups, ten bridges (10 min)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestAvahiComesAndGoes|TestFloods|TestNeighbours|TestManyBridges|TestOneDescriptionAtATime)$$'
 
-bench-quality: packages build ## purity, pitch and bit-exactness on the wire, over a minute each (20 min, root)
+bench-quality: packages build ## purity, pitch and bit-exactness on the wire, each over 40 s or more (20 min, root)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'
 
 bench-resample: go build/resamplers ## the resampler beside those of others: quality, and CPU in turn (10 min)
