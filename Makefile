@@ -62,7 +62,7 @@ quick: go ## format, vet and unit tests of what is not committed yet (20 s)
 
 ##@ Tests
 
-test: packages unit alloc lab ## everything that a change must pass: installs what is missing, then unit, alloc, lab (8 min)
+test: packages unit alloc lab ## everything that a change must pass: installs what is missing, then unit, alloc, lab (10 min)
 
 unit: go ## unit and simulation tests under the race detector; no root, no hardware
 	@$(GO) test -race -timeout 10m $(UNIT)

@@ -33,14 +33,12 @@ type Stage struct {
 
 // New makes a closed stage.
 func New(channels int, rate aes67.Hz, ceilingDBFS float64) *Stage {
-	frames := int(FadeFrames(rate))
-	s := &Stage{
-		fade:    FadeIn(frames),
+	return &Stage{
+		fade:    FadeIn(int(FadeFrames(rate))),
 		limiter: newLimiter(rate, ceilingDBFS),
 		meters:  make([]meter, channels),
 		window:  int(aes67.FramesIn(meterTime, rate)),
 	}
-	return s
 }
 
 // FadeIn returns the gains of a raised cosine of that many steps, one more than

@@ -34,14 +34,13 @@ type attempt struct {
 }
 
 const (
-	// mostAttempts bounds the tries of one measurement, fullPatience their time
-	// in the full form.
+	// mostAttempts bounds the tries of one measurement in the short form, and
+	// patience the time of those thrown away, all measurements together: a machine
+	// that stands still at every turn shall not keep it for an hour.
 	mostAttempts = 4
+	patience     = time.Minute
+	// fullPatience is for how long the full form tries one measurement.
 	fullPatience = 20 * time.Minute
-	// patience is what the short form gives to tries that were thrown away, all
-	// measurements together: a machine that stands still at every turn shall
-	// not keep it for an hour.
-	patience = time.Minute
 	// standstill is a pause of the whole machine, seen by a thread of higher
 	// priority than every one of ours, that spoils a measurement. A virtual
 	// machine may be left without its processors for longer.
@@ -69,7 +68,11 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		if len(a.failures) > 0 && stood > standstill {
 			t.Logf("thrown away, for the machine stood still for %v: %s", stood, strings.Join(a.failures, "; "))
 			spent := time.Duration(wasted.Add(int64(rtthread.Now().Sub(from))))
-			if full && time.Since(began) < fullPatience || !full && n < mostAttempts && spent < patience {
+			again := n < mostAttempts && spent < patience
+			if full {
+				again = time.Since(began) < fullPatience
+			}
+			if again {
 				continue
 			}
 			if !full {

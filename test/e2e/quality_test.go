@@ -44,10 +44,10 @@ const inHand = "sink.latency=200ms"
 // usual 256 now and then.
 const cycle = 1024
 
-// cycles sets that.
-func (s *server) cycles(frames int) {
+// lengthenCycles sets that.
+func (s *server) lengthenCycles() {
 	s.t.Helper()
-	mustOutput(s.t, s.env, s.by("pw-metadata", "-n", "settings", "0", "clock.force-quantum", strconv.Itoa(frames))...)
+	mustOutput(s.t, s.env, s.by("pw-metadata", "-n", "settings", "0", "clock.force-quantum", strconv.Itoa(cycle))...)
 }
 
 // TestBitExact plays random 24-bit noise while the bridge is the grandmaster:
@@ -64,7 +64,7 @@ func TestBitExact(t *testing.T) {
 				b.loud(15 * time.Second)
 				s.realtime()
 				if c.kind == "pipewire" {
-					s.cycles(cycle)
+					s.lengthenCycles()
 				}
 				b.exact(60 * time.Second)
 				var own [2]listener
@@ -133,7 +133,7 @@ func TestExactComesAndGoes(t *testing.T) {
 		b := startBridge(t, w, s, "--set", "network.interface=eth0", "--set", inHand)
 		b.loud(15 * time.Second)
 		s.realtime()
-		s.cycles(cycle)
+		s.lengthenCycles()
 		b.exact(60 * time.Second)
 		s.play(makeTones(t, 110*time.Second))
 		b.playing(5 * time.Second)
@@ -197,7 +197,7 @@ func TestPurity(t *testing.T) {
 				b := startBridge(t, w, s, "--set", "network.interface=eth0", "--set", inHand)
 				b.loud(15 * time.Second)
 				s.realtime()
-				s.cycles(cycle)
+				s.lengthenCycles()
 				b.follows(40 * time.Second)
 				s.play(makeTone(t, 48000, c.hz, 4*settle+length+20*time.Second))
 				b.playing(5 * time.Second)
@@ -237,7 +237,7 @@ func fine(r report) bool { return r.Drift.State == "fine" }
 // pipeWireFast is by how much PipeWire's null sink plays any source too fast, as a
 // share: it renders 1024 frames each 21 333 333 ns, a third of a nanosecond early
 // (spa/plugins/support/null-audio-sink.c, on_timeout).
-var pipeWireFast = cycle/48000.0/(1e-9*math.Floor(cycle/48000.0*1e9)) - 1
+const pipeWireFast = cycle/48000.0/21_333_333e-9 - 1
 
 // worstPitch is how far the pitch is off the source's, in CLOCK_MONOTONIC time,
 // at most, in ppm, over stretches of a recording.
