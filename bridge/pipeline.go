@@ -99,6 +99,8 @@ type Pipeline struct {
 	lowAt     aes67.MonoTime
 	waiting   bool // low, and no fragment has come since
 	gap       gap
+	skipped   aes67.Frames // of the sink, whose place in the media clock is gone
+	patience  aes67.Frames // for how long they are waited for
 	exact     exact
 	target    aes67.Frames
 	reserve   aes67.Frames // sink frames that a fade to zero takes
@@ -184,7 +186,10 @@ func (r *recent) add(length int64, at aes67.MonoTime) (largest int64) {
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	p.resume(due)
-	p.takeStamps()            // step 2
+	p.takeStamps() // step 2
+	if !p.passOver(aes67.Frames(len(out[0]))) {
+		return p.silence(out)
+	}
 	p.steer(due, len(out[0])) // step 4 comes first: it says how much is needed
 	if p.phase == Filling && !p.begin(due) {
 		return p.silence(out)
@@ -219,12 +224,46 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 }
 
 // Skipped tells of a gap: frames of the media clock that will never be pulled.
-// What was heard has broken off there, so the sound behind it begins at zero.
-// The ring has more than its target then, which drift sees.
-func (p *Pipeline) Skipped(aes67.Frames) {
+// What was heard has broken off there, so the sound behind it begins at zero,
+// and what the sink played meanwhile is passed over.
+func (p *Pipeline) Skipped(frames aes67.Frames) {
 	p.stage.Cut()
 	p.closed = true
+	p.skipped += p.ofSink(frames)
+	p.patience = aes67.Frames(p.fragment.Load()) + p.ofSink(p.cfg.PacketFrames)
 }
+
+// ofSink is how many frames the sink plays in the time of so many of a stream.
+func (p *Pipeline) ofSink(frames aes67.Frames) aes67.Frames {
+	return aes67.FramesIn(frames.Duration(p.cfg.StreamRate), p.cfg.SinkRate)
+}
+
+// passOver drops the sink's frames of a gap in the media clock: so the latency
+// stays what it was, where drift would need a minute for each 18 ms. They may
+// arrive a little later than they are missed, and are waited for in silence;
+// what does not come then never will, for the server stood still as well. It
+// reports false while it waits.
+func (p *Pipeline) passOver(block aes67.Frames) bool {
+	if p.skipped == 0 {
+		return true
+	}
+	if p.phase == Flowing && !p.low {
+		surplus := p.available() - p.target + aes67.Frames(p.fragment.Load())/2
+		if surplus < p.skipped && p.patience > 0 {
+			p.skipped += p.ofSink(block)
+			p.patience -= p.ofSink(block)
+			return false
+		}
+		p.drop(max(0, min(surplus, p.skipped)))
+		p.unprimed = p.history()
+	}
+	p.skipped = 0
+	return true
+}
+
+// history is how many frames the resampler must be given after a break of its
+// input until nothing of it is left.
+func (p *Pipeline) history() aes67.Frames { return aes67.Frames(2 * math.Ceil(p.resampler.Delay())) }
 
 // pauseLimit is the time between two pulls after which what the ring holds is
 // no longer worth playing.
@@ -313,7 +352,7 @@ func (p *Pipeline) begin(due aes67.MonoTime) bool {
 	}
 	p.drop(skip)
 	p.resampler.Reset()
-	p.unprimed = aes67.Frames(2 * math.Ceil(p.resampler.Delay()))
+	p.unprimed = p.history()
 	p.low, p.waiting = false, false
 	p.setPhase(Flowing)
 	return true

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/drift"
 	"aes67-sink/mediaclock"
 )
 
@@ -63,6 +64,12 @@ func (r *rig) pull() (silent bool) {
 		r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
 	}
 	return r.Pull(r.out, r.now, r.open)
+}
+
+// pullBeforeArrivals is a pull that is sooner than the thread of the monitor.
+func (r *rig) pullBeforeArrivals() {
+	r.now = r.now.Add(lessThan1)
+	r.Pull(r.out, r.now, r.open)
 }
 
 // fragment renders one fragment that arrives at the given instant.
@@ -173,6 +180,32 @@ func TestEveryEdgeIsAFade(t *testing.T) {
 				t.Errorf("steepest step %.4f, the tone's is %.4f", got, toneStep)
 			}
 		})
+	}
+}
+
+// A sender that missed some packets passes over what the sink played meanwhile:
+// the latency stays, and the pitch, for nothing is left to catch up with.
+func TestAGapOfTheMediaClockCostsNoLatency(t *testing.T) {
+	for _, gap := range []time.Duration{3 * time.Millisecond, 40 * time.Millisecond, 90 * time.Millisecond} {
+		r := newRig(t, PipelineConfig{Latency: 40 * time.Millisecond}, 50_000)
+		r.SetConfirmed(true)
+		r.pullFor(20*time.Second, nil)
+		if s := r.Snapshot(); s.Drift != drift.Fine {
+			t.Fatalf("before the gap drift is %v", s.Drift)
+		}
+		r.now = r.now.Add(gap)
+		r.Skipped(aes67.FramesIn(gap, testRate))
+		r.pullBeforeArrivals()
+		if got := r.steepest(time.Second); got > 1.1*toneStep {
+			t.Errorf("%v: steepest step %.4f, the tone's is %.4f", gap, got, toneStep)
+		}
+		s := r.Snapshot()
+		if off := math.Abs(s.Fill - float64(s.Target)); off > fragment/2 {
+			t.Errorf("%v: the fill is %.0f frames off its target of %d", gap, off, s.Target)
+		}
+		if s.Underruns != 0 || r.peak() < 0.4 {
+			t.Errorf("%v: %d underruns, peak %v", gap, s.Underruns, r.peak())
+		}
 	}
 }
 
