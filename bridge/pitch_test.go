@@ -11,8 +11,9 @@ import (
 )
 
 // While the grandmaster wanders by 5 ppm over 20 s, and the PTP clock is off by
-// 0.3 µs and what it believes of the frequency by 0.1 ppm, the pitch that is heard
-// stays the source's: in CLOCK_MONOTONIC time within 0.4 ppm, over each second.
+// 0.3 µs and what it believes of the frequency by 0.1 ppm (both several times what
+// package ptp's scenarios allow), the pitch that is heard stays the source's: in
+// CLOCK_MONOTONIC time within 0.4 ppm, over each second.
 func TestAWanderIsNotHeardAsPitch(t *testing.T) {
 	plainOnly(t)
 	const hz, each = 500.0, 125 * time.Millisecond

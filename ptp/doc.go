@@ -13,6 +13,7 @@
 //	measure.go       T1 to T4 to one-way measurements; steps of the master
 //	estimator.go     phase and frequency from windows of samples.go
 //	fit.go           the fits of one window, for two kinds of noise
+//	swing.go         the fit for a frequency that swings; leastsquares.go
 //	servo.go         the virtual clock's pursuit of the estimate
 //	grandmaster.go   serving the virtual clock; rawclock.go: whatever NTP does
 //	verdict.go       why each master is, or is not, followed

@@ -45,6 +45,7 @@ type estimate struct {
 	offsetSE float64   // ns, standard error
 	rate     aes67.PPB // grandmaster against CLOCK_MONOTONIC, at the instant at
 	bend     aes67.PPB // by which the rate grows in a second
+	swing    swing     // that the rate follows, if it does
 	rateSE   float64   // ppb
 	delay    float64   // ns, one way
 	window   time.Duration
@@ -56,15 +57,30 @@ const bendTime = 500 * time.Millisecond
 
 // rateAt extrapolates the rate.
 func (e *estimate) rateAt(t aes67.MonoTime) aes67.PPB {
-	return e.rate + e.bend*aes67.PPB(min(t.Sub(e.at), bendTime).Seconds())
+	after := t.Sub(e.at)
+	if e.swing.omega != 0 {
+		return aes67.PPB(-e.swing.slope(after.Seconds()))
+	}
+	return e.rate + e.bend*aes67.PPB(min(after, bendTime).Seconds())
 }
 
 // offsetAt extrapolates mono - ptp.
 func (e *estimate) offsetAt(t aes67.MonoTime) int64 {
 	after := t.Sub(e.at).Seconds()
+	if e.swing.omega != 0 {
+		return e.base + int64(math.Round(e.offset+e.swing.at(after)))
+	}
 	bent := min(after, bendTime.Seconds())
 	gained := after*float64(e.rate) + bent*(after-bent/2)*float64(e.bend)
 	return e.base + int64(math.Round(e.offset-gained))
+}
+
+// meanRate is the rate to go on with when nothing more is heard.
+func (e *estimate) meanRate(t aes67.MonoTime) aes67.PPB {
+	if e.swing.omega != 0 {
+		return aes67.PPB(-e.swing.tilt)
+	}
+	return e.rateAt(t)
 }
 
 // ptpAt extrapolates the grandmaster's time.
@@ -73,16 +89,19 @@ func (e *estimate) ptpAt(t aes67.MonoTime) aes67.PTPTime {
 }
 
 // estimator estimates phase and frequency together. It fits windows of several
-// lengths and takes the fit with the least risk: short windows are noisy, long
-// ones are wrong when the frequency moves, and how much it moves shows in the
-// bend of the data. A fit that the latest data contradict is dropped, however
-// sure it seems. So a steady clock gets 64 s and a wandering one as little as
-// 1 s, and nobody has to say which it is.
+// lengths, with straight lines, bent ones and swings, and takes the fit with the
+// least risk: short windows are noisy, long ones are wrong when the frequency
+// moves otherwise than the curve does, and how much it moves shows in the bend of
+// the data. A fit that the latest data contradict is dropped, however sure it
+// seems. So a steady clock gets 64 s, and so does one that swings; one that
+// wanders as it likes gets as little as 1 s, and nobody has to say which it is.
 type estimator struct {
 	samples
 	fit    fitter
 	fits   fits
 	habits [windows]habit
+	swing  swing          // as of lastAt, if there is one
+	sought aes67.MonoTime // when one was sought last
 	lastAt aes67.MonoTime // of the latest estimate
 	noise  [2]float64     // ns, long-term sigma of the core of each direction
 	learnt bool           // noise is
@@ -95,6 +114,7 @@ func (e *estimator) reset() {
 	e.clear()
 	e.delay, e.known = 0, false
 	e.habits = [windows]habit{}
+	e.swing = swing{}
 }
 
 // fits are the curves of one estimate, by window.
@@ -103,6 +123,7 @@ type fits struct {
 	n        int
 	straight [windows]curve
 	bent     [windows]curve // none for the shortest window
+	swings   [windows]curve // none while straight lines will do
 }
 
 // estimate looks at all windows. syncs is the time between Syncs.
@@ -111,8 +132,9 @@ func (e *estimator) estimate(now aes67.MonoTime, syncs time.Duration) (estimate,
 	if !ok {
 		return estimate{}, false
 	}
-	e.fade(now)
+	passed := e.fade(now)
 	e.fitAll(syncs)
+	e.swayAll(now, passed)
 	if e.fits.n == 0 {
 		return estimate{}, false
 	}
@@ -120,7 +142,8 @@ func (e *estimator) estimate(now aes67.MonoTime, syncs time.Duration) (estimate,
 	best, window = e.sharpen(best, window)
 	return estimate{
 		at: now, base: base, offset: best.level, offsetSE: best.levelSE,
-		rate: aes67.PPB(-best.slope), bend: aes67.PPB(-2 * best.bend), rateSE: best.slopeSE, delay: best.delay, window: window,
+		rate: aes67.PPB(-best.slope), bend: aes67.PPB(-2 * best.bend), swing: best.swing, rateSE: best.slopeSE,
+		delay: best.delay, window: window,
 	}, true
 }
 
@@ -165,6 +188,42 @@ func (e *estimator) fitAll(syncs time.Duration) {
 	}
 }
 
+const (
+	// leastSway is the shortest window in which a swing is looked for.
+	leastSway = 8 * time.Second
+	// seekEvery is how often one is sought while there is none.
+	seekEvery = time.Second
+)
+
+// swayAll fits swings to the longer windows, if straight lines were wrong there
+// of late: from the longest down, each from the one before, the first from the
+// swing there was at the last estimate.
+func (e *estimator) swayAll(now aes67.MonoTime, passed time.Duration) {
+	f := &e.fits
+	start := e.swing.moved(passed.Seconds())
+	e.swing = swing{}
+	due := start.omega == 0 && now.Sub(e.sought) >= seekEvery
+	for k := f.n - 1; k >= 0 && f.first<<k >= leastSway; k-- {
+		dirs := e.window(f.first << k)
+		span := -dirs[toUs].x[0]
+		if e.habits[k].bend*span*span/6 < f.straight[k].levelSE {
+			continue // a straight line will do
+		}
+		from := start
+		if due {
+			e.sought = now
+			from = e.fit.seek(&dirs, &f.straight[k], span)
+		}
+		if f.swings[k] = e.fit.sway(&dirs, from, e.noise, span); !f.swings[k].ok {
+			continue
+		}
+		start, due = f.swings[k].swing, false
+		if e.swing.omega == 0 {
+			e.swing = start
+		}
+	}
+}
+
 // learn follows the noise of the core, so that a few lucky messages do not
 // make a short window look too sure of itself. It is taken about a curve of a
 // short window, which follows every wander.
@@ -173,7 +232,7 @@ func (e *estimator) learn(dirs *[2]direction, c *curve) {
 		return
 	}
 	for i := range e.noise {
-		_, sigma := e.fit.spread(&dirs[i], c.slope, c.bend)
+		_, sigma := e.fit.spread(&dirs[i], c)
 		if !e.learnt {
 			e.noise[i] = sigma
 		}
@@ -192,7 +251,7 @@ type candidate struct {
 // habit is what a window's fits were wrong by of late, beyond doubt: a clock that
 // wandered a moment ago is about to again, though it shows nothing at the
 // instant where its wander turns.
-type habit struct{ bend, level, slope float64 }
+type habit struct{ bend, level, slope, swingLevel, swingSlope float64 }
 
 const (
 	// habitTime is how long that is remembered.
@@ -209,58 +268,92 @@ func remember(memory *float64, value, se float64) float64 {
 	return max(value, *memory)
 }
 
-// fade lets the habits be forgotten.
-func (e *estimator) fade(now aes67.MonoTime) {
-	keep := math.Exp(-now.Sub(e.lastAt).Seconds() / habitTime.Seconds())
+// fade lets the habits be forgotten, and returns how much time has passed.
+func (e *estimator) fade(now aes67.MonoTime) (passed time.Duration) {
+	passed = now.Sub(e.lastAt)
+	keep := math.Exp(-passed.Seconds() / habitTime.Seconds())
 	e.lastAt = now
 	for k := range e.habits {
 		h := &e.habits[k]
 		h.bend, h.level, h.slope = keep*h.bend, keep*h.level, keep*h.slope
+		h.swingLevel, h.swingSlope = keep*h.swingLevel, keep*h.swingSlope
 	}
+	return passed
 }
 
 // choose returns the fit of least risk that the latest data do not contradict.
 func (e *estimator) choose() (best curve, window time.Duration) {
 	f := &e.fits
-	var list [2 * windows]candidate
-	n := 0
+	var memory [3 * windows]candidate
+	list := memory[:0]
 	for k := range f.n {
-		w := (f.first << k).Seconds()
-		// What a straight line is wrong by if the truth bends.
-		at := &f.bent[max(k, 1)]
-		bend := remember(&e.habits[k].bend, excessOver(at.bend, at.bendSE), at.bendSE)
-		list[n] = candidate{&f.straight[k], k, f.straight[k].risk(bend*w*w/6, bend*w)}
-		n++
-		b := &f.bent[k]
-		if !b.ok {
-			continue
+		list = append(list, e.judgeStraight(k))
+		if f.bent[k].ok {
+			list = append(list, e.judgeBent(k))
 		}
-		// What a bent line is wrong by shows against the one half as long.
-		var level, slope float64
-		if half := &f.bent[k-1]; half.ok {
-			level = excessOver(b.level-half.level, half.levelSE)
-			slope = excessOver(b.slope-half.slope, half.slopeSE)
+		if f.swings[k].ok {
+			list = append(list, e.judgeSwing(k))
 		}
-		// Against the one twice as long it shows more clearly: what a third
-		// derivative makes wrong grows with the cube of the window, in the slope
-		// with its square.
-		if k+1 < f.n && f.bent[k+1].ok {
-			twice := &f.bent[k+1]
-			level = max(level, excessOver(twice.level-b.level, b.levelSE)/7)
-			slope = max(slope, excessOver(twice.slope-b.slope, b.slopeSE)/3)
-		}
-		level = remember(&e.habits[k].level, level, b.levelSE)
-		slope = remember(&e.habits[k].slope, slope, b.slopeSE)
-		list[n] = candidate{b, k, b.risk(level, slope)}
-		n++
 	}
-	slices.SortFunc(list[:n], func(a, b candidate) int { return cmp.Compare(a.risk, b.risk) })
-	for i := range list[:n] {
+	slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.risk, b.risk) })
+	for i := range list {
 		if c := &list[i]; !e.contradicted(c.curve, c.k) {
 			return *c.curve, f.first << c.k
 		}
 	}
 	return f.straight[0], f.first
+}
+
+// judgeStraight takes into account what a straight line is wrong by if the truth
+// bends.
+func (e *estimator) judgeStraight(k int) candidate {
+	f := &e.fits
+	w := (f.first << k).Seconds()
+	at := &f.bent[max(k, 1)]
+	bend := remember(&e.habits[k].bend, excessOver(at.bend, at.bendSE), at.bendSE)
+	return candidate{&f.straight[k], k, f.straight[k].risk(bend*w*w/6, bend*w)}
+}
+
+// judgeBent takes into account what a bent line is wrong by. That shows against
+// the one half as long.
+func (e *estimator) judgeBent(k int) candidate {
+	f := &e.fits
+	b := &f.bent[k]
+	var level, slope float64
+	if half := &f.bent[k-1]; half.ok {
+		level = excessOver(b.level-half.level, half.levelSE)
+		slope = excessOver(b.slope-half.slope, half.slopeSE)
+	}
+	// Against the one twice as long it shows more clearly: what a third
+	// derivative makes wrong grows with the cube of the window, in the slope
+	// with its square.
+	if k+1 < f.n && f.bent[k+1].ok {
+		twice := &f.bent[k+1]
+		level = max(level, excessOver(twice.level-b.level, b.levelSE)/7)
+		slope = max(slope, excessOver(twice.slope-b.slope, b.slopeSE)/3)
+	}
+	h := &e.habits[k]
+	level = remember(&h.level, level, b.levelSE)
+	slope = remember(&h.slope, slope, b.slopeSE)
+	return candidate{b, k, b.risk(level, slope)}
+}
+
+// judgeSwing takes into account what a swing is wrong by: that shows against
+// those half and twice as long.
+func (e *estimator) judgeSwing(k int) candidate {
+	f := &e.fits
+	c := &f.swings[k]
+	var level, slope float64
+	for j := max(k-1, 0); j <= min(k+1, f.n-1); j++ {
+		if other := &f.swings[j]; other.ok {
+			level = max(level, excessOver(c.level-other.level, max(c.levelSE, other.levelSE)))
+			slope = max(slope, excessOver(c.slope-other.slope, max(c.slopeSE, other.slopeSE)))
+		}
+	}
+	h := &e.habits[k]
+	level = remember(&h.swingLevel, level, c.levelSE)
+	slope = remember(&h.swingSlope, slope, c.slopeSE)
+	return candidate{c, k, c.risk(level, slope)}
 }
 
 // contradicted reports whether the latest data show that a curve fitted to
@@ -273,7 +366,7 @@ func (e *estimator) contradicted(c *curve, k int) bool {
 		var shift, se [2]float64
 		for i := range dirs {
 			d := &dirs[i]
-			level, sigma := e.fit.spread(d, c.slope, c.bend)
+			level, sigma := e.fit.spread(d, c)
 			shift[i] = level - c.level - c.delay
 			if i == toMaster {
 				shift[i] = level - c.level + c.delay

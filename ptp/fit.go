@@ -38,9 +38,18 @@ type curve struct {
 	level, levelSE float64 // ns, of mono - ptp, and its standard error
 	slope, slopeSE float64 // ns/s
 	bend, bendSE   float64 // ns/s²
+	swing          swing   // none unless it was fitted; slope and bend include it
 	delay          float64 // ns, one way
 	measured       bool    // the delay, in this window
 	ok             bool
+}
+
+// at returns the curve less its level.
+func (c *curve) at(x float64) float64 {
+	if c.swing.omega != 0 {
+		return c.swing.at(x)
+	}
+	return (c.slope + c.bend*x) * x
 }
 
 const (
@@ -108,12 +117,12 @@ func quickselect(v []float64, k int) float64 {
 	return v[k]
 }
 
-// spread returns the median of d less a slope and a bend, and the robust
-// standard deviation about it.
-func (f *fitter) spread(d *direction, slope, bend float64) (level, sigma float64) {
+// spread returns the median of d less a curve, and the robust standard
+// deviation about it.
+func (f *fitter) spread(d *direction, c *curve) (level, sigma float64) {
 	r := f.scratch[:0]
 	for i, x := range d.x {
-		r = append(r, d.y[i]-(slope+bend*x)*x)
+		r = append(r, d.y[i]-c.at(x))
 	}
 	level = median(r)
 	for i := range r {
@@ -178,7 +187,7 @@ func (f *fitter) weigh(d *direction, level, slope, bend, sigma float64) (m momen
 func (f *fitter) centre(dirs *[2]direction, slope, bend float64, bent bool, noise [2]float64, delay float64) curve {
 	var level, sigma [2]float64
 	for i := range dirs {
-		level[i], sigma[i] = f.spread(&dirs[i], slope, bend)
+		level[i], sigma[i] = f.spread(&dirs[i], &curve{slope: slope, bend: bend})
 		sigma[i] = max(sigma[i], noise[i])
 	}
 	var m [2]moments

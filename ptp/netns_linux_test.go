@@ -187,16 +187,20 @@ type figures struct {
 	rms, worst float64 // ns
 	rate       float64 // ppb, over the whole time
 	rate10     float64 // ppb, rms over 10 s
+	rate1      float64 // ppb, rms of the believed frequency over 1 s
+	worst1     float64 // ppb, at most
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("error rms %.0f ns, max %.0f ns; rate error %.1f ppb overall, %.1f ppb rms over 10 s", f.rms, f.worst, f.rate, f.rate10)
+	return fmt.Sprintf("error rms %.0f ns, max %.0f ns; rate error %.1f ppb overall, %.1f ppb rms over 10 s; believed frequency over 1 s %.1f ppb rms, at most %.1f ppb off",
+		f.rms, f.worst, f.rate, f.rate10, f.rate1, f.worst1)
 }
 
 // compare samples the clock's true error, about 20 times a second.
 func compare(clock *mediaclock.Clock, truth func(aes67.MonoTime) aes67.PTPTime, d time.Duration) (f figures) {
-	var errs, times []float64
+	var errs, times, believed, shown []float64
 	start := monotonic()
+	begun := truth(start)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for monotonic().Sub(start) < d {
@@ -208,6 +212,8 @@ func compare(clock *mediaclock.Clock, truth func(aes67.MonoTime) aes67.PTPTime, 
 		}
 		errs = append(errs, float64(m.PTPAt(now).Sub(truth(now))))
 		times = append(times, now.Sub(start).Seconds())
+		believed = append(believed, float64(m.Frequency))
+		shown = append(shown, float64(truth(now).Sub(begun))*1e-9)
 	}
 	var sum float64
 	for _, e := range errs {
@@ -230,7 +236,22 @@ func compare(clock *mediaclock.Clock, truth func(aes67.MonoTime) aes67.PTPTime, 
 		}
 	}
 	f.rate10 = math.Sqrt(sum / float64(max(n, 1)))
+	f.rate1, f.worst1 = believedError(times, believed, shown)
 	return f
+}
+
+// believedError compares a frequency with what a clock showed, over 1 s each.
+func believedError(times, believed, shown []float64) (rms, worst float64) {
+	var n, sum, gained float64
+	for i, from := 1, 0; i < len(times); i++ {
+		gained += (times[i] - times[i-1]) * (believed[i] + believed[i-1]) / 2
+		if took := times[i] - times[from]; took >= 1 {
+			e := gained/took - 1e9*((shown[i]-shown[from])/took-1)
+			n, sum, worst = n+1, sum+e*e, max(worst, math.Abs(e))
+			from, gained = i, 0
+		}
+	}
+	return math.Sqrt(sum / max(n, 1)), worst
 }
 
 // How long the clock is left alone before it is compared with the truth, and

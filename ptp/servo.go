@@ -127,6 +127,6 @@ func (s *servo) judge(now aes67.MonoTime, ahead time.Duration) {
 // hold lets the clock run on at the last known rate, without pursuit.
 func (s *servo) hold(now aes67.MonoTime) {
 	if s.known {
-		s.clock.Steer(now, min(max(s.est.rateAt(now), -maxRate), maxRate))
+		s.clock.Steer(now, min(max(s.est.meanRate(now), -maxRate), maxRate))
 	}
 }

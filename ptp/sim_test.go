@@ -9,9 +9,12 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"gonum.org/v1/gonum/floats"
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
@@ -212,6 +215,7 @@ type track struct {
 	lockedAt         float64 // s after boot; -1: never
 	rms, worst       float64 // ns, over the judged part
 	rate10           float64 // ppb, rms of the error's change over 10 s
+	rate1            float64 // ppb, rms error of the believed frequency over 1 s
 	steps            uint32
 	notLockedSeconds float64
 	unbound          float64 // ns, the most by which the error passed its bound in holdover
@@ -223,17 +227,18 @@ const probeEvery = 125 * time.Millisecond
 // watch runs the network and compares the clock with truth from a time on.
 func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) track {
 	r := track{lockedAt: -1}
-	var errs []float64
-	var sum float64
+	var errs, rates []float64 // each probeEvery
 	began := time.Now()
 	for t := probeEvery.Seconds(); t <= until; t += probeEvery.Seconds() {
-		n.run(at(t))
+		before := truth(n.now)
+		believed := n.runBelieving(at(t))
 		s := n.engine.Status(n.now)
 		m, set := n.clock.Load()
 		if !set {
 			continue
 		}
-		e := float64(m.PTPAt(n.now).Sub(truth(n.now)))
+		shown := truth(n.now)
+		e := float64(m.PTPAt(n.now).Sub(shown))
 		if s.State == ptp.Locked && math.Abs(e) < 10_000 {
 			if r.lockedAt < 0 {
 				r.lockedAt = t
@@ -249,26 +254,53 @@ func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes
 			r.notLockedSeconds += probeEvery.Seconds()
 		}
 		errs = append(errs, e)
-		sum += e * e
+		rates = append(rates, believed-1e9*(float64(shown.Sub(before))/float64(probeEvery)-1))
 		r.worst = max(r.worst, math.Abs(e))
 		r.steps = s.Steps
 	}
 	r.took = time.Since(began)
-	r.rms = math.Sqrt(sum / float64(len(errs)))
-	lag := int(10 * time.Second / probeEvery)
-	sum = 0
-	for i := lag; i < len(errs); i++ {
-		d := (errs[i] - errs[i-lag]) / 10
-		sum += d * d
-	}
-	r.rate10 = math.Sqrt(sum / float64(max(len(errs)-lag, 1)))
+	r.rms = rms(errs)
+	r.rate10 = rms(changes(errs, int(10*time.Second/probeEvery))) / 10
+	r.rate1 = rms(means(rates, int(time.Second/probeEvery)))
 	return r
+}
+
+// runBelieving runs the network for a probeEvery, and returns the mean of the
+// frequency that the clock believed in meanwhile, in ppb.
+func (n *network) runBelieving(until aes67.MonoTime) (ppb float64) {
+	const parts = 25
+	begin := n.now
+	for i := range parts {
+		n.run(begin + (until-begin)*aes67.MonoTime(2*i+1)/(2*parts))
+		m, _ := n.clock.Load()
+		ppb += float64(m.Frequency) / parts
+	}
+	n.run(until)
+	return ppb
+}
+
+func rms(v []float64) float64 { return floats.Norm(v, 2) / math.Sqrt(float64(len(v))) }
+
+// changes are by how much values differ from those so many before.
+func changes(v []float64, lag int) (d []float64) {
+	for i := lag; i < len(v); i++ {
+		d = append(d, v[i]-v[i-lag])
+	}
+	return d
+}
+
+// means are those of each so many values.
+func means(v []float64, length int) (m []float64) {
+	for part := range slices.Chunk(v, length) {
+		m = append(m, floats.Sum(part)/float64(len(part)))
+	}
+	return m
 }
 
 // limits of a scenario; 0 is no limit.
 type limits struct {
-	lock, rms, worst, rate10 float64
-	steps                    uint32
+	lock, rms, worst, rate10, rate1 float64
+	steps                           uint32
 }
 
 type scenario struct {
@@ -329,7 +361,7 @@ func scenarios() []scenario {
 		simple("1588 default profile (Sync 1/s)", limits{lock: 12, rms: 250, worst: 800, rate10: 40}, func(c *lab.GrandmasterConfig) { c.AnnounceLog, c.SyncLog, c.DelayReqLog = 1, 0, 0 }),
 		simple("Sync 64/s", quiet, func(c *lab.GrandmasterConfig) { c.SyncLog, c.DelayReqLog = -6, -6 }),
 		simple("random wander 30 ppb", limits{lock: 5, rms: 120, worst: 500, rate10: 30}, func(c *lab.GrandmasterConfig) { c.Clock.Noise, c.Clock.Seed = 30, 7 }),
-		simple("wander 5 ppm over 20 s", limits{lock: 5, rms: 500, worst: 4000}, func(c *lab.GrandmasterConfig) {
+		simple("wander 5 ppm over 20 s", limits{lock: 5, rms: 80, worst: 500, rate10: 10, rate1: 20}, func(c *lab.GrandmasterConfig) {
 			c.Clock.Wander, c.Clock.Period = 5*ppm, 20*time.Second
 		}),
 		links("jitter 0-50 µs uniform", limits{lock: 25, rms: 1900, worst: 6000, rate10: 250}, func() lab.Jitter { return lab.Uniform(50 * time.Microsecond) }, 0),
@@ -447,6 +479,37 @@ func scenarios() []scenario {
 			}
 			return func(t aes67.MonoTime) aes67.PTPTime { return aes67.PTPTime(1_800_000_000*second + n.raw(t) - boot) }
 		}},
+		simple("wander 2 ppm over 7 s", limits{lock: 5, rms: 100, worst: 2000, rate10: 15, rate1: 80}, func(c *lab.GrandmasterConfig) {
+			c.Clock.Wander, c.Clock.Period = 2*ppm, 7*time.Second
+		}),
+		{name: "wander 1 ppm over 60 s", from: 150, until: 300, limits: limits{lock: 5, rms: 120, worst: 1500, rate10: 20, rate1: 40}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			cfg := gmConfig(1, 50*ppm)
+			cfg.Clock.Wander, cfg.Clock.Period = 1*ppm, 60*time.Second
+			return one(n, cfg, cable(1), cable(2))
+		}},
+		simple("random wander 1 ppm", limits{lock: 5, rms: 500, worst: 4000}, func(c *lab.GrandmasterConfig) { c.Clock.Noise, c.Clock.Seed = 1*ppm, 7 }),
+		simple("both wanders", limits{lock: 5, rms: 500, worst: 4000}, func(c *lab.GrandmasterConfig) {
+			c.Clock.Wander, c.Clock.Period = 2*ppm, 20*time.Second
+			c.Clock.Noise, c.Clock.Seed = 1*ppm, 7
+		}),
+		{name: "wander ends, and begins anew", until: 240, limits: limits{lock: 5, rms: 500, worst: 4000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			steady := gmConfig(1, 50*ppm)
+			p := n.add(steady, cable(1), cable(2))
+			for when, wander := range map[float64]aes67.PPB{20: 5 * ppm, 100: 0, 160: 5 * ppm} {
+				n.at(at(when), func() {
+					p.gm.SetClock(lab.Oscillator{Start: n.now, Epoch: p.gm.TimeAt(n.now), Skew: 50 * ppm, Wander: wander, Period: 20 * time.Second})
+				})
+			}
+			return p.gm.TimeAt
+		}},
+		{name: "wander 5 ppm over 20 s, master lost and back", mode: aes67.ClockFollower, until: 160, limits: limits{lock: 5, rms: 20_000, worst: 40_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			cfg := gmConfig(1, 50*ppm)
+			cfg.Clock.Wander, cfg.Clock.Period = 5*ppm, 20*time.Second
+			p := n.add(cfg, cable(1), cable(2))
+			n.at(at(65), func() { p.off = true })
+			n.at(at(125), func() { p.off = false })
+			return p.gm.TimeAt
+		}},
 	}
 }
 
@@ -521,6 +584,9 @@ func TestScenarios(t *testing.T) {
 			if l.rate10 > 0 && r.rate10 > l.rate10 {
 				t.Errorf("rate error over 10 s %.1f ppb rms, want at most %.1f ppb", r.rate10, l.rate10)
 			}
+			if l.rate1 > 0 && r.rate1 > l.rate1 {
+				t.Errorf("believed frequency over 1 s %.1f ppb rms off, want at most %.1f ppb", r.rate1, l.rate1)
+			}
 			if r.unbound > 0 {
 				t.Errorf("in holdover the error passes its bound by %.0f ns", r.unbound)
 			}
@@ -535,7 +601,7 @@ func TestScenarios(t *testing.T) {
 func printScenarios(all []scenario, results []track) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
-	fmt.Fprintln(w, "scenario\tlock s\terror rms ns\tmax ns\trate error 10 s ppb\tsteps\tnot locked s\ttimes real time")
+	fmt.Fprintln(w, "scenario\tlock s\terror rms ns\tmax ns\trate error 10 s ppb\tfrequency 1 s ppb\tsteps\tnot locked s\ttimes real time")
 	for i, sc := range all {
 		r, l := &results[i], &sc.limits
 		if r.rms == 0 {
@@ -545,7 +611,7 @@ func printScenarios(all []scenario, results []track) {
 		if *simHour {
 			length = 3600
 		}
-		fmt.Fprintf(w, "%s\t%.1f (%.0f)\t%.0f (%.0f)\t%.0f (%.0f)\t%.1f (%.0f)\t%d\t%.1f\t%.0f\n", sc.name,
-			r.lockedAt, l.lock, r.rms, l.rms, r.worst, l.worst, r.rate10, l.rate10, r.steps, r.notLockedSeconds, length/r.took.Seconds())
+		fmt.Fprintf(w, "%s\t%.1f (%.0f)\t%.0f (%.0f)\t%.0f (%.0f)\t%.1f (%.0f)\t%.1f (%.0f)\t%d\t%.1f\t%.0f\n", sc.name,
+			r.lockedAt, l.lock, r.rms, l.rms, r.worst, l.worst, r.rate10, l.rate10, r.rate1, l.rate1, r.steps, r.notLockedSeconds, length/r.took.Seconds())
 	}
 }

@@ -107,13 +107,13 @@ func (e *Engine) Status(now aes67.MonoTime) Status {
 		}
 		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
 		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
-		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rate
+		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rateAt(now)
 	case e.wasLocked:
 		s.State, s.Grandmaster = Holdover, e.last
 		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
 	}
 	if s.State != Locked && f.servo.known && !s.FrequencyKnown {
-		s.FrequencyKnown, s.FrequencyPPB = true, f.servo.est.rate
+		s.FrequencyKnown, s.FrequencyPPB = true, f.servo.est.rateAt(now)
 	}
 	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
 	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
@@ -140,6 +140,7 @@ func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool)
 	switch state {
 	case Holdover:
 		age := now.Sub(min(e.lostAt, now)).Seconds()
+		ns += f.servo.est.swing.reach() // it runs on at the mean
 		return ns + age*(boundErrors*f.servo.est.rateSE+holdoverDrift), true
 	case Locked, Uncalibrated:
 		return ns, true

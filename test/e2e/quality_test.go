@@ -178,7 +178,7 @@ func TestPurity(t *testing.T) {
 	if !full {
 		t.Skip("takes minutes: said by 'make bench-quality'; drift and resample do the same in simulated time")
 	}
-	const settle, length = 15 * time.Second, 40 * time.Second
+	const settle, length = 30 * time.Second, 40 * time.Second
 	for _, c := range []struct {
 		name   string
 		wander aes67.PPB
@@ -199,10 +199,10 @@ func TestPurity(t *testing.T) {
 				s.realtime()
 				s.lengthenCycles()
 				b.follows(40 * time.Second)
-				s.play(makeTone(t, 48000, c.hz, 4*settle+length+20*time.Second))
+				s.play(makeTone(t, 48000, c.hz, 2*settle+length+30*time.Second))
 				b.playing(5 * time.Second)
 				description := b.descriptions()[0]
-				b.reaches(2*settle, "the drift loop is fine", fine)
+				b.reaches(settle, "the drift loop is fine", fine)
 				b.calm(listen(t, w, description, nil, 0), settle)
 				l := listen(t, w, description, nil, length)
 				b.calm(l, length)
@@ -263,7 +263,7 @@ func monoOf(master *lab.Grandmaster, timestamp aes67.RTPTime) aes67.MonoTime {
 	// Within the last minutes, by halving: the clock only goes forward.
 	high := rtthread.Now()
 	low := high.Add(-10 * time.Minute)
-	for high.Sub(low) > 100 {
+	for high.Sub(low) > 1 {
 		middle := low.Add(high.Sub(low) / 2)
 		if int32(uint32(aes67.MediaAt(master.TimeAt(middle), 48000).RTP())-uint32(timestamp)) < 0 {
 			low = middle
