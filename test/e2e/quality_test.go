@@ -199,10 +199,10 @@ func TestPurity(t *testing.T) {
 				s.realtime()
 				s.lengthenCycles()
 				b.follows(40 * time.Second)
-				s.play(makeTone(t, 48000, c.hz, 2*settle+length+30*time.Second))
+				s.play(makeTone(t, 48000, c.hz, 3*settle+length+30*time.Second))
 				b.playing(5 * time.Second)
 				description := b.descriptions()[0]
-				b.reaches(settle, "the drift loop is fine", fine)
+				b.reaches(2*settle, "the drift loop is fine", fine)
 				b.calm(listen(t, w, description, nil, 0), settle)
 				l := listen(t, w, description, nil, length)
 				b.calm(l, length)
