@@ -88,6 +88,8 @@ environment() {
 }
 
 up() {
+  # Made beforehand: pipewire-pulse gives up if a client makes it at the same time.
+  mkdir -p "$dir/run/pulse"; chmod 700 "$dir/run/pulse"
   case $kind in
     pipewire)
       spawn pipewire pipewire
@@ -103,7 +105,6 @@ load-module module-always-sink
 load-module module-rescue-streams
 load-module module-suspend-on-idle
 PA
-      mkdir -p "$dir/run/pulse"; chmod 700 "$dir/run/pulse"
       spawn server pulseaudio -n -F "$dir/default.pa" --daemonize=no --exit-idle-time=-1 \
         --use-pid-file=no --log-target=stderr -v ;;
     *) usage ;;
