@@ -134,12 +134,14 @@ func (e *estimator) estimate(now aes67.MonoTime, syncs time.Duration) (estimate,
 	}
 	passed := e.fade(now)
 	e.fitAll(syncs)
-	e.swayAll(now, passed)
+	e.fitSwings(now, passed)
 	if e.fits.n == 0 {
 		return estimate{}, false
 	}
 	best, window := e.choose()
-	best, window = e.sharpen(best, window)
+	if best.swing.omega == 0 { // an edge is straight
+		best, window = e.sharpen(best, window)
+	}
 	return estimate{
 		at: now, base: base, offset: best.level, offsetSE: best.levelSE,
 		rate: aes67.PPB(-best.slope), bend: aes67.PPB(-2 * best.bend), swing: best.swing, rateSE: best.slopeSE,
@@ -189,21 +191,21 @@ func (e *estimator) fitAll(syncs time.Duration) {
 }
 
 const (
-	// leastSway is the shortest window in which a swing is looked for.
-	leastSway = 8 * time.Second
+	// leastSwing is the shortest window in which a swing is looked for.
+	leastSwing = 8 * time.Second
 	// seekEvery is how often one is sought while there is none.
 	seekEvery = time.Second
 )
 
-// swayAll fits swings to the longer windows, if straight lines were wrong there
+// fitSwings fits swings to the longer windows, if straight lines were wrong there
 // of late: from the longest down, each from the one before, the first from the
 // swing there was at the last estimate.
-func (e *estimator) swayAll(now aes67.MonoTime, passed time.Duration) {
+func (e *estimator) fitSwings(now aes67.MonoTime, passed time.Duration) {
 	f := &e.fits
 	start := e.swing.moved(passed.Seconds())
 	e.swing = swing{}
 	due := start.omega == 0 && now.Sub(e.sought) >= seekEvery
-	for k := f.n - 1; k >= 0 && f.first<<k >= leastSway; k-- {
+	for k := f.n - 1; k >= 0 && f.first<<k >= leastSwing; k-- {
 		dirs := e.window(f.first << k)
 		span := -dirs[toUs].x[0]
 		if e.habits[k].bend*span*span/6 < f.straight[k].levelSE {
@@ -212,9 +214,9 @@ func (e *estimator) swayAll(now aes67.MonoTime, passed time.Duration) {
 		from := start
 		if due {
 			e.sought = now
-			from = e.fit.seek(&dirs, &f.straight[k], span)
+			from = e.fit.seekSwing(&dirs, &f.straight[k], span)
 		}
-		if f.swings[k] = e.fit.sway(&dirs, from, e.noise, span); !f.swings[k].ok {
+		if f.swings[k] = e.fit.swing(&dirs, from, e.noise, span); !f.swings[k].ok {
 			continue
 		}
 		start, due = f.swings[k].swing, false

@@ -72,10 +72,10 @@ const (
 	sought = ofCosine + 1
 )
 
-// sway fits a swing, from one that is near. window is the time that dirs span,
+// swing fits a swing, from one that is near. window is the time that dirs span,
 // noise as in centre. There is none if it is too slow for the window, or too weak
 // to be told from noise.
-func (f *fitter) sway(dirs *[2]direction, s swing, noise [2]float64, window float64) curve {
+func (f *fitter) swing(dirs *[2]direction, s swing, noise [2]float64, window float64) curve {
 	var l leastSquares
 	var level, sigma, weights [2]float64
 	for range swingRounds {
@@ -86,7 +86,7 @@ func (f *fitter) sway(dirs *[2]direction, s swing, noise [2]float64, window floa
 		for i := range dirs {
 			level[i], sigma[i] = f.spread(&dirs[i], &curve{swing: s})
 			sigma[i] = max(sigma[i], noise[i])
-			weights[i] = l.sway(&dirs[i], i, &s, level[i], sigma[i], window)
+			weights[i] = l.addSwing(&dirs[i], i, &s, level[i], sigma[i], window)
 		}
 		x, ok := l.solve(unknowns)
 		if !ok {
@@ -117,10 +117,10 @@ func (f *fitter) sway(dirs *[2]direction, s swing, noise [2]float64, window floa
 	}
 }
 
-// sway adds the messages of a direction with their biweight about a swing, and
+// addSwing adds the messages of a direction with their biweight about a swing, and
 // returns the sum of these. Seconds count in windows, so that all unknowns are of
 // one size.
-func (l *leastSquares) sway(d *direction, which int, s *swing, level, sigma, window float64) (weights float64) {
+func (l *leastSquares) addSwing(d *direction, which int, s *swing, level, sigma, window float64) (weights float64) {
 	scale, v := 1/(tukey*sigma), 1/(sigma*sigma)
 	for k, x := range d.x {
 		sin, cos := math.Sincos(s.omega * x)
@@ -136,18 +136,18 @@ func (l *leastSquares) sway(d *direction, which int, s *swing, level, sigma, win
 	return weights
 }
 
-// seek looks for the swing that is left over of a straight line: the frequency
+// seekSwing looks for the swing that is left over of a straight line: the frequency
 // at which a sine explains most of it.
-func (f *fitter) seek(dirs *[2]direction, c *curve, window float64) (best swing) {
-	x, y := f.middles(dirs, c, window)
-	if len(x) < 2*sought {
+func (f *fitter) seekSwing(dirs *[2]direction, c *curve, window float64) (best swing) {
+	x, y, n := f.middles(dirs, c, window)
+	if n < 2*sought {
 		return swing{}
 	}
 	most := 0.0
 	for turns := leastTurns; turns <= window/leastPeriod; turns += 1.0 / swingSteps {
 		omega := 2 * math.Pi * turns / window
 		var l leastSquares
-		for i, at := range x {
+		for i, at := range x[:n] {
 			sin, cos := math.Sincos(omega * at)
 			l.add(&row{ofLevel: 1, ofTilt: at / window, ofSine: sin, ofCosine: cos - 1}, y[i], 1)
 		}
@@ -159,9 +159,9 @@ func (f *fitter) seek(dirs *[2]direction, c *curve, window float64) (best swing)
 	return best
 }
 
-// middles cuts a window into parts and returns the median of each, less a
-// straight line: by how much both directions together are off it.
-func (f *fitter) middles(dirs *[2]direction, c *curve, window float64) (x, y []float64) {
+// middles cuts a window into parts and returns the medians of the n that are not
+// empty, less a straight line: by how much both directions together are off it.
+func (f *fitter) middles(dirs *[2]direction, c *curve, window float64) (x, y [swingBins]float64, n int) {
 	var from [2]int
 	for bin := range swingBins {
 		end := window * (float64(bin+1)/swingBins - 1)
@@ -177,8 +177,9 @@ func (f *fitter) middles(dirs *[2]direction, c *curve, window float64) (x, y []f
 		}
 		f.scratch = r
 		if len(r) > 0 {
-			x, y = append(x, end-window/(2*swingBins)), append(y, median(r))
+			x[n], y[n] = end-window/(2*swingBins), median(r)
+			n++
 		}
 	}
-	return x, y
+	return x, y, n
 }

@@ -50,7 +50,7 @@ func TestASwingIsFoundAndFollowed(t *testing.T) {
 			truth := swing{omega: omega, tilt: -50_000, sine: c.amplitude / omega * math.Cos(phase), cosine: c.amplitude / omega * math.Sin(phase)}
 			var f fitter
 			dirs, straight := f.swings(r, truth, kernelNoise)
-			got := f.sway(&dirs, f.seek(&dirs, &straight, swingSpan), [2]float64{}, swingSpan)
+			got := f.swing(&dirs, f.seekSwing(&dirs, &straight, swingSpan), [2]float64{}, swingSpan)
 			if !got.ok {
 				t.Fatalf("%s: not found", c.name)
 			}
@@ -77,7 +77,7 @@ func TestNoSwingIsSeenInNoise(t *testing.T) {
 	for range 50 {
 		var f fitter
 		dirs, straight := f.swings(r, swing{tilt: 30_000}, kernelNoise)
-		if got := f.sway(&dirs, f.seek(&dirs, &straight, swingSpan), [2]float64{}, swingSpan); got.ok {
+		if got := f.swing(&dirs, f.seekSwing(&dirs, &straight, swingSpan), [2]float64{}, swingSpan); got.ok {
 			t.Errorf("of a steady clock: %+v", got.swing)
 		}
 	}
