@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"aes67-sink/aes67"
@@ -60,10 +61,17 @@ type Grandmaster struct {
 
 	announceAt, syncAt   aes67.MonoTime
 	announceSeq, syncSeq uint16
-	sentAt               map[uint16]aes67.MonoTime // Sync: when it was handed over
-	latencies            [15]time.Duration         // from handing over to leaving, the latest
-	now                  func() aes67.MonoTime     // on a network; nil in a simulation
+	handed               map[uint16]handing    // Syncs that have not left
+	latencies            [15]time.Duration     // from handing over to leaving, the latest
+	guesses, wrong       atomic.Int64          // one-step: how many, and ns that they were off together
+	now                  func() aes67.MonoTime // on a network; nil in a simulation
 	buf                  []byte
+}
+
+// handing is a Sync on its way to the wire.
+type handing struct {
+	at    aes67.MonoTime
+	guess time.Duration // how long it will take
 }
 
 // NewGrandmaster makes a grandmaster that has sent nothing yet.
@@ -73,7 +81,7 @@ func NewGrandmaster(cfg GrandmasterConfig) *Grandmaster {
 			*field = value
 		}
 	}
-	return &Grandmaster{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 2)), sentAt: map[uint16]aes67.MonoTime{}}
+	return &Grandmaster{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 2)), handed: map[uint16]handing{}}
 }
 
 // TimeAt returns what its clock shows at an instant of CLOCK_MONOTONIC.
@@ -134,12 +142,13 @@ func (g *Grandmaster) sync(now aes67.MonoTime) {
 	if g.now != nil {
 		now = g.now()
 	}
-	g.sentAt[m.Sequence] = now
-	delete(g.sentAt, m.Sequence-64)
 	// A one-step clock must know beforehand when a message will leave.
 	latencies := g.latencies
 	slices.Sort(latencies[:])
-	m.Time = g.TimeAt(now.Add(latencies[len(latencies)/2]))
+	guess := latencies[len(latencies)/2]
+	g.handed[m.Sequence] = handing{now, guess}
+	delete(g.handed, m.Sequence-64)
+	m.Time = g.TimeAt(now.Add(guess))
 	if g.cfg.OneStep {
 		m.Time = m.Time.Add(-g.noise())
 	} else {
@@ -150,18 +159,27 @@ func (g *Grandmaster) sync(now aes67.MonoTime) {
 
 // Transmitted takes the instant at which an event message left.
 func (g *Grandmaster) Transmitted(kind ptp.Kind, sequence uint16, at aes67.MonoTime) {
-	handed, ok := g.sentAt[sequence]
+	handed, ok := g.handed[sequence]
 	if kind != ptp.KindSync || !ok {
 		return
 	}
-	delete(g.sentAt, sequence)
-	g.latencies[int(sequence)%len(g.latencies)] = at.Sub(handed)
+	delete(g.handed, sequence)
+	took := at.Sub(handed.at)
+	g.latencies[int(sequence)%len(g.latencies)] = took
 	if g.cfg.OneStep {
+		g.guesses.Add(1)
+		g.wrong.Add(int64((took - handed.guess).Abs()))
 		return
 	}
 	m := g.header(ptp.KindFollowUp, sequence, g.cfg.SyncLog)
 	m.Time = g.TimeAt(at).Add(-g.noise())
 	g.send(&m)
+}
+
+// GuessError is by how much the time in a one-step Sync was off on average: such a
+// clock in software knows no better. Any goroutine may call it.
+func (g *Grandmaster) GuessError() time.Duration {
+	return time.Duration(g.wrong.Load() / max(g.guesses.Load(), 1))
 }
 
 // Datagram takes a message; Delay_Req is all that is answered.
