@@ -139,8 +139,7 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 		exact:     newExact(cfg.Channels, cfg.StreamRate),
 	}
 	fade := safety.FadeFrames(cfg.StreamRate) + cfg.PacketFrames
-	p.reserve = aes67.FramesIn(fade.Duration(cfg.StreamRate), cfg.SinkRate) +
-		aes67.Frames(math.Ceil(resampler.Delay()))
+	p.reserve = p.ofSink(fade) + aes67.Frames(math.Ceil(resampler.Delay()))
 	p.target = p.wantedTarget()
 	p.loop = drift.NewLoop(drift.Config{InRate: cfg.SinkRate, Target: p.target})
 	p.report.target.Store(int64(p.target))

@@ -369,10 +369,7 @@ func (e *estimator) contradicted(c *curve, k int) bool {
 		for i := range dirs {
 			d := &dirs[i]
 			level, sigma := e.fit.spread(d, c)
-			shift[i] = level - c.level - c.delay
-			if i == toMaster {
-				shift[i] = level - c.level + c.delay
-			}
+			shift[i] = level - c.levelOf(i)
 			se[i] = medianError * max(sigma, e.noise[i]) / math.Sqrt(float64(len(d.x)))
 		}
 		if len(dirs[toMaster].x) < leastReplies {

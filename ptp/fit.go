@@ -38,7 +38,7 @@ type curve struct {
 	level, levelSE float64 // ns, of mono - ptp, and its standard error
 	slope, slopeSE float64 // ns/s
 	bend, bendSE   float64 // ns/s²
-	swing          swing   // none unless it was fitted; slope and bend include it
+	swing          swing   // none unless it was fitted; slope includes it
 	delay          float64 // ns, one way
 	measured       bool    // the delay, in this window
 	ok             bool
@@ -50,6 +50,14 @@ func (c *curve) at(x float64) float64 {
 		return c.swing.at(x)
 	}
 	return (c.slope + c.bend*x) * x
+}
+
+// levelOf returns the level of one direction's messages.
+func (c *curve) levelOf(which int) float64 {
+	if which == toMaster {
+		return c.level - c.delay
+	}
+	return c.level + c.delay
 }
 
 const (

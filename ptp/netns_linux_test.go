@@ -210,48 +210,42 @@ func compare(clock *mediaclock.Clock, truth func(aes67.MonoTime) aes67.PTPTime, 
 		if !ok {
 			continue
 		}
-		errs = append(errs, float64(m.PTPAt(now).Sub(truth(now))))
+		is := truth(now)
+		errs = append(errs, float64(m.PTPAt(now).Sub(is)))
 		times = append(times, now.Sub(start).Seconds())
 		believed = append(believed, float64(m.Frequency))
-		shown = append(shown, float64(truth(now).Sub(begun))*1e-9)
+		shown = append(shown, float64(is.Sub(begun))*1e-9)
 	}
-	var sum float64
-	for _, e := range errs {
-		sum += e * e
-		f.worst = max(f.worst, math.Abs(e))
-	}
-	f.rms = math.Sqrt(sum / float64(len(errs)))
+	f.rms, f.worst = lab.RMS(errs), lab.Peak(errs)
 	last := len(errs) - 1
 	f.rate = (errs[last] - errs[0]) / (times[last] - times[0])
-	sum = 0
-	var n int
+	var rates []float64
 	for i, j := 0, 0; i < len(errs); i++ {
 		for j < len(errs) && times[j] < times[i]+10 {
 			j++
 		}
 		if j < len(errs) {
-			r := (errs[j] - errs[i]) / (times[j] - times[i])
-			sum += r * r
-			n++
+			rates = append(rates, (errs[j]-errs[i])/(times[j]-times[i]))
 		}
 	}
-	f.rate10 = math.Sqrt(sum / float64(max(n, 1)))
-	f.rate1, f.worst1 = believedError(times, believed, shown)
+	f.rate10 = lab.RMS(rates)
+	off := believedErrors(times, believed, shown)
+	f.rate1, f.worst1 = lab.RMS(off), lab.Peak(off)
 	return f
 }
 
-// believedError compares a frequency with what a clock showed, over 1 s each.
-func believedError(times, believed, shown []float64) (rms, worst float64) {
-	var n, sum, gained float64
+// believedErrors compares a frequency with what a clock showed, over 1 s each, in
+// ppb.
+func believedErrors(times, believed, shown []float64) (off []float64) {
+	var gained float64
 	for i, from := 1, 0; i < len(times); i++ {
 		gained += (times[i] - times[i-1]) * (believed[i] + believed[i-1]) / 2
 		if took := times[i] - times[from]; took >= 1 {
-			e := gained/took - 1e9*((shown[i]-shown[from])/took-1)
-			n, sum, worst = n+1, sum+e*e, max(worst, math.Abs(e))
+			off = append(off, gained/took-1e9*((shown[i]-shown[from])/took-1))
 			from, gained = i, 0
 		}
 	}
-	return math.Sqrt(sum / max(n, 1)), worst
+	return off
 }
 
 // How long the clock is left alone before it is compared with the truth, and

@@ -124,7 +124,8 @@ func (s *servo) judge(now aes67.MonoTime, ahead time.Duration) {
 	s.locked = s.locked || s.near >= lockTicks
 }
 
-// hold lets the clock run on at the last known rate, without pursuit.
+// hold lets the clock run on without pursuit, at the last known rate or the mean
+// of one that swings.
 func (s *servo) hold(now aes67.MonoTime) {
 	if s.known {
 		s.clock.Steer(now, min(max(s.est.meanRate(now), -maxRate), maxRate))

@@ -228,16 +228,18 @@ const probeEvery = 125 * time.Millisecond
 func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) track {
 	r := track{lockedAt: -1}
 	var errs, rates []float64 // each probeEvery
+	before := truth(n.now)
 	began := time.Now()
 	for t := probeEvery.Seconds(); t <= until; t += probeEvery.Seconds() {
-		before := truth(n.now)
 		believed := n.runBelieving(at(t))
+		shown := truth(n.now)
+		rate := 1e9 * (float64(shown.Sub(before))/float64(probeEvery) - 1)
+		before = shown
 		s := n.engine.Status(n.now)
 		m, set := n.clock.Load()
 		if !set {
 			continue
 		}
-		shown := truth(n.now)
 		e := float64(m.PTPAt(n.now).Sub(shown))
 		if s.State == ptp.Locked && math.Abs(e) < 10_000 {
 			if r.lockedAt < 0 {
@@ -254,14 +256,17 @@ func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes
 			r.notLockedSeconds += probeEvery.Seconds()
 		}
 		errs = append(errs, e)
-		rates = append(rates, believed-1e9*(float64(shown.Sub(before))/float64(probeEvery)-1))
-		r.worst = max(r.worst, math.Abs(e))
+		rates = append(rates, believed-rate)
 		r.steps = s.Steps
 	}
 	r.took = time.Since(began)
-	r.rms = rms(errs)
-	r.rate10 = rms(changes(errs, int(10*time.Second/probeEvery))) / 10
-	r.rate1 = rms(means(rates, int(time.Second/probeEvery)))
+	if len(errs) == 0 {
+		r.rms = math.NaN() // nothing to judge is no success
+		return r
+	}
+	r.rms, r.worst = lab.RMS(errs), lab.Peak(errs)
+	r.rate10 = lab.RMS(changes(errs, int(10*time.Second/probeEvery))) / 10
+	r.rate1 = lab.RMS(means(rates, int(time.Second/probeEvery)))
 	return r
 }
 
@@ -278,8 +283,6 @@ func (n *network) runBelieving(until aes67.MonoTime) (ppb float64) {
 	n.run(until)
 	return ppb
 }
-
-func rms(v []float64) float64 { return floats.Norm(v, 2) / math.Sqrt(float64(len(v))) }
 
 // changes are by how much values differ from those so many before.
 func changes(v []float64, lag int) (d []float64) {

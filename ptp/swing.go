@@ -112,7 +112,6 @@ func (f *fitter) swing(dirs *[2]direction, s swing, noise [2]float64, window flo
 	return curve{
 		level: (level[toUs] + level[toMaster]) / 2, levelSE: math.Sqrt(l.variance(row{ofLevel: 1, ofMaster: 0.5})),
 		slope: s.slope(0), slopeSE: math.Sqrt(l.variance(row{ofTilt: 1, ofSine: s.omega * window, ofOmega: s.sine})) / window,
-		bend:  -s.omega * s.omega * s.cosine / 2,
 		swing: s, delay: (level[toUs] - level[toMaster]) / 2, measured: true, ok: true,
 	}
 }
@@ -167,10 +166,7 @@ func (f *fitter) middles(dirs *[2]direction, c *curve, window float64) (x, y [sw
 		end := window * (float64(bin+1)/swingBins - 1)
 		r := f.scratch[:0]
 		for i := range dirs {
-			d, level := &dirs[i], c.level+c.delay
-			if i == toMaster {
-				level = c.level - c.delay
-			}
+			d, level := &dirs[i], c.levelOf(i)
 			for ; from[i] < len(d.x) && d.x[from[i]] <= end; from[i]++ {
 				r = append(r, d.y[from[i]]-level-c.slope*d.x[from[i]])
 			}

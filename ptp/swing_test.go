@@ -11,8 +11,8 @@ import (
 // swingMessages how many messages each way.
 const swingSpan, swingMessages = 32.0, 256
 
-// swings makes measurements of a clock that swings, and fits a straight line.
-func (f *fitter) swings(r *rand.Rand, s swing, noise func(*rand.Rand) float64) (dirs [2]direction, straight curve) {
+// swinging makes measurements of a clock that swings, and fits a straight line.
+func swinging(f *fitter, r *rand.Rand, s swing, noise func(*rand.Rand) float64) (dirs [2]direction, straight curve) {
 	dirs = oneWay(r, swingMessages, swingSpan, 0, 2500, noise)
 	for i := range dirs {
 		for k, x := range dirs[i].x {
@@ -49,7 +49,7 @@ func TestASwingIsFoundAndFollowed(t *testing.T) {
 			phase := 2 * math.Pi * r.Float64()
 			truth := swing{omega: omega, tilt: -50_000, sine: c.amplitude / omega * math.Cos(phase), cosine: c.amplitude / omega * math.Sin(phase)}
 			var f fitter
-			dirs, straight := f.swings(r, truth, kernelNoise)
+			dirs, straight := swinging(&f, r, truth, kernelNoise)
 			got := f.swing(&dirs, f.seekSwing(&dirs, &straight, swingSpan), [2]float64{}, swingSpan)
 			if !got.ok {
 				t.Fatalf("%s: not found", c.name)
@@ -76,7 +76,7 @@ func TestNoSwingIsSeenInNoise(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 1))
 	for range 50 {
 		var f fitter
-		dirs, straight := f.swings(r, swing{tilt: 30_000}, kernelNoise)
+		dirs, straight := swinging(&f, r, swing{tilt: 30_000}, kernelNoise)
 		if got := f.swing(&dirs, f.seekSwing(&dirs, &straight, swingSpan), [2]float64{}, swingSpan); got.ok {
 			t.Errorf("of a steady clock: %+v", got.swing)
 		}
