@@ -1,7 +1,7 @@
 package bridge
 
-// Hot file: Frames runs in the capture context, Pull in the sender context. No
-// allocation, lock, log, channel or map; see doc.go for the numbered steps.
+// Hot file: Frames and Gap run in the capture context, Pull and Skipped in the
+// sender context. No allocation, lock, log, channel or map.
 
 import (
 	"math"
@@ -9,10 +9,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/drift"
 	"aes67-sink/mediaclock"
-	"aes67-sink/resample"
-	"aes67-sink/ring"
 	"aes67-sink/safety"
 )
 
@@ -23,42 +20,10 @@ type PipelineConfig struct {
 	StreamRate   aes67.Hz
 	PacketFrames aes67.Frames // at StreamRate; the length of every pulled block
 	// Latency is the fill to keep, as average frames written less frames read.
-	// 0 chooses the least that the sound server's fragments allow and raises it
-	// after an underrun.
+	// 0 chooses the least that the sound server allows, and learns.
 	Latency time.Duration
 	// CeilingDBFS bounds every sample that is pulled.
 	CeilingDBFS float64
-}
-
-// Bounds of the automatic latency. The margin is what a fragment may come late
-// without being heard; an idle virtual machine of two cores was seen to stand
-// still for up to 8 ms now and then.
-const (
-	latencyMargin = 8 * time.Millisecond
-	latencyMost   = 100 * time.Millisecond
-	latencyGrowth = 1.25 // of the fill, after an underrun
-	// lateLimit tells a late fragment from a sound server that was away; the
-	// latest wake-up seen on a loaded machine was 40 ms.
-	lateLimit = 150 * time.Millisecond
-	// usualFragment stands in until a fragment has been seen; both servers give
-	// about 5 ms when asked for it.
-	usualFragment = 5334 * time.Microsecond
-)
-
-// ringTime is the least time that the ring holds: sound servers were seen to
-// hand over up to 200 ms at once after a stall.
-const ringTime = time.Second
-
-// stamps is how many arrivals may wait between two pulls: 17 ms of the smallest
-// fragments that servers deliver (5 frames), several times over.
-const stamps = 1024
-
-// stamp is one arrival: the count of all frames accepted by then. With gap it
-// is none: what comes after that count does not continue what came before.
-type stamp struct {
-	total aes67.Frames
-	at    aes67.MonoTime
-	gap   bool
 }
 
 // Phase is where the pipeline stands.
@@ -71,42 +36,27 @@ const (
 )
 
 // Pipeline is the pull chain from the ring to a block for the packetizer. One
-// goroutine may call Frames, one Pull and Skipped, any the rest.
+// goroutine may call Frames and Gap, one Pull and Skipped, any the rest.
+//
+//	Frames -> feed -> rate (drift, resampler or untouched) -> safety -> Pull
+//	            \______ target, watch: how much, and whether ______/
 type Pipeline struct {
 	cfg   PipelineConfig
-	clock *mediaclock.Clock
+	feed  *feed
+	rate  *rate
+	stage *safety.Stage
 
-	// Shared between capture and sender.
-	ring     *ring.Ring
-	arrivals *ring.Queue[stamp]
-	fragment atomic.Int64 // largest fragment of late, frames
-	pulled   atomic.Int64 // the newest pull's instant, aes67.MonoTime
+	// Of the sender context.
+	watch  watch
+	target target
+	goal   aes67.Frames   // that drift steers for
+	silent bool           // the last block ended in exact zeros
+	quiet  aes67.Frames   // zeros read in a row
+	came   aes67.MonoTime // when the newest message came
+	jumps  int            // of drift's count
+	empty  time.Duration  // for which nothing was read
 
-	// Owned by the capture context.
-	lengths recent
-	heard   bool           // a fragment has come
-	heardAt aes67.MonoTime // the last one
-
-	// Owned by the sender context.
-	resampler *resample.Resampler
-	loop      *drift.Loop
-	stage     *safety.Stage
-	phase     Phase
-	taken     aes67.Frames // read from the ring since the start
-	closed    bool         // the last block ended in exact zeros
-	unprimed  aes67.Frames // still to push before the resampler's history is whole
-	low       bool         // fading out, or faded out, because the ring runs dry
-	lowAt     aes67.MonoTime
-	waiting   bool // low, and no fragment has come since
-	gap       gap
-	skipped   aes67.Frames // of the sink, whose place in the media clock is gone
-	patience  aes67.Frames // for how long they are waited for
-	exact     exact
-	target    aes67.Frames
-	reserve   aes67.Frames // sink frames that a fade to zero takes
-
-	// Written by the sender or control context, read by any.
-	confirmed atomic.Bool
+	confirmed atomic.Bool // written by the control context
 	report    report
 }
 
@@ -117,33 +67,43 @@ type report struct {
 	fill       atomic.Uint64 // float64 bits, sink frames
 	target     atomic.Int64
 	driftState atomic.Uint32
-	exact      atomic.Bool
+	untouched  atomic.Bool
 	underruns  atomic.Uint64
+	strays     atomic.Uint64
 }
+
+const (
+	// patience is how long messages may come without a place to begin, two cycles
+	// aside, until the server is not where it was thought to be.
+	patience = 60 * time.Millisecond
+	// awayAfter is how long nothing must be read until the phase is Filling again:
+	// what is shorter was late and not away.
+	awayAfter = 100 * time.Millisecond
+	// trimFrom is the error of the fill that is ended in silence at once.
+	trimFrom = 500 * time.Microsecond
+	// retarget is the change of the goal, downwards, that is worth following.
+	retarget = time.Millisecond
+)
 
 // NewPipeline makes a pipeline; it is silent until SetConfirmed and enough
 // frames have come.
 func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error) {
-	resampler, err := resample.New(cfg.Channels, cfg.SinkRate, cfg.StreamRate)
+	p := &Pipeline{
+		cfg:    cfg,
+		feed:   newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
+		stage:  safety.New(cfg.Channels, cfg.StreamRate, cfg.CeilingDBFS),
+		silent: true,
+		empty:  awayAfter,
+	}
+	pull := aes67.FramesIn(cfg.PacketFrames.Duration(cfg.StreamRate), cfg.SinkRate) + 1
+	p.target = newTarget(cfg.SinkRate, aes67.FramesIn(cfg.Latency, cfg.SinkRate), pull)
+	p.goal = p.target.goal(true)
+	var err error
+	p.rate, err = newRate(cfg, clock, p.goal)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{
-		cfg:       cfg,
-		clock:     clock,
-		ring:      ring.New(cfg.Channels, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
-		closed:    true,
-		arrivals:  ring.NewQueue[stamp](stamps),
-		resampler: resampler,
-		stage:     safety.New(cfg.Channels, cfg.StreamRate, cfg.CeilingDBFS),
-		exact:     newExact(cfg.Channels, cfg.StreamRate),
-	}
-	fade := safety.FadeFrames(cfg.StreamRate) + cfg.PacketFrames
-	p.reserve = p.ofSink(fade) + aes67.Frames(math.Ceil(resampler.Delay()))
-	p.target = p.wantedTarget()
-	p.loop = drift.NewLoop(drift.Config{InRate: cfg.SinkRate, Target: p.target})
-	p.report.target.Store(int64(p.target))
-	p.pulled.Store(math.MinInt64 / 2)
+	p.report.target.Store(int64(p.goal))
 	return p, nil
 }
 
@@ -151,302 +111,219 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 // sink's volume, and closes it (with a fade) when that is in doubt again.
 func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
 
-// Frames takes one fragment of interleaved samples that arrived at instant at
-// (step 1). It never blocks; what does not fit is dropped and counted. While
-// nobody pulls, nothing is kept.
-func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) {
-	p.fragment.Store(p.lengths.add(int64(len(samples)/p.cfg.Channels), at))
-	p.findGap(at)
-	if at.Sub(aes67.MonoTime(p.pulled.Load())) > pauseLimit {
-		return
-	}
-	p.ring.Write(samples)
-	p.arrivals.Push(stamp{total: p.ring.Written(), at: at})
-}
+// Frames takes one message of interleaved samples that arrived at an instant.
+// It never blocks; what does not fit is dropped and counted. While nobody pulls,
+// nothing is kept.
+func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) { p.feed.write(samples, at) }
 
-// recent is the largest of the lengths added in the last one to two windows.
-type recent struct {
-	present, last int64
-	until         aes67.MonoTime
-}
-
-// recentWindow forgets a burst after a stall of the server, but not a quantum
-// that comes back now and then.
-const recentWindow = 10 * time.Second
-
-func (r *recent) add(length int64, at aes67.MonoTime) (largest int64) {
-	if at > r.until {
-		r.last, r.present, r.until = r.present, 0, at.Add(recentWindow)
-	}
-	r.present = max(r.present, length)
-	return max(r.present, r.last)
-}
+// Gap tells, before a message, that it does not continue the last one: the
+// sound server was away, or its monitor is recorded anew. It belongs to the
+// context of Frames, which finds long pauses by itself.
+func (p *Pipeline) Gap() { p.feed.gap() }
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
-	p.resume(due)
-	p.takeStamps() // step 2
-	if !p.passOver(aes67.Frames(len(out[0]))) {
-		return p.silence(out)
+	since := p.resume(due)
+	p.take(due)
+	block := aes67.Frames(len(out[0]))
+	p.rate.steer(due, block, p.feed.taken, p.watch.state == statePlaying)
+	p.aim()
+	switch p.watch.state {
+	case stateFilling:
+		p.feed.toJoint()
+		p.feed.drop(p.feed.surplus(p.goal))
+	case statePlaying:
+		if p.hold(block) {
+			return p.zeros(out, open)
+		}
 	}
-	p.steer(due, len(out[0])) // step 4 comes first: it says how much is needed
-	if p.phase == Filling && !p.begin(due) {
-		return p.silence(out)
-	}
-	if p.low && p.closed && !p.recovered() {
-		return p.silence(out)
-	}
-	need := aes67.Frames(p.resampler.Needed(len(out[0])))
-	if p.available() < need { // what was left has been faded out by now
+	cycle := p.target.cycle.Duration(p.cfg.SinkRate)
+	skip, place := p.place(due, block)
+	do := p.watch.next(watchInput{
+		place:   place,
+		comes:   p.rate.loop.Ready() && due.Sub(p.came) < max(pauseLimit, 2*cycle),
+		enough:  p.feed.ready() >= p.rate.needed(block),
+		lost:    p.rate.lost() || p.feed.surplus(p.goal) > 0,
+		primed:  p.rate.primed(),
+		silent:  p.silent,
+		since:   since,
+		patient: patience + 2*cycle,
+	})
+	p.tell(since, do)
+	switch {
+	case do.begin:
+		p.feed.drop(skip)
+		p.rate.begin()
+	case do.stop:
+		p.stop()
+	case do.relocate:
+		p.rate.loop.Relocate()
+	case do.refill:
 		p.refill()
-		return p.silence(out)
 	}
-	p.watch(p.available()-need, due) // step 3
-
-	first, second := p.ring.View(need)
-	p.resampler.Push(first)
-	p.resampler.Push(second)
-	p.ring.Commit(need)
-	p.taken += need
-	whole, part := p.resampler.At()
-	p.resampler.Process(out)
-	p.pass(out, whole, part)
-	p.report.exact.Store(p.exact.full())
-
-	lost := p.loop.State() == drift.Acquire // too much, or no more of it
-	open = open && !p.low && !lost && p.primed(need) && p.confirmed.Load()
-	p.closed = p.stage.Process(out, open) // step 5
-	if p.closed && lost {
-		p.setPhase(Filling)
+	if !do.read {
+		return p.zeros(out, false)
 	}
-	return p.closed
+	p.read(p.rate.needed(block))
+	p.rate.process(out)
+	p.report.untouched.Store(p.rate.untouched.whole())
+	p.silent = p.stage.Process(out, open && do.open && p.confirmed.Load())
+	return p.silent
+}
+
+// resume returns the time since the last pull. After a long one it forgets what
+// was gathered meanwhile, and begins at zero: if the sound broke off in mid-wave,
+// it did so long ago.
+func (p *Pipeline) resume(due aes67.MonoTime) time.Duration {
+	pause := due.Sub(aes67.MonoTime(p.feed.pulled.Swap(int64(due))))
+	if pause < pauseLimit {
+		return pause
+	}
+	p.cut()
+	p.refill()
+	return 0
+}
+
+// cut breaks off: what comes next begins at zero.
+func (p *Pipeline) cut() {
+	p.stage.Cut()
+	p.silent, p.watch = true, watch{}
+	p.stop()
+}
+
+// stop reads no more, until there is a place to begin again.
+func (p *Pipeline) stop() {
+	p.rate.halt()
+	p.quiet = 0
+}
+
+// refill forgets what has come so far, and measures the server afresh.
+func (p *Pipeline) refill() {
+	p.feed.clear()
+	p.rate.loop.Reset()
+	p.target.behind(0, false, aes67.MonoTime(p.feed.pulled.Load()))
+}
+
+// take hands the arrivals since the last pull to drift, and what they say of
+// the server to the policy of the latency.
+func (p *Pipeline) take(due aes67.MonoTime) {
+	for range arrivalsHeld {
+		a, ok := p.feed.next()
+		switch {
+		case !ok:
+			behind, jumps, known := p.rate.loop.Behind(due)
+			p.target.behind(behind, known && jumps == p.jumps, due)
+			p.jumps = jumps
+			return
+		case a.anew:
+			p.rate.loop.Reset()
+		case !a.joint:
+			p.came = a.at
+			p.rate.loop.Arrived(a.total, a.at)
+		}
+	}
+}
+
+// aim tells drift of a change of the goal. While nothing is read it is taken at
+// once, while the sound plays it is approached inaudibly.
+func (p *Pipeline) aim() {
+	cycle := aes67.Frames(p.feed.cycle.Load())
+	p.target.cycled(cycle)
+	p.rate.loop.SetCycle(cycle)
+	filling := p.watch.state == stateFilling
+	goal := p.target.goal(filling)
+	if goal > p.goal || goal < p.goal && (filling || p.goal-goal > aes67.FramesIn(retarget, p.cfg.SinkRate)) {
+		p.goal = goal
+		p.rate.loop.SetTarget(goal)
+		p.report.target.Store(int64(goal))
+	}
+}
+
+// hold puts the fill to its goal while all that is heard is exact zeros: it
+// drops some of those to come, or reports that none are to be read now.
+func (p *Pipeline) hold(block aes67.Frames) bool {
+	if p.quiet < p.rate.history+p.goal/4 {
+		return false
+	}
+	off := p.rate.loop.Fill() - float64(p.goal)
+	limit := trimFrom.Seconds() * float64(p.cfg.SinkRate)
+	block = p.rate.ofSink(block)
+	switch {
+	case off > limit:
+		spare := p.feed.ready() - block - 1 // for this pull
+		p.feed.drop(p.feed.zeros(min(aes67.Frames(off), max(0, spare))))
+	case off < -limit && -off >= float64(block):
+	default:
+		return false
+	}
+	p.rate.loop.Recentre()
+	return off < 0
+}
+
+// place tells where to begin: how many frames are to be dropped before. ok is
+// false while what is needed there, or what is late, has not come.
+func (p *Pipeline) place(due aes67.MonoTime, block aes67.Frames) (skip aes67.Frames, ok bool) {
+	skip, ok = p.rate.loop.Place(due, p.feed.taken)
+	return skip, ok && !p.target.waits() && skip+p.rate.ofSink(block)+1 <= p.feed.ready()
+}
+
+// read pushes what a block needs: what is there, and what would have come. What
+// comes after that does not join it any more.
+func (p *Pipeline) read(need aes67.Frames) {
+	n := max(0, min(need, p.feed.ready()))
+	if p.rate.predicted > 0 {
+		n = 0
+	}
+	if p.feed.zeros(n) == n {
+		p.quiet += n
+	} else {
+		p.quiet = 0
+	}
+	first, second := p.feed.view(n)
+	p.rate.push(first)
+	p.rate.push(second)
+	p.feed.drop(n)
+	p.rate.predict(need - n)
+}
+
+// zeros gives zeros through the safety stage, so that it fades what may still
+// be open from the last block's end.
+func (p *Pipeline) zeros(out [][]float64, open bool) bool {
+	for _, channel := range out {
+		clear(channel)
+	}
+	p.silent = p.stage.Process(out, open && p.confirmed.Load())
+	return p.silent
 }
 
 // Skipped tells of a gap: frames of the media clock that will never be pulled.
 // What was heard has broken off there, so the sound behind it begins at zero,
-// and what the sink played meanwhile is passed over.
-func (p *Pipeline) Skipped(frames aes67.Frames) {
-	p.stage.Cut()
-	p.closed = true
-	p.skipped += p.ofSink(frames)
-	p.patience = aes67.Frames(p.fragment.Load()) + p.ofSink(p.cfg.PacketFrames)
+// and what the sink played meanwhile is passed over: the latency stays.
+func (p *Pipeline) Skipped(aes67.Frames) {
+	p.cut()
+	p.target.pardon()
 }
 
-// ofSink is how many frames the sink plays in the time of so many of a stream.
-func (p *Pipeline) ofSink(frames aes67.Frames) aes67.Frames {
-	return aes67.FramesIn(frames.Duration(p.cfg.StreamRate), p.cfg.SinkRate)
-}
-
-// passOver drops the sink's frames of a gap in the media clock: so the latency
-// stays what it was, where drift would need a minute for each 18 ms. They may
-// arrive a little later than they are missed, and are waited for in silence;
-// what does not come then never will, for the server stood still as well. It
-// reports false while it waits.
-func (p *Pipeline) passOver(block aes67.Frames) bool {
-	if p.skipped == 0 {
-		return true
-	}
-	if p.phase == Flowing && !p.low {
-		surplus := p.available() - p.target + aes67.Frames(p.fragment.Load())/2
-		if surplus < p.skipped && p.patience > 0 {
-			p.skipped += p.ofSink(block)
-			p.patience -= p.ofSink(block)
-			return false
-		}
-		p.drop(max(0, min(surplus, p.skipped)))
-		p.unprimed = p.history()
-	}
-	p.skipped = 0
-	return true
-}
-
-// history is how many frames the resampler must be given after a break of its
-// input until nothing of it is left.
-func (p *Pipeline) history() aes67.Frames { return aes67.Frames(2 * math.Ceil(p.resampler.Delay())) }
-
-// pauseLimit is the time between two pulls after which what the ring holds is
-// no longer worth playing.
-const pauseLimit = 100 * time.Millisecond
-
-// resume forgets what was gathered while nobody pulled, and begins at zero: if
-// the sound broke off in mid-wave, it did so long ago.
-func (p *Pipeline) resume(due aes67.MonoTime) {
-	pause := due.Sub(aes67.MonoTime(p.pulled.Swap(int64(due))))
-	if pause < pauseLimit {
-		return
-	}
-	for range stamps {
-		if _, ok := p.arrivals.Pop(); !ok {
-			break
-		}
-	}
-	p.stage.Cut()
-	p.closed = true
-	p.refill()
-}
-
-// takeStamps hands the arrivals since the last pull to drift.
-func (p *Pipeline) takeStamps() {
-	for range stamps {
-		s, ok := p.arrivals.Pop()
-		if !ok {
-			break
-		}
-		if s.gap {
-			p.gap.add(s.total, p.taken)
-			continue
-		}
-		p.loop.Arrived(s.total, s.at)
-		if p.waiting {
-			p.waiting = false
-			p.arrivedLate(s.at.Sub(p.lowAt))
-		}
-	}
-}
-
-// arrivedLate learns from the fragment that came after the ring ran low: if it
-// was but late, and not the first of a sound server that was away, the
-// automatic latency grows.
-func (p *Pipeline) arrivedLate(by time.Duration) {
-	if p.cfg.Latency == 0 && by < lateLimit {
-		// Of what the fill was: it follows the target slowly, and what the last
-		// growth would have been worth is not known before it is there.
-		most := aes67.FramesIn(latencyMost, p.cfg.SinkRate)
-		p.setTarget(max(p.target, min(most, aes67.Frames(p.loop.Fill()*latencyGrowth))))
-	}
-}
-
-// recovered reports whether the ring is as full again as it is between two
-// fragments when all is well. Until then nothing is read: it is silent anyhow,
-// and so a cycle that the server lost, or a latency that has grown, costs some
-// milliseconds once, instead of a fade at each fragment while the resampler
-// makes up for it.
-func (p *Pipeline) recovered() bool {
-	switch {
-	case p.loop.State() == drift.Acquire: // nothing comes any more
-		p.refill()
-		return false
-	case p.gap.ahead:
-	case p.ring.Available() < p.target-aes67.Frames(p.fragment.Load())/2: // what is there
-		return false
-	case p.loop.Fill() < float64(p.target-p.cfg.PacketFrames/2): // what is there on average
-		return false
-	}
-	p.low, p.waiting = false, false
-	p.loop.Recentre()
-	return true
-}
-
-// begin starts to read where the fill is just the target; it reports false
-// while there is too little for that, or the last fade is not over.
-func (p *Pipeline) begin(due aes67.MonoTime) bool {
-	p.setTarget(p.wantedTarget())
-	if !p.closed {
-		return false
-	}
-	p.passGap()
-	skip, ok := p.loop.Start(due, p.taken)
-	if !ok || skip > p.ring.Available() {
-		return false
-	}
-	p.drop(skip)
-	p.resampler.Reset()
-	p.unprimed = p.history()
-	p.low, p.waiting = false, false
-	p.setPhase(Flowing)
-	return true
-}
-
-// primed reports whether the resampler's history is sound throughout; before
-// that its output has an edge that no fade would hide.
-func (p *Pipeline) primed(pushed aes67.Frames) bool {
-	whole := p.unprimed == 0
-	p.unprimed = max(0, p.unprimed-pushed)
-	return whole
-}
-
-// watch closes the stage while there is still enough left to fade out.
-func (p *Pipeline) watch(left aes67.Frames, due aes67.MonoTime) {
-	if p.low || left >= p.reserve {
-		return
-	}
-	p.low, p.lowAt = true, due
-	if !p.gap.ahead { // else it is not that something is late
-		p.waiting = true
-		p.report.underruns.Add(1)
-	}
-}
-
-// steer sets the ratio that drift wants at the end of this block.
-func (p *Pipeline) steer(due aes67.MonoTime, frames int) {
-	m, _ := p.clock.Load()
-	p.choose(m.Rate)
-	if p.exact.on || p.exact.step > 0 {
-		p.loop.Untouched(due, p.consumed())
-		p.resampler.SetRatio(0, frames)
+// tell reports what was decided.
+func (p *Pipeline) tell(since time.Duration, do watchOutput) {
+	r := &p.report
+	if do.read {
+		p.empty = 0
 	} else {
-		p.resampler.SetRatio(p.loop.Update(due, p.consumed(), m.Frequency), frames)
+		p.empty += since
 	}
-	p.report.ratio.Store(math.Float64bits(float64(p.resampler.Ratio())))
-	p.report.fill.Store(math.Float64bits(p.loop.Fill()))
-	p.report.driftState.Store(uint32(p.loop.State()))
-}
-
-// consumed is the input position that the resampler has reached, in the count
-// of the arrivals' totals.
-func (p *Pipeline) consumed() float64 { return float64(p.taken) - p.resampler.Position() }
-
-// silence gives zeros through the safety stage, so that it fades what may
-// still be open from the last block's end.
-func (p *Pipeline) silence(out [][]float64) bool {
-	for _, channel := range out {
-		clear(channel)
+	phase := Flowing
+	if p.empty >= awayAfter {
+		phase = Filling
 	}
-	p.closed = p.stage.Process(out, false)
-	return p.closed
-}
-
-// refill forgets what is in the ring and waits until it is filled again.
-func (p *Pipeline) refill() {
-	p.gap = gap{}
-	p.drop(p.ring.Available())
-	p.loop.Reset()
-	p.setPhase(Filling)
-}
-
-func (p *Pipeline) drop(frames aes67.Frames) {
-	p.ring.Commit(frames)
-	p.taken += frames
-}
-
-func (p *Pipeline) setPhase(phase Phase) {
-	p.phase = phase
-	if phase == Filling {
-		p.exact.reset()
-		p.report.exact.Store(false)
+	r.phase.Store(uint32(phase))
+	if !do.read {
+		r.untouched.Store(false)
 	}
-	p.report.phase.Store(uint32(phase))
-}
-
-func (p *Pipeline) setTarget(target aes67.Frames) {
-	if target == p.target {
-		return
+	if do.starve && !p.feed.joint.ahead {
+		r.underruns.Add(1)
 	}
-	p.target = target
-	p.loop.SetTarget(target)
-	p.report.target.Store(int64(target))
-}
-
-// wantedTarget is the fill to begin with: what was asked for, but at least a
-// fragment and the reserve of a fade, since less would fade all the time.
-func (p *Pipeline) wantedTarget() aes67.Frames {
-	fragment := aes67.Frames(p.fragment.Load())
-	if fragment == 0 {
-		fragment = aes67.FramesIn(usualFragment, p.cfg.SinkRate)
-	}
-	least := fragment + p.reserve
-	if p.cfg.Latency > 0 {
-		return max(least, aes67.FramesIn(p.cfg.Latency, p.cfg.SinkRate))
-	}
-	return max(p.target, least+aes67.FramesIn(latencyMargin, p.cfg.SinkRate))
+	r.ratio.Store(math.Float64bits(float64(p.rate.resampler.Ratio())))
+	r.fill.Store(math.Float64bits(p.rate.loop.Fill()))
+	r.driftState.Store(uint32(p.rate.loop.State()))
 }

@@ -296,7 +296,7 @@ func TestAutomaticLatencyComesToWhatIsNeededAndStaysThere(t *testing.T) {
 		r.pullFor(200*time.Millisecond, nil)
 	}
 	after := r.Snapshot()
-	needed := aes67.FramesIn(late, testRate) + fragment + r.reserve + block
+	needed := aes67.FramesIn(late, testRate) + fragment + block
 	if most := 1.5 * float64(needed); float64(after.Target) > most {
 		t.Errorf("target %d where %d are needed, want at most %.0f", after.Target, needed, most)
 	}

@@ -15,7 +15,7 @@ type PipelineSnapshot struct {
 	Fill      float64   // sink frames, smoothed
 	Target    aes67.Frames
 	Drift     drift.State
-	Exact     bool          // samples go out as they came in
+	Untouched bool          // samples go out as they came in
 	Underruns uint64        // times that the ring ran low and the sound was faded
 	Overruns  uint64        // frames that found no room in the ring
 	Buffer    time.Duration // of Target
@@ -25,16 +25,16 @@ type PipelineSnapshot struct {
 // Snapshot may be called from any goroutine.
 func (p *Pipeline) Snapshot() PipelineSnapshot {
 	target := aes67.Frames(p.report.target.Load())
-	delay := p.resampler.Delay() / float64(p.cfg.SinkRate)
+	delay := p.rate.delay / float64(p.cfg.SinkRate)
 	return PipelineSnapshot{
 		Phase:     Phase(p.report.phase.Load()),
 		Ratio:     aes67.PPB(math.Float64frombits(p.report.ratio.Load())),
 		Fill:      math.Float64frombits(p.report.fill.Load()),
 		Target:    target,
 		Drift:     drift.State(p.report.driftState.Load()),
-		Exact:     p.report.exact.Load(),
+		Untouched: p.report.untouched.Load(),
 		Underruns: p.report.underruns.Load(),
-		Overruns:  p.ring.Overruns(),
+		Overruns:  p.feed.ring.Overruns(),
 		Buffer:    target.Duration(p.cfg.SinkRate),
 		Resampler: time.Duration(delay * float64(time.Second)),
 	}

@@ -34,6 +34,7 @@ type arrival struct {
 	bestAt       float64 // ns since origin
 	bestAhead    float64 // ns
 	longest      time.Duration
+	cycle        time.Duration // of the server's graph, as told
 
 	windows int
 	longer  time.Duration // longest fragment of the last window
@@ -47,7 +48,8 @@ const (
 	// settled is how long arrivals are watched before the count is trusted:
 	// 22 cycles of a PipeWire graph at 256 frames and 48 kHz.
 	settled = 120 * time.Millisecond
-	// silence without arrivals breaks the count, or four fragments if longer.
+	// silence without arrivals breaks the count, or four fragments or cycles if
+	// longer.
 	silence = 100 * time.Millisecond
 	// surplusGain averages the surplus over 8 s: PulseAudio's odd pieces come
 	// in bunches.
@@ -56,12 +58,12 @@ const (
 
 // reset forgets all arrivals.
 func (a *arrival) reset() {
-	*a = arrival{rate: a.rate, tick: a.tick}
+	*a = arrival{rate: a.rate, tick: a.tick, cycle: a.cycle}
 }
 
 // broken reports whether a pause is too long to be counted across.
 func (a *arrival) broken(pause time.Duration) bool {
-	return pause > max(silence, 4*max(a.longest, a.longer))
+	return pause > max(silence, 4*max(a.longest, a.longer, a.cycle))
 }
 
 // arrived takes the frames counted with a fragment, and its stamp.
@@ -88,6 +90,7 @@ func (a *arrival) arrived(total aes67.Frames, at aes67.MonoTime) {
 	since := at.Sub(a.origin)
 	if ahead := float64(a.served - since); ahead > a.bestAhead {
 		a.bestAt, a.bestAhead = float64(since), ahead
+		a.line.early(a.bestAt, ahead)
 	}
 }
 
@@ -110,6 +113,15 @@ func (a *arrival) close() {
 		surplus := float64(a.total-a.openedTotal)/nominal - 1
 		a.windows++
 		a.surplus += max(surplusGain, 1/float64(a.windows)) * (surplus - a.surplus)
+	}
+}
+
+// relocate begins the line anew at the best of the open window, and opens
+// another.
+func (a *arrival) relocate() {
+	if a.known && !math.IsInf(a.bestAhead, -1) {
+		a.line.begin(a.bestAt, a.bestAhead)
+		a.open(a.last)
 	}
 }
 

@@ -36,13 +36,21 @@
 //
 // # Beginning
 //
-// In Acquire nothing is read. The caller asks Start before each pull, sends
-// silence while it says no, and drops the frames it names when it says yes:
-// what remains is the target within a frame. The loop falls back to Acquire by
-// itself when arrivals stop for 100 ms or the error passes half the target; the
-// caller sees State, fades out and asks Start again. A caller whose ring ran dry
-// calls Reset, since the server is then not where it was thought to be. Total
-// and consumed count the same frames from the same zero; a frame that was
+// In Acquire nothing is read. The caller asks Place before each pull, sends
+// silence while it says no, and when it says yes drops the frames it names, calls
+// Start and reads: what remains is the target within a frame. The loop falls back
+// to Acquire by itself when arrivals stop for 100 ms or the fill is further above
+// its target than steering brings back (half the target, or 9 ms); the caller sees
+// State, fades out and asks Place again.
+//
+//	what has happened to the caller               it calls
+//	it stopped reading: something came too late   Halt, then Place, Start
+//	the server goes on, but has lost time         Relocate, after Halt
+//	the server is not where it was thought to be  Reset, then Place, Start
+//	it passes its input on as it is               Untouched in place of Update
+//	it has put the fill to its target itself      Recentre
+//
+// Total and consumed count the same frames from the same zero; a frame that was
 // dropped, by the ring or by the caller, counts as consumed.
 //
 // # Where the numbers come from

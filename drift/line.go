@@ -25,6 +25,8 @@ type line struct {
 	noise  float64 // mean square of what the line did not foresee, ns²
 	misfit float64 // slow mean of the same with its sign, standard deviations
 
+	begun int // how often it was begun anew
+
 	late      int     // grossly late points in a row
 	leastLate float64 // the best of them: ns above the line, negative
 }
@@ -46,8 +48,8 @@ const (
 	lateMost = 2.5
 	wildMost = 4
 
-	// What is gross begins the line anew: at once when early, when late only
-	// after grossRow points. A PipeWire cycle that was skipped is 5.3 ms.
+	// What is gross begins the line anew: at once when early (without waiting for
+	// the window's end from grossYoung on), when late only after grossRow points. A PipeWire cycle that was skipped is 5.3 ms.
 	gross      = 12    // standard deviations
 	grossLeast = 200e3 // ns
 	grossYoung = 1e6   // ns
@@ -73,14 +75,17 @@ func (l *line) slope() float64 { return l.base + l.bend }
 // begin starts the line anew at one point. Noise is kept, and so is a slope
 // that was certain: a server that skipped a cycle has the clock it had.
 func (l *line) begin(at, ahead float64) {
-	base, noise := l.base, l.noise
+	base, noise, begun := l.base, l.noise, l.begun
+	if l.weight > 0 {
+		begun++
+	}
 	if l.sure > certain*certain {
 		base += l.bend
 	}
 	if l.weight == 0 {
 		noise = firstNoise * firstNoise
 	}
-	*l = line{weight: 1, meanAt: at, meanAhead: ahead - base*at, base: base, noise: noise}
+	*l = line{weight: 1, meanAt: at, meanAhead: ahead - base*at, base: base, noise: noise, begun: begun}
 }
 
 // add takes the next point.
@@ -129,6 +134,14 @@ func (l *line) add(at, ahead float64) {
 	}
 	l.forget(min(l.weight, memory-1))
 	l.fit(at, ahead-l.base*at)
+}
+
+// early begins the line anew at a point that is so far above it that it need
+// not be the best of its window: the server has rendered ahead.
+func (l *line) early(at, ahead float64) {
+	if l.weight > 0 && ahead-l.ahead(at) > max(grossYoung, gross*math.Sqrt(l.noise)) {
+		l.begin(at, ahead)
+	}
 }
 
 // forget makes all points so far weigh as much as the given number of them.

@@ -24,6 +24,7 @@ type Loop struct {
 	at      aes67.MonoTime // of the newest Update
 	age     time.Duration  // in state
 	fill    float64
+	passed  bool // the newest update was Untouched
 	wander  wander
 }
 
@@ -35,6 +36,9 @@ const (
 	tickPulseAudio = time.Microsecond
 	// longestStep bounds the time that one Update stands for.
 	longestStep = silence
+	// lostLeast is how far above its target the fill is set anew; half the target
+	// if that is more.
+	lostLeast = 9 * time.Millisecond
 	// changeClock is by how much less the other way must leave unexplained.
 	changeClock = 5e-6
 )
@@ -59,11 +63,19 @@ func (l *Loop) Arrived(total aes67.Frames, at aes67.MonoTime) {
 	}
 }
 
-// Start tells whether reading can begin at instant at, given that consumed
-// frames were read or dropped before. If so, the caller drops skip frames more
-// and reads on from there: the fill is then the target, within half a frame.
-// The state becomes Coarse. Outside of Acquire the answer is no.
-func (l *Loop) Start(at aes67.MonoTime, consumed aes67.Frames) (skip aes67.Frames, ok bool) {
+// SetCycle tells how many frames the server renders at a time, where that is more
+// than a fragment.
+func (l *Loop) SetCycle(frames aes67.Frames) {
+	for i := range l.clocks {
+		l.clocks[i].cycle = frames.Duration(l.control.rate)
+	}
+}
+
+// Place tells whether reading can begin at instant at, given that consumed
+// frames were read or dropped before, and how many frames more are to be dropped
+// then: the fill is the target, within half a frame. Outside of Acquire the
+// answer is no, and so it is before those frames have arrived.
+func (l *Loop) Place(at aes67.MonoTime, consumed aes67.Frames) (skip aes67.Frames, ok bool) {
 	clock := &l.clocks[l.using]
 	if l.state != Acquire || !clock.ready() || clock.broken(at.Sub(clock.last)) {
 		return 0, false
@@ -73,9 +85,14 @@ func (l *Loop) Start(at aes67.MonoTime, consumed aes67.Frames) (skip aes67.Frame
 	if spare < 0 || consumed+skip > clock.total {
 		return 0, false
 	}
+	return skip, true
+}
+
+// Start tells that the caller reads from where Place said. The state becomes
+// Coarse.
+func (l *Loop) Start() {
 	l.control.begin()
 	l.enter(Coarse)
-	return skip, true
 }
 
 // Update returns the ratio to ramp to from instant at on, given the frames that
@@ -88,6 +105,9 @@ func (l *Loop) Update(at aes67.MonoTime, consumed float64, feedForward aes67.PPB
 	}
 	l.begun, l.at = true, max(l.at, at)
 	l.age += dt
+	if l.passed {
+		l.touch()
+	}
 
 	clock := l.choose()
 	l.fill = 0
@@ -122,13 +142,13 @@ func (l *Loop) judge(clock *arrival, pause time.Duration) {
 		return
 	}
 	c := &l.control
+	frames := func(d time.Duration) float64 { return d.Seconds() * float64(c.rate) }
 	off := math.Abs(l.fill - c.target)
-	if !clock.ready() || clock.broken(pause) || off > c.target/2 {
+	if !clock.ready() || clock.broken(pause) || l.far(l.fill-c.target, lostLeast) {
 		l.enter(Acquire)
 		return
 	}
-	l.held = pause > max(overdue, 2*max(clock.longest, clock.longer))
-	frames := func(d time.Duration) float64 { return d.Seconds() * float64(c.rate) }
+	l.held = pause > max(overdue, 2*max(clock.longest, clock.longer, clock.cycle))
 	switch l.state {
 	case Coarse:
 		if l.age >= coarseLeast && off <= frames(deadZone) && c.calm() {
@@ -141,6 +161,13 @@ func (l *Loop) judge(clock *arrival, pause time.Duration) {
 			l.enter(Coarse)
 		}
 	}
+}
+
+// far reports whether the fill is so far above its target, in frames, that
+// steering will not bring it back in a time that anybody would wait. Below it
+// nothing is lost as long as the ring does not run dry.
+func (l *Loop) far(above float64, least time.Duration) bool {
+	return above > max(l.control.target/2, least.Seconds()*float64(l.control.rate))
 }
 
 func (l *Loop) enter(state State) { l.state, l.age = state, 0 }
@@ -169,6 +196,42 @@ func (l *Loop) SetTarget(target aes67.Frames) {
 	}
 }
 
+// Ready reports whether enough arrivals were seen for Start to say yes once the
+// frames are there.
+func (l *Loop) Ready() bool { return l.clocks[l.using].ready() }
+
+// Behind returns how many frames the server should have delivered by instant at
+// and has not, by the smooth count: up to a cycle when all is well, more when one
+// is late. jumps counts how often the smooth count was set anew, ahead or back,
+// because the server has lost time or rendered ahead. ok is false while the count
+// is not known.
+func (l *Loop) Behind(at aes67.MonoTime) (frames float64, jumps int, ok bool) {
+	clock := &l.clocks[l.using]
+	if !clock.ready() {
+		return 0, 0, false
+	}
+	return clock.written(at) - float64(clock.total), clock.line.begun, true
+}
+
+// Halt goes back to Acquire and keeps what is known of the arrivals: for a
+// caller that has stopped reading and will begin again.
+func (l *Loop) Halt() {
+	for i := range l.clocks {
+		l.clocks[i].open(l.clocks[i].last)
+	}
+	l.held = false
+	l.control.begin()
+	l.enter(Acquire)
+}
+
+// Relocate takes the best of the arrivals since Halt, or since it was last called,
+// for punctual: they come in time, but the server has lost some of it.
+func (l *Loop) Relocate() {
+	for i := range l.clocks {
+		l.clocks[i].relocate()
+	}
+}
+
 // Recentre takes the target that was asked for at once, without a ramp: for a
 // caller that has let the fill come there by itself.
 func (l *Loop) Recentre() { l.control.begin() }
@@ -185,12 +248,11 @@ func (l *Loop) Wander() aes67.PPB { return aes67.PPB(math.Sqrt(l.wander.square) 
 // on or begin anew. For the caller whose sound server was away, or whose ring
 // ran dry: the server is then not where it was thought to be.
 func (l *Loop) Reset() {
+	l.Halt()
 	for i := range l.clocks {
 		l.clocks[i].reset()
 	}
-	l.held, l.fill = false, 0
-	l.control.begin()
-	l.enter(Acquire)
+	l.fill = 0
 }
 
 // wander is the mean and the variance of a share, each forgetting.

@@ -43,7 +43,7 @@ func (b *bench) start(t *testing.T) {
 	t.Helper()
 	for range 1000 {
 		b.run(time.Millisecond)
-		if skip, ok := b.loop.Start(b.now, aes67.Frames(b.consumed)); ok {
+		if skip, ok := begin(b.loop, b.now, aes67.Frames(b.consumed)); ok {
 			b.consumed += float64(skip)
 			return
 		}
@@ -64,27 +64,27 @@ func TestStartLeavesTheTarget(t *testing.T) {
 	if b.loop.State() != Coarse {
 		t.Errorf("state %v after Start, want coarse", b.loop.State())
 	}
-	if _, ok := b.loop.Start(b.now, aes67.Frames(b.consumed)); ok {
+	if _, ok := begin(b.loop, b.now, aes67.Frames(b.consumed)); ok {
 		t.Error("Start says yes while reading")
 	}
 }
 
 func TestStartWaits(t *testing.T) {
 	b := newBench()
-	if _, ok := b.loop.Start(b.now, 0); ok {
+	if _, ok := begin(b.loop, b.now, 0); ok {
 		t.Error("Start says yes before anything has arrived")
 	}
 	b.run(100 * time.Millisecond)
-	if _, ok := b.loop.Start(b.now, 0); ok {
+	if _, ok := begin(b.loop, b.now, 0); ok {
 		t.Error("Start says yes after 100 ms")
 	}
 	b.run(100 * time.Millisecond)
-	if _, ok := b.loop.Start(b.now, b.total-240); ok {
+	if _, ok := begin(b.loop, b.now, b.total-240); ok {
 		t.Error("Start says yes with less in the ring than the target")
 	}
 	b.stopped = true
 	b.run(101 * time.Millisecond)
-	if _, ok := b.loop.Start(b.now, 0); ok {
+	if _, ok := begin(b.loop, b.now, 0); ok {
 		t.Error("Start says yes after arrivals have stopped")
 	}
 }
@@ -138,12 +138,15 @@ func TestStates(t *testing.T) {
 	b.stopped = false
 	b.start(t)
 	expect(Coarse, "arrivals are back")
-	b.consumed += 300
+	b.consumed -= 300
 	b.run(time.Millisecond)
-	expect(Coarse, "an error of 300 frames")
-	b.consumed += 100
+	expect(Coarse, "300 frames too many")
+	b.consumed += 700
 	b.run(time.Millisecond)
-	expect(Acquire, "an error of 400 frames at a target of 720")
+	expect(Coarse, "400 frames too few")
+	b.consumed -= 850
+	b.run(time.Millisecond)
+	expect(Acquire, "450 frames too many, 9.4 ms")
 	b.start(t)
 	b.loop.Reset()
 	expect(Acquire, "reset")
@@ -229,8 +232,16 @@ func TestLoopDoesNotAllocate(t *testing.T) {
 	b.stopped = false
 	if n := testing.AllocsPerRun(100, func() {
 		b.run(5 * time.Millisecond)
-		b.loop.Start(b.now, aes67.Frames(b.consumed))
+		begin(b.loop, b.now, aes67.Frames(b.consumed))
 	}); n != 0 {
 		t.Fatalf("Start allocates %v times, want 0", n)
 	}
+}
+
+// begin asks for a place and takes it.
+func begin(l *Loop, at aes67.MonoTime, consumed aes67.Frames) (skip aes67.Frames, ok bool) {
+	if skip, ok = l.Place(at, consumed); ok {
+		l.Start()
+	}
+	return skip, ok
 }

@@ -195,7 +195,7 @@ func (w *world) run() result {
 			res.restarts++
 		}
 		if !reading {
-			if skip, ok := l.Start(at, aes67.Frames(consumed)); ok {
+			if skip, ok := begin(l, at, aes67.Frames(consumed)); ok {
 				reading = true
 				consumed += float64(skip)
 				if res.started < 0 {

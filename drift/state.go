@@ -11,7 +11,7 @@ type State uint8
 //	Acquire ---------> Coarse ------------------------------------> Fine
 //	   ^                 ^                                           |
 //	   |                 +--- error or change of ratio too large ----+
-//	   +--- from any: no arrivals for 100 ms, error past half the target
+//	   +--- from any: no arrivals for 100 ms, or far too much in the ring
 //
 // Holding stands in for Coarse and Fine while arrivals are overdue: the ratio
 // stays as it is.

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"math"
+	"time"
 
 	"aes67-sink/aes67"
 )
@@ -14,6 +15,8 @@ const (
 	// CLOCK_MONOTONIC, as a share, its own rounding aside. A sound card that
 	// drives the server's graph is some ppm off at least.
 	sameClock = 1e-6
+	// lostUntouched stands for lostLeast: a fill that was let go.
+	lostUntouched = 15 * time.Millisecond
 	// sameSurplus bounds what the server's rounding may add; PulseAudio's null
 	// sink was seen to give 99 ppm more frames than there is time for.
 	sameSurplus = 200e-6
@@ -36,7 +39,7 @@ func (l *Loop) Same() bool {
 // leaves the fill where it goes. The state can only fall to Acquire, when
 // arrivals stop.
 func (l *Loop) Untouched(at aes67.MonoTime, consumed float64) {
-	l.begun, l.at = true, max(l.at, at)
+	l.begun, l.at, l.passed = true, max(l.at, at), true
 	clock := l.choose()
 	l.fill = 0
 	if clock.ready() {
@@ -49,13 +52,19 @@ func (l *Loop) Untouched(at aes67.MonoTime, consumed float64) {
 	}
 }
 
-// Touch ends what Untouched began: the loop steers again, from a ratio of 0 and
-// the fill that there is, which it lets come back to its target at 100 ppm.
-func (l *Loop) Touch() {
+// touch ends what Untouched began, at the next Update: the loop steers again,
+// from a ratio of 0 and the fill that there is, which it lets come back to its
+// target at 100 ppm.
+func (l *Loop) touch() {
+	l.passed = false
 	if l.state == Acquire {
 		return
 	}
 	l.control.begin()
+	if l.far(l.fill-l.control.goal, lostUntouched) {
+		l.enter(Acquire)
+		return
+	}
 	l.control.target = l.fill
 	l.enter(Coarse)
 }

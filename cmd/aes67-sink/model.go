@@ -159,7 +159,7 @@ func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drif
 		return m
 	}
 	m.State, m.Mode = p.Drift.String(), "resample"
-	if p.Exact {
+	if p.Untouched {
 		m.Mode, m.BitExact = "exact", fullVolume
 	}
 	m.RatioPPB, m.FillFrames = whole(float64(p.Ratio)), whole(p.Fill)

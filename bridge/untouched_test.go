@@ -33,7 +33,7 @@ func exactRig(t *testing.T) *rig {
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
 	r.pullFor(20*time.Second, nil)
-	if s := r.Snapshot(); !s.Exact {
+	if s := r.Snapshot(); !s.Untouched {
 		t.Fatalf("after 20 s as grandmaster: %+v, want the exact path", s)
 	}
 	return r
@@ -56,14 +56,14 @@ func TestEqualClocksLeaveSamplesUntouched(t *testing.T) {
 		}
 		last = first
 	}
-	if s := r.Snapshot(); s.Underruns != 0 || !s.Exact || s.Ratio != 0 {
+	if s := r.Snapshot(); s.Underruns != 0 || !s.Untouched || s.Ratio != 0 {
 		t.Errorf("ends as %+v", s)
 	}
 }
 
 // find looks for the block in the program, near where it must be.
 func (r *rig) find() (aes67.Frames, bool) {
-	return r.untouched(r.sent - aes67.Frames(math.Round(r.loop.Fill())) - aes67.Frames(math.Round(r.resampler.Delay())) - block)
+	return r.untouched(r.sent - aes67.Frames(math.Round(r.rate.loop.Fill())) - aes67.Frames(math.Round(r.rate.delay)) - block)
 }
 
 // steepest is the largest second difference of a channel: a click has one that
@@ -101,13 +101,13 @@ func TestTheExactPathIsLeftAndEnteredWithoutAClick(t *testing.T) {
 			r.pullFor(100*time.Millisecond, record)
 			c.leave(r)
 			r.pullFor(200*time.Millisecond, record)
-			if r.Snapshot().Exact {
+			if r.Snapshot().Untouched {
 				t.Fatal("still exact")
 			}
 			r.pullFor(10*time.Second, record)
 			c.back(r)
 			r.pullFor(80*time.Second, record)
-			if !r.Snapshot().Exact {
+			if !r.Snapshot().Untouched {
 				t.Errorf("not exact again after 80 s: %+v", r.Snapshot())
 			}
 			if worst := steepest(left); worst > most {
@@ -135,13 +135,13 @@ func TestTheFillIsRecentredNowAndThen(t *testing.T) {
 			r.fragment(r.next)
 			r.next = r.next.Add(period)
 		}
-		was := r.Snapshot().Exact
+		was := r.Snapshot().Untouched
 		r.Pull(r.out, r.now, true)
 		s := r.Snapshot()
-		if was && !s.Exact {
+		if was && !s.Untouched {
 			left++
 		}
-		if s.Exact {
+		if s.Untouched {
 			exactly++
 		}
 		if r.now > aes67.MonoTime(time.Second) {
@@ -155,7 +155,7 @@ func TestTheFillIsRecentredNowAndThen(t *testing.T) {
 	if left == 0 || exactly < 150_000 {
 		t.Errorf("the path was left %d times and used for %d ms of 330 000", left, exactly)
 	}
-	if limit := exactAbove.Seconds()*testRate + 5; most > limit {
+	if limit := untouchedAbove.Seconds()*testRate + 5; most > limit {
 		t.Errorf("the fill was %.0f frames off, want at most %.0f", most, limit)
 	}
 }
@@ -178,7 +178,7 @@ func TestAnotherClockIsResampled(t *testing.T) {
 			r.Pull(r.out, r.now, true)
 		}
 		s := r.Snapshot()
-		if s.Exact || s.Underruns != 0 {
+		if s.Untouched || s.Underruns != 0 {
 			t.Errorf("beside a card %g fast: %+v, want it resampled", skew, s)
 		}
 		if want := -skew * 1e9; math.Abs(float64(s.Ratio)-want) > 1000 {

@@ -1,0 +1,141 @@
+package bridge
+
+// Hot file, as pipeline.go.
+
+import (
+	"math"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/drift"
+	"aes67-sink/mediaclock"
+	"aes67-sink/resample"
+)
+
+// rate fits the sink's rate to the stream's: drift decides the ratio and the
+// resampler applies it, or the samples go out untouched.
+type rate struct {
+	in, out   aes67.Hz
+	clock     *mediaclock.Clock
+	loop      *drift.Loop
+	resampler *resample.Resampler
+	delay     float64      // of the resampler at a ratio of 0, sink frames
+	history   aes67.Frames // to push after a break until nothing of what was is left
+
+	unprimed  aes67.Frames // of history, still to push
+	predicted aes67.Frames // pushed since the beginning without having arrived
+	predictor predictor
+	untouched untouched
+}
+
+func newRate(cfg PipelineConfig, clock *mediaclock.Clock, goal aes67.Frames) (*rate, error) {
+	resampler, err := resample.New(cfg.Channels, cfg.SinkRate, cfg.StreamRate)
+	if err != nil {
+		return nil, err
+	}
+	delay := resampler.Delay()
+	return &rate{
+		in: cfg.SinkRate, out: cfg.StreamRate, clock: clock,
+		loop:      drift.NewLoop(drift.Config{InRate: cfg.SinkRate, Target: goal}),
+		resampler: resampler,
+		delay:     delay,
+		history:   aes67.Frames(2 * math.Ceil(delay)),
+		predictor: newPredictor(cfg.Channels, cfg.SinkRate),
+		untouched: newUntouched(cfg.Channels, cfg.StreamRate),
+	}, nil
+}
+
+// ofSink is how many frames the sink plays in the time of so many of a stream.
+func (r *rate) ofSink(frames aes67.Frames) aes67.Frames {
+	return aes67.FramesIn(frames.Duration(r.out), r.in)
+}
+
+// begin starts afresh, in silence, from the next frame pushed. Where the clocks
+// are one it is untouched from the first frame on.
+func (r *rate) begin() {
+	r.loop.Start()
+	r.resampler.Reset()
+	r.predictor.reset()
+	r.unprimed, r.predicted = r.history, 0
+	m, _ := r.clock.Load()
+	r.untouched.set(r.same(m.Rate))
+}
+
+// halt ends what begin began.
+func (r *rate) halt() {
+	r.loop.Halt()
+	r.untouched.set(false)
+}
+
+// primed reports whether nothing of an older sound is left in the resampler:
+// its output would have an edge that no fade hides.
+func (r *rate) primed() bool { return r.unprimed == 0 }
+
+// lost reports whether the fill is beyond what steering brings back.
+func (r *rate) lost() bool { return r.loop.State() == drift.Acquire }
+
+// consumed is the input position that the resampler has reached, in the count
+// of the arrivals' totals; taken is how many were read or dropped.
+func (r *rate) consumed(taken aes67.Frames) float64 {
+	return float64(taken+r.predicted) - r.resampler.Position()
+}
+
+// steer sets the ratio that drift wants at the end of this block.
+func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, playing bool) {
+	m, _ := r.clock.Load()
+	r.choose(m.Rate, playing)
+	if r.untouched.used() {
+		r.loop.Untouched(due, r.consumed(taken))
+		r.resampler.SetRatio(0, int(block))
+	} else {
+		r.resampler.SetRatio(r.loop.Update(due, r.consumed(taken), m.Frequency), int(block))
+	}
+}
+
+// same reports whether the clocks are one: the media clock ticks with
+// CLOCK_MONOTONIC, as a grandmaster's does, and the sound server does too. rate
+// is that of the media clock against CLOCK_MONOTONIC.
+func (r *rate) same(rate aes67.PPB) bool { return rate == 0 && r.in == r.out && r.loop.Same() }
+
+// choose decides between the two ways.
+func (r *rate) choose(rate aes67.PPB, playing bool) {
+	frames := func(d time.Duration) float64 { return d.Seconds() * float64(r.in) }
+	off := r.loop.Fill() - float64(r.loop.Target())
+	one := r.same(rate) && playing
+	switch {
+	case !r.untouched.on && one && r.loop.State() == drift.Fine && math.Abs(off) <= frames(untouchedNear):
+		r.untouched.on = true
+	case r.untouched.on && (!one || off > frames(untouchedAbove) || off < -frames(untouchedBelow)):
+		r.untouched.on = false
+	}
+}
+
+// needed is how many frames must be pushed for a block.
+func (r *rate) needed(block aes67.Frames) aes67.Frames {
+	return aes67.Frames(r.resampler.Needed(int(block)))
+}
+
+// push takes the next input, interleaved.
+func (r *rate) push(samples []float32) {
+	r.resampler.Push(samples)
+	r.predictor.heard(samples)
+	r.unprimed = max(0, r.unprimed-aes67.Frames(len(samples)/r.predictor.channels))
+}
+
+// predict pushes so many frames of what would have come.
+func (r *rate) predict(frames aes67.Frames) {
+	for frames > 0 {
+		samples := r.predictor.next(int(frames))
+		n := aes67.Frames(len(samples) / r.predictor.channels)
+		r.resampler.Push(samples)
+		r.predicted += n
+		frames -= n
+	}
+}
+
+// process makes the block.
+func (r *rate) process(out [][]float64) {
+	whole, part := r.resampler.At()
+	r.resampler.Process(out)
+	r.untouched.pass(r.resampler, out, whole, part)
+}

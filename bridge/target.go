@@ -1,0 +1,141 @@
+package bridge
+
+// Hot file: behind runs at each pull. Pure: time is an argument.
+
+import (
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// target is the policy of the latency: how many frames the ring shall hold, as
+// the average of those written less those read.
+//
+// Less than a cycle of the sound server and one pull cannot be. What comes on top
+// is the margin: by how much a cycle may be late without being heard. It is
+// learnt from what was late, both ways. The need is known when a late cycle has
+// arrived: exactly that is learnt, and forgotten after ten minutes.
+type target struct {
+	rate  aes67.Hz
+	asked aes67.Frames // by the configuration; 0: automatic
+	pull  aes67.Frames // that one pull needs, at most
+
+	cycle aes67.Frames // of the sound server
+
+	now    float64 // frames by which the server is behind
+	short  float64 // and was at most since it was last on time
+	excuse bool    // what is late now is not held against it
+
+	// The greatest lateness, frames beyond a cycle, of the last ten minutes. What
+	// is younger than a second or eight cycles may be a longer cycle.
+	young      float64
+	youngUntil aes67.MonoTime
+	minutes    [10]float64
+	minute     int
+	minuteEnds aes67.MonoTime
+}
+
+const (
+	// firstMargin is the least margin, and the one to begin with. On an idle
+	// computer a server's thread is late by 0.1 to 0.7 ms (p99), seldom by 3 ms.
+	firstMargin = 2500 * time.Microsecond
+	// spareMargin is what is added to the greatest lateness.
+	spareMargin = 500 * time.Microsecond
+	// mostLate bounds the margin: what is later than that was away. The latest
+	// wake-up seen on a loaded machine was 40 ms.
+	mostLate = 100 * time.Millisecond
+	// punctual is the lateness, one pull aside, at which a server is on time.
+	punctual = 1500 * time.Microsecond
+	// usualCycle stands in until a cycle has been seen: 256 frames at 48 kHz,
+	// which is what is asked for.
+	usualCycle = 5333 * time.Microsecond
+)
+
+func newTarget(rate aes67.Hz, asked, pull aes67.Frames) target {
+	return target{rate: rate, asked: asked, pull: pull, cycle: aes67.FramesIn(usualCycle, rate)}
+}
+
+func (t *target) frames(d time.Duration) float64 { return d.Seconds() * float64(t.rate) }
+
+// cycled tells the length of the server's cycles. What seemed late until now
+// may just have been the first of longer ones.
+func (t *target) cycled(cycle aes67.Frames) {
+	if cycle <= 0 || cycle == t.cycle {
+		return
+	}
+	if 2*cycle > 3*t.cycle || 3*cycle < 2*t.cycle {
+		t.short, t.young = 0, 0
+	}
+	t.cycle = cycle
+}
+
+// behind takes, at a pull, how many frames the server should have delivered and
+// has not; known is false while nobody can tell.
+func (t *target) behind(frames float64, known bool, at aes67.MonoTime) {
+	t.age(at)
+	if !known {
+		t.now, t.short, t.excuse = 0, 0, false
+		return
+	}
+	t.short = max(t.short, frames)
+	if t.late() > t.frames(mostLate) { // it was away, or has lost the time for good
+		t.excuse = true
+	}
+	if arrived := frames < t.now; arrived && frames <= t.punctual() {
+		if !t.excuse {
+			t.young = max(t.young, t.late())
+		}
+		t.short, t.excuse = frames, false
+	}
+	t.now = frames
+}
+
+// punctual is how far behind a server on time may be at a pull after an arrival.
+func (t *target) punctual() float64 { return t.frames(punctual) + float64(t.pull) }
+
+// pardon leaves out what is late until the server is on time again: the whole
+// computer stood still, and the silence that came of it cannot be helped.
+func (t *target) pardon() { t.excuse = true }
+
+// waits reports whether something that is late has not come yet.
+func (t *target) waits() bool { return t.short > t.punctual() && t.now > t.punctual() }
+
+// late is by how much the server is beyond a cycle, at the most since it was on
+// time, frames.
+func (t *target) late() float64 { return max(0, t.short-float64(t.cycle)) }
+
+func (t *target) age(at aes67.MonoTime) {
+	if at >= t.youngUntil {
+		t.minutes[t.minute] = max(t.minutes[t.minute], t.young)
+		t.young = 0
+		t.youngUntil = at.Add(max(time.Second, 8*t.cycle.Duration(t.rate)))
+	}
+	if at >= t.minuteEnds {
+		t.minute = (t.minute + 1) % len(t.minutes)
+		t.minutes[t.minute] = 0
+		t.minuteEnds = at.Add(time.Minute)
+	}
+}
+
+// goal is the fill to keep. With begin the sound is to begin now: what is late
+// at this moment counts too.
+func (t *target) goal(begin bool) aes67.Frames {
+	if t.asked > 0 {
+		return max(t.asked, t.least())
+	}
+	late := t.young
+	for _, l := range t.minutes {
+		late = max(late, l)
+	}
+	if begin && !t.excuse {
+		late = max(late, t.late())
+	}
+	late = min(late, t.frames(mostLate)) + t.frames(spareMargin)
+	return t.cycle + t.pull + aes67.Frames(max(late, t.frames(firstMargin)))
+}
+
+// least is the least fill that can be kept, with no more than spareMargin to
+// spare.
+func (t *target) least() aes67.Frames {
+	return t.cycle + t.pull + aes67.Frames(t.frames(spareMargin))
+}
