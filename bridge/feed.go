@@ -146,7 +146,7 @@ func (f *feed) next() (a arrival, ok bool) {
 // meet takes note of a joint, unless it was passed already.
 func (f *feed) meet(at aes67.Frames) {
 	switch {
-	case at <= f.taken:
+	case at < f.taken:
 	case f.joint.ahead:
 		f.joint.behind = at // what lies between is not worth playing
 	default:

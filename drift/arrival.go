@@ -125,6 +125,15 @@ func (a *arrival) relocate() {
 	}
 }
 
+// reopen opens another window, so that what has come so far is not in it.
+func (a *arrival) reopen() {
+	if a.line.weight == 0 {
+		a.relocate() // nothing but the open window tells what has come
+	} else {
+		a.open(a.last)
+	}
+}
+
 // perNS returns the nominal rate in frames per ns.
 func (a *arrival) perNS() float64 { return float64(a.rate) / float64(time.Second) }
 

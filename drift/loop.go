@@ -217,7 +217,7 @@ func (l *Loop) Behind(at aes67.MonoTime) (frames float64, jumps int, ok bool) {
 // caller that has stopped reading and will begin again.
 func (l *Loop) Halt() {
 	for i := range l.clocks {
-		l.clocks[i].open(l.clocks[i].last)
+		l.clocks[i].reopen()
 	}
 	l.held = false
 	l.control.begin()
