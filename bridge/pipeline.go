@@ -68,8 +68,9 @@ type report struct {
 	target     atomic.Int64
 	driftState atomic.Uint32
 	untouched  atomic.Bool
+	least      atomic.Int64
 	underruns  atomic.Uint64
-	strays     atomic.Uint64
+	jumps      atomic.Uint64
 }
 
 const (
@@ -212,6 +213,9 @@ func (p *Pipeline) take(due aes67.MonoTime) {
 		switch {
 		case !ok:
 			behind, jumps, known := p.rate.loop.Behind(due)
+			if known && jumps > p.jumps {
+				p.report.jumps.Add(1)
+			}
 			p.target.behind(behind, known && jumps == p.jumps, due)
 			p.jumps = jumps
 			return
@@ -230,6 +234,7 @@ func (p *Pipeline) aim() {
 	cycle := aes67.Frames(p.feed.cycle.Load())
 	p.target.cycled(cycle)
 	p.rate.loop.SetCycle(cycle)
+	p.report.least.Store(int64(p.target.least()))
 	filling := p.watch.state == stateFilling
 	goal := p.target.goal(filling)
 	if goal > p.goal || goal < p.goal && (filling || p.goal-goal > aes67.FramesIn(retarget, p.cfg.SinkRate)) {

@@ -18,6 +18,10 @@ type PipelineSnapshot struct {
 	Untouched bool          // samples go out as they came in
 	Underruns uint64        // times that the ring ran low and the sound was faded
 	Overruns  uint64        // frames that found no room in the ring
+	Jumps     uint64        // times that the server lost time, or rendered ahead
+	Asked     time.Duration // by the configuration; 0: automatic
+	Least     time.Duration // that can be kept
+	Cycle     time.Duration // of the sound server's graph
 	Buffer    time.Duration // of Target
 	Resampler time.Duration // the resampler's delay
 }
@@ -35,6 +39,10 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		Untouched: p.report.untouched.Load(),
 		Underruns: p.report.underruns.Load(),
 		Overruns:  p.feed.ring.Overruns(),
+		Jumps:     p.report.jumps.Load(),
+		Asked:     p.cfg.Latency,
+		Least:     aes67.Frames(p.report.least.Load()).Duration(p.cfg.SinkRate),
+		Cycle:     aes67.Frames(p.feed.cycle.Load()).Duration(p.cfg.SinkRate),
 		Buffer:    target.Duration(p.cfg.SinkRate),
 		Resampler: time.Duration(delay * float64(time.Second)),
 	}

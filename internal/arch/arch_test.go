@@ -49,7 +49,8 @@ var mayImport = map[string][]string{
 	"internal/arch":          {},
 	"internal/lab":           {"aes67", "mediaclock", "ptp", "sdp", "rtthread"},
 	"internal/lab/labtool":   {"*"},
-	"internal/resamplebench": {"aes67", "resample", "internal/lab"},
+	"internal/chart":         {},
+	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
 	"test/e2e":               {"*"},
 }
 

@@ -1,0 +1,64 @@
+package bridge
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+func TestTroubleIsToldAndGoesAway(t *testing.T) {
+	const ms = time.Millisecond
+	calm := PipelineSnapshot{Cycle: 5 * ms, Buffer: 9 * ms, Least: 7 * ms}
+	fixed := calm
+	fixed.Asked = 25 * ms
+	tests := []struct {
+		name   string
+		base   PipelineSnapshot
+		happen func(s *PipelineSnapshot)
+		times  int
+		words  string // none: silence
+	}{
+		{"three underruns", calm, func(s *PipelineSnapshot) { s.Underruns++ }, 3, ""},
+		{"four underruns", calm, func(s *PipelineSnapshot) { s.Underruns++ }, 4, "broke off 4 times in the last minute"},
+		{"the same with a fixed latency", fixed, func(s *PipelineSnapshot) { s.Underruns++ }, 4, `set sink.latency to "auto", or to more than 25ms`},
+		{"a long burst", calm, func(s *PipelineSnapshot) { s.Overruns += 300 }, 1, "300 frames of sound were lost"},
+		{"a server that loses time", calm, func(s *PipelineSnapshot) { s.Jumps++ }, 6, "lost time 6 times"},
+		{"a server that loses time now and then", calm, func(s *PipelineSnapshot) { s.Jumps++ }, 5, ""},
+	}
+	for _, test := range tests {
+		var trouble trouble
+		s, now := test.base, aes67.MonoTime(1e12)
+		s.Underruns, s.Overruns, s.Jumps = 1000, 1000, 1000 // of another day
+		if got := trouble.look(s, now); got != "" {
+			t.Errorf("%s: at the first look: %q", test.name, got)
+		}
+		for range test.times {
+			now = now.Add(3 * time.Second)
+			test.happen(&s)
+			trouble.look(s, now)
+		}
+		if got := trouble.look(s, now); (got == "") != (test.words == "") || !strings.Contains(got, test.words) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.words)
+		}
+		for range 14 {
+			now = now.Add(5 * time.Second)
+			trouble.look(s, now)
+		}
+		if got := trouble.look(s, now); got != "" {
+			t.Errorf("%s: after a calm minute: %q", test.name, got)
+		}
+	}
+}
+
+// What cannot be kept is told for as long as it is asked for.
+func TestALatencyThatCannotBeKeptIsTold(t *testing.T) {
+	var trouble trouble
+	s := PipelineSnapshot{Asked: 10 * time.Millisecond, Least: 23 * time.Millisecond, Cycle: 21333 * time.Microsecond, Buffer: 23 * time.Millisecond}
+	for now := aes67.MonoTime(0); now < 300e9; now += 1e9 {
+		if got := trouble.look(s, now); !strings.Contains(got, "sink.latency is 10ms, but the sound server renders 21.3ms at a time") {
+			t.Fatalf("%q", got)
+		}
+	}
+}
