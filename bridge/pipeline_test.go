@@ -27,6 +27,7 @@ type rig struct {
 	sent    aes67.Frames   // fragments rendered so far, in frames
 	next    aes67.MonoTime // when the next fragment arrives
 	stopped bool           // the sound server is away
+	mute    bool           // the program plays silence
 	missed  int            // fragments that were due meanwhile
 	samples []float32
 	out     [][]float64
@@ -76,6 +77,9 @@ func (r *rig) pullBeforeArrivals() {
 func (r *rig) fragment(at aes67.MonoTime) {
 	for i := range fragment {
 		left, right := tone(r.sent + aes67.Frames(i))
+		if r.mute {
+			left, right = 0, 0
+		}
 		r.samples[2*i], r.samples[2*i+1] = float32(left), float32(right)
 	}
 	r.Frames(r.samples, at)
@@ -347,3 +351,97 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 		t.Fatalf("a packet time allocates %v times, want 0", n)
 	}
 }
+
+// What comes late makes a hole that is as long as it was late, no sound is lost,
+// and nothing of the edge is heard above it: no click at -70 dB.
+func TestALateCycleIsAHoleWithoutAClick(t *testing.T) {
+	for _, late := range []time.Duration{10, 26, 40, 90} {
+		late *= time.Millisecond
+		r := newRig(t, PipelineConfig{}, 50_000)
+		r.SetConfirmed(true)
+		r.pullFor(2*time.Second, nil)
+		before := r.Snapshot()
+		var heard []float64
+		silent := 0
+		record := func(s bool) {
+			heard = append(heard, r.out[0]...)
+			if s {
+				silent++
+			}
+		}
+		r.stopped, r.missed = true, 0
+		r.pullFor(late, record)
+		r.stopped = false
+		for range r.missed {
+			r.fragment(r.now)
+		}
+		taken := r.feed.taken
+		r.pullFor(200*time.Millisecond, record)
+		s := r.Snapshot()
+		if most := int(late/time.Millisecond) + 6; silent > most {
+			t.Errorf("%v late: silent for %d ms, want %d at most", late, silent, most)
+		}
+		if s.Underruns != before.Underruns+1 || s.Phase != Flowing || r.peak() < 0.4 {
+			t.Errorf("%v late: %+v", late, s)
+		}
+		if off := r.feed.taken - taken - 200*48; off > fragment {
+			t.Errorf("%v late: %d frames were passed over", late, off)
+		}
+		if click := 20 * math.Log10(above(heard, 6000)/0.5); click > -70 {
+			t.Errorf("%v late: a click of %.1f dB above 6 kHz", late, click)
+		}
+	}
+}
+
+// above returns the largest sample of what lies above a frequency.
+func above(x []float64, hz float64) (most float64) {
+	const taps = 255
+	var h [taps]float64
+	for i := range h {
+		n := float64(i - taps/2)
+		window := 0.42 + 0.5*math.Cos(2*math.Pi*n/taps) + 0.08*math.Cos(4*math.Pi*n/taps)
+		if n == 0 {
+			h[i] = 1 - 2*hz/testRate
+		} else {
+			h[i] = -math.Sin(2*math.Pi*hz/testRate*n) / (math.Pi * n) * window
+		}
+	}
+	for i := taps; i < len(x); i++ {
+		y := 0.0
+		for j, c := range h {
+			y += c * x[i-j]
+		}
+		most = max(most, math.Abs(y))
+	}
+	return most
+}
+
+// What the server rendered ahead is dropped in the silence before a program's
+// first sound, not steered away for minutes.
+func TestSilencePutsTheFillRightAtOnce(t *testing.T) {
+	for _, frames := range []aes67.Frames{400, -300} {
+		r := newRig(t, PipelineConfig{Latency: 20 * time.Millisecond}, 50_000)
+		r.mute = true
+		r.SetConfirmed(true)
+		r.pullFor(2*time.Second, nil)
+		if frames > 0 {
+			r.next = r.next.Add(-frames.Duration(testRate))
+		} else {
+			r.loop().SetTarget(r.goal)
+			r.feed.drop(-frames) // as if it had been read
+		}
+		r.pullFor(50*time.Millisecond, nil)
+		if off := r.loop().Fill() - float64(r.goal); math.Abs(off) > 50 {
+			t.Errorf("%d frames off: still %.0f frames off after 50 ms of silence", frames, off)
+		}
+		r.mute, r.sent = false, 0
+		if got := r.steepest(time.Second); got > 1.1*toneStep {
+			t.Errorf("%d frames off: steepest step %.4f, the tone's is %.4f", frames, got, toneStep)
+		}
+		if s := r.Snapshot(); s.Underruns != 0 {
+			t.Errorf("%d frames off: %+v", frames, s)
+		}
+	}
+}
+
+func (r *rig) loop() *drift.Loop { return r.rate.loop }

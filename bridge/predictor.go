@@ -32,6 +32,9 @@ const (
 	predictorOrder = 32
 	// predictorReach is how much of the past is looked at.
 	predictorReach = 10 * time.Millisecond
+	// predictorNoise is the share of the power that is not looked at any more, -80
+	// dB: to follow it takes poles in pairs, which grow.
+	predictorNoise = 1e-8
 )
 
 func newPredictor(channels int, rate aes67.Hz) predictor {
@@ -108,14 +111,16 @@ func (p *predictor) fit(c int) {
 	from := p.fill - p.reach*p.channels + c
 	p.most[c] = 0
 	for i := range f {
-		x := float64(p.past[from+i*p.channels])
-		if !(math.Abs(x) <= math.MaxFloat32) { // no number: what the resampler makes of it
-			x = 0
+		at := &p.past[from+i*p.channels]
+		if !(math.Abs(float64(*at)) <= math.MaxFloat32) { // no number: as the resampler takes it
+			*at = 0
 		}
+		x := float64(*at)
 		f[i], b[i] = x, x
 		p.most[c] = max(p.most[c], math.Abs(x))
 	}
 	clear(a)
+	least := 0.0
 	for m := range predictorOrder {
 		// f[i] and b[i-1] are the errors forward and backward of order m.
 		num, den := 0.0, 0.0
@@ -123,7 +128,10 @@ func (p *predictor) fit(c int) {
 			num += f[i] * b[i-1]
 			den += f[i]*f[i] + b[i-1]*b[i-1]
 		}
-		if den <= 1e-20 {
+		if m == 0 {
+			least = den * predictorNoise
+		}
+		if den <= least { // all is explained: what is left is rounding
 			return
 		}
 		k := 2 * num / den

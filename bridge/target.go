@@ -38,9 +38,10 @@ type target struct {
 const (
 	// firstMargin is the least margin, and the one to begin with. On an idle
 	// computer a server's thread is late by 0.1 to 0.7 ms (p99), seldom by 3 ms.
-	firstMargin = 2500 * time.Microsecond
-	// spareMargin is what is added to the greatest lateness.
-	spareMargin = 500 * time.Microsecond
+	firstMargin = 2 * time.Millisecond
+	// spareLeast and spareMost bound what is added to the greatest lateness: half of
+	// it, so that the buffer has mostly grown before it is too short.
+	spareLeast, spareMost = 500 * time.Microsecond, 2 * time.Millisecond
 	// mostLate bounds the margin: what is later than that was away. The latest
 	// wake-up seen on a loaded machine was 40 ms.
 	mostLate = 100 * time.Millisecond
@@ -130,12 +131,13 @@ func (t *target) goal(begin bool) aes67.Frames {
 	if begin && !t.excuse {
 		late = max(late, t.late())
 	}
-	late = min(late, t.frames(mostLate)) + t.frames(spareMargin)
+	late = min(late, t.frames(mostLate))
+	late += min(max(late/2, t.frames(spareLeast)), t.frames(spareMost))
 	return t.cycle + t.pull + aes67.Frames(max(late, t.frames(firstMargin)))
 }
 
-// least is the least fill that can be kept, with no more than spareMargin to
+// least is the least fill that can be kept, with no more than spareLeast to
 // spare.
 func (t *target) least() aes67.Frames {
-	return t.cycle + t.pull + aes67.Frames(t.frames(spareMargin))
+	return t.cycle + t.pull + aes67.Frames(t.frames(spareLeast))
 }
