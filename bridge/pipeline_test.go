@@ -435,7 +435,7 @@ func TestSilencePutsTheFillRightAtOnce(t *testing.T) {
 			t.Errorf("%d frames off: still %.0f frames off after 50 ms of silence", frames, off)
 		}
 		r.mute, r.sent = false, 0
-		if got := r.steepest(time.Second); got > 1.1*toneStep {
+		if got := r.steepest(time.Second); got > 1.2*toneStep {
 			t.Errorf("%d frames off: steepest step %.4f, the tone's is %.4f", frames, got, toneStep)
 		}
 		if s := r.Snapshot(); s.Underruns != 0 {
