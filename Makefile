@@ -39,7 +39,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
-	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-quality bench-resample plots \
+	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-resample plots \
 	test-arm64 golden deb package-test \
 	install install-files uninstall clean ci
 
@@ -95,6 +95,11 @@ fuzz-discovery: go ## the parsers of SAP, RTSP and SDP for five minutes each
 
 bench-discovery: packages build ## the figures of discovery: recovery of Avahi and D-Bus, floods, contested groups, ten bridges (10 min)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestAvahiComesAndGoes|TestFloods|TestNeighbours|TestManyBridges|TestOneDescriptionAtATime)$$'
+
+bench-latency: packages build ## from a program's write to the wire, beside PipeWire 1.4's own sender (8 min, with LAB_FULL=1 90 min; root)
+	@scripts/install-packages.sh run trixie
+	$(ROOT) test/lab/trixie.sh make >/dev/null
+	ROOT='$(ROOT) env LAB_BENCH=1' scripts/e2e.sh -test.run '^TestLatencyBesidePipeWire$$'
 
 bench-quality: packages build ## purity, pitch and bit-exactness on the wire, each over 40 s or more (20 min, root)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'

@@ -21,6 +21,7 @@ type ReceiverConfig struct {
 	Clock  func(aes67.MonoTime) aes67.PTPTime
 	Skip   time.Duration // arrival times are not judged before
 	Record aes67.Frames  // kept in memory from the first packet on, 0: none
+	Marks  bool          // looks for marks in the first channel
 }
 
 // Receiver is an AES67 receiver that judges what it hears: continuity,
@@ -43,7 +44,11 @@ func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("receiver %q: %v port %d on %s: %w", s.Name, s.Stream.Group, s.Stream.Port, cfg.Interface.Name, err)
 	}
-	return &Receiver{config: cfg, conn: conn, stream: newStream(s, cfg.Clock, cfg.Skip, cfg.Record)}, nil
+	stream := newStream(s, cfg.Clock, cfg.Skip, cfg.Record)
+	if cfg.Marks {
+		stream.marks = &MarkFinder{}
+	}
+	return &Receiver{config: cfg, conn: conn, stream: stream}, nil
 }
 
 // Close leaves the group of a receiver that does not run.
@@ -158,6 +163,17 @@ func (r *Receiver) Envelope() []LeastDelay {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.stream.least.least)
+}
+
+// Marks returns the marks that came so far; the instant of each is the arrival
+// of the packet that its peak was in.
+func (r *Receiver) Marks() []Mark {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stream.marks == nil {
+		return nil
+	}
+	return slices.Clone(r.stream.marks.Found())
 }
 
 // Recording returns a copy of what was kept so far.

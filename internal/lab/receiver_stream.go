@@ -52,6 +52,8 @@ type stream struct {
 	recording recording
 	total     []meter
 	recent    []meter
+	marks     *MarkFinder // nil: they are not looked for
+	first     []float32   // samples of the first channel of a packet, for marks
 }
 
 // meter gathers the level of one channel.
@@ -122,6 +124,9 @@ func (s *stream) take(a arrival) {
 	}
 	s.store(&p, position)
 	if newest {
+		if s.marks != nil {
+			s.findMarks(&p, a.at)
+		}
 		s.judge(&p, a.at)
 		s.lastAt = a.at
 	}
@@ -241,6 +246,15 @@ func (s *stream) store(p *rtpPacket, position int64) {
 			}
 		}
 	}
+}
+
+func (s *stream) findMarks(p *rtpPacket, at aes67.MonoTime) {
+	encoding := s.subscription.Stream.Encoding
+	s.first = s.first[:0]
+	for i := range int(s.frames) {
+		s.first = append(s.first, decodeSample(p.payload[i*s.subscription.Channels*encoding.Bytes():], encoding))
+	}
+	s.marks.Take(s.first, at)
 }
 
 // Level is that of one channel. Peak: full scale is 0 dBFS; RMS: a sine that

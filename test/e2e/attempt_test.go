@@ -200,6 +200,20 @@ func (w *watchman) longest(since aes67.MonoTime) (longest time.Duration) {
 	return longest
 }
 
+// count tells how often the machine stood still for longer than standstill since
+// then. What both processors saw counts once.
+func (w *watchman) count(since aes67.MonoTime) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var last aes67.MonoTime
+	for _, p := range w.seen { // nearly in order
+		if p.at >= since && p.length > standstill && p.at.Sub(last) > 10*time.Millisecond {
+			n, last = n+1, p.at
+		}
+	}
+	return n
+}
+
 // stand is the watchman's whole life: wake every 2 ms, at a priority
 // above all that is tested, and tell when that came late.
 func stand(cpu string) {

@@ -78,7 +78,8 @@ type report struct {
 		Jumps    int      `json:"timestamp_jumps"`
 		PeakDBFS *float64 `json:"peak_dbfs"`
 	} `json:"streams"`
-	Sender struct {
+	LatencyMS *latency `json:"latency_ms"`
+	Sender    struct {
 		Policy   string `json:"policy"`
 		Priority int    `json:"priority"`
 		By       string `json:"by"`
@@ -93,6 +94,15 @@ type report struct {
 		Sessions int `json:"sessions"`
 		Masters  int `json:"masters"`
 	} `json:"heard"`
+}
+
+// latency is the bridge's own account of the way from the monitor to the wire,
+// in ms.
+type latency struct {
+	Buffer    float64 `json:"buffer"`
+	Resampler float64 `json:"resampler"`
+	Packet    float64 `json:"packet"`
+	Total     float64 `json:"total"`
 }
 
 // look asks for the bridge's status as any user does.

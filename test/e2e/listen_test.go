@@ -110,6 +110,25 @@ func listen(t testing.TB, w wire, description string, master *lab.Grandmaster, r
 // listenAt receives on any side.
 func listenAt(t testing.TB, w wire, side, description string, master *lab.Grandmaster, record time.Duration) listener {
 	t.Helper()
+	subscription := subscriptionOf(t, description)
+	cfg := lab.ReceiverConfig{Subscription: subscription, Record: aes67.FramesIn(record, subscription.Stream.Rate)}
+	if master != nil {
+		cfg.Clock = master.TimeAt
+	}
+	var l listener
+	w.inside(t, side, func(eth0 net.Interface) error {
+		cfg.Interface = eth0
+		receiver, err := lab.NewReceiver(cfg)
+		l = listener{receiver, subscription.Name}
+		return err
+	})
+	beside(t, "receiver", l.Run)
+	return l
+}
+
+// subscriptionOf reads a description.
+func subscriptionOf(t testing.TB, description string) lab.Subscription {
+	t.Helper()
 	text, err := os.ReadFile(description)
 	if err != nil {
 		t.Fatal(err)
@@ -122,19 +141,7 @@ func listenAt(t testing.TB, w wire, side, description string, master *lab.Grandm
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := lab.ReceiverConfig{Subscription: subscription, Record: aes67.FramesIn(record, described.Rate)}
-	if master != nil {
-		cfg.Clock = master.TimeAt
-	}
-	var l listener
-	w.inside(t, side, func(eth0 net.Interface) error {
-		cfg.Interface = eth0
-		receiver, err := lab.NewReceiver(cfg)
-		l = listener{receiver, described.Name}
-		return err
-	})
-	beside(t, "receiver", l.Run)
-	return l
+	return subscription
 }
 
 // lasts waits until the listener has heard a stretch of time.

@@ -9,6 +9,8 @@
 #   sound-server.sh restart DIR                      down and up, as an upgrade does
 #   sound-server.sh realtime DIR                     SCHED_RR 20 for its data threads,
 #                                                    as rtkit gives on a desktop
+#   sound-server.sh client DIR CMD...                run CMD where the server's own
+#                                                    programs are (LAB_CHROOT)
 #   sound-server.sh run {pipewire|pulseaudio} CMD... start, run CMD, stop; CMD finds
 #                                                    DIR in SOUND_SERVER_DIR
 #
@@ -167,6 +169,11 @@ case $verb in
     trap 'stop; rm -rf "$dir"' EXIT
     start
     SOUND_SERVER_DIR=$dir "$@" ;;
+  client)
+    [[ $# -ge 2 ]] || usage
+    dir=$(cd "$1" && pwd); shift
+    environment
+    inside "$@" ;;
   stop | down | up | realtime | restart)
     [[ $# -eq 1 ]] || usage
     dir=$(cd "$1" && pwd)

@@ -27,6 +27,7 @@ type command struct {
 var commands = []command{
 	{"analyse", "judges tones in WAV files: frequency, level, SINAD, crosstalk, defects", analyseCommand},
 	{"gm", "serves as a scripted PTP grandmaster whose time is known", gmCommand},
+	{"marks", "plays marks into a sink and prints when it wrote each", marksCommand},
 	{"receive", "receives streams for a while and reports on them", receiveCommand},
 	{"speaker", "plays virtual speaker: takes every announced session and shows it live", speakerCommand},
 	{"wav", "writes a test file with one tone a channel", wavCommand},

@@ -54,6 +54,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"wav", 2, "one file is needed, not 0"},
 		{"wav -format mp3 a.wav", 2, `"mp3": must be float32 or int24`},
 		{"wav -frequency 1", 2, "not defined: -frequency"},
+		{"marks now", 2, "takes no arguments"},
 		{"receive", 1, "none is named"},
 		{"receive -i lo", 2, "no stream"},
 		{"receive -i nowhere0 -group 239.69.1.1", 1, `"nowhere0"`},

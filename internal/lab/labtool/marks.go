@@ -1,0 +1,53 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/lab"
+	"aes67-sink/pulse"
+	"aes67-sink/rtthread"
+)
+
+// marksCommand plays marks into a sink as a program does, and prints when it
+// wrote each: its number and CLOCK_MONOTONIC in ns, a line each.
+func marksCommand(args []string) error {
+	flags := flag.NewFlagSet("marks", flag.ContinueOnError)
+	sink := flags.String("sink", "aes67", "the sink's `name`")
+	latency := flags.Duration("latency", 20*time.Millisecond, "the player's own buffer")
+	seconds := flags.Float64("seconds", 0, "end after so much; 0: with Ctrl-C")
+	if err := parse(flags, "", args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 || *latency <= 0 || *latency > time.Second {
+		return wrongUsage(flags, "takes no arguments, and -latency up to 1s")
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	const rate = 48000
+	length := aes67.FramesIn(time.Duration(*seconds*1e9), rate)
+	var written aes67.Frames
+	err := pulse.Play(ctx, pulse.PlayConfig{
+		SinkID: *sink, Rate: rate, Channels: []string{"front-left", "front-right"}, Name: "marks", Latency: *latency,
+	}, func(samples []float32) int {
+		frames := aes67.Frames(len(samples) / 2)
+		if length > 0 {
+			frames = min(frames, length-written)
+		}
+		for i := range frames {
+			v := float32(lab.MarkSample(written + i))
+			samples[2*i], samples[2*i+1] = v, v
+		}
+		if mark, _, ok := lab.MarkPeak(written, frames); ok {
+			fmt.Println(mark, int64(rtthread.Now()))
+		}
+		written += frames
+		return int(2 * frames)
+	})
+	if ctx.Err() != nil {
+		return nil // ended by its user
+	}
+	return err
+}
