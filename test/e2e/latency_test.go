@@ -1,22 +1,16 @@
 package e2e
 
 import (
-	"bufio"
-	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -38,9 +32,6 @@ const (
 	// standstill oftener than once a minute.
 	latencyRatio      = 1.25
 	latencyRatioStill = 1.5
-	// recordedFrames is what the independent recorder asks for: PipeWire's least
-	// message at its quantum of 256, so that it makes no graph run faster.
-	recordedFrames = 256
 )
 
 // way is one measurement of the way from a program's write to the wire.
@@ -144,7 +135,7 @@ func measureWay(t *attempt, begin func(testing.TB, wire) sender, quantum int, bu
 	player := start(ended, "player", s.env, labtool, "marks", "-latency", playersBuffer.String())
 	var monitor *markRecorder
 	if s.bridge != nil {
-		monitor = recordMarks(ended, s.server, "aes67.monitor")
+		monitor = recordMarks(ended, s.server)
 	}
 	eventually(ended, 20*time.Second, "marks come", func() bool { return len(l.Marks()) > 0 })
 	s.realtime()
@@ -345,69 +336,4 @@ func listenMarks(t testing.TB, w wire, subscription lab.Subscription) listener {
 	})
 	beside(t, "receiver", l.Run)
 	return l
-}
-
-// markRecorder records a source as any program does and looks for marks.
-type markRecorder struct {
-	mu     sync.Mutex
-	finder lab.MarkFinder
-}
-
-func (r *markRecorder) Marks() []lab.Mark {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.finder.Found())
-}
-
-// recordMarks runs parec beside the test, in real time like the reader of what
-// it prints, so that a busy machine does not add to what is measured.
-func recordMarks(t testing.TB, s *server, source string) *markRecorder {
-	t.Helper()
-	const frame = 2 * 4
-	cmd := exec.Command("chrt", "--rr", "20", "parec", "--device="+source, "--raw", "--format=float32le", "--rate=48000", "--channels=2",
-		"--latency="+strconv.Itoa(recordedFrames*frame))
-	cmd.Env = s.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatalf("parec: %v", err)
-	}
-	r, done := &markRecorder{}, make(chan struct{})
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-done
-		_ = cmd.Wait()
-	})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // never unlocked: the thread ends with its priority
-		rtthread.Lock(20)
-		r.read(bufio.NewReaderSize(out, 1<<16), frame)
-	}()
-	return r
-}
-
-// read takes what there is at once as one block.
-func (r *markRecorder) read(in *bufio.Reader, frame int) {
-	var x []float32
-	for {
-		if _, err := in.Peek(frame); err != nil {
-			return
-		}
-		at := rtthread.Now()
-		raw := make([]byte, in.Buffered()/frame*frame)
-		if _, err := io.ReadFull(in, raw); err != nil {
-			return
-		}
-		x = x[:0]
-		for ; len(raw) > 0; raw = raw[frame:] {
-			x = append(x, math.Float32frombits(binary.LittleEndian.Uint32(raw)))
-		}
-		r.mu.Lock()
-		r.finder.Take(x, at)
-		r.mu.Unlock()
-	}
 }

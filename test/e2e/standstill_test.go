@@ -1,0 +1,393 @@
+package e2e
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/lab"
+	"aes67-sink/rtthread"
+)
+
+const (
+	// backWithin is how soon after the server's first sound it must be on the wire.
+	backWithin = 300 * time.Millisecond
+	// watched is how long the wire is looked at after a standstill.
+	watched = 2500 * time.Millisecond
+	// soundingPeak is half of the tones' amplitude; blockFrames, 10 ms, hold ten
+	// periods of the left one.
+	soundingPeak = 0.25
+	blockFrames  = 480
+	// clickLevel is the least step that counts, full scale 1: -70 dBFS.
+	clickLevel = 3.2e-4
+	// forgetting is by how much the buffer may have grown after the server was
+	// away, in ms: that is no lateness to learn from.
+	forgetting = 6
+)
+
+// hold is something that is made to stand still.
+type hold struct {
+	what   string
+	length time.Duration
+	long   bool // for the full form only
+}
+
+// holds lists what is held of a server of a kind, each for a while.
+func holds(kind string) (all []hold) {
+	parts := map[string][]string{
+		"pipewire":   {"pipewire", "pipewire-pulse", "pipewire and pipewire-pulse", "pipewire-pulse's main thread", "the bridge", "the sink, suspended"},
+		"pulseaudio": {"pulseaudio", "its main thread", "its null sink's thread", "the bridge", "the sink, suspended"},
+	}[kind]
+	const tenth = 100 * time.Millisecond
+	short := map[string][]time.Duration{
+		"pipewire": {20 * tenth}, "pipewire-pulse's main thread": {13 * tenth, 20 * tenth},
+		"pulseaudio": {20 * tenth}, "its main thread": {13 * tenth}, "its null sink's thread": {5 * tenth},
+		"the bridge": {5 * tenth}, "the sink, suspended": {5 * tenth},
+	}
+	for _, part := range parts {
+		for _, length := range []time.Duration{tenth, 5 * tenth, 13 * tenth, 20 * tenth, 50 * tenth} {
+			all = append(all, hold{part, length, !slices.Contains(short[part], length)})
+		}
+	}
+	return all
+}
+
+// TestStandstill lets parts of the desktop, or the bridge, stand still under a
+// tone, each as a whole or one thread of it: the sound is back at once when they
+// go on, as it was.
+func TestStandstill(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel() // the desktops beside one another
+			var desk *desk
+			defer func() { desk.close(t) }()
+			for _, h := range holds(kind) {
+				if h.long && !full {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s for %v", h.what, h.length), func(t *testing.T) {
+					measured(t, func(t *attempt) {
+						defer func() {
+							if t.Failed() { // the next one finds all in order
+								desk.close(t)
+								desk = nil
+							}
+						}()
+						if desk == nil {
+							desk = newDesk(t, kind, 0)
+						}
+						desk.standStill(t, h)
+					})
+				})
+			}
+		})
+	}
+	t.Run("cycles", func(t *testing.T) {
+		t.Parallel()
+		cycles(t)
+	})
+}
+
+// cycles sets PipeWire's graph cycle, before the bridge starts and while it
+// plays: with the automatic latency it learns within 5 s what that needs.
+func cycles(t *testing.T) {
+	changes := [][2]int{{2048, 256}} // first and then
+	if full {
+		changes = [][2]int{{128, 2048}, {256, 1024}, {1024, 128}, {2048, 256}}
+	}
+	for _, c := range changes {
+		t.Run(fmt.Sprintf("%d then %d frames", c[0], c[1]), func(t *testing.T) {
+			measured(t, func(t *attempt) {
+				desk := newDesk(t, "pipewire", c[0])
+				defer desk.close(t)
+				desk.keepsUp(t, c[0])
+				desk.server.forceQuantum(c[1])
+				desk.keepsUp(t, c[1])
+			})
+		})
+	}
+}
+
+// desk is a desktop that plays the tones, with a bridge, a receiver and an
+// independent recorder of the same monitor.
+type desk struct {
+	life     *attempt // whose cleanups end it
+	server   *server
+	bridge   *bridge
+	listener listener
+	began    aes67.MonoTime // of the listener's first frame
+	tap      *tap
+}
+
+// newDesk starts one and waits until it plays; quantum is PipeWire's cycle in
+// frames, 0 its own choice.
+func newDesk(t *attempt, kind string, quantum int) *desk {
+	t.Helper()
+	need(t, "parec", "paplay", "chrt")
+	d := &desk{life: &attempt{TB: t.TB}}
+	started := false
+	defer func() {
+		if !started {
+			d.close(t)
+		}
+	}()
+	w := newWire(d.life)
+	startGrandmaster(d.life, w, 0)
+	d.server = startServer(d.life, kind)
+	if quantum > 0 {
+		d.server.forceQuantum(quantum)
+	}
+	d.bridge = startBridge(d.life, w, d.server, "--set", "network.interface=eth0")
+	d.bridge.loud(15 * time.Second)
+	d.server.realtime()
+	d.bridge.follows(40 * time.Second)
+	d.server.play(makeTones(d.life, 10*time.Minute))
+	d.tap = tapMonitor(d.life, d.server)
+	d.listener = listen(d.life, w, d.bridge.descriptions()[0], nil, 10*time.Minute)
+	d.listener.lasts(d.life, 100*time.Millisecond)
+	d.began = rtthread.Now().Add(-time.Duration(d.listener.Report(0).Seconds * 1e9))
+	if quantum == 0 { // else it is to be judged whether it plays
+		d.sounding(d.life)
+	}
+	started = true
+	return d
+}
+
+// close ends all of it; what failed of it is the test's. It may be nil.
+func (d *desk) close(t testing.TB) {
+	if d == nil {
+		return
+	}
+	d.life.cleanUp()
+	for _, text := range d.life.failures {
+		t.Error(text)
+	}
+	for _, text := range d.life.said {
+		t.Log(text)
+	}
+	if d.life.skipped != "" {
+		t.Skip(d.life.skipped)
+	}
+	d.life.failures, d.life.said = nil, nil
+}
+
+// wire returns what was received from an instant on.
+func (d *desk) wire(from aes67.MonoTime) []float64 {
+	x := d.listener.samples()
+	at := int(from.Sub(d.began).Seconds() * 48000)
+	return x[min(max(0, at), len(x)):]
+}
+
+// sounding waits until the last half second was sound throughout.
+func (d *desk) sounding(t testing.TB) {
+	t.Helper()
+	eventually(t, 15*time.Second, "the tone is on the wire", func() bool {
+		x := d.wire(rtthread.Now().Add(-500 * time.Millisecond))
+		return len(x) > 19000 && silentUntil(x) == 0
+	})
+}
+
+// silentUntil is the frame behind the last block without sound; 0: there is none.
+func silentUntil(x []float64) (until int) {
+	for at := 0; at+blockFrames <= len(x); at += blockFrames {
+		if lab.Peak(x[at:at+blockFrames]) < soundingPeak {
+			until = at + blockFrames
+		}
+	}
+	return until
+}
+
+// steps counts the clicks in a tone.
+func steps(x []float64) (n int) {
+	for _, d := range lab.FindDefects(x, 48000, leftHz) {
+		if d.Size > clickLevel {
+			n++
+		}
+	}
+	return n
+}
+
+// standStill holds a part, lets it go on and judges what follows.
+func (d *desk) standStill(t *attempt, h hold) {
+	t.Helper()
+	d.sounding(t)
+	before := d.bridge.sends(5 * time.Second)
+	from := rtthread.Now()
+	release := d.stop(t, h.what)
+	pass(h.length)
+	release()
+	letGo := rtthread.Now()
+	pass(watched)
+
+	delivered, ok := d.tap.sounds(letGo)
+	if !ok {
+		t.Fatalf("the server itself gives no sound within %v", watched)
+	}
+	x := d.wire(letGo)
+	silent := silentUntil(x)
+	back := time.Duration(float64(silent)/48000*1e9) - max(0, delivered.Sub(letGo))
+	if len(x)-silent < blockFrames {
+		t.certain = true // no standstill of the machine excuses that
+		t.Errorf("no sound on the wire %v after the server's first: state %q", watched-delivered.Sub(letGo), d.state())
+		return
+	}
+	figures.atMost(t, "sound back after the server's first", back.Seconds(), backWithin.Seconds(), "s")
+	tone := lab.FitSine(x[max(silent, len(x)-24000):], 48000, leftHz)
+	figures.atMost(t, "level error", math.Abs(lab.DBFS(tone.Amplitude)-toneDBFS), 0.1, "dB")
+	figures.atMost(t, "pitch error", 1e6*math.Abs(tone.Hz/leftHz-1), 1000, "ppm")
+	figures.atMost(t, "steps beyond the server's own", float64(max(0, steps(d.wire(from))-steps(d.tap.since(from)))), 0, "")
+
+	r := d.bridge.sends(time.Second)
+	pass(time.Second)
+	after := d.bridge.sends(time.Second)
+	figures.atMost(t, "underruns and overruns in the next second",
+		float64(after.Drift.Underruns-r.Drift.Underruns+after.Drift.Overruns-r.Drift.Overruns), 0, "")
+	if after.Drift.FillFrames == nil || after.Drift.FillTargetFrames == nil || after.LatencyMS == nil || before.LatencyMS == nil {
+		t.Fatalf("the fill is not known: %s", after.text)
+	}
+	figures.atMost(t, "fill off its target", math.Abs(*after.Drift.FillFrames-*after.Drift.FillTargetFrames), fragment[d.kind()], "frames")
+	if h.length >= 500*time.Millisecond {
+		figures.atMost(t, "buffer grown by", after.LatencyMS.Buffer-before.LatencyMS.Buffer, forgetting, "ms")
+	}
+}
+
+// keepsUp judges ten seconds, five after the cycle was set.
+func (d *desk) keepsUp(t *attempt, quantum int) {
+	t.Helper()
+	pass(5 * time.Second)
+	before, err := d.bridge.look()
+	from := rtthread.Now()
+	pass(10 * time.Second)
+	after, err2 := d.bridge.look()
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	name := fmt.Sprintf("cycle %d: ", quantum)
+	x, blocks := d.wire(from), 0
+	for at := 0; at+blockFrames <= len(x); at += blockFrames {
+		if lab.Peak(x[at:at+blockFrames]) < soundingPeak {
+			blocks++
+		}
+	}
+	silent := float64(blocks*blockFrames) / float64(max(1, len(x)))
+	if silent > 0.1 {
+		t.certain = true // no standstill of the machine excuses that
+	}
+	figures.atMost(t, name+"silent", 100*silent, 0, "%")
+	figures.atMost(t, name+"underruns", float64(after.Drift.Underruns-before.Drift.Underruns), 0, "")
+	if after.LatencyMS != nil {
+		t.Logf("%sbuffer %.1f ms", name, after.LatencyMS.Buffer)
+	}
+}
+
+func (d *desk) kind() string {
+	return strings.TrimSpace(string(must(os.ReadFile(filepath.Join(d.server.dir, "kind")))))
+}
+
+// state is what the bridge says of itself.
+func (d *desk) state() string {
+	r, err := d.bridge.look()
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s, problem %q, %d underruns, %d overruns", r.State, r.Problem, r.Drift.Underruns, r.Drift.Overruns)
+}
+
+// stop lets a part stand still; what it returns lets it go on.
+func (d *desk) stop(t *attempt, what string) (release func()) {
+	t.Helper()
+	switch what {
+	case "pipewire":
+		return freeze(t, d.server.pid("pipewire"))
+	case "pipewire-pulse", "pulseaudio":
+		return freeze(t, d.server.pid("server"))
+	case "pipewire and pipewire-pulse":
+		return freeze(t, d.server.pid("pipewire"), d.server.pid("server"))
+	case "the bridge":
+		return freeze(t, d.bridge.cmd.Process.Pid)
+	case "pipewire-pulse's main thread", "its main thread":
+		return freezeThread(t, d.server.pid("server"))
+	case "its null sink's thread":
+		return freezeThread(t, d.server.thread("null-sink"))
+	case "the sink, suspended":
+		d.server.pactl("suspend-sink", "aes67", "1")
+		return func() { d.server.pactl("suspend-sink", "aes67", "0") }
+	}
+	t.Fatalf("%s: no such part", what)
+	return nil
+}
+
+// pid is the process id of one of the server's programs (sound-server.sh).
+func (s *server) pid(name string) int {
+	s.t.Helper()
+	return must(strconv.Atoi(strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.dir, name+".pid")))))))
+}
+
+// thread finds a thread of the server by the beginning of its name.
+func (s *server) thread(name string) int {
+	s.t.Helper()
+	tasks := fmt.Sprintf("/proc/%d/task", s.pid("server"))
+	for _, task := range must(os.ReadDir(tasks)) {
+		comm, _ := os.ReadFile(filepath.Join(tasks, task.Name(), "comm"))
+		if strings.HasPrefix(string(comm), name) {
+			return must(strconv.Atoi(task.Name()))
+		}
+	}
+	s.t.Fatalf("the server has no thread %q", name)
+	return 0
+}
+
+// freeze stops whole processes.
+func freeze(t *attempt, pids ...int) (release func()) {
+	t.Helper()
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatalf("stopping process %d: %v", pid, err)
+		}
+	}
+	return func() {
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+	}
+}
+
+// freezeThread stops one thread of another process, and none beside it, as its
+// debugger (ptrace(2)). A debugger is a thread, so this one is kept.
+func freezeThread(t *attempt, tid int) (release func()) {
+	t.Helper()
+	stopped, goOn, done := make(chan error), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: with it would go what it holds
+		if err := unix.PtraceSeize(tid); err != nil {
+			stopped <- err
+			return
+		}
+		err := unix.PtraceInterrupt(tid)
+		if err == nil {
+			_, err = unix.Wait4(tid, nil, unix.WALL, nil)
+		}
+		stopped <- err
+		<-goOn
+		_ = unix.PtraceDetach(tid)
+	}()
+	if err := <-stopped; err != nil {
+		t.Fatalf("stopping thread %d: %v", tid, err)
+	}
+	return func() { close(goOn); <-done }
+}
+
+// pass lets time pass: a standstill has a length, and so has what is judged.
+func pass(length time.Duration) { <-time.After(length) }
