@@ -176,6 +176,14 @@ func (r *Receiver) Marks() []Mark {
 	return slices.Clone(r.stream.marks.Found())
 }
 
+// Recorded returns a copy of what was kept of a channel from a frame on.
+func (r *Receiver) Recorded(channel, from int) []float32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.stream.recording.channels[channel]
+	return slices.Clone(x[min(max(0, from), len(x)):])
+}
+
 // Recording returns a copy of what was kept so far.
 func (r *Receiver) Recording() Recording {
 	r.mu.Lock()

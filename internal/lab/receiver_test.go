@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -140,6 +141,9 @@ func TestReceiverHearsWhatTheSenderSends(t *testing.T) {
 			continue // this machine stalled; its sound has a hole
 		}
 		recording := r.Recording()
+		if whole := recording.Channels[0]; !slices.Equal(r.Recorded(0, 1000), whole[1000:]) || len(r.Recorded(0, len(whole)+1)) != 0 || !slices.Equal(r.Recorded(0, -1), whole) {
+			t.Errorf("%s: Recorded does not give the recording from a frame on", report.Name)
+		}
 		x := recording.WAV().Channels[0]
 		from, to := Steady(x, 4800)
 		tone := AnalyseTone(x[from:to], 48000, ToneOptions{OtherHz: []float64{1499, 997}[i]})

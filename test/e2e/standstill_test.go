@@ -183,10 +183,11 @@ func (d *desk) close(t testing.TB) {
 }
 
 // wire returns what was received from an instant on.
-func (d *desk) wire(from aes67.MonoTime) []float64 {
-	x := d.listener.samples()
-	at := int(from.Sub(d.began).Seconds() * 48000)
-	return x[min(max(0, at), len(x)):]
+func (d *desk) wire(from aes67.MonoTime) (x []float64) {
+	for _, v := range d.listener.Recorded(0, int(from.Sub(d.began).Seconds()*48000)) {
+		x = append(x, float64(v))
+	}
+	return x
 }
 
 // sounding waits until the last half second was sound throughout.
