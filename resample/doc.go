@@ -42,7 +42,7 @@
 // `make bench-resample` and docs/resampler.md set it beside others.
 //
 // A stereo frame from 48 to 48 kHz takes 24 ns of one 2020s server core with
-// AVX2, 60 with SSE2, 150 in plain Go (bench_test.go).
+// AVX2, 150 in plain Go (bench_test.go).
 //
 // The price of the short filters: what lies between the pass edge and half
 // the lower rate is attenuated only in part, and what lies as far above that

@@ -111,16 +111,19 @@ func (r *Resampler) Position() float64 {
 	return float64(2*pushed-at.hi)/2 - float64(at.lo)*0x1p-65
 }
 
-// Delay returns how many input frames the output lags behind the read position:
-// the next output frame is the input as it was at (frames pushed - Position -
-// Delay), the first frame pushed being at 0. Since input is needed no further
-// than the read position, to within a frame, this is the whole latency.
+// Delay returns how many input frames the output lags behind the read position.
+// Since input is needed no further than the read position, to within a frame,
+// this is the whole latency. It is constant, so any goroutine may ask.
 //
-// It is constant when the rate is doubled first. When it is halved last (see
-// the package comment) it follows the ratio, by less than its own fraction.
-func (r *Resampler) Delay() float64 {
+// It is exact when the rate is doubled first. When it is halved last (see the
+// package comment) it is that at a ratio of 0, and the true one, which At knows,
+// differs by less than the ratio's own fraction of it.
+func (r *Resampler) Delay() float64 { return r.delayAt(r.plan.nominal.float()) }
+
+// delayAt returns the delay at a rate of the plan.
+func (r *Resampler) delayAt(rate float64) float64 {
 	if r.halve {
-		return bankReach + float64(r.length()-2)*r.plan.rate.float()
+		return bankReach + float64(r.length()-2)*rate
 	}
 	return float64(r.length()+bankReach) / 2
 }

@@ -69,12 +69,34 @@ func TestTheDelayIsBelowTwoMilliseconds(t *testing.T) {
 	}
 }
 
-// The centre of gravity of an impulse lies where Position and Delay say.
+// Status asks for the delay from any goroutine, while the ratio moves.
+func TestTheDelayIsConstant(t *testing.T) {
+	for _, p := range pairs() {
+		r, out := newResampler(t, 1, p), block(1, 48)
+		want, asked := r.Delay(), make(chan float64, 1)
+		go func() { asked <- r.Delay() }()
+		for range 10 {
+			r.SetRatio(2_000_000, 96)
+			r.Push(make([]float32, r.Needed(48)))
+			r.Process(out)
+		}
+		if got := <-asked; got != want {
+			t.Errorf("%v: %v input frames while the ratio moves, want %v", p, got, want)
+		}
+		if got := r.Delay(); got != want {
+			t.Errorf("%v: %v input frames at 2000 ppm, %v at 0", p, got, want)
+		}
+	}
+}
+
+// The centre of gravity of an impulse lies where At says.
 func TestAnImpulseComesOutAfterTheDelay(t *testing.T) {
 	for _, p := range pairs() {
 		const at, frames = 123, 1200
 		r := newResampler(t, 1, p)
 		r.SetRatio(1_000_000, 0)
+		whole, part := r.At()
+		first := float64(whole) + part
 		in := make([]float32, r.Needed(frames))
 		in[at] = 1
 		r.Push(in)
@@ -83,7 +105,7 @@ func TestAnImpulseComesOutAfterTheDelay(t *testing.T) {
 		var sum, moment float64
 		for n, v := range out[0] {
 			sum += v
-			moment += v * (float64(n)*p.step(1_000_000) - r.Delay())
+			moment += v * (first + float64(n)*p.step(1_000_000))
 		}
 		if got := moment / sum; math.Abs(got-at) > 1e-6 {
 			t.Errorf("%v: the impulse of frame %d lies at %v", p, at, got)

@@ -2,23 +2,19 @@ package resample
 
 import "golang.org/x/sys/cpu"
 
-// fastest returns the best arithmetic of this processor. SSE2 is part of every
-// amd64; AVX2 and FMA are of Intel's since 2013 and AMD's since 2015.
+// fastest returns the best arithmetic of this processor: AVX2 and FMA are of
+// Intel's since 2013 and AMD's since 2015.
 func fastest() arithmetic {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		return arithmetic{"AVX2", foldVector(foldAVX2), sampleAVX2InOne}
 	}
-	return sse2()
-}
-
-func sse2() arithmetic {
-	return arithmetic{"SSE2", foldVector(foldSSE2), inTwo(blendVector(blendSSE2), readVector(readSSE2))}
+	return plain()
 }
 
 // all are the arithmetics that this processor can do, the fastest last.
 func all() []arithmetic {
-	list := []arithmetic{plain(), sse2()}
-	if best := fastest(); best.name != list[1].name {
+	list := []arithmetic{plain()}
+	if best := fastest(); best.name != list[0].name {
 		list = append(list, best)
 	}
 	return list
@@ -43,12 +39,3 @@ func sampleAVX2InOne(lanes []lane, bank []bankRow, points []point, _ []blended) 
 
 //go:noescape
 func sampleAVX2(lanes *lane, count int, bank *bankRow, points *point, n int)
-
-//go:noescape
-func foldSSE2(dst, in, k *float64, frames, taps, last int)
-
-//go:noescape
-func blendSSE2(out *blended, bank *bankRow, points *point, n int)
-
-//go:noescape
-func readSSE2(out, in *float64, points *point, with *blended, n int)
