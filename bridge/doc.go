@@ -11,7 +11,8 @@
 //  3. It decides whether there is enough to play: too little is faded out
 //     while there is still something left to fade.
 //  4. Drift sets the ratio; the resampler takes what it needs from the ring.
-//  5. The safety stage is last: fades, ceiling, meters.
+//  5. The safety stage is last: fades, ceiling, meters. Its limiter sees ahead
+//     what the resampler is given.
 //
 // After the ring there is one clock domain, that of the media clock.
 //

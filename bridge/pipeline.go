@@ -68,6 +68,7 @@ type report struct {
 	target     atomic.Int64
 	driftState atomic.Uint32
 	untouched  atomic.Bool
+	bitExact   atomic.Bool
 	least      atomic.Int64
 	underruns  atomic.Uint64
 	jumps      atomic.Uint64
@@ -92,7 +93,6 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	p := &Pipeline{
 		cfg:    cfg,
 		feed:   newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
-		stage:  safety.New(cfg.Channels, cfg.StreamRate, cfg.CeilingDBFS),
 		silent: true,
 		empty:  awayAfter,
 	}
@@ -104,6 +104,10 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	if err != nil {
 		return nil, err
 	}
+	p.stage = safety.New(safety.Config{
+		Channels: cfg.Channels, SinkRate: cfg.SinkRate, StreamRate: cfg.StreamRate,
+		Delay: p.rate.resampler.Delay(), CeilingDBFS: cfg.CeilingDBFS,
+	})
 	p.report.target.Store(int64(p.goal))
 	return p, nil
 }
@@ -127,7 +131,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	since := p.resume(due)
 	p.take(due)
 	block := aes67.Frames(len(out[0]))
-	p.rate.steer(due, block, p.feed.taken, p.watch.state == statePlaying)
+	p.rate.steer(due, block, p.feed.taken, p.watch.state == statePriming || p.watch.state == statePlaying)
 	p.aim()
 	switch p.watch.state {
 	case stateFilling:
@@ -155,6 +159,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	case do.begin:
 		p.feed.drop(skip)
 		p.rate.begin()
+		p.stage.Restart()
 	case do.stop:
 		p.stop()
 	case do.relocate:
@@ -166,9 +171,11 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 		return p.zeros(out, false)
 	}
 	p.read(p.rate.needed(block))
-	p.rate.process(out)
-	p.report.untouched.Store(p.rate.untouched.whole())
-	p.silent = p.stage.Process(out, open && do.open && p.confirmed.Load())
+	shows := p.rate.process(out)
+	p.silent = p.stage.Process(out, shows, open && do.open && p.confirmed.Load())
+	untouched := p.rate.untouched.whole()
+	p.report.untouched.Store(untouched)
+	p.report.bitExact.Store(untouched && p.stage.Untouched())
 	return p.silent
 }
 
@@ -285,10 +292,16 @@ func (p *Pipeline) read(need aes67.Frames) {
 		p.quiet = 0
 	}
 	first, second := p.feed.view(n)
-	p.rate.push(first)
-	p.rate.push(second)
+	for _, samples := range [...][]float32{first, second} {
+		p.rate.push(samples)
+		p.stage.Ahead(samples, p.rate.untouched.whole())
+	}
 	p.feed.drop(n)
-	p.rate.predict(need - n)
+	for n < need {
+		samples := p.rate.predict(need - n)
+		p.stage.Ahead(samples, p.rate.untouched.whole())
+		n += aes67.Frames(len(samples) / p.cfg.Channels)
+	}
 }
 
 // zeros gives zeros through the safety stage, so that it fades what may still
@@ -297,7 +310,7 @@ func (p *Pipeline) zeros(out [][]float64, open bool) bool {
 	for _, channel := range out {
 		clear(channel)
 	}
-	p.silent = p.stage.Process(out, open && p.confirmed.Load())
+	p.silent = p.stage.Process(out, safety.Span{}, open && p.confirmed.Load())
 	return p.silent
 }
 
@@ -324,6 +337,7 @@ func (p *Pipeline) tell(since time.Duration, do watchOutput) {
 	r.phase.Store(uint32(phase))
 	if !do.read {
 		r.untouched.Store(false)
+		r.bitExact.Store(false)
 	}
 	if do.starve && !p.feed.joint.ahead {
 		r.underruns.Add(1)

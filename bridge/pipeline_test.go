@@ -27,17 +27,19 @@ type rig struct {
 	sent    aes67.Frames   // fragments rendered so far, in frames
 	next    aes67.MonoTime // when the next fragment arrives
 	stopped bool           // the sound server is away
-	mute    bool           // the program plays silence
 	missed  int            // fragments that were due meanwhile
 	samples []float32
 	out     [][]float64
 	open    bool
+	program func(n aes67.Frames) (left, right float64) // tone, as a rule
 }
+
+func silence(aes67.Frames) (left, right float64) { return 0, 0 }
 
 func newRig(t *testing.T, cfg PipelineConfig, skew aes67.PPB) *rig {
 	t.Helper()
 	cfg.Channels, cfg.SinkRate, cfg.StreamRate, cfg.PacketFrames = 2, testRate, testRate, block
-	r := &rig{samples: make([]float32, 2*fragment), out: [][]float64{make([]float64, block), make([]float64, block)}, open: true}
+	r := &rig{samples: make([]float32, 2*fragment), out: [][]float64{make([]float64, block), make([]float64, block)}, open: true, program: tone}
 	r.clock.Step(0, 1e18, skew)
 	var err error
 	if r.Pipeline, err = NewPipeline(cfg, &r.clock); err != nil {
@@ -76,10 +78,7 @@ func (r *rig) pullBeforeArrivals() {
 // fragment renders one fragment that arrives at the given instant.
 func (r *rig) fragment(at aes67.MonoTime) {
 	for i := range fragment {
-		left, right := tone(r.sent + aes67.Frames(i))
-		if r.mute {
-			left, right = 0, 0
-		}
+		left, right := r.program(r.sent + aes67.Frames(i))
 		r.samples[2*i], r.samples[2*i+1] = float32(left), float32(right)
 	}
 	r.Frames(r.samples, at)
@@ -421,7 +420,7 @@ func above(x []float64, hz float64) (most float64) {
 func TestSilencePutsTheFillRightAtOnce(t *testing.T) {
 	for _, frames := range []aes67.Frames{400, -300} {
 		r := newRig(t, PipelineConfig{Latency: 20 * time.Millisecond}, 50_000)
-		r.mute = true
+		r.program = silence
 		r.SetConfirmed(true)
 		r.pullFor(2*time.Second, nil)
 		if frames > 0 {
@@ -434,7 +433,7 @@ func TestSilencePutsTheFillRightAtOnce(t *testing.T) {
 		if off := r.loop().Fill() - float64(r.goal); math.Abs(off) > 50 {
 			t.Errorf("%d frames off: still %.0f frames off after 50 ms of silence", frames, off)
 		}
-		r.mute, r.sent = false, 0
+		r.program, r.sent = tone, 0
 		if got := r.steepest(time.Second); got > 1.2*toneStep {
 			t.Errorf("%d frames off: steepest step %.4f, the tone's is %.4f", frames, got, toneStep)
 		}

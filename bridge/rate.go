@@ -10,6 +10,7 @@ import (
 	"aes67-sink/drift"
 	"aes67-sink/mediaclock"
 	"aes67-sink/resample"
+	"aes67-sink/safety"
 )
 
 // rate fits the sink's rate to the stream's: drift decides the ratio and the
@@ -81,9 +82,9 @@ func (r *rate) consumed(taken aes67.Frames) float64 {
 }
 
 // steer sets the ratio that drift wants at the end of this block.
-func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, playing bool) {
+func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, reading bool) {
 	m, _ := r.clock.Load()
-	r.choose(m.Rate, playing)
+	r.choose(m.Rate, reading)
 	if r.untouched.used() {
 		r.loop.Untouched(due, r.consumed(taken))
 		r.resampler.SetRatio(0, int(block))
@@ -98,10 +99,10 @@ func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, playing bool
 func (r *rate) same(rate aes67.PPB) bool { return rate == 0 && r.in == r.out && r.loop.Same() }
 
 // choose decides between the two ways.
-func (r *rate) choose(rate aes67.PPB, playing bool) {
+func (r *rate) choose(rate aes67.PPB, reading bool) {
 	frames := func(d time.Duration) float64 { return d.Seconds() * float64(r.in) }
 	off := r.loop.Fill() - float64(r.loop.Target())
-	one := r.same(rate) && playing
+	one := r.same(rate) && reading
 	switch {
 	case !r.untouched.on && one && r.loop.State() == drift.Fine && math.Abs(off) <= frames(untouchedNear):
 		r.untouched.on = true
@@ -122,20 +123,19 @@ func (r *rate) push(samples []float32) {
 	r.unprimed = max(0, r.unprimed-aes67.Frames(len(samples)/r.predictor.channels))
 }
 
-// predict pushes so many frames of what would have come.
-func (r *rate) predict(frames aes67.Frames) {
-	for frames > 0 {
-		samples := r.predictor.next(int(frames))
-		n := aes67.Frames(len(samples) / r.predictor.channels)
-		r.resampler.Push(samples)
-		r.predicted += n
-		frames -= n
-	}
+// predict pushes some of so many frames that would have come, and returns them.
+func (r *rate) predict(frames aes67.Frames) (samples []float32) {
+	samples = r.predictor.next(int(frames))
+	r.resampler.Push(samples)
+	r.predicted += aes67.Frames(len(samples) / r.predictor.channels)
+	return samples
 }
 
-// process makes the block.
-func (r *rate) process(out [][]float64) {
+// process makes the block, and tells which of the frames pushed it shows.
+func (r *rate) process(out [][]float64) (shows safety.Span) {
 	whole, part := r.resampler.At()
 	r.resampler.Process(out)
 	r.untouched.pass(r.resampler, out, whole, part)
+	next, rest := r.resampler.At()
+	return safety.Span{From: float64(whole) + part, To: float64(next) + rest}
 }

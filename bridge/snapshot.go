@@ -15,7 +15,8 @@ type PipelineSnapshot struct {
 	Fill      float64   // sink frames, smoothed
 	Target    aes67.Frames
 	Drift     drift.State
-	Untouched bool          // samples go out as they came in
+	Untouched bool          // nothing is resampled
+	BitExact  bool          // nor limited or faded: samples go out as they came in
 	Underruns uint64        // times that the ring ran low and the sound was faded
 	Overruns  uint64        // frames that found no room in the ring
 	Jumps     uint64        // times that the server lost time, or rendered ahead
@@ -37,6 +38,7 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		Target:    target,
 		Drift:     drift.State(p.report.driftState.Load()),
 		Untouched: p.report.untouched.Load(),
+		BitExact:  p.report.bitExact.Load() && p.stage.GainReduction() == 0,
 		Underruns: p.report.underruns.Load(),
 		Overruns:  p.feed.ring.Overruns(),
 		Jumps:     p.report.jumps.Load(),
@@ -51,3 +53,7 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 // Peak returns the level meter of one channel as an amplitude; see
 // safety.Stage.Peak.
 func (p *Pipeline) Peak(channel int) float64 { return p.stage.Peak(channel) }
+
+// GainReduction returns what the limiter takes back, in decibels; see
+// safety.Stage.GainReduction.
+func (p *Pipeline) GainReduction() float64 { return p.stage.GainReduction() }

@@ -15,7 +15,7 @@ func (r *rig) untouched(expected aes67.Frames) (first aes67.Frames, yes bool) {
 	for n := max(0, expected-3*fragment); n <= expected+3*fragment; n++ {
 		same := true
 		for i := range block {
-			left, right := tone(n + aes67.Frames(i))
+			left, right := r.program(n + aes67.Frames(i))
 			if r.out[0][i] != float64(float32(left)) || r.out[1][i] != float64(float32(right)) {
 				same = false
 				break
@@ -58,6 +58,45 @@ func TestEqualClocksLeaveSamplesUntouched(t *testing.T) {
 	}
 	if s := r.Snapshot(); s.Underruns != 0 || !s.Untouched || s.Ratio != 0 {
 		t.Errorf("ends as %+v", s)
+	}
+}
+
+// Noise of 24 bits up to 0.04 dB below full scale is limited while it is
+// resampled, behind another grandmaster, since the signal between its samples is
+// larger. Soon after that one has gone it goes out bit for bit, and status tells
+// so only then.
+func TestFullScaleNoiseIsUntouchedOnceItIsToldSo(t *testing.T) {
+	plainOnly(t)
+	r := newRig(t, PipelineConfig{}, 50)
+	r.program = func(n aes67.Frames) (left, right float64) {
+		noise := rand.New(rand.NewPCG(uint64(n), 1))
+		whole := func() float64 { return float64(noise.IntN(2*8_350_000)-8_350_000) / (1 << 23) }
+		return whole(), whole()
+	}
+	r.SetConfirmed(true)
+	limited, exactFor, told := false, 0, 0
+	for i := range 60_000 {
+		if i == 3000 {
+			r.clock.Steer(r.now, 0)
+		}
+		r.pull()
+		s := r.Snapshot()
+		limited = limited || r.GainReduction() > 0
+		if exactFor++; !s.Untouched {
+			exactFor = 0
+		}
+		if s.BitExact {
+			told++
+			if _, yes := r.find(); !yes {
+				t.Fatalf("after %v: told to be untouched, and is not", r.now)
+			}
+		}
+		if longest := 1500; exactFor > longest && !s.BitExact { // the gain, and then a window of GainReduction
+			t.Fatalf("%d ms after the resampler was left the noise is limited by %.2f dB", exactFor, r.GainReduction())
+		}
+	}
+	if !limited || told < 5000 {
+		t.Fatalf("limited while it was resampled: %v; untouched for %d ms", limited, told)
 	}
 }
 
@@ -193,5 +232,25 @@ func plainOnly(t *testing.T) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("one goroutine, and long: run without the race detector")
+	}
+}
+
+// Where the clocks are one from the start, so is every sample from the first on.
+func TestEqualClocksAreUntouchedFromTheFirstSound(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	began := false
+	r.pullFor(time.Second, func(silent bool) {
+		s := r.Snapshot()
+		began = began || !silent
+		if began && !s.Untouched {
+			t.Fatalf("resampled %v after the start", time.Duration(r.now))
+		}
+	})
+	if !r.Snapshot().BitExact {
+		t.Error("not bit-exact after a second")
+	}
+	if _, yes := r.find(); !yes {
+		t.Error("told to be bit-exact, and is not")
 	}
 }

@@ -92,6 +92,7 @@ func (l *Loop) Place(at aes67.MonoTime, consumed aes67.Frames) (skip aes67.Frame
 // Coarse.
 func (l *Loop) Start() {
 	l.control.begin()
+	l.fill = l.control.goal
 	l.enter(Coarse)
 }
 

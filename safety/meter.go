@@ -17,7 +17,21 @@ type meter struct {
 	told          atomic.Uint64 // float64 bits
 }
 
-func (m *meter) add(x float64) { m.present = max(m.present, x) }
+func (m *meter) add(x float64) {
+	if x > m.present {
+		m.present = x
+	}
+}
+
+// tell tells readers the largest sample so far; over ends the window.
+func (m *meter) tell(over bool) {
+	m.told.Store(math.Float64bits(max(m.present, m.last)))
+	if over {
+		m.last, m.present = m.present, 0
+	}
+}
+
+func (m *meter) value() float64 { return math.Float64frombits(m.told.Load()) }
 
 // meter tells readers the peaks after a block of so many frames.
 func (s *Stage) meter(frames int) {
@@ -27,15 +41,17 @@ func (s *Stage) meter(frames int) {
 		s.metered = 0
 	}
 	for c := range s.meters {
-		m := &s.meters[c]
-		m.told.Store(math.Float64bits(max(m.present, m.last)))
-		if over {
-			m.last, m.present = m.present, 0
-		}
+		s.meters[c].tell(over)
 	}
+	s.reduction.tell(over)
 }
 
 // Peak returns the largest sample that left the channel, limited and faded, in
 // the last half to whole second, as an amplitude: full scale is 1. Reading does
 // not reset it. Any goroutine may ask.
-func (s *Stage) Peak(channel int) float64 { return math.Float64frombits(s.meters[channel].told.Load()) }
+func (s *Stage) Peak(channel int) float64 { return s.meters[channel].value() }
+
+// GainReduction returns by how many decibels the limiter turned the sound down
+// at most in the last half to whole second; 0 is not at all. Reading does not
+// reset it. Any goroutine may ask.
+func (s *Stage) GainReduction() float64 { return 20 * math.Log10(1/max(1-s.reduction.value(), 1e-10)) }

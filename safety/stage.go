@@ -1,7 +1,7 @@
 package safety
 
-// Hot file: Process runs once a packet in the sender context. No allocation,
-// lock, log, channel or map.
+// Hot file: Ahead and Process run once a packet in the sender context. No
+// allocation, lock, log, channel or map.
 
 import (
 	"math"
@@ -18,26 +18,54 @@ const FadeTime = 5 * time.Millisecond
 // caller must have in reserve to fade out its sound and not silence.
 func FadeFrames(rate aes67.Hz) aes67.Frames { return aes67.FramesIn(FadeTime, rate) }
 
-// Stage applies fades and the ceiling. One goroutine may call Process; any may
-// read Peak.
+// MaxBlock is the most frames of one block: 4 ms at 96 kHz, and more. In longer
+// ones the limiter does not know the gain of the first frames.
+const MaxBlock = 1024
+
+// Config says what goes through a stage.
+type Config struct {
+	Channels   int
+	SinkRate   aes67.Hz // of the frames told to Ahead
+	StreamRate aes67.Hz // of the blocks
+	// Delay is how many frames of the sink a block shows what Ahead was told
+	// later: the resampler's own delay.
+	Delay float64
+	// CeilingDBFS bounds every sample.
+	CeilingDBFS float64
+}
+
+// Span says which of the frames told to Ahead a block shows, the first since
+// New or Restart being number 0: From is where its first frame lies, To is where
+// the first frame behind it does.
+type Span struct{ From, To float64 }
+
+// Stage applies fades and the ceiling. One goroutine may call Ahead, Process,
+// Untouched, Cut and Restart; any may read Peak and GainReduction.
 type Stage struct {
 	fade     []float64 // gain at each position, exactly 0 at the first, 1 at the last
 	position int
 
-	limiter limiter
+	detector  detector
+	limiter   limiter
+	untouched bool // the latest block
 
-	meters  []meter
-	window  int // frames
-	metered int // frames of the present window
+	meters    []meter
+	reduction meter // what is missing from the gain
+	most      []float64
+	window    int // frames
+	metered   int // frames of the present window
 }
 
 // New makes a closed stage.
-func New(channels int, rate aes67.Hz, ceilingDBFS float64) *Stage {
+func New(cfg Config) *Stage {
+	span := int(math.Ceil(MaxBlock*float64(cfg.SinkRate)/float64(cfg.StreamRate)*(1+fastest))) + 2
 	return &Stage{
-		fade:    FadeIn(int(FadeFrames(rate))),
-		limiter: newLimiter(rate, ceilingDBFS),
-		meters:  make([]meter, channels),
-		window:  int(aes67.FramesIn(meterTime, rate)),
+		fade:     FadeIn(int(FadeFrames(cfg.StreamRate))),
+		detector: newDetector(cfg.Channels),
+		limiter:  newLimiter(cfg.SinkRate, cfg.Delay, cfg.CeilingDBFS, span),
+		meters:   make([]meter, cfg.Channels),
+		most:     make([]float64, cfg.Channels),
+		window:   int(aes67.FramesIn(meterTime, cfg.StreamRate)),
 	}
 }
 
@@ -52,34 +80,114 @@ func FadeIn(frames int) []float64 {
 	return gains
 }
 
+// Ahead tells the limiter of frames that blocks will show: what is pushed to the
+// resampler, in order and once, before the Process of the block for which it is
+// pushed. untouched says that blocks show the samples themselves, so that none at
+// or below the ceiling is a reason to limit; else the signal between them counts.
+func (s *Stage) Ahead(interleaved []float32, untouched bool) {
+	for rest := len(interleaved) / len(s.meters); rest > 0; {
+		frames := min(rest, chunk)
+		most := s.detector.take(interleaved, frames)
+		if !untouched {
+			most *= lanczos.most
+		}
+		if s.limiter.idle(most) {
+			s.detector.pass()
+			s.limiter.skip(frames)
+		} else {
+			s.limiter.take(s.detector.peaks(frames, untouched))
+		}
+		s.detector.forget(frames)
+		interleaved, rest = interleaved[frames*len(s.meters):], rest-frames
+	}
+}
+
 // Process works on one block in place, block[channel][frame], all channels of
-// one length. With open false it fades to exact zeros and stays there. silent
-// reports that it has arrived there at the block's end.
-func (s *Stage) Process(block [][]float64, open bool) (silent bool) {
-	for i := range block[0] {
-		s.move(open)
-		if s.position == 0 {
-			s.limiter.let() // nothing is heard of what it was holding
-			for _, channel := range block {
-				channel[i] = 0
-			}
-			continue
-		}
-		s.limiter.follow(peak(block, i))
-		fade := s.fade[s.position]
-		for c, channel := range block {
-			x := s.limiter.clip(channel[i] * s.limiter.gain * fade)
-			channel[i] = x
-			s.meters[c].add(math.Abs(x))
-		}
+// one length. Its frames show those told to Ahead as shows says, evenly. With
+// open false it fades to exact zeros and stays there. silent reports that it has
+// arrived there at the block's end.
+//
+// If shows is wrong, gains come at the wrong time; the ceiling holds all the
+// same.
+func (s *Stage) Process(block [][]float64, shows Span, open bool) (silent bool) {
+	s.untouched = open && s.position == len(s.fade)-1 && s.limiter.resting(shows.From) && s.low(block)
+	if !s.untouched {
+		s.work(block, shows, open)
 	}
 	s.meter(len(block[0]))
 	return s.position == 0
 }
 
+// low reports whether no sample is above the ceiling, or no number, and if so
+// tells the meters.
+func (s *Stage) low(block [][]float64) bool {
+	ceiling := s.limiter.ceiling
+	for c, channel := range block {
+		most := 0.0
+		for _, x := range channel {
+			if x = math.Abs(x); !(x <= ceiling) {
+				return false
+			}
+			if x > most {
+				most = x
+			}
+		}
+		s.most[c] = most
+	}
+	for c := range block {
+		s.meters[c].add(s.most[c])
+	}
+	return true
+}
+
+// work is Process where something may have to be changed.
+func (s *Stage) work(block [][]float64, shows Span, open bool) {
+	untouched, step := true, (shows.To-shows.From)/float64(len(block[0]))
+	for i := range block[0] {
+		s.move(open)
+		fade := s.fade[s.position]
+		if s.position == 0 {
+			untouched = false
+			for _, channel := range block {
+				channel[i] = 0
+			}
+			continue
+		}
+		gain := s.limiter.gainAt(shows.From + float64(i)*step)
+		untouched = untouched && gain == 1 && fade == 1
+		least := gain
+		for c, channel := range block {
+			x := channel[i]
+			if !(math.Abs(x) <= math.MaxFloat64) { // NaN or infinite
+				x, untouched = 0, false
+			}
+			y := s.limiter.clip(x, gain)
+			if y != x*gain {
+				least, untouched = min(least, y/x), false
+			}
+			channel[i] = y * fade
+			s.meters[c].add(math.Abs(y * fade))
+		}
+		s.reduction.add(1 - least)
+	}
+	s.untouched = untouched
+}
+
+// Untouched reports whether the latest block left as it came, bit for bit: fully
+// open, nothing limited.
+func (s *Stage) Untouched() bool { return s.untouched }
+
 // Cut closes the stage at once, for sound that has broken off already: what
 // comes next begins at zero and not in the middle of a wave.
 func (s *Stage) Cut() { s.position = 0 }
+
+// Restart begins a new count of the frames told to Ahead, whose history is
+// silence, as a Reset of the resampler does, and lets go of what was limited. It
+// is for a closed stage; in an open one the gain may step.
+func (s *Stage) Restart() {
+	s.detector.reset()
+	s.limiter.reset()
+}
 
 // move goes one frame along the fade.
 func (s *Stage) move(open bool) {
@@ -89,17 +197,4 @@ func (s *Stage) move(open bool) {
 	case !open && s.position > 0:
 		s.position--
 	}
-}
-
-// peak returns the largest sample of frame i. What is no number becomes 0.
-func peak(block [][]float64, i int) float64 {
-	most := 0.0
-	for _, channel := range block {
-		x := math.Abs(channel[i])
-		if !(x <= math.MaxFloat64) { // NaN or infinite
-			channel[i], x = 0, 0
-		}
-		most = max(most, x)
-	}
-	return most
 }
