@@ -189,7 +189,7 @@ var Options = []Option{
 	{
 		Key: "safety.ceiling", Default: "0.0", Unit: "dBFS",
 		Help:   "no sample on the network is ever above it",
-		Detail: "A limiter holds it. At 0 it acts only on what would be clipped; lower it to bound the loudness whatever the volume says.",
+		Detail: "A limiter holds it: it sees peaks, those between the samples too, before they come, without added latency, and status tells by how much it turns the sound down. At 0 it acts only on what would be clipped; lower it to bound the loudness whatever the volume says.",
 		field:  decimal(func(c *Config) *float64 { return &c.Safety.CeilingDBFS }, -60, 0),
 	},
 	{

@@ -102,7 +102,7 @@ func TestABurstIsTurnedDownAndNotFlattened(t *testing.T) {
 }
 
 // The gain falls by no more than the triangle's top allows, even from 1 to 0, and
-// rises by no more than the release is steep.
+// rises by no more than the release is steep; yet it is always enough.
 func TestTheLimitersGainNeverSteps(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 5))
 	for _, r := range aes67.Rates {
@@ -119,6 +119,9 @@ func TestTheLimitersGainNeverSteps(t *testing.T) {
 			gain := w.limiter.gainAt(float64(w.shown - 1))
 			if d := gain - before; d > rises*1.0001 || d < -falls*1.0001 {
 				t.Fatalf("%d Hz, frame %d: the gain went from %v to %v; it may fall by %v and rise by %v", r, i, before, gain, falls, rises)
+			}
+			if w.limiter.late != 0 {
+				t.Fatalf("%d Hz, frame %d: %v was clipped, the gain alone did not suffice", r, i, w.limiter.late)
 			}
 			before, least = gain, min(least, gain)
 		}

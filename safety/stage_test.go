@@ -304,4 +304,3 @@ func FuzzStage(f *testing.F) {
 		check(t, s, block)
 	})
 }
-

@@ -111,6 +111,9 @@ type Stream struct {
 	LatenessP99US  *int64   `json:"lateness_p99_us,omitempty"`
 	LatenessMaxUS  *int64   `json:"lateness_max_us,omitempty"`
 	PeakDBFS       *Tenths  `json:"peak_dbfs,omitempty"`
+	// LimitedDB is by how much the limiter turned all channels down to keep the
+	// ceiling, at most in the last half to whole second.
+	LimitedDB *Tenths `json:"limited_db,omitempty"`
 }
 
 // Thread is what the kernel granted to a real-time thread.

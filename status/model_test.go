@@ -50,7 +50,7 @@ func example() Model {
 			Name: "studio-pc AES67 Speakers Left", Channels: []string{"front-left"}, Group: "239.69.10.1", Port: 5004,
 			Encoding: "L24", RateHz: 48000, PtimeUS: 1000, Packets: 12000,
 			TimestampJumps: new(uint64(0)), LatenessP50US: new(int64(12)), LatenessP99US: new(int64(40)), LatenessMaxUS: new(int64(310)),
-			PeakDBFS: new(Tenths(-41.2)),
+			PeakDBFS: new(Tenths(-41.2)), LimitedDB: new(Tenths(0)),
 		}},
 		Sender:    &Thread{Policy: "SCHED_FIFO", Priority: 20},
 		Announce:  Announce{SAP: "announcing", MDNS: "established", RTSPPort: new(8554)},

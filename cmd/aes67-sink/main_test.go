@@ -71,7 +71,7 @@ var bridges = map[string]picture{
 			},
 			Network: status.Network{Interface: "eno1", Address: "192.168.10.1", Carrier: new(true), Reason: "eno1: PTP grandmaster 00-1B-21-FF-FE-3A-4C-5D"},
 			Streams: []status.Stream{
-				playedStream("Left", "239.69.1.1", -41.2), playedStream("Right", "239.69.1.2", status.SilenceDB),
+				playedStream("Left", "239.69.1.1", -41.2, 2.34), playedStream("Right", "239.69.1.2", status.SilenceDB, 0),
 			},
 			Sender:    &status.Thread{Policy: "SCHED_OTHER", Why: "operation not permitted"},
 			Announce:  status.Announce{SAP: "announcing", MDNS: "established", RTSPPort: new(8554)},
@@ -119,11 +119,11 @@ var bridges = map[string]picture{
 	},
 }
 
-func playedStream(label, group string, peak status.Tenths) status.Stream {
+func playedStream(label, group string, peak, limited status.Tenths) status.Stream {
 	return status.Stream{
 		Name: "studio-pc AES67 Speakers " + label, Channels: []string{"front-" + strings.ToLower(label)}, Group: group, Port: 5004,
 		Encoding: "L24", RateHz: 48000, PtimeUS: 1000, Packets: 12000, Late: 2,
-		LatenessP99US: new(int64(40)), PeakDBFS: &peak,
+		LatenessP99US: new(int64(40)), PeakDBFS: &peak, LimitedDB: &limited,
 	}
 }
 

@@ -160,7 +160,7 @@ func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drif
 	}
 	m.State, m.Mode = p.Drift.String(), "resample"
 	if p.Untouched {
-		m.Mode, m.BitExact = "exact", fullVolume
+		m.Mode, m.BitExact = "exact", fullVolume && p.BitExact
 	}
 	m.RatioPPB, m.FillFrames = whole(float64(p.Ratio)), whole(p.Fill)
 	return m
@@ -170,6 +170,7 @@ func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drif
 // they share the figures of lateness.
 func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.Stream {
 	streams := []status.Stream{}
+	limited := status.Tenths(e.pipeline.GainReduction())
 	for i, session := range b.Sessions {
 		stream := session.Stream
 		peak := 0.0
@@ -181,7 +182,7 @@ func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.S
 			Name: stream.Name, Channels: stream.Channels, Group: stream.Group.String(), Port: int(stream.Port),
 			Encoding: stream.Encoding.String(), RateHz: int(stream.Rate),
 			PtimeUS:  int(stream.PacketFrames().Duration(stream.Rate).Round(time.Microsecond).Microseconds()),
-			PeakDBFS: &level,
+			PeakDBFS: &level, LimitedDB: &limited,
 		}
 		if stats != nil && i < len(stats.Streams) {
 			s := stats.Streams[i]

@@ -204,6 +204,9 @@ func streamTable(all []status.Stream) string {
 		if s.PeakDBFS != nil {
 			peak = decibels(*s.PeakDBFS, "dBFS")
 		}
+		if s.LimitedDB != nil && *s.LimitedDB >= 0.05 { // what is shown as 0.1
+			peak += fmt.Sprintf(", limited by %.1f dB", *s.LimitedDB)
+		}
 		format := fmt.Sprintf("%d × %s %d Hz %v", len(s.Channels), s.Encoding, s.RateHz, time.Duration(s.PtimeUS)*time.Microsecond)
 		fmt.Fprintf(w, "%s\t%s:%d\t%s\t%d\t%d\t%d\t%s\t%s\n", printable(s.Name), s.Group, s.Port, format, s.Packets, s.Late, s.Dropped, lateness, peak)
 	}
