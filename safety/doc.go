@@ -23,7 +23,7 @@
 // count, since then one at the ceiling goes out as it came. The gain is there when
 // a peak is:
 //
-//	ahead   the resampler's delay less 7 frames: 63 at 48 kHz, 31 at 96 (1.3, 0.3 ms)
+//	ahead   the resampler's delay less 7 frames: 62 at 48 kHz, 30 at 96 (1.3, 0.3 ms)
 //	falls   over ahead frames along the integral of a triangle: by 1/(1 + ahead/2)
 //	        from one frame of the sink to the next at most, even from 1 to 0
 //	rises   by 1.5 divided by the frames of releaseTime at most (0.00021 at 48 kHz)
