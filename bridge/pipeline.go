@@ -38,13 +38,14 @@ const (
 // Pipeline is the pull chain from the ring to a block for the packetizer. One
 // goroutine may call Frames and Gap, one Pull and Skipped, any the rest.
 //
-//	Frames -> feed -> rate (drift, resampler or untouched) -> safety -> Pull
-//	            \______ target, watch: how much, and whether ______/
+//	Frames -> feed -> rate (drift, resampler or untouched) -> guard -> safety -> Pull
+//	            \______ target, watch: how much, and whether _______________/
 type Pipeline struct {
 	cfg   PipelineConfig
 	feed  *feed
 	rate  *rate
 	stage *safety.Stage
+	guard guard // doubt belongs to the capture context, settle to the control context
 
 	// Of the sender context.
 	watch  watch
@@ -93,6 +94,7 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	p := &Pipeline{
 		cfg:    cfg,
 		feed:   newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
+		guard:  newGuard(cfg.SinkRate, cfg.StreamRate),
 		silent: true,
 		empty:  awayAfter,
 	}
@@ -125,6 +127,18 @@ func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) { p.feed.write(s
 // sound server was away, or its monitor is recorded anew. It belongs to the
 // context of Frames, which finds long pauses by itself.
 func (p *Pipeline) Gap() { p.feed.gap() }
+
+// Doubt tells that the sink's volume changes: the frames that come next may be at
+// another one, which Settle tells. It belongs to the context of Frames.
+func (p *Pipeline) Doubt() { p.guard.doubt(p.feed.ring.Written()) }
+
+// Doubts returns how many doubts there have been. Any goroutine may ask.
+func (p *Pipeline) Doubts() uint64 { return p.guard.doubted.Load() }
+
+// Settle answers all doubts up to a number: from the first of them on the sound
+// gets a gain of the bridge's own. One goroutine may call it. It reports false if
+// it must be told again later, because nobody pulls.
+func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) bool { return p.guard.settle(doubts, ramp) }
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
@@ -170,12 +184,15 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	if !do.read {
 		return p.zeros(out, false)
 	}
-	p.read(p.rate.needed(block))
+	need := p.rate.needed(block)
+	p.read(need)
 	shows := p.rate.process(out)
+	from, to := p.guard.next(p.feed.taken, need, due, len(out[0]))
+	apply(out, from, to)
 	p.silent = p.stage.Process(out, shows, open && do.open && p.confirmed.Load())
 	untouched := p.rate.untouched.whole()
 	p.report.untouched.Store(untouched)
-	p.report.bitExact.Store(untouched && p.stage.Untouched())
+	p.report.bitExact.Store(untouched && from == 1 && to == 1 && p.stage.Untouched())
 	return p.silent
 }
 

@@ -180,6 +180,7 @@ func (e *edges) forward(ctx context.Context) error {
 }
 
 var (
-	_ bridge.Parts     = (*edges)(nil)
-	_ pulse.GapHandler = (*bridge.Pipeline)(nil)
+	_ bridge.Parts        = (*edges)(nil)
+	_ pulse.GapHandler    = (*bridge.Pipeline)(nil)
+	_ pulse.VolumeHandler = (*bridge.Pipeline)(nil)
 )

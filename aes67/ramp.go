@@ -1,0 +1,19 @@
+package aes67
+
+import "math"
+
+// Ramp is a gain of the bridge's own, at most 0 dB, that rises by itself.
+type Ramp struct {
+	At     MonoTime
+	FromDB float64 // at the instant At
+	ToDB   float64 // where it ends: at least FromDB
+	Rise   float64 // dB a second; 0: it stays where it is
+}
+
+// DB returns the gain at an instant in dB; before At it is what it is there.
+func (r Ramp) DB(now MonoTime) float64 {
+	return min(r.ToDB, r.FromDB+r.Rise*max(0, now.Sub(r.At).Seconds()))
+}
+
+// Gain returns the gain at an instant as a factor, exactly 1 at 0 dB.
+func (r Ramp) Gain(now MonoTime) float64 { return math.Pow(10, r.DB(now)/20) }

@@ -1,0 +1,244 @@
+package bridge
+
+// Hot file, as pipeline.go: doubt runs in the capture context, next and apply in
+// the sender context, settle in the control context.
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/ring"
+)
+
+// guard applies a gain of the bridge's own from the very frame on from which the
+// sound server's volume is another one. The server tells that its volume changes
+// before the first frame at it, but not to what:
+//
+//	capture   frame 4800: in doubt ──┐ (the frames are in the ring)
+//	control                          └─ asks the server, 1 ms ── settles: ramp ─┐
+//	sender    … frame 4700 …                          … frame 4799, gain down ──┴─ frame 4800, ramp …
+//
+// A sound in doubt that is to be sent before it is settled is faded out, and in
+// again afterwards: to be heard too late is better than too loud. A gain that
+// falls has fallen before the first frame that it is for; one that rises does so
+// after it. What cannot be kept count of is in doubt.
+type guard struct {
+	rate aes67.Hz     // of the stream
+	fade aes67.Frames // of the sink: how early a gain begins to fall
+
+	doubted atomic.Uint64 // doubts so far
+	doubts  *ring.Queue[doubt]
+	answers *ring.Queue[answer]
+
+	// Owned by the sender context.
+	popped  uint64       // the last doubt that was seen
+	settled uint64       // the last one that is settled
+	open    fifo[doubt]  // not settled
+	ahead   fifo[change] // settled, not yet to be heard
+	ramp    aes67.Ramp   // in force
+	gain    float64      // at the end of the last block
+	duck    float64      // the fade of a doubt: 0 is silent
+}
+
+// doubt is a frame, in the count of frames written, from which on the volume is
+// not known.
+type doubt struct {
+	number uint64
+	at     aes67.Frames
+}
+
+// answer settles all doubts up to a number.
+type answer struct {
+	doubts uint64
+	ramp   aes67.Ramp
+}
+
+// change is a ramp that begins at a frame.
+type change struct {
+	at   aes67.Frames
+	ramp aes67.Ramp
+}
+
+const (
+	// guardDepth is how many changes may be on their way: a slider that is
+	// dragged makes some dozens a second, and the ring holds one.
+	guardDepth = 64
+	// guardFade is the time in which a gain falls: what a doubt may take to be
+	// settled is the buffer less this.
+	guardFade = 2 * time.Millisecond
+	// guardReturn is how quickly, in dB a second, a gain rises to its ramp when the
+	// server's volume has fallen: the change is told up to 20 ms before it is
+	// heard, in which time this is less than a decibel.
+	guardReturn = 40
+)
+
+func newGuard(sink, stream aes67.Hz) guard {
+	return guard{
+		rate: stream, fade: aes67.FramesIn(guardFade, sink),
+		doubts:  ring.NewQueue[doubt](guardDepth),
+		answers: ring.NewQueue[answer](guardDepth),
+		gain:    1, duck: 1,
+	}
+}
+
+// doubt notes that the volume may be another one from frame at on.
+func (g *guard) doubt(at aes67.Frames) {
+	number := g.doubted.Load() + 1
+	g.doubts.Push(doubt{number, at}) // one that finds no room is missed by its number
+	g.doubted.Store(number)
+}
+
+// settle answers the doubts up to a number with a ramp. It reports false if there
+// is no room, because nobody sends: it must be told again then.
+func (g *guard) settle(doubts uint64, ramp aes67.Ramp) bool {
+	return g.answers.Push(answer{doubts, ramp})
+}
+
+// next returns the gains at both ends of a block, exactly 1 where nothing is to
+// be done. The block holds sound of the sink up to frame until, need of which are
+// new in it, leaves at instant due and is some frames of the stream long.
+func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (from, to float64) {
+	lost := g.collect()
+	least := g.ramp.Gain(due)
+	for g.ahead.count > 0 && g.ahead.first().at < until {
+		g.ramp = g.ahead.first().ramp
+		g.ahead.drop()
+		least = min(least, g.ramp.Gain(due))
+	}
+	from, to = g.gain, g.gain
+	switch {
+	case least <= to: // has not fallen in time, or just that
+		from, to = least, least
+	default:
+		rise := math.Pow(10, guardReturn*float64(frames)/float64(g.rate)/20)
+		to = min(least, to*rise)
+	}
+	for i := range g.ahead.count {
+		c := g.ahead.at(i)
+		if c.at >= until+g.fade+need {
+			break
+		}
+		to = min(to, towards(g.gain, c.ramp.Gain(due), c.at-until, need))
+	}
+	g.gain = to
+	duckFrom, duckTo := g.ducked(lost, until, need, frames)
+	return from * duckFrom, to * duckTo
+}
+
+// ducked moves the fade of the oldest doubt.
+func (g *guard) ducked(lost bool, until, need aes67.Frames, frames int) (from, to float64) {
+	from = g.duck
+	switch at := g.doubtful(lost, until); {
+	case at < until:
+		from, to = 0, 0
+	case at < until+g.fade+need:
+		to = towards(from, 0, at-until, need)
+	default:
+		to = min(1, from+float64(frames)/float64(aes67.FramesIn(guardRise, g.rate)))
+	}
+	g.duck = to
+	return from, to
+}
+
+// guardRise is the time in which a sound comes back whose doubt is settled.
+const guardRise = 5 * time.Millisecond
+
+// doubtful returns the first frame that may not be heard.
+func (g *guard) doubtful(lost bool, until aes67.Frames) aes67.Frames {
+	switch {
+	case lost:
+		return until - 1
+	case g.open.count > 0:
+		return g.open.first().at
+	}
+	return math.MaxInt64 / 2
+}
+
+// towards returns the gain at the end of a block on the way from one gain to a
+// lower one, which must be reached at the last block's end before a frame that is
+// left frames away.
+func towards(gain, lower float64, left, need aes67.Frames) float64 {
+	blocks := 1 + left/max(1, need)
+	return gain + min(0, lower-gain)/float64(blocks)
+}
+
+// collect takes what the other contexts have told. lost reports a doubt of which
+// nothing but its number is known.
+func (g *guard) collect() (lost bool) {
+	g.takeDoubts()
+	for g.ahead.room() {
+		a, ok := g.answers.Pop()
+		if !ok {
+			break
+		}
+		g.takeDoubts() // those that it settles were told before it
+		g.take(a)
+	}
+	return g.doubted.Load() > max(g.popped, g.settled) && !g.takeDoubts()
+}
+
+// takeDoubts reports whether all doubts that were told have been taken.
+func (g *guard) takeDoubts() (all bool) {
+	told := g.doubted.Load()
+	for g.open.room() {
+		d, ok := g.doubts.Pop()
+		if !ok {
+			break
+		}
+		g.popped = d.number
+		if d.number > g.settled {
+			g.open.add(d)
+		}
+	}
+	return max(g.popped, g.settled) >= told
+}
+
+// take ends doubts: their ramp is in force from the first of them on, or at once
+// if none was open.
+func (g *guard) take(a answer) {
+	g.settled = max(g.settled, a.doubts)
+	c := change{at: math.MinInt64, ramp: a.ramp}
+	if g.ahead.count > 0 {
+		c.at = g.ahead.last().at // never before what was told earlier
+	}
+	for first := true; g.open.count > 0 && g.open.first().number <= a.doubts; first = false {
+		if first {
+			c.at = max(c.at, g.open.first().at)
+		}
+		g.open.drop()
+	}
+	g.ahead.add(c)
+}
+
+// apply puts the gains to a block, and touches nothing where both are 1.
+func apply(block [][]float64, from, to float64) {
+	if from == 1 && to == 1 {
+		return
+	}
+	step := (to - from) / float64(len(block[0]))
+	for _, channel := range block {
+		for i := range channel {
+			channel[i] *= from + step*float64(i+1)
+		}
+	}
+}
+
+// fifo is a short queue of one context.
+type fifo[T any] struct {
+	items [guardDepth]T
+	begin int
+	count int
+}
+
+func (f *fifo[T]) room() bool { return f.count < len(f.items) }
+func (f *fifo[T]) at(i int) T { return f.items[(f.begin+i)%len(f.items)] }
+func (f *fifo[T]) first() T   { return f.at(0) }
+func (f *fifo[T]) last() T    { return f.at(f.count - 1) }
+func (f *fifo[T]) drop()      { f.begin, f.count = (f.begin+1)%len(f.items), f.count-1 }
+
+func (f *fifo[T]) add(item T) {
+	f.items[(f.begin+f.count)%len(f.items)] = item
+	f.count++
+}

@@ -1,0 +1,290 @@
+package bridge
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+const guardRate = aes67.Hz(48000)
+
+func newTestGuard() guard { return newGuard(guardRate, guardRate) }
+
+// own is a ramp that stays at a gain in dB.
+func own(db float64) aes67.Ramp { return aes67.Ramp{FromDB: db} }
+
+func near(got, want float64) bool { return math.Abs(got-want) < 1e-9 }
+
+func TestWithoutADoubtNothingIsTouched(t *testing.T) {
+	g := newTestGuard()
+	for i := range 100 {
+		if from, to := g.next(aes67.Frames(48*i), 48, 0, 48); from != 1 || to != 1 {
+			t.Fatalf("block %d: gains %v and %v, want exactly 1", i, from, to)
+		}
+	}
+	block := [][]float64{{0.1, math.Pi}, {-0.3, 1e-12}}
+	apply(block, 1, 1)
+	if block[0][1] != math.Pi || block[1][1] != 1e-12 {
+		t.Errorf("gains of 1 changed a block to %v", block)
+	}
+}
+
+func TestAGainHasFallenBeforeTheFirstFrameItIsFor(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		block aes67.Frames
+		at    aes67.Frames
+	}{
+		{"at a block's edge", 48, 480},
+		{"within a block", 48, 500},
+		{"blocks of 125 us", 6, 403},
+		{"blocks of 4 ms", 192, 1000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newTestGuard()
+			g.doubt(c.at)
+			if !g.settle(1, own(-40)) {
+				t.Fatal("no room")
+			}
+			last := 1.0
+			for until := c.block; until < 2*c.at; until += c.block {
+				from, to := g.next(until, c.block, 0, int(c.block))
+				if !near(from, last) {
+					t.Fatalf("until %d: a step from %v to %v", until, last, from)
+				}
+				if until <= c.at-g.fade-c.block && to != 1 {
+					t.Errorf("until %d: the gain is %v already", until, to)
+				}
+				if until > c.at && (!near(from, 0.01) || !near(to, 0.01)) {
+					t.Errorf("until %d: gains %v and %v, want 0.01", until, from, to)
+				}
+				last = to
+			}
+		})
+	}
+}
+
+func TestATimelyAnswerThatAllIsWellIsNotHeard(t *testing.T) {
+	g := newTestGuard()
+	for i := range aes67.Frames(200) {
+		until := 48 * (i + 1)
+		if i%10 == 0 { // a slider, 100 steps a second, with 288 frames in the ring
+			g.doubt(until + 288)
+		}
+		if i%10 == 2 { // 2 ms later
+			g.settle(g.doubted.Load(), aes67.Ramp{})
+		}
+		if from, to := g.next(until, 48, 0, 48); from != 1 || to != 1 {
+			t.Fatalf("block %d: gains %v and %v, want 1", i, from, to)
+		}
+	}
+}
+
+func TestADoubtThatIsNotSettledIsSilent(t *testing.T) {
+	g := newTestGuard()
+	g.doubt(480)
+	last := 1.0
+	for until := aes67.Frames(48); until < 4800; until += 48 {
+		from, to := g.next(until, 48, 0, 48)
+		if !near(from, last) {
+			t.Fatalf("until %d: a step from %v to %v", until, last, from)
+		}
+		if until > 480 && (from != 0 || to != 0) {
+			t.Fatalf("until %d: gains %v and %v of a sound in doubt", until, from, to)
+		}
+		last = to
+	}
+	g.settle(1, own(-20))
+	for until := aes67.Frames(4800); until < 9600; until += 48 {
+		from, to := g.next(until, 48, 0, 48)
+		if !near(from, last) || to > 0.1+1e-9 {
+			t.Fatalf("until %d: gains %v and %v after %v, want 0.1 at most", until, from, to, last)
+		}
+		last = to
+	}
+	if !near(last, 0.1) {
+		t.Errorf("the gain is %v long after the answer, want 0.1", last)
+	}
+}
+
+func TestARampRisesByTheClock(t *testing.T) {
+	g := newTestGuard()
+	g.doubt(0)
+	g.settle(1, aes67.Ramp{At: 0, FromDB: -28, ToDB: 0, Rise: 6})
+	var to float64
+	for i := range 6000 {
+		due := aes67.MonoTime(i) * aes67.MonoTime(time.Millisecond)
+		_, to = g.next(aes67.Frames(48*(i+1)), 48, due, 48)
+		if want := min(1, math.Pow(10, (-28+6*due.Sub(0).Seconds())/20)); !near(to, want) && i > 10 {
+			t.Fatalf("after %d ms: %v, want %v", i, to, want)
+		}
+	}
+	if to != 1 {
+		t.Errorf("the ramp ends at %v, want exactly 1", to)
+	}
+}
+
+func TestAGainThatIsNotNeededAnyMoreComesBackSlowly(t *testing.T) {
+	g := newTestGuard()
+	g.doubt(0)
+	g.settle(1, own(-40))
+	g.next(48, 48, 0, 48)
+	g.doubt(96)
+	g.settle(2, aes67.Ramp{})
+	before, blocks := 0.01, 0
+	for until := aes67.Frames(96); ; until += 48 {
+		_, to := g.next(until, 48, 0, 48)
+		if rise := 20 * math.Log10(to/before); rise > guardReturn*0.001+1e-9 {
+			t.Fatalf("%v dB in 1 ms", rise)
+		}
+		before = to
+		if blocks++; to == 1 {
+			break
+		}
+		if blocks > 1100 {
+			t.Fatalf("still at %v after 1.1 s", to)
+		}
+	}
+}
+
+// More than can be kept count of is in doubt, and one answer to all ends it.
+func TestTooManyDoubtsAreSilent(t *testing.T) {
+	g := newTestGuard()
+	for range 3 * guardDepth {
+		g.doubt(100_000)
+	}
+	for until := aes67.Frames(48); until < 480; until += 48 {
+		if from, to := g.next(until, 48, 0, 48); from != 0 || to != 0 {
+			t.Fatalf("gains %v and %v", from, to)
+		}
+	}
+	g.settle(g.doubted.Load(), aes67.Ramp{})
+	var to float64
+	for until := aes67.Frames(480); until < 4800; until += 48 {
+		_, to = g.next(until, 48, 0, 48)
+	}
+	if to != 1 {
+		t.Errorf("gain %v after all doubts were settled", to)
+	}
+}
+
+func TestAnAnswerThatFindsNoRoomIsTold(t *testing.T) {
+	g := newTestGuard()
+	for i := range guardDepth {
+		if !g.settle(uint64(i), own(-20)) {
+			t.Fatalf("answer %d finds no room", i)
+		}
+	}
+	if g.settle(guardDepth, aes67.Ramp{}) {
+		t.Error("an answer too many was taken")
+	}
+	g.next(48, 48, 0, 48)
+	if !g.settle(guardDepth, aes67.Ramp{}) {
+		t.Error("there is no room after a block")
+	}
+}
+
+// TestNothingIsLouderThanSettled plays a server that changes its volume at
+// random frames, tells so before, and a control context that answers at random
+// delays; what a frame is allowed to be is known for each.
+func TestNothingIsLouderThanSettled(t *testing.T) {
+	for seed := range uint64(15) {
+		random := rand.New(rand.NewPCG(seed, 9))
+		g := newTestGuard()
+		block := []aes67.Frames{6, 16, 48, 192}[random.IntN(4)]
+		type told struct {
+			number uint64
+			ramp   aes67.Ramp
+			at     aes67.Frames // answered once this many frames were written
+		}
+		var (
+			written, until aes67.Frames
+			ramps          = []aes67.Ramp{{}}
+			segment        []int // of each frame: the ramp that it is to be heard at
+			waiting        []told
+		)
+		for step := range 4000 {
+			if step < 3000 && random.IntN(20) == 0 {
+				ramp := aes67.Ramp{At: aes67.MonoTime(step) * 1e6, FromDB: -60 * random.Float64(), Rise: float64(random.IntN(3)) * 6}
+				ramps = append(ramps, ramp)
+				g.doubt(written)
+				waiting = append(waiting, told{g.doubted.Load(), ramp, written + aes67.Frames(random.IntN(1500))})
+			}
+			for range random.IntN(3) * 128 {
+				segment = append(segment, len(ramps)-1)
+				written++
+			}
+			for len(waiting) > 0 && (waiting[0].at <= written || step > 3000) && g.settle(waiting[0].number, waiting[0].ramp) {
+				waiting = waiting[1:]
+			}
+			for written-until > 300+aes67.Frames(random.IntN(600)) {
+				until += block
+				due := aes67.MonoTime(step) * 1e6
+				from, to := g.next(until, block, due, int(block))
+				for _, s := range segment[until-block : until] {
+					if most := ramps[s].Gain(due); max(from, to) > most*(1+1e-9) {
+						t.Fatalf("seed %d: gains %v to %v in frames up to %d, %v is allowed", seed, from, to, until, most)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestGuardDoesNotAllocate(t *testing.T) {
+	g := newTestGuard()
+	until := aes67.Frames(0)
+	block := [][]float64{make([]float64, 48), make([]float64, 48)}
+	if n := testing.AllocsPerRun(1000, func() {
+		g.doubt(until + 300)
+		g.settle(g.doubted.Load(), aes67.Ramp{FromDB: -20, Rise: 6})
+		until += 48
+		from, to := g.next(until, 48, aes67.MonoTime(until), 48)
+		apply(block, from, to)
+	}); n != 0 {
+		t.Fatalf("a block allocates %v times, want 0", n)
+	}
+}
+
+// TestContextsShareAGuard lets capture, control and sender work at once.
+func TestContextsShareAGuard(t *testing.T) {
+	g := newTestGuard()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 2000 {
+			g.doubt(aes67.Frames(i * 48))
+		}
+	}()
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		for t.Context().Err() == nil {
+			n := g.doubted.Load()
+			if g.settle(n, own(-6)) && n == 2000 {
+				return
+			}
+		}
+	}()
+	until := aes67.Frames(0)
+	for running := true; running; until += 48 {
+		select {
+		case <-settled:
+			running = false
+		default:
+		}
+		g.next(until, 48, 0, 48)
+	}
+	<-done
+	var to float64
+	for range 2000 {
+		until += 48
+		_, to = g.next(max(until, 100_000), 48, 0, 48)
+	}
+	if want := math.Pow(10, -6.0/20); !near(to, want) {
+		t.Errorf("the gain is %v in the end, want %v", to, want)
+	}
+}
