@@ -44,12 +44,13 @@ type Volume struct {
 }
 
 // DB returns the gain of the loudest channel.
-func (v Volume) DB() float64 {
-	var loudest Level
+func (v Volume) DB() float64 { return v.loudest().DB() }
+
+func (v Volume) loudest() (loudest Level) {
 	for _, l := range v.Levels {
 		loudest = max(loudest, l)
 	}
-	return loudest.DB()
+	return loudest
 }
 
 // equal compares two volumes; a level may be off by a step of a 16-bit scale,
@@ -72,11 +73,7 @@ func (v Volume) fit(channels int) Volume {
 	if len(v.Levels) == channels {
 		return v
 	}
-	var loudest Level
-	for _, l := range v.Levels {
-		loudest = max(loudest, l)
-	}
-	return uniform(loudest, channels, v.Muted)
+	return uniform(v.loudest(), channels, v.Muted)
 }
 
 func uniform(l Level, channels int, muted bool) Volume {
