@@ -23,6 +23,11 @@ type Config struct {
 	Fragment time.Duration
 	// FirstVolumeDB is the sink's volume the very first time it exists.
 	FirstVolumeDB float64
+	// MaxVolumeDB bounds the sink's volume: it is turned back to it, and until that
+	// is done the sound is. Only a VolumeHandler can do the latter.
+	MaxVolumeDB float64
+	// JumpGuard lets the sound rise slowly where the volume jumps: see guard.go.
+	JumpGuard bool
 	// Volume remembers what the user set; nil remembers it until the end of the
 	// process.
 	Volume VolumeStore
@@ -46,6 +51,9 @@ func (c *Config) Validate() error {
 	}
 	if !(c.FirstVolumeDB <= 0) {
 		faults = append(faults, fmt.Errorf("first volume %g dB: must be at most 0", c.FirstVolumeDB))
+	}
+	if !(c.MaxVolumeDB <= 0) {
+		faults = append(faults, fmt.Errorf("maximal volume %g dB: must be at most 0", c.MaxVolumeDB))
 	}
 	if c.Now == nil {
 		faults = append(faults, errors.New("pulse: Config.Now is nil"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
+	"aes67-sink/aes67"
 	"aes67-sink/wake"
 )
 
@@ -46,6 +47,7 @@ func (t *session) wantVolume() error {
 	if !t.known {
 		t.want = uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
 	}
+	t.want = t.want.atMost(t.cfg.MaxVolumeDB)
 	if err := t.setVolume(); err != nil {
 		return t.giveUp(err)
 	}
@@ -64,23 +66,23 @@ func (t *session) confirm(ctx context.Context) error {
 	adopted, first := len(t.want.Levels) == 0, !t.known
 	settle := t.settling(first && !adopted)
 	begin := t.cfg.Now()
-	asked, since := begin, begin // when the volume was set, and since when it stands
-	stands := false
+	asked := begin // when the volume was set
+	standing := standing{long: settle, messages: t.framer.meter.fragments.Load()}
 	var seen Volume
+	var doubts uint64
 	for now := begin; now.Sub(begin) < confirmLimit; now = t.cfg.Now() {
 		info := &proto.GetSinkInfoReply{}
+		doubts = t.doubts()
 		if err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info); err != nil {
 			return t.giveUp(err)
 		}
 		last := seen
 		seen = volumeOf(info)
-		if good := adopted && seen.equal(last) || seen.equal(t.want); !good || !stands {
-			stands, since = good, now
-		}
-		if stands && now.Sub(since) >= settle {
+		good := adopted && seen.equal(last) || seen.equal(t.want)
+		if standing.look(now, good, t.framer.meter.fragments.Load()) {
 			break
 		}
-		if !stands && !adopted && now.Sub(asked) >= confirmAgain {
+		if !good && !adopted && now.Sub(asked) >= confirmAgain {
 			asked = now
 			if err := t.setVolume(); err != nil {
 				return t.giveUp(err)
@@ -91,14 +93,33 @@ func (t *session) confirm(ctx context.Context) error {
 		}
 	}
 	// Whoever moves the slider of an adopted sink all the time means it.
-	if !stands && !adopted {
+	if !standing.good && !adopted {
 		return t.giveUp(fmt.Errorf("the sound server does not take the volume %.1f dB of sink %q: look for a program that sets its volume all the time", t.want.DB(), t.cfg.SinkID))
 	}
 	t.confirmed = true
+	t.guard.begin(t.heardBefore())
+	t.sawVolume(doubts, seen)
 	t.framer.open.Store(true)
-	t.sawVolume(seen)
 	t.log.Info().Float64("volume_db", seen.DB()).Bool("muted", seen.Muted).Bool("first", first && !adopted).Msg("volume confirmed")
 	return nil
+}
+
+// standing tells whether a volume has stood for long enough. PipeWire's time counts
+// from the first message of the recording on: until its session manager has
+// linked that, it may not yet have set the volume that it remembers either.
+type standing struct {
+	long     time.Duration
+	messages uint64 // before the first one that counts
+	good     bool   // at the last look
+	since    aes67.MonoTime
+}
+
+// look takes what is seen now; enough is never true while nothing is recorded.
+func (s *standing) look(now aes67.MonoTime, good bool, messages uint64) (enough bool) {
+	if !good || !s.good || s.long > 0 && messages == s.messages {
+		s.good, s.since = good, now
+	}
+	return good && now.Sub(s.since) >= s.long && (s.long == 0 || messages != s.messages)
 }
 
 // settling is how long a volume must stand before it is believed.

@@ -4,7 +4,9 @@ package pulse
 //
 //  1. A packet is a descriptor of 20 bytes (length, channel, offset in two
 //     words, flags; big-endian) and its payload (PulseAudio, pstream.c).
-//  2. Control payloads are collected and handed to the connection, whole.
+//  2. Control payloads are collected and handed to the connection, whole. One that
+//     tells of the sink's volume casts doubt on the audio behind it at once: it
+//     comes before the first frame at another volume.
 //  3. Audio of the recorded stream becomes samples and goes to the FrameHandler
 //     at once; a frame cut by a packet's end waits for the next packet. Before
 //     the sink's volume is confirmed the samples are zeros.
@@ -15,6 +17,8 @@ import (
 	"fmt"
 	"math"
 	"sync/atomic"
+
+	"github.com/jfreymuth/pulse/proto"
 
 	"aes67-sink/aes67"
 )
@@ -52,6 +56,20 @@ type GapHandler interface {
 	Gap()
 }
 
+// VolumeHandler is a FrameHandler that can apply a gain of our own from the very
+// frame on at which the sink's volume changes.
+type VolumeHandler interface {
+	// Doubt tells that the frames which come next may be at another volume. It is
+	// called on the capture goroutine, in the order of the stream.
+	Doubt()
+	// Doubts returns how many doubts there have been.
+	Doubts() uint64
+	// Settle answers all doubts up to a number: from the first of them on, or at
+	// once if it was told for none, the sound gets that gain. It is called on the
+	// control goroutine. It reports false if it must be told again later.
+	Settle(doubts uint64, gain aes67.Ramp) bool
+}
+
 type packetKind uint8
 
 const (
@@ -65,6 +83,8 @@ type framer struct {
 	channels int
 	frames   FrameHandler // nil: audio is skipped
 	gaps     GapHandler   // the same, nil: does not want to know
+	volumes  VolumeHandler
+	sink     atomic.Uint32 // whose volume is in the audio
 	control  func(payload []byte)
 	// stream is which channel is recorded (low half), and how often that was
 	// changed (high half), because a server may use a number again.
@@ -96,6 +116,8 @@ func newFramer(channels int, frames FrameHandler) *framer {
 	f.stream.Store(noStream)
 	f.current = noStream
 	f.gaps, _ = frames.(GapHandler)
+	f.volumes, _ = frames.(VolumeHandler)
+	f.sink.Store(noStream)
 	if frames != nil {
 		f.samples = make([]float32, fragmentBytes/4/channels*channels)
 	}
@@ -179,6 +201,9 @@ func (f *framer) end(at aes67.MonoTime) {
 	f.headLen = 0
 	switch f.kind {
 	case kindControl:
+		if f.volumes != nil && isSinkChange(f.payload, f.sink.Load()) {
+			f.volumes.Doubt()
+		}
 		f.control(f.payload)
 		if cap(f.payload) > fragmentBytes {
 			f.payload = nil // a long list: rare, not worth keeping
@@ -188,6 +213,19 @@ func (f *framer) end(at aes67.MonoTime) {
 		f.hand(at)
 	case kindOther:
 	}
+}
+
+// isSinkChange recognizes the event that something about a sink has changed:
+// header, 'L' event, 'L' index (PulseAudio, protocol-native.c, subscription_cb).
+func isSinkChange(payload []byte, sink uint32) bool {
+	opcode, _, ok := header(payload)
+	if !ok || opcode != proto.OpSubscribeEvent || len(payload) < replyHeader+10 {
+		return false
+	}
+	values := payload[replyHeader:]
+	event := proto.SubscriptionEventType(binary.BigEndian.Uint32(values[1:]))
+	return values[0] == 'L' && values[5] == 'L' && binary.BigEndian.Uint32(values[6:]) == sink &&
+		event.GetFacility() == proto.EventSink && event.GetType() == proto.EventChange
 }
 
 // audio turns little-endian float32 into samples.

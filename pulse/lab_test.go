@@ -39,8 +39,9 @@ type lab struct {
 
 const script = "../test/lab/sound-server.sh"
 
-// startLab starts a server of a kind, which ends with the test.
-func startLab(t *testing.T, kind string) *lab {
+// startLab starts a server of a kind, which ends with the test. settings are lines
+// for PulseAudio's daemon.conf.
+func startLab(t *testing.T, kind string, settings ...string) *lab {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("real servers are left out of short tests")
@@ -61,6 +62,13 @@ func startLab(t *testing.T, kind string) *lab {
 		l.script("stop", dir)
 		os.RemoveAll(dir)
 	})
+	config := filepath.Join(dir, "home/.config/pulse")
+	if err := os.MkdirAll(config, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(config, "daemon.conf"), []byte(strings.Join(settings, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	l.script("start", kind, dir)
 	return l
 }
@@ -198,8 +206,14 @@ type bridge struct {
 // run starts a sink; it ends with the test at the latest.
 func (l *lab) run(cfg Config) *bridge {
 	l.t.Helper()
-	r := &recorder{channels: len(cfg.Channels)}
-	s := New(cfg, r, testLog(l.t))
+	return l.runInto(cfg, &recorder{channels: len(cfg.Channels)})
+}
+
+// runInto is run with a handler of another kind.
+func (l *lab) runInto(cfg Config, handler FrameHandler) *bridge {
+	l.t.Helper()
+	r, _ := handler.(*recorder)
+	s := New(cfg, handler, testLog(l.t))
 	s.where = l.where()
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &bridge{Sink: s, recorder: r, t: l.t, end: cancel, done: make(chan error, 1)}

@@ -171,6 +171,7 @@ func (t *session) load(args string) (*proto.GetSinkInfoReply, error) {
 func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
 	t.present, t.leftBehind, t.want = true, true, Volume{}
 	t.index = info.SinkIndex
+	t.framer.sink.Store(info.SinkIndex)
 	t.monitor.Store(info.MonitorSourceIndex)
 	t.born = t.cfg.Now()
 	t.log.Info().Str("sink", t.cfg.SinkID).Str("name", t.cfg.SinkName).Int("rate_hz", int(t.cfg.Rate)).

@@ -119,16 +119,24 @@ func (f *flow) stalled(now aes67.MonoTime) bool {
 	return !f.flowing && now.Sub(f.last) > stallLimit
 }
 
+// sleeps asks whether the sink is suspended. An error is as good as no.
+func (t *session) sleeps() bool {
+	info := &proto.GetSinkInfoReply{}
+	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
+	return err == nil && info.State == sinkSuspended
+}
+
 // watchFlow tells changes of the flow. A stalled recording is begun anew, and if
 // that is no help the sink is made anew, unless the server has suspended it: a
-// user can do that. It returns when to look again.
+// user can do that, and PipeWire before 1.6 tells it by the sink's state alone. It
+// returns when to look again.
 func (t *session) watchFlow() time.Duration {
 	if t.stream == noStream {
 		return flowCheck
 	}
 	now := t.cfg.Now()
 	if t.flow.look(t.framer.meter.fragments.Load(), now) {
-		t.set(func(st *Status) { st.Flowing = t.flow.flowing })
+		t.set(func(st *Status) { st.Flowing, st.Notice = t.flow.flowing, t.notice(now) })
 		if t.flow.flowing {
 			t.log.Info().Int64("fragment_frames", t.framer.meter.largest.Load()).Msg("monitor flows")
 		} else {
@@ -139,13 +147,16 @@ func (t *session) watchFlow() time.Duration {
 		t.worn = false
 	}
 	if t.flow.stalled(now) && !t.suspended.Load() {
-		if t.flow.flowed {
+		t.flow.last = now
+		switch t.asleep = t.sleeps(); {
+		case t.asleep:
+			t.set(func(st *Status) { st.Notice = t.notice(now) })
+		case t.flow.flowed:
 			t.mark(dirtyMonitor)
-		} else { // a new recording was no help
+		default: // a new recording was no help
 			t.worn = true
 			t.mark(dirtySink)
 		}
-		t.flow.last = now
 	}
 	if t.flow.flowing {
 		return flowCheck

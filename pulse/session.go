@@ -39,6 +39,7 @@ type session struct {
 
 	dirty     atomic.Uint32
 	suspended atomic.Bool   // the server has suspended the monitor
+	playerAt  atomic.Int64  // when a player came or went, aes67.MonoTime
 	monitor   atomic.Uint32 // the monitor source's number
 	wakeup    chan struct{}
 
@@ -48,9 +49,13 @@ type session struct {
 	stream  uint32 // the recording's, or noStream
 	born    aes67.MonoTime
 	flow    flow
+	playing int  // players that are not paused
+	asleep  bool // the sink is suspended, as far as is known
 
-	want      Volume // what was set when the sink was made; empty for an adopted one
-	confirmed bool   // the server has shown it
+	want      Volume         // what was set when the sink was made; empty for an adopted one
+	confirmed bool           // the server has shown it
+	unsettled bool           // our own gain is still to be told
+	backAt    aes67.MonoTime // when the sink was last turned back; 0: never
 }
 
 func newSession(s *Sink) *session {
@@ -113,6 +118,9 @@ func (t *session) message(m any) {
 		case proto.EventSink:
 			t.mark(dirtySink)
 		case proto.EventSinkSinkInput:
+			if m.Event.GetType() != proto.EventChange {
+				t.playerAt.Store(int64(t.cfg.Now()))
+			}
 			t.mark(dirtyInputs)
 		}
 	case *proto.RecordStreamKilled:
@@ -156,11 +164,22 @@ func (t *session) serve(ctx context.Context) error {
 			if _, err := t.server.info(); err != nil && t.server.err() != nil {
 				return t.gone()
 			}
+			t.beatVolume()
+			save.Reset(saveDelay)
 		case <-look.C:
 			look.Reset(t.watchFlow())
 		case <-save.C:
 			t.remember()
 		case <-t.wakeup:
+			// At once: the sound is in doubt until the volume is known.
+			if t.confirmed && t.dirty.Load()&dirtySink != 0 {
+				t.dirty.And(^dirtySink)
+				if err := t.look(); err != nil || !t.present {
+					t.dirty.Or(dirtySink)
+				} else if save.Reset(saveDelay); t.dirty.Load() == 0 {
+					continue
+				}
+			}
 			if !soon {
 				soon = true
 				next.Reset(gap)
@@ -232,9 +251,13 @@ func (t *session) step(ctx context.Context) (err error) {
 	return nil
 }
 
-// look reads the sink's volume; a sink that is gone is noted as such.
+// sinkSuspended is the state of a sink that does nothing, though it be recorded
+// (PulseAudio, def.h, PA_SINK_SUSPENDED).
+const sinkSuspended = 2
+
+// look reads the sink's volume and state; a sink that is gone is noted as such.
 func (t *session) look() error {
-	info := &proto.GetSinkInfoReply{}
+	doubts, info := t.doubts(), &proto.GetSinkInfoReply{}
 	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
 	if errors.Is(err, proto.ErrNoSuchEntity) || err == nil && info.ModuleIndex != t.module {
 		t.removed()
@@ -243,8 +266,9 @@ func (t *session) look() error {
 	if err != nil {
 		return err
 	}
+	t.asleep = info.State == sinkSuspended
 	if t.confirmed {
-		t.sawVolume(volumeOf(info))
+		t.sawVolume(doubts, volumeOf(info))
 	}
 	return nil
 }
@@ -258,7 +282,8 @@ func (t *session) removed() {
 
 // absent notes that there is no sink.
 func (t *session) absent() {
-	t.present, t.confirmed, t.stream = false, false, noStream
+	t.present, t.confirmed, t.stream, t.playing = false, false, noStream, 0
+	t.framer.sink.Store(noStream)
 	t.framer.close()
 	t.set(func(st *Status) {
 		*st = Status{Connected: true, Server: st.Server, State: StatePreparing, VolumeDB: st.VolumeDB, Muted: st.Muted, Problem: st.Problem}
@@ -281,17 +306,12 @@ func (t *session) countPlayers() error {
 			playing++
 		}
 	}
+	t.playing = playing
 	t.set(func(st *Status) { st.Clients, st.Playing = clients, playing })
 	return nil
 }
 
-// sawVolume takes over what the server says.
-func (t *session) sawVolume(v Volume) {
-	t.volume, t.known = v, true
-	t.set(func(st *Status) { st.VolumeDB, st.Muted, st.VolumeConfirmed = v.DB(), v.Muted, true })
-}
-
-// remember saves the volume if it has changed.
+// remember saves the trusted volume if it has changed.
 func (s *Sink) remember() {
 	if s.cfg.Volume == nil || !s.known || s.volume.equal(s.saved) {
 		return

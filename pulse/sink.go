@@ -41,7 +41,8 @@ type Sink struct {
 	status Status
 
 	// of the control goroutine
-	volume     Volume // as last seen or loaded
+	guard      guard
+	volume     Volume // the trusted one
 	known      bool   // volume is to be restored when the sink is made
 	saved      Volume
 	problem    string // as last logged
@@ -57,6 +58,7 @@ func New(cfg Config, frames FrameHandler, log zerolog.Logger) *Sink {
 	framer.fade = int(aes67.FramesIn(fadeIn, cfg.Rate))
 	return &Sink{
 		cfg:     cfg,
+		guard:   guard{jumps: cfg.JumpGuard, maxDB: cfg.MaxVolumeDB},
 		log:     log,
 		framer:  framer,
 		where:   thisProcess(),

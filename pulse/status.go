@@ -43,6 +43,9 @@ type Status struct {
 	// Flowing: fragments arrive, with sound or silence in them.
 	Flowing  bool
 	Fragment aes67.Frames // the largest of the latest seconds
+	// Notice is a sentence about what the listener may wonder at while all works:
+	// a volume that jumped or was turned back, a sink that is suspended; or empty.
+	Notice string
 	// Problem is a sentence with its remedy, or empty.
 	Problem string
 }

@@ -1,0 +1,46 @@
+package pulse
+
+import (
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+func TestAVolumeStandsOnlyWhileSomethingIsRecorded(t *testing.T) {
+	const ms = aes67.MonoTime(time.Millisecond)
+	type look struct {
+		at       aes67.MonoTime
+		good     bool
+		messages uint64
+		enough   bool
+	}
+	for _, c := range []struct {
+		name  string
+		long  time.Duration
+		looks []look
+	}{
+		{"PulseAudio: at once", 0, []look{{0, false, 7, false}, {1, true, 7, true}}},
+		{"from the first message on", 200 * time.Millisecond, []look{
+			{0, true, 7, false}, {1000, true, 7, false}, // the session manager is not there yet
+			{1010, true, 8, false}, {1190, true, 40, false}, {1210, true, 41, true},
+		}},
+		{"from when it is shown on", 200 * time.Millisecond, []look{
+			{0, true, 8, false},
+			{190, true, 30, false},
+			{195, false, 31, false},
+			{200, true, 32, false},
+			{395, true, 50, false},
+			{400, true, 51, true},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := standing{long: c.long, messages: 7}
+			for _, l := range c.looks {
+				if got := s.look(l.at*ms, l.good, l.messages); got != l.enough {
+					t.Errorf("after %d ms: %v, want %v", l.at, got, l.enough)
+				}
+			}
+		})
+	}
+}

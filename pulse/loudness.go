@@ -1,0 +1,95 @@
+package pulse
+
+import (
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
+)
+
+// backEvery is the least time between two attempts to turn the sink back: who
+// sets it all the time shall not be answered all the time.
+const backEvery = 200 * time.Millisecond
+
+// doubts returns how many doubts an answer of the server that is asked now ends.
+func (s *Sink) doubts() uint64 {
+	if s.framer.volumes == nil {
+		return 0
+	}
+	return s.framer.volumes.Doubts()
+}
+
+// heardBefore is the volume that what is seen of a new sink is judged by.
+func (t *session) heardBefore() Volume {
+	switch {
+	case t.known:
+		return t.volume
+	case len(t.want.Levels) > 0:
+		return t.want
+	}
+	return uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
+}
+
+// sawVolume takes over what the server says in answer to so many doubts.
+func (t *session) sawVolume(doubts uint64, v Volume) {
+	now, pending := t.cfg.Now(), t.guard.pending
+	t.guard.see(now, v, circumstances{
+		program: now.Sub(aes67.MonoTime(t.playerAt.Load())) <= oneStep,
+		playing: t.playing > 0,
+	})
+	t.settle(doubts)
+	t.volume, t.known = t.guard.trusted, true
+	t.set(func(st *Status) {
+		st.VolumeDB, st.Muted, st.VolumeConfirmed, st.Notice = v.DB(), v.Muted, true, t.notice(now)
+	})
+	if t.guard.pending && !pending {
+		t.log.Warn().Float64("from_db", t.guard.from).Float64("to_db", t.guard.to).Bool("program", t.guard.player).
+			Msg("volume jumped; the sound rises slowly")
+	}
+	if t.guard.over() > 0 {
+		t.turnBack(now)
+	}
+}
+
+// settle tells our own gain.
+func (t *session) settle(doubts uint64) {
+	t.unsettled = t.framer.volumes != nil && !t.framer.volumes.Settle(doubts, t.guard.ramp())
+}
+
+// turnBack sets the sink to the most that it may be at. Our own gain has bounded
+// the sound already, so an error is left to the next look.
+func (t *session) turnBack(now aes67.MonoTime) {
+	if t.backAt != 0 && now.Sub(t.backAt) < backEvery {
+		return // the next beat does it
+	}
+	if t.backAt == 0 || now.Sub(t.backAt) > toldFor {
+		t.log.Warn().Float64("volume_db", t.guard.seen.DB()).Float64("max_volume_db", t.guard.maxDB).Msg("volume turned back")
+	}
+	t.backAt = now
+	_ = t.server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: t.index, ChannelVolumes: t.guard.bounded.wire()}, nil)
+}
+
+// beatVolume is what time alone does to the volume.
+func (t *session) beatVolume() {
+	if !t.confirmed {
+		return
+	}
+	now := t.cfg.Now()
+	if t.guard.look(now, t.playing > 0) {
+		t.volume = t.guard.trusted
+		t.log.Info().Float64("volume_db", t.volume.DB()).Msg("volume is listened to; it is remembered now")
+	}
+	if t.unsettled || t.guard.over() > 0 {
+		t.mark(dirtySink)
+	}
+	t.set(func(st *Status) { st.Notice = t.notice(now) })
+}
+
+// notice is the sentence for status, or empty.
+func (t *session) notice(now aes67.MonoTime) string {
+	if t.asleep && !t.flow.flowing {
+		return "the sink is suspended, so nothing is heard of it: resume it (pactl suspend-sink " + t.cfg.SinkID + " 0)"
+	}
+	return t.guard.notice(now)
+}

@@ -1,0 +1,163 @@
+package pulse
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// doubter is a VolumeHandler that tells when sound became loud, and what was
+// known of it before.
+type doubter struct {
+	mu      sync.Mutex
+	frames  aes67.Frames
+	doubts  []aes67.Frames
+	asked   []aes67.MonoTime // when each doubt came
+	loud    aes67.Frames     // the first frame above -38 dBFS since clear; -1: none
+	loudAt  aes67.MonoTime
+	settled uint64
+	late    time.Duration // the longest from a doubt to its answer
+	gain    aes67.Ramp
+}
+
+func (d *doubter) Frames(samples []float32, at aes67.MonoTime) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, s := range samples {
+		if d.loud < 0 && math.Abs(float64(s)) > 0.0126 {
+			d.loud, d.loudAt = d.frames+aes67.Frames(i/2), at
+		}
+	}
+	d.frames += aes67.Frames(len(samples) / 2)
+}
+
+func (d *doubter) Doubt() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.doubts, d.asked = append(d.doubts, d.frames), append(d.asked, now())
+}
+
+func (d *doubter) Doubts() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return uint64(len(d.doubts))
+}
+
+func (d *doubter) Settle(doubts uint64, gain aes67.Ramp) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for ; d.settled < doubts; d.settled++ {
+		d.late = max(d.late, now().Sub(d.asked[d.settled]))
+	}
+	d.gain = gain
+	return true
+}
+
+func (d *doubter) clear() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.loud, d.late = -1, 0
+}
+
+// wasLoud reports whether sound became loud, and how long before it was in doubt.
+func (d *doubter) wasLoud() (lead aes67.Frames, early, answer time.Duration, yes bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.loud < 0 || len(d.doubts) == 0 {
+		return 0, 0, 0, false
+	}
+	lead, early = math.MinInt64, 0
+	for i, at := range d.doubts { // the last one before it
+		if at <= d.loud {
+			lead, early = d.loud-at, d.loudAt.Sub(d.asked[i])
+		}
+	}
+	return lead, early, d.late, true
+}
+
+// TestAVolumeIsDoubtedBeforeItIsHeard raises the volume in two ways under both
+// servers, with PulseAudio's flat volumes: the sound is in doubt before its first
+// loud frame, and what is answered keeps it down.
+func TestAVolumeIsDoubtedBeforeItIsHeard(t *testing.T) {
+	for _, kind := range []string{"pipewire", "pulseaudio"} {
+		t.Run(kind, func(t *testing.T) {
+			l := startLab(t, kind, "flat-volumes = yes")
+			cfg := stereo()
+			cfg.JumpGuard = true
+			saved := remembered(-40, 2)
+			cfg.Volume = saved
+			d := &doubter{loud: -1}
+			b := l.runInto(cfg, d)
+			b.await("the flow of the monitor", flowing)
+			judge := func(what string, quiet func(Status) bool) {
+				t.Helper()
+				eventually(t, what, func() bool { _, _, _, yes := d.wasLoud(); return yes })
+				lead, early, answer, _ := d.wasLoud()
+				t.Logf("%s: in doubt %d frames and %v before, answered within %v", what, lead, early, answer)
+				if lead < 0 {
+					t.Errorf("%s: loud before it was in doubt", what)
+				}
+				b.await(what+" in status", quiet)
+				d.mu.Lock()
+				gain := d.gain.DB(now())
+				d.mu.Unlock()
+				if gain > -15 {
+					t.Errorf("%s: a gain of %v dB, want some -28 or -40", what, gain)
+				}
+				if v, _ := saved.Load(); math.Abs(v.DB()+40) > 0.01 {
+					t.Errorf("%s: %v dB is remembered, want -40", what, v.DB())
+				}
+			}
+			loud := func(words string) func(Status) bool {
+				return func(st Status) bool { return math.Abs(st.VolumeDB) < 0.01 && strings.Contains(st.Notice, words) }
+			}
+
+			stop := l.play(cfg, square(1))
+			b.await("a player", func(st Status) bool { return st.Playing == 1 })
+			for range 3 {
+				l.sh("pactl set-sink-volume aes67 %d", LevelOf(-40))
+				b.await("-40 dB", func(st Status) bool { return math.Abs(st.VolumeDB+40) < 0.01 && st.Notice == "" })
+				d.clear()
+				l.sh("pactl set-sink-volume aes67 65536")
+				judge("a jump", loud("went from -40.0 to 0.0 dB at once"))
+			}
+			stop()
+			if kind == "pipewire" {
+				return // has no flat volumes
+			}
+			l.sh("pactl set-sink-volume aes67 %d", LevelOf(-40))
+			b.await("-40 dB", func(st Status) bool { return math.Abs(st.VolumeDB+40) < 0.01 && st.Notice == "" && st.Playing == 0 })
+			d.clear()
+			l.sh("head -c 400000 /dev/urandom >$HOME/noise; pacat --latency-msec=20 --rate=48000 --volume=65536 --device=aes67 $HOME/noise &")
+			judge("a player of flat volumes", loud("a program raised the sink's volume from -40.0 to 0.0 dB"))
+		})
+	}
+}
+
+func TestAnEventOfTheSinksVolumeIsRecognized(t *testing.T) {
+	event := func(opcode, event, index byte) []byte {
+		return []byte{'L', 0, 0, 0, opcode, 'L', 0xFF, 0xFF, 0xFF, 0xFF, 'L', 0, 0, 0, event, 'L', 0, 0, 0, index}
+	}
+	const subscribeEvent, change, remove, sinkInput = 66, 0x10, 0x20, 2
+	for _, c := range []struct {
+		what    string
+		payload []byte
+		want    bool
+	}{
+		{"a change of our sink", event(subscribeEvent, change, 7), true},
+		{"a change of another sink", event(subscribeEvent, change, 8), false},
+		{"our sink's end", event(subscribeEvent, remove, 7), false},
+		{"a change of a player", event(subscribeEvent, change|sinkInput, 7), false},
+		{"another message", event(61, change, 7), false},
+		{"a message that is cut off", event(subscribeEvent, change, 7)[:19], false},
+		{"nothing", nil, false},
+	} {
+		if got := isSinkChange(c.payload, 7); got != c.want {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
