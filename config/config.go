@@ -67,6 +67,8 @@ type Clock struct {
 type Safety struct {
 	FirstVolumeDB float64
 	CeilingDBFS   float64
+	MaxVolumeDB   float64
+	JumpGuard     bool
 }
 
 // Announce is how receivers learn of the streams.

@@ -66,7 +66,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 			AddressPrefix: Prefix{239, 69}, Port: 5004, PayloadType: 98, TTL: 15, DSCP: 34,
 		},
 		Clock:    Clock{Mode: aes67.ClockAuto, DSCP: 46, Priority1: 250, Priority2: 250},
-		Safety:   Safety{FirstVolumeDB: -40},
+		Safety:   Safety{FirstVolumeDB: -40, JumpGuard: true},
 		Announce: Announce{SAP: true, MDNS: true, RTSPPort: 8554, SAPInterval: 30 * time.Second},
 		Status:   Status{Listen: "127.0.0.1:6767"},
 		Log:      Log{Level: "info"},
@@ -128,7 +128,7 @@ func random(r *rand.Rand) Config {
 			Mode: aes67.ClockMode(r.IntN(3)), Domain: uint8(r.IntN(128)), DSCP: r.IntN(64),
 			Priority1: uint8(r.IntN(256)), Priority2: uint8(r.IntN(256)),
 		},
-		Safety: Safety{FirstVolumeDB: -100 * r.Float64(), CeilingDBFS: -60 * r.Float64()},
+		Safety: Safety{FirstVolumeDB: -100 * r.Float64(), CeilingDBFS: -60 * r.Float64(), MaxVolumeDB: -60 * r.Float64(), JumpGuard: r.IntN(2) == 0},
 		Announce: Announce{
 			SAP: r.IntN(2) == 0, MDNS: r.IntN(2) == 0, RTSPPort: uint16(1024 + r.IntN(64512)),
 			SAPInterval: 5*time.Second + time.Duration(r.Int64N(int64(295*time.Second))),

@@ -193,6 +193,18 @@ var Options = []Option{
 		field:  decimal(func(c *Config) *float64 { return &c.Safety.CeilingDBFS }, -60, 0),
 	},
 	{
+		Key: "safety.max-volume", Default: "0.0", Unit: "dB",
+		Help:   "the sink's volume is never above it",
+		Detail: "Whoever sets the sink louder, finds it turned back to this at once. Lower it where 100 % on the slider would be too loud for the room.",
+		field:  decimal(func(c *Config) *float64 { return &c.Safety.MaxVolumeDB }, -60, 0),
+	},
+	{
+		Key: "safety.jump-guard", Default: "true",
+		Help:   "no jump from quiet to loud by surprise (flat volumes, long silence)",
+		Detail: "A rise of the sink's volume of more than 12 dB at once, or one that a program causes, is heard at 6 dB a second, and is not remembered until you set it so. Volume keys and a slider that is dragged act at once.",
+		field:  boolean(func(c *Config) *bool { return &c.Safety.JumpGuard }),
+	},
+	{
 		Key: "announce.sap", Default: "true",
 		Help:   "announce the streams by SAP, as Dante and most other receivers want",
 		Detail: "Turn it off only if every receiver is set up by hand.",

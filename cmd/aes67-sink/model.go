@@ -39,6 +39,9 @@ func (t *teller) Model() status.Model {
 	if m.Problem == "" && stats != nil {
 		m.Problem = sendProblem(*stats, m.Network.Interface)
 	}
+	if m.Problem == "" {
+		m.Problem = e.sink.Snapshot().Notice
+	}
 	pipeline := e.pipeline.Snapshot()
 	m.Drift = driftModel(pipeline, stats != nil, m.Sink.VolumeDB != nil && *m.Sink.VolumeDB == 0 && !*m.Sink.Muted)
 	if stats != nil {

@@ -78,10 +78,10 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	}
 	e.sink = pulse.New(pulse.Config{
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
-		FirstVolumeDB: cfg.Safety.FirstVolumeDB,
-		Volume:        volumeFile{path: filepath.Join(stateDirectory(), "volume-"+cfg.Sink.ID+".json"), log: part(log, "pulse")},
-		Now:           rtthread.Now,
-		OnReader:      captureThread(part(log, "pulse")),
+		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
+		Volume:   volumeFile{path: filepath.Join(stateDirectory(), "volume-"+cfg.Sink.ID+".json"), log: part(log, "pulse")},
+		Now:      rtthread.Now,
+		OnReader: captureThread(part(log, "pulse")),
 	}, e.pipeline, part(log, "pulse"))
 
 	plan := planSessions(cfg, identityFile{path: filepath.Join(stateDirectory(), "sessions-"+cfg.Sink.ID+".json"), log: part(log, "bridge")})

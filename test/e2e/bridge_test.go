@@ -144,12 +144,17 @@ func (b *bridge) sends(within time.Duration) report {
 	})
 }
 
-// loud waits for the sink and sets its volume, -40 dB at first, to 100 %.
+// loud waits for the sink and turns its volume, -40 dB at first, up to 100 % in
+// steps, as a listener does: more at once would rise slowly.
 func (b *bridge) loud(within time.Duration) {
 	b.t.Helper()
 	b.reaches(within, "the sink is there with a volume", func(r report) bool { return r.Sink.VolumeDB != nil })
-	b.server.pactl("set-sink-volume", "aes67", "100%")
-	b.reaches(5*time.Second, "the volume is 100 %", func(r report) bool { return r.Sink.VolumeDB != nil && *r.Sink.VolumeDB == 0 })
+	for _, db := range []float64{-30, -20, -10, 0} {
+		b.server.pactl("set-sink-volume", "aes67", fmt.Sprintf("%gdB", db))
+		b.reaches(5*time.Second, fmt.Sprintf("the volume is %g dB", db), func(r report) bool {
+			return r.Sink.VolumeDB != nil && math.Abs(*r.Sink.VolumeDB-db) < 0.1
+		})
+	}
 }
 
 // follows waits until the bridge sends by a grandmaster's clock.

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -304,8 +306,12 @@ func TestPackageUpgrade(t *testing.T) {
 	before := m.files()
 	m.apt(old)
 	m.sending(60 * time.Second)
-	m.mustAs("alice", "pactl", "set-sink-volume", "aes67", "50%")
-	m.reaches("alice", 10*time.Second, "the volume is set", func(r report) bool { return r.Sink.VolumeDB != nil && *r.Sink.VolumeDB > -19 })
+	for _, db := range []float64{-30, -18.1} { // in steps: a jump would not be remembered
+		m.mustAs("alice", "pactl", "set-sink-volume", "aes67", fmt.Sprintf("%gdB", db))
+		m.reaches("alice", 10*time.Second, "the volume is set", func(r report) bool {
+			return r.Sink.VolumeDB != nil && math.Abs(*r.Sink.VolumeDB-db) < 0.1
+		})
+	}
 
 	for _, deb := range []string{latest, old, latest} { // up, down, up
 		description := must(os.ReadFile(m.descriptions("alice")[0]))

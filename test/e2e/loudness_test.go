@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"aes67-sink/internal/lab"
+)
+
+// TestAPlayerOfFlatVolumesIsNotLoudAtOnce lets a program at its own 100 % lift
+// the sink from -40 to 0 dB under PulseAudio's flat volumes. On the wire its first
+// sound is at -40 dB and rises slowly; -40 dB stays remembered.
+func TestAPlayerOfFlatVolumesIsNotLoudAtOnce(t *testing.T) {
+	w, s := newWire(t), newServer(t, "pulseaudio")
+	config := filepath.Join(s.dir, "home/.config/pulse")
+	if err := os.MkdirAll(config, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(config, "daemon.conf"), []byte("flat-volumes = yes\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.do("start", "pulseaudio")
+	b := stationAt(w, s).run("--set", "clock.mode=grandmaster")
+	b.sends(silenceOfMasters)
+
+	const length = 7 * time.Second // of which the rise from -40 dB takes 6.7
+	l := listen(t, w, b.descriptions()[0], nil, length+time.Second)
+	loud := makeTones(t, length+2*time.Second)
+	start(t, "paplay", s.env, s.by("paplay", "--volume=65536", "--latency-msec=20", "--device=aes67", loud)...)
+	r := b.reaches(5*time.Second, "the volume has jumped", func(r report) bool { return r.Sink.VolumeDB != nil && *r.Sink.VolumeDB == 0 })
+	if !strings.Contains(r.Problem, "a program raised the sink's volume from -40.0 to 0.0 dB") {
+		t.Errorf("the problem is %q, want the jump", r.Problem)
+	}
+	l.lasts(t, length+time.Second)
+
+	const block = 480 // 10 ms
+	x := l.samples()
+	begun, highest := -1, math.Inf(-1)
+	for i := 0; i+block <= len(x); i += block {
+		level := lab.DBFS(lab.Peak(x[i:i+block])) - toneDBFS // relative to the player's own
+		if begun < 0 && level > -60 {
+			begun = i
+		}
+		since := float64(i+block-max(begun, 0)) / 48000
+		if most := -40 + 6*since + 0.3; level > most && begun >= 0 {
+			t.Fatalf("%.1f dB after %.2f s of sound, at most %.1f are allowed", level, since, most)
+		}
+		highest = max(highest, level)
+	}
+	figures.atLeast(t, "level in the end", highest, -2, "dB")
+
+	file := must(os.ReadFile(filepath.Join(s.dir, "home/.local/state/aes67-sink/volume-aes67.json")))
+	var remembered struct{ Levels []float64 }
+	if err := json.Unmarshal(file, &remembered); err != nil || len(remembered.Levels) != 2 {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if db := 60 * math.Log10(remembered.Levels[0]/65536); math.Abs(db+40) > 0.1 {
+		t.Errorf("%.1f dB is remembered, want -40", db)
+	}
+}
