@@ -444,3 +444,45 @@ func TestSilencePutsTheFillRightAtOnce(t *testing.T) {
 }
 
 func (r *rig) loop() *drift.Loop { return r.rate.loop }
+
+// TestAVolumeThatJumpsIsNotHeardAtOnce lets the server raise what it records from
+// -40 to 0 dBFS between two fragments, after it has told that something changes.
+func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {
+	for _, answer := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 200 * time.Millisecond} {
+		r := newRig(t, PipelineConfig{}, 0)
+		r.SetConfirmed(true)
+		play := func(d time.Duration, amplitude float32) (peak float64) {
+			for end := r.now.Add(d); r.now < end; {
+				r.now = r.now.Add(lessThan1)
+				for r.next <= r.now {
+					for i := range r.samples {
+						r.samples[i] = amplitude
+					}
+					r.Frames(r.samples, r.next)
+					r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
+				}
+				r.Pull(r.out, r.now, true)
+				peak = max(peak, r.peak())
+			}
+			return peak
+		}
+		if peak := play(500*time.Millisecond, 0.01); math.Abs(peak-0.01) > 0.0005 {
+			t.Fatalf("a peak of %v before, want 0.01", peak)
+		}
+		r.Doubt()
+		peak := play(answer, 1)
+		if !r.Settle(r.Doubts(), aes67.Ramp{At: r.now, FromDB: -40, ToDB: 0, Rise: 6}) {
+			t.Fatal("no room for the answer")
+		}
+		// 0.1 s of the rise are 0.6 dB; the resampler overshoots a step by 9 %.
+		if peak = max(peak, play(100*time.Millisecond, 1)); peak > 0.01*1.09*1.08 {
+			t.Errorf("answered after %v: a peak of %v, want 0.01", answer, peak)
+		}
+		if r.Snapshot().BitExact {
+			t.Errorf("answered after %v: told to be bit-exact", answer)
+		}
+		if peak = play(8*time.Second, 1); math.Abs(peak-1) > 0.001 {
+			t.Errorf("answered after %v: a peak of %v in the end, want 1", answer, peak)
+		}
+	}
+}
