@@ -2,17 +2,23 @@
 // with the path of time and owns the states. It knows no socket, no sound
 // server and no clock of the computer; edges satisfy its interfaces.
 //
-// The path of the data, numbered as in pipeline.go:
+// The path of the data (pipeline.go) is made of small pieces:
 //
-//  1. The capture context hands over fragments as the sound server renders
-//     them (Frames): they go into the ring with a stamp of their arrival.
-//  2. The sender context pulls one packet time at each deadline (Pull). First
-//     it takes the stamps, from which drift learns how full the ring is.
-//  3. It decides whether there is enough to play: too little is faded out
-//     while there is still something left to fade.
-//  4. Drift sets the ratio; the resampler takes what it needs from the ring.
-//  5. The safety stage is last: fades, ceiling, meters. Its limiter sees ahead
-//     what the resampler is given.
+//	capture context          sender context, once a packet time
+//	Frames, Gap, Doubt       Pull
+//	       |                   |
+//	       v                   v
+//	     feed ── ring ──> what is ready, as one sound
+//	       |                   |        target: how much the ring shall hold
+//	       └── arrivals ───────┤        watch:  read, fade, begin again
+//	                           v
+//	                         rate: drift and resampler, or untouched; what is
+//	                           |   missing is predicted
+//	                           v
+//	                         guard: a gain of the bridge's own, after a jump of
+//	                           |    the sink's volume
+//	                           v
+//	                         safety: fades, limiter, ceiling, meters ──> block
 //
 // After the ring there is one clock domain, that of the media clock.
 //

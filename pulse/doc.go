@@ -10,6 +10,8 @@
 //  4. record the monitor and hand each fragment to the FrameHandler, as zeros at
 //     first (monitor.go, framing.go)
 //  5. read the volume back; only when it stands let sound pass (confirm.go)
+//     after that, judge each change of it (guard.go) and have the sound kept down
+//     where it jumped (loudness.go)
 //  6. watch: volume, players, removal, stalls, silence of the server (session.go)
 //  7. when the server is lost begin again, for ever (sink.go); unload at the end
 //
@@ -27,7 +29,10 @@
 // takes over a volume only while the sink runs, and WirePlumber sets one of its
 // own after the sink was made. On both a module outlives its loader, and the
 // sink's volume and mute are already in the monitor's samples: nobody may apply
-// them again.
+// them again. That a volume changes is told on the connection before the first
+// frame at it: PulseAudio 16.1 tells it right before that frame, 0 to 5 ms earlier,
+// PipeWire 0.3.65 a cycle before and 5 to 14 ms earlier; to what, is answered
+// within 0.3 to 3 ms.
 //
 // Left out: the default sink (the server's and the user's matter), shared
 // memory, the system-wide instance.
