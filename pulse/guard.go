@@ -59,8 +59,9 @@ type guard struct {
 	back     bool           // it ever was
 }
 
-// A change of 10 dB is heard as twice as loud (ISO 532-1, sone). These are chosen
-// for loudspeakers that play at 85 dB SPL at 0 dBFS and listeners 1 m away.
+// 10 dB more are heard as about twice as loud (the sone's definition, ISO 532-1).
+// harmlessDB is what safety.first-volume is by default: as loud as an unknown
+// loudspeaker may begin.
 const (
 	atOnceDB   = 12.0 // the most that a listener's one step, or a surprise, raises
 	riseRate   = 6.0  // dB a second, of a surprise
