@@ -11,6 +11,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/sdp"
+	"aes67-sink/wake"
 )
 
 // Parts is what the supervisor needs of the edges. It calls them from one
@@ -29,13 +30,17 @@ type Parts interface {
 	Neighbours() *Neighbours
 	// NTPSeconds is the wall clock in seconds since 1900, for session versions.
 	NTPSeconds() uint64
-	// Changed wakes the supervisor early; it looks regularly in any case.
+	// Now is CLOCK_MONOTONIC.
+	Now() aes67.MonoTime
+	// Changed wakes the supervisor after anything has changed that Inputs or
+	// Neighbours tell: it does not look without.
 	Changed() <-chan struct{}
 }
 
 const (
-	// lookEach is how often the supervisor looks without being woken.
-	lookEach = 50 * time.Millisecond
+	// phaseRest is the least from one look at the pipeline's phase to the next: a
+	// sound that tears many times a second need not fill the log.
+	phaseRest = 50 * time.Millisecond
 	// retryAfter is how long a sender that failed is left alone.
 	retryAfter = 2 * time.Second
 	// contestAfter is how long another session on a group of ours has to leave it
@@ -55,11 +60,13 @@ type Bridge struct {
 	streams    []aes67.Stream // while streams run; nil otherwise
 	reference  sdp.Reference  // as last described on this network
 	neighbours *Neighbours    // that the sessions were last fitted to
-	contest    int            // ticks for which a group of ours has been contested
-	retry      int            // ticks until a failed sender is tried again
-	failure    string
-	quiet      bool // nothing was told yet
+	contested  aes67.MonoTime // since when a group of ours is; 0: it is not
+	failure    string         // of the sender; empty: none, or it may be tried again
+	retryAt    aes67.MonoTime // while there is a failure
+	quiet      bool           // nothing was told yet
 	told       atomic.Pointer[Snapshot]
+	changed    chan struct{}
+	trouble    trouble
 }
 
 // Snapshot is what status tells of the bridge.
@@ -72,7 +79,7 @@ type Snapshot struct {
 
 // New makes a supervisor.
 func New(parts Parts, pipeline *Pipeline, plan SessionPlan, log zerolog.Logger) *Bridge {
-	b := &Bridge{parts: parts, pipeline: pipeline, log: log, sessions: newSessions(plan), quiet: true}
+	b := &Bridge{parts: parts, pipeline: pipeline, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
 	b.told.Store(&Snapshot{Decision: Decision{State: WaitingSoundServer}})
 	return b
 }
@@ -80,34 +87,54 @@ func New(parts Parts, pipeline *Pipeline, plan SessionPlan, log zerolog.Logger) 
 // Snapshot may be called from any goroutine.
 func (b *Bridge) Snapshot() Snapshot { return *b.told.Load() }
 
+// Changed wakes the reader when Snapshot has changed.
+func (b *Bridge) Changed() <-chan struct{} { return b.changed }
+
 // Run supervises until ctx is done; then it fades out, stops the streams and
-// withdraws the announcements.
+// withdraws the announcements. It looks when something has changed, and when
+// the time has come that the last look named.
 func (b *Bridge) Run(ctx context.Context) error {
-	tick := time.NewTicker(lookEach)
-	defer tick.Stop()
+	due, rest := time.NewTimer(0), time.NewTimer(0)
+	defer due.Stop()
+	defer rest.Stop()
+	phase := b.pipeline.Changed()
 	for {
-		b.look()
+		now := b.parts.Now()
+		if next := b.look(now); next != 0 {
+			due.Reset(next.Sub(now))
+		} else {
+			due.Stop()
+		}
 		select {
 		case <-ctx.Done():
 			b.stop()
 			return nil
-		case <-tick.C:
-			b.tick()
+		case <-due.C:
 		case <-b.parts.Changed():
+		case <-phase:
+			phase = nil
+			rest.Reset(phaseRest)
+		case <-rest.C:
+			phase = b.pipeline.Changed()
 		}
 	}
 }
 
-// look decides once and acts.
-func (b *Bridge) look() {
+// look decides once and acts. It returns when to look again if nothing changes
+// before, 0: not at all.
+func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	in := b.parts.Inputs()
-	in.Phase = b.pipeline.Snapshot().Phase
+	pipeline := b.pipeline.Snapshot()
+	in.Phase = pipeline.Phase
 	b.pipeline.SetConfirmed(in.Sink.Ready && in.Sink.VolumeConfirmed)
+	if now >= b.retryAt {
+		b.failure = ""
+	}
 	if b.streams != nil && in.SenderFailed != "" {
-		b.fail(in.SenderFailed)
+		b.fail(now, in.SenderFailed)
 		b.stop()
 	}
-	in.SenderFailed = b.standingFailure()
+	in.SenderFailed = b.failure
 
 	d := Decide(b.streams != nil, in)
 	if b.streams != nil && (!d.Send || b.moved(in.Network.Chosen)) {
@@ -121,25 +148,50 @@ func (b *Bridge) look() {
 	}
 	if b.streams == nil && d.Send {
 		if err := b.start(in.Network.Chosen); err != nil {
-			b.fail(err.Error())
+			b.fail(now, err.Error())
 			d = Decision{State: Failed, Problem: b.failure}
 		}
 	}
 	if b.streams != nil {
 		b.describe(in.Clock)
-		if b.contest >= int(contestAfter/lookEach) {
-			d.Problem = join(d.Problem, b.sessions.contest())
-		}
+	}
+	contested := b.contestedSince(now)
+	if contested != 0 && now >= contested.Add(contestAfter) {
+		d.Problem = join(d.Problem, b.sessions.contest())
+	}
+	words, next := b.trouble.look(pipeline, now)
+	if b.streams != nil {
+		d.Problem = join(d.Problem, words)
 	}
 	b.tell(d, in.Clock)
+
+	if b.failure != "" {
+		next = sooner(next, b.retryAt)
+	}
+	if at := contested.Add(contestAfter); contested != 0 && at > now {
+		next = sooner(next, at)
+	}
+	return next
 }
 
-// tick is called each lookEach, and at no other look.
-func (b *Bridge) tick() {
-	b.retry = max(0, b.retry-1)
-	if b.contest++; b.streams == nil || b.sessions.contest() == "" {
-		b.contest = 0
+// sooner returns the earlier of two instants, of which 0 is none.
+func sooner(a, b aes67.MonoTime) aes67.MonoTime {
+	if a == 0 || b != 0 && b < a {
+		return b
 	}
+	return a
+}
+
+// contestedSince returns since when somebody else uses a group of a stream that
+// runs, 0: nobody does.
+func (b *Bridge) contestedSince(now aes67.MonoTime) aes67.MonoTime {
+	switch {
+	case b.streams == nil || !b.sessions.contested.Group.IsValid():
+		b.contested = 0
+	case b.contested == 0:
+		b.contested = now
+	}
+	return b.contested
 }
 
 // regroup fits the running sessions to what others announce, and reports
@@ -158,14 +210,8 @@ func (b *Bridge) regroup() bool {
 	return moved
 }
 
-func (b *Bridge) fail(why string) { b.failure, b.retry = why, int(retryAfter/lookEach) }
-
-// standingFailure returns the last failure until it is time to try again.
-func (b *Bridge) standingFailure() string {
-	if b.retry == 0 {
-		b.failure = ""
-	}
-	return b.failure
+func (b *Bridge) fail(now aes67.MonoTime, why string) {
+	b.failure, b.retryAt = why, now.Add(retryAfter)
 }
 
 // moved reports whether the streams are on another network than the chosen.
@@ -251,4 +297,5 @@ func (b *Bridge) tell(d Decision, clock ClockInput) {
 	}
 	b.quiet = false
 	b.told.Store(&Snapshot{Decision: d, Sessions: slices.Clone(b.sessions.current), generation: b.sessions.generation})
+	wake.Signal(b.changed)
 }

@@ -23,6 +23,8 @@ type world struct {
 	diary     []string
 	announced []sdp.Session
 	now       uint64
+	mono      aes67.MonoTime
+	changed   chan struct{}
 	others    *Neighbours
 	kept      Identity
 }
@@ -50,11 +52,12 @@ func (w *world) Announce(n Network, sessions []sdp.Session) {
 }
 
 func (w *world) NTPSeconds() uint64       { return w.now }
-func (w *world) Changed() <-chan struct{} { return nil }
+func (w *world) Now() aes67.MonoTime      { return w.mono }
+func (w *world) Changed() <-chan struct{} { return w.changed }
 
 func newWorld(t *testing.T) (*world, *Bridge) {
 	t.Helper()
-	w := &world{in: ready(), now: 1000, others: &Neighbours{Host: "pc"}}
+	w := &world{in: ready(), now: 1000, mono: 1, others: &Neighbours{Host: "pc"}, changed: make(chan struct{}, 1)}
 	w.in.Network.Chosen = Network{
 		Interface: net.Interface{Index: 2, Name: "eno1", HardwareAddr: net.HardwareAddr{0, 1, 2, 3, 4, 5}},
 		Address:   netip.MustParseAddr("192.168.10.1"),
@@ -107,8 +110,8 @@ func (w *world) expect(t *testing.T, want ...string) {
 
 func TestStreamsStartOnceAndAreAnnounced(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
-	b.look()
+	b.look(w.mono)
+	b.look(w.mono)
 	w.expect(t, "start eno1 2", "announce eno1 2")
 	if got := w.announced[0]; got.Version != 1000 || got.ID != 11 || got.Origin.String() != "192.168.10.1" {
 		t.Errorf("session %+v", got)
@@ -117,13 +120,13 @@ func TestStreamsStartOnceAndAreAnnounced(t *testing.T) {
 
 func TestANewGrandmasterGivesNewVersionsOnlyOnceItIsFollowed(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
+	b.look(w.mono)
 	w.diary = nil
 	w.in.Clock.Grandmaster, w.in.Clock.State = aes67.ClockIdentity{2}, ClockUncalibrated
-	b.look()
+	b.look(w.mono)
 	w.expect(t)
 	w.in.Clock.State = ClockLocked
-	b.look()
+	b.look(w.mono)
 	w.expect(t, "announce eno1 2")
 	for _, s := range w.announced {
 		if s.Version != 1001 || s.Reference.Grandmaster != (aes67.ClockIdentity{2}) {
@@ -134,10 +137,10 @@ func TestANewGrandmasterGivesNewVersionsOnlyOnceItIsFollowed(t *testing.T) {
 
 func TestALostGrandmasterChangesNothingInTheText(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
+	b.look(w.mono)
 	w.diary = nil
 	w.in.Clock = ClockInput{State: ClockHoldover, Role: RoleFollower}
-	b.look()
+	b.look(w.mono)
 	w.expect(t)
 	if got := b.Snapshot().State; got != Holdover {
 		t.Errorf("state %v, want holdover", got)
@@ -146,11 +149,11 @@ func TestALostGrandmasterChangesNothingInTheText(t *testing.T) {
 
 func TestAddressChangeWithdrawsThenStartsAnew(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
+	b.look(w.mono)
 	before := w.announced
 	w.diary = nil
 	w.in.Network.Chosen.Address = netip.MustParseAddr("192.168.10.77")
-	b.look()
+	b.look(w.mono)
 	w.expect(t, "announce eno1 0", "stop", "start eno1 2", "announce eno1 2")
 	if got := w.announced[1]; got.Version <= 1000 || got.Stream.Group != before[1].Stream.Group || got.Origin.String() != "192.168.10.77" {
 		t.Errorf("session %+v, want a new version from the new address to the old group", got)
@@ -159,13 +162,13 @@ func TestAddressChangeWithdrawsThenStartsAnew(t *testing.T) {
 
 func TestLostNetworkEndsStreamsAndLostSoundServerDoesNot(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
+	b.look(w.mono)
 	w.diary = nil
 	w.in.Sink.Ready = false
-	b.look()
+	b.look(w.mono)
 	w.expect(t)
 	w.in.Network.Usable = false
-	b.look()
+	b.look(w.mono)
 	w.expect(t, "announce eno1 0", "stop")
 	if s := b.Snapshot(); s.Sessions != nil {
 		t.Errorf("sessions %v are still told", s.Sessions)
@@ -175,7 +178,7 @@ func TestLostNetworkEndsStreamsAndLostSoundServerDoesNot(t *testing.T) {
 func TestOwnClockIsDescribedAsSuch(t *testing.T) {
 	w, b := newWorld(t)
 	w.in.Clock = ClockInput{Forbidden: true, Problem: "no permission"}
-	b.look()
+	b.look(w.mono)
 	if got := w.announced[0].Reference; got.LocalMAC != [6]byte{0, 1, 2, 3, 4, 5} || !got.Grandmaster.IsZero() {
 		t.Errorf("reference %+v, want the interface's hardware address", got)
 	}
@@ -186,12 +189,12 @@ func TestTheProblemKnownFromTheStartIsNoNewWarning(t *testing.T) {
 	var log bytes.Buffer
 	b.log = zerolog.New(&log)
 	w.in.Clock = ClockInput{Forbidden: true, Problem: "no permission"}
-	b.look()
+	b.look(w.mono)
 	if bytes.Contains(log.Bytes(), []byte(`"warn"`)) {
 		t.Errorf("a second warning: %s", log.String())
 	}
 	w.in.Sink = SinkInput{Problem: "no sound server"}
-	b.look()
+	b.look(w.mono)
 	if !bytes.Contains(log.Bytes(), []byte(`"warn"`)) {
 		t.Errorf("no warning of a new problem: %s", log.String())
 	}
@@ -200,9 +203,9 @@ func TestTheProblemKnownFromTheStartIsNoNewWarning(t *testing.T) {
 func TestAnInterfaceWithoutHardwareAddressIsDescribedAsSuch(t *testing.T) {
 	w, b := newWorld(t)
 	w.in.Clock = ClockInput{Forbidden: true}
-	b.look()
+	b.look(w.mono)
 	w.in.Network.Chosen = Network{Interface: net.Interface{Index: 1, Name: "lo"}, Address: netip.MustParseAddr("127.0.0.1")}
-	b.look()
+	b.look(w.mono)
 	if got := w.announced[0].Reference.LocalMAC; got != [6]byte{} {
 		t.Errorf("on the loopback the last interface's address %x is described", got)
 	}
@@ -211,27 +214,27 @@ func TestAnInterfaceWithoutHardwareAddressIsDescribedAsSuch(t *testing.T) {
 func TestAFailedSenderIsTriedAgainLater(t *testing.T) {
 	w, b := newWorld(t)
 	w.startFail = errors.New("bind: address in use")
-	b.look()
+	b.look(w.mono)
 	if s := b.Snapshot(); s.State != Failed || s.Problem != "bind: address in use" {
 		t.Fatalf("snapshot %+v", s)
 	}
 	w.startFail = nil
+	next := aes67.MonoTime(0)
 	for range 1000 { // woken again and again
-		b.look()
+		next = b.look(w.mono)
 	}
 	w.expect(t)
-	ticks := 0
-	for ; len(w.diary) == 0 && ticks < 1000; ticks++ {
-		b.tick()
-		b.look()
+	if want := w.mono.Add(retryAfter); next != want {
+		t.Errorf("to be tried again at %v, want %v", next, want)
 	}
-	if wait := int(retryAfter / lookEach); ticks < wait-1 || ticks > wait+1 {
-		t.Errorf("tried again after %d ticks, want about %d", ticks, wait)
+	w.mono = next
+	if next = b.look(w.mono); next != 0 {
+		t.Errorf("all is well, and yet another look is due at %v", next)
 	}
 	w.expect(t, "start eno1 2", "announce eno1 2")
 
 	w.in.SenderFailed = "socket closed"
-	b.look()
+	b.look(w.mono)
 	w.expect(t, "announce eno1 0", "stop")
 	if got := b.Snapshot().State; got != Failed {
 		t.Errorf("state %v, want failed", got)

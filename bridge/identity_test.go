@@ -26,7 +26,7 @@ func TestWhatOthersHaveBeforeTheStartIsAvoided(t *testing.T) {
 	derived, _ := testPlan(1).Groups(addr("192.168.10.1"), nil)
 	// All from a higher address, that would have to move later.
 	w.among(foreign("PC LEFT", "192.168.10.200", 12, derived[0]))
-	b.look()
+	b.look(w.mono)
 	w.expect(t, "start eno1 2", "announce eno1 2")
 	left, right := w.announced[0], w.announced[1]
 	if left.Stream.Name != "pc left #2" || right.Stream.Name != "pc right #2" {
@@ -54,26 +54,31 @@ func TestOfTwoSessionsOnOneGroupTheHigherMoves(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, b := newWorld(t)
-			b.look()
+			b.look(w.mono)
 			w.diary = nil
 			before := w.announced
 			w.among(foreign("somebody", test.address, test.id, before[0].Stream.Group))
-			b.look()
+			b.look(w.mono)
 			if !test.moves {
 				w.expect(t)
 				if got := b.Snapshot().Problem; got != "" {
 					t.Errorf("problem %q while the other has time to move", got)
 				}
-				for range int(contestAfter/lookEach) + 1 {
-					b.tick()
+				w.mono = w.mono.Add(contestAfter - 1)
+				next := b.look(w.mono)
+				if got := b.Snapshot().Problem; got != "" || next != w.mono.Add(1) {
+					t.Errorf("problem %q at the end of that time, to be looked at again at %v", got, next)
 				}
-				b.look()
+				w.mono = next
+				if next = b.look(w.mono); next != 0 {
+					t.Errorf("told, and yet another look is due at %v", next)
+				}
 				w.expect(t)
 				if got := b.Snapshot().Problem; !strings.Contains(got, `is also used by "somebody"`) {
 					t.Errorf("problem %q, want one that names the other", got)
 				}
 				w.among()
-				b.look()
+				b.look(w.mono)
 				if got := b.Snapshot().Problem; got != "" {
 					t.Errorf("problem %q when the other is gone", got)
 				}
@@ -100,8 +105,8 @@ func TestAGroupThatTheUserGaveIsKept(t *testing.T) {
 	w, b := newWorld(t)
 	b.sessions.plan.Streams[0].Group, b.sessions.plan.Streams[1].Group = addr("239.1.2.3"), addr("239.1.2.4")
 	w.among(foreign("somebody", "192.168.10.0", 5, addr("239.1.2.3")))
-	b.look()
-	b.look()
+	b.look(w.mono)
+	b.look(w.mono)
 	w.expect(t, "start eno1 2", "announce eno1 2")
 	if got := w.announced[0].Stream.Group; got != addr("239.1.2.3") {
 		t.Errorf("group %v", got)
@@ -110,10 +115,10 @@ func TestAGroupThatTheUserGaveIsKept(t *testing.T) {
 
 func TestARenamedHostRenamesTheSessionsWithoutStoppingThem(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
+	b.look(w.mono)
 	w.diary = nil
 	w.others = &Neighbours{Host: "studio"}
-	b.look()
+	b.look(w.mono)
 	w.expect(t, "announce eno1 2")
 	if got := w.announced[1]; got.Stream.Name != "studio right" || got.Version != 1001 {
 		t.Errorf("session %+v", got)
@@ -122,15 +127,15 @@ func TestARenamedHostRenamesTheSessionsWithoutStoppingThem(t *testing.T) {
 
 func TestARefusedNameGetsANumberAndKeepsIt(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
+	b.look(w.mono)
 	w.diary = nil
 	w.others = &Neighbours{Host: "pc", Refused: []string{"pc right"}}
-	b.look()
+	b.look(w.mono)
 	w.expect(t, "announce eno1 2")
 	w.others = &Neighbours{Host: "pc", Refused: []string{"pc right #2"}}
-	b.look()
+	b.look(w.mono)
 	w.others = &Neighbours{Host: "pc"}
-	b.look()
+	b.look(w.mono)
 	if got := []string{w.announced[0].Stream.Name, w.announced[1].Stream.Name}; !slices.Equal(got, []string{"pc left #3", "pc right #3"}) {
 		t.Errorf("names %q", got)
 	}
@@ -149,14 +154,14 @@ func TestARefusedNameGetsANumberAndKeepsIt(t *testing.T) {
 
 func TestIdentityLasts(t *testing.T) {
 	w, b := newWorld(t)
-	b.look()
+	b.look(w.mono)
 	first := w.announced
 	plan := testPlan(77, 78)
 	plan.Identity = w.kept
 	later := &world{in: w.in, now: 5, others: &Neighbours{Host: "pc"}} // its wall clock is wrong
 	again := New(later, b.pipeline, plan, b.log)
 	later.in.Network.Chosen.Address = addr("10.0.0.7") // and its address another
-	again.look()
+	again.look(w.mono)
 	for i, s := range later.announced {
 		if s.ID != first[i].ID || s.Stream.Group != first[i].Stream.Group || s.Stream.Name != first[i].Stream.Name {
 			t.Errorf("session %+v, was %+v", s, first[i])

@@ -11,6 +11,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
 	"aes67-sink/safety"
+	"aes67-sink/wake"
 )
 
 // PipelineConfig says what goes in and what comes out.
@@ -59,6 +60,7 @@ type Pipeline struct {
 
 	confirmed atomic.Bool // written by the control context
 	report    report
+	changed   chan struct{}
 }
 
 // report is what the sender context tells the others.
@@ -97,6 +99,8 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 		guard:  newGuard(cfg.SinkRate, cfg.StreamRate),
 		silent: true,
 		empty:  awayAfter,
+
+		changed: make(chan struct{}, 1),
 	}
 	pull := aes67.FramesIn(cfg.PacketFrames.Duration(cfg.StreamRate), cfg.SinkRate) + 1
 	p.target = newTarget(cfg.SinkRate, aes67.FramesIn(cfg.Latency, cfg.SinkRate), pull)
@@ -113,6 +117,10 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	p.report.target.Store(int64(p.goal))
 	return p, nil
 }
+
+// Changed wakes the reader when the phase has changed, or something went wrong
+// that Snapshot counts.
+func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 
 // SetConfirmed opens the pipeline once the sound server has confirmed the
 // sink's volume, and closes it (with a fade) when that is in doubt again.
@@ -239,12 +247,14 @@ func (p *Pipeline) take(due aes67.MonoTime) {
 			behind, jumps, known := p.rate.loop.Behind(due)
 			if known && jumps > p.jumps {
 				p.report.jumps.Add(1)
+				wake.Signal(p.changed)
 			}
 			p.target.behind(behind, known && jumps == p.jumps, due)
 			p.jumps = jumps
 			return
 		case a.anew:
 			p.rate.loop.Reset()
+			wake.Signal(p.changed)
 		case !a.joint:
 			p.came = a.at
 			p.rate.loop.Arrived(a.total, a.at)
@@ -351,13 +361,16 @@ func (p *Pipeline) tell(since time.Duration, do watchOutput) {
 	if p.empty >= awayAfter {
 		phase = Filling
 	}
-	r.phase.Store(uint32(phase))
+	if Phase(r.phase.Swap(uint32(phase))) != phase {
+		wake.Signal(p.changed) // a send that does not wait, and seldom
+	}
 	if !do.read {
 		r.untouched.Store(false)
 		r.bitExact.Store(false)
 	}
 	if do.starve && !p.feed.joint.ahead {
 		r.underruns.Add(1)
+		wake.Signal(p.changed)
 	}
 	r.ratio.Store(math.Float64bits(float64(p.rate.resampler.Ratio())))
 	r.fill.Store(math.Float64bits(p.rate.loop.Fill()))

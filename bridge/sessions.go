@@ -98,6 +98,9 @@ func (s *sessions) streams() ([]aes67.Stream, error) {
 // update describes the streams anew; a description that differs from the last
 // gets a new version (RFC 8866, 5.2). It reports whether any changed.
 func (s *sessions) update(streams []aes67.Stream, origin netip.Addr, reference sdp.Reference, ntpSeconds uint64) bool {
+	if s.describes(streams, origin, reference) {
+		return false
+	}
 	next := make([]sdp.Session, len(streams))
 	changed := len(next) != len(s.current)
 	for i, stream := range streams {
@@ -121,6 +124,22 @@ func (s *sessions) update(streams []aes67.Stream, origin netip.Addr, reference s
 		s.plan.Keep(kept)
 	}
 	return changed
+}
+
+// describes reports whether the current descriptions are of just this; all else
+// in them stays the same for the bridge's life.
+func (s *sessions) describes(streams []aes67.Stream, origin netip.Addr, reference sdp.Reference) bool {
+	if len(s.current) != len(streams) {
+		return false
+	}
+	for i := range s.current {
+		c := &s.current[i]
+		if c.Stream.Name != s.names[i] || c.ID != s.identity.Streams[i].ID || c.Stream.Group != streams[i].Group ||
+			c.Origin != origin || c.Reference != reference {
+			return false
+		}
+	}
+	return true
 }
 
 // remember takes note of an origin of ours.

@@ -31,8 +31,9 @@ const (
 	fewUnderruns, fewJumps = 3, 5
 )
 
-// look takes the present totals and returns a sentence, or nothing.
-func (t *trouble) look(s PipelineSnapshot, now aes67.MonoTime) string {
+// look takes the present totals and returns a sentence, or nothing, and when that
+// can become another by itself, 0: not at all.
+func (t *trouble) look(s PipelineSnapshot, now aes67.MonoTime) (words string, next aes67.MonoTime) {
 	totals := troubleCounts{s.Underruns, s.Overruns, s.Jumps}
 	if !t.begun {
 		t.begun, t.told = true, totals
@@ -58,7 +59,10 @@ func (t *trouble) look(s PipelineSnapshot, now aes67.MonoTime) string {
 		minute.overruns += slot.overruns
 		minute.jumps += slot.jumps
 	}
-	return minute.sentence(s)
+	if minute != (troubleCounts{}) {
+		next = t.ends
+	}
+	return minute.sentence(s), next
 }
 
 func (c troubleCounts) sentence(s PipelineSnapshot) string {

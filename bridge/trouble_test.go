@@ -31,7 +31,7 @@ func TestTroubleIsToldAndGoesAway(t *testing.T) {
 		var trouble trouble
 		s, now := test.base, aes67.MonoTime(1e12)
 		s.Underruns, s.Overruns, s.Jumps = 1000, 1000, 1000 // of another day
-		if got := trouble.look(s, now); got != "" {
+		if got, next := trouble.look(s, now); got != "" || next != 0 {
 			t.Errorf("%s: at the first look: %q", test.name, got)
 		}
 		for range test.times {
@@ -39,15 +39,18 @@ func TestTroubleIsToldAndGoesAway(t *testing.T) {
 			test.happen(&s)
 			trouble.look(s, now)
 		}
-		if got := trouble.look(s, now); (got == "") != (test.words == "") || !strings.Contains(got, test.words) {
+		if got, next := trouble.look(s, now); next <= now || (got == "") != (test.words == "") || !strings.Contains(got, test.words) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.words)
 		}
-		for range 14 {
-			now = now.Add(5 * time.Second)
-			trouble.look(s, now)
-		}
-		if got := trouble.look(s, now); got != "" {
-			t.Errorf("%s: after a calm minute: %q", test.name, got)
+		for calm := now.Add(70 * time.Second); ; { // it says itself when to look
+			got, next := trouble.look(s, now)
+			if next == 0 && got == "" {
+				break
+			}
+			if now = next; next == 0 || now > calm {
+				t.Errorf("%s: after a calm minute: %q, to be looked at again at %v", test.name, got, next)
+				break
+			}
 		}
 	}
 }
@@ -57,7 +60,7 @@ func TestALatencyThatCannotBeKeptIsTold(t *testing.T) {
 	var trouble trouble
 	s := PipelineSnapshot{Asked: 10 * time.Millisecond, Least: 23 * time.Millisecond, Cycle: 21333 * time.Microsecond, Buffer: 23 * time.Millisecond}
 	for now := aes67.MonoTime(0); now < 300e9; now += 1e9 {
-		if got := trouble.look(s, now); !strings.Contains(got, "sink.latency is 10ms, but the sound server renders 21.3ms at a time") {
+		if got, _ := trouble.look(s, now); !strings.Contains(got, "sink.latency is 10ms, but the sound server renders 21.3ms at a time") {
 			t.Fatalf("%q", got)
 		}
 	}

@@ -22,6 +22,14 @@ const (
 	DefaultPatience = 5 * time.Second
 )
 
+// What was last heard on an interface before it was plugged in is no sign until
+// it is heard again, which nobody tells: so often it is looked for while an
+// interface is to be chosen, and while one is in use.
+const (
+	againEach       = 200 * time.Millisecond
+	againEachChosen = time.Second
+)
+
 // ChooserConfig is what a Chooser needs to know.
 type ChooserConfig struct {
 	Interface string        // Auto or a name
@@ -41,10 +49,11 @@ type Decision struct {
 	Since     aes67.MonoTime // since when Index can be listened to
 	Reason    string         // why, for the log and the status
 	Report    string         // a sign on another interface that is not followed
+	Next      aes67.MonoTime // when to decide again though nothing has changed; 0: not at all
 }
 
 // Chooser decides which interface the bridge uses. It has no clock: Decide is
-// to be called when something changed, and each second or so besides.
+// to be called when something changed, and at the instant that it names.
 //
 //  1. an interface that is named is used as soon as it has carrier and address,
 //     and so is the one that was in use until a moment ago
@@ -117,12 +126,34 @@ func (c *Chooser) Decide(now aes67.MonoTime, candidates []Candidate, signs []Sig
 	if c.cfg.Interface != Auto {
 		return c.named(candidates)
 	}
+	d := c.decide(now, candidates, signs, intent)
+	if each := againEachChosen; c.stale(signs) {
+		if c.chosen.Index == 0 {
+			each = againEach
+		}
+		if at := now.Add(each); d.Next == 0 || at < d.Next {
+			d.Next = at
+		}
+	}
+	return d
+}
+
+// decide decides for an interface that nobody named.
+func (c *Chooser) decide(now aes67.MonoTime, candidates []Candidate, signs []Sign, intent bool) Decision {
 	if c.chosen.Index != 0 {
 		if d, held := c.hold(now, candidates, signs, intent); held {
 			return d
 		}
 	}
 	return c.choose(now, candidates, signs, intent)
+}
+
+// stale reports whether a sign would count if it were heard again.
+func (c *Chooser) stale(signs []Sign) bool {
+	return slices.ContainsFunc(signs, func(sign Sign) bool {
+		since, known := c.since[sign.Index]
+		return known && sign.At < since && sign.Index != c.chosen.Index
+	})
 }
 
 // observe keeps since when each interface comes into question.
@@ -181,7 +212,8 @@ func (c *Chooser) hold(now aes67.MonoTime, candidates []Candidate, signs []Sign,
 		c.release(intent)
 		return Decision{}, false
 	case !up:
-		return Decision{Index: e.Index, Reason: e.Name + ": " + missing(e), Report: c.report(candidates, signs)}, true
+		return Decision{Index: e.Index, Reason: e.Name + ": " + missing(e), Report: c.report(candidates, signs),
+			Next: c.chosen.lostAt.Add(c.cfg.Patience + 1)}, true
 	}
 	c.chosen.Candidate, c.chosen.lost, c.chosen.unplugged = *e, false, false
 	return c.use(candidates, signs), true
@@ -207,11 +239,11 @@ func (c *Chooser) release(intent bool) {
 // choose decides while none is chosen.
 func (c *Chooser) choose(now aes67.MonoTime, candidates []Candidate, signs []Sign, intent bool) Decision {
 	var eligible []Candidate
-	heard := true // every one has been listened to for long enough
+	var heardAt aes67.MonoTime // every one has been listened to for long enough
 	for i := range candidates {
 		if e := &candidates[i]; c.wants(e) {
 			eligible = append(eligible, *e)
-			heard = heard && now.Sub(c.since[e.Index]) >= c.cfg.Listen
+			heardAt = max(heardAt, c.since[e.Index].Add(c.cfg.Listen))
 		}
 	}
 	if len(eligible) == 0 {
@@ -221,12 +253,13 @@ func (c *Chooser) choose(now aes67.MonoTime, candidates []Candidate, signs []Sig
 	if e := find(eligible, last); e != nil && !c.idle { // at the start alone
 		return c.take(e, "in use until a moment ago", candidates, signs)
 	}
+	heard := now >= heardAt
 	e, sign := c.best(eligible, signs)
 	switch {
 	case e != nil && (heard || c.idle):
 		return c.take(e, sign.Detail, candidates, signs)
 	case !heard && (intent || !c.idle):
-		return Decision{Listening: true, Reason: "listening for signs of AES67 on " + names(eligible)}
+		return Decision{Listening: true, Reason: "listening for signs of AES67 on " + names(eligible), Next: heardAt}
 	}
 	c.idle = true
 	if !intent {

@@ -334,6 +334,9 @@ func TestChooser(t *testing.T) {
 			if diff := cmp.Diff(test.world.lines, strings.Split(test.want, ", ")); diff != "" {
 				t.Errorf("-got +want:\n%s\nreasons:\n%s", diff, strings.Join(test.world.reasons, "\n"))
 			}
+			for _, surprise := range test.world.surprises {
+				t.Errorf("changed before the instant that was named: %s", surprise)
+			}
 			for _, reason := range test.world.reasons {
 				if reason == "" {
 					t.Error("a decision without a reason")

@@ -17,6 +17,8 @@ type world struct {
 	signs      []Sign
 	intent     bool
 	last       Decision
+	next       aes67.MonoTime // of the last decision
+	surprises  []string       // decisions that changed by themselves, before the instant that was named
 	lines      []string
 	reasons    []string
 }
@@ -33,8 +35,14 @@ func (w *world) resuming(last, address string) *world {
 
 // until decides twice a second up to an instant.
 func (w *world) until(end time.Duration) {
-	for ; w.now <= end; w.now += 500 * time.Millisecond {
+	for before := ""; w.now <= end; w.now += 500 * time.Millisecond {
+		due := w.next != 0 && w.next <= aes67.MonoTime(w.now)
 		w.decide()
+		now := fmt.Sprintf("%+v", w.last)
+		if before != "" && now != before && !due {
+			w.surprises = append(w.surprises, fmt.Sprintf("%v %s", w.now, now))
+		}
+		before = now
 	}
 	w.now = end
 }
@@ -42,6 +50,7 @@ func (w *world) until(end time.Duration) {
 func (w *world) decide() {
 	now := aes67.MonoTime(w.now)
 	d := w.chooser.Decide(now, w.candidates, w.signs, w.intent)
+	w.next, d.Next = d.Next, 0
 	if d == w.last {
 		return
 	}

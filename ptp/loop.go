@@ -3,6 +3,7 @@ package ptp
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -10,22 +11,38 @@ import (
 	"aes67-sink/aes67"
 )
 
-// loop is what belongs to Run's goroutine alone.
+// loop is what Run's goroutine works on. Its lock is held but for the time in
+// which that waits, and by those who ask how things are.
 type loop struct {
+	mu       sync.Mutex
 	cfg      Config
 	ports    *Ports
 	log      zerolog.Logger
 	engine   *Engine
 	used     int
 	masters  map[int]*Masters // by interface
-	told     Status           // what was logged last
-	known    roll             // which masters were logged
-	due      aes67.MonoTime   // of the next publication
+	left     uint64           // changes of the masters of interfaces that were left
+	told     news
+	known    roll           // which masters were logged
+	due      aes67.MonoTime // of the next look for changes
 	failures failures
+}
+
+// news is what is told when it changes.
+type news struct {
+	state       State
+	role        Role
+	port        PortState
+	grandmaster aes67.ClockIdentity
+	stamps      Timestamps
+	steps       uint32
+	trouble     trouble
 }
 
 // Datagram takes a message from the ports.
 func (l *loop) Datagram(d *Datagram) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case d.Interface != l.used:
 		if m, err := Decode(d.Bytes); !d.Event && err == nil && m.Kind == KindAnnounce {
@@ -40,6 +57,8 @@ func (l *loop) Datagram(d *Datagram) {
 
 // Transmitted takes a transmit timestamp from the ports.
 func (l *loop) Transmitted(kind Kind, sequence uint16, at aes67.MonoTime) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.engine.TxTimestamp(kind, sequence, at)
 }
 
@@ -59,9 +78,34 @@ func (l *loop) mastersOn(ifindex int) *Masters {
 	return m
 }
 
-func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
-	for ifindex, m := range l.masters {
+// forget drops masters that have long been silent.
+func (l *loop) forget(now aes67.MonoTime) {
+	for _, m := range l.masters {
 		m.forget(now)
+	}
+}
+
+// count returns how many masters are heard, and a number that is another one
+// whenever those are others.
+func (l *loop) count() (masters int, changes uint64) {
+	changes = l.left
+	for _, m := range l.masters {
+		masters, changes = masters+len(m.list), changes+m.changes
+	}
+	return masters, changes
+}
+
+// status tells how the clock is.
+func (l *loop) status(now aes67.MonoTime) Status {
+	s := l.engine.Status(now)
+	s.Masters, _ = l.count()
+	s.Stamps = l.ports.Stamps()
+	return s
+}
+
+func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
+	l.forget(now)
+	for ifindex, m := range l.masters {
 		if ifindex == l.used && l.engine.masters == m {
 			list = append(list, l.engine.Heard(now)...)
 			continue
@@ -76,17 +120,18 @@ func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
 }
 
 // tell logs a change of state, role, grandmaster or problem, and reports it.
-func (l *loop) tell(now *Status) bool {
-	was := &l.told
-	if was.State == now.State && was.Role == now.Role && was.Grandmaster == now.Grandmaster &&
-		was.Stamps == now.Stamps && was.Steps == now.Steps && was.Problem == now.Problem && was.Port == now.Port {
+func (l *loop) tell(at aes67.MonoTime) bool {
+	now := l.engine.figures(at)
+	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.trouble(at)}
+	if next == l.told {
 		return false
 	}
-	if was.Problem != now.Problem && now.Problem != "" {
-		l.log.Warn().Str("problem", now.Problem).Msg("clock problem")
+	if next.trouble != l.told.trouble && next.trouble.kind != noTrouble {
+		l.log.Warn().Stringer("problem", next.trouble).Msg("clock problem")
 	}
+	l.told = next
 	event := l.log.Info().Str("state", now.State.String()).Str("role", now.Role.String()).
-		Str("port", now.Port.String()).Stringer("timestamps", now.Stamps).Uint8("domain", now.Domain).Uint32("steps", now.Steps)
+		Str("port", now.Port.String()).Stringer("timestamps", next.stamps).Uint8("domain", now.Domain).Uint32("steps", now.Steps)
 	if !now.Grandmaster.IsZero() {
 		event = event.Str("grandmaster", now.Grandmaster.String())
 	}
@@ -97,15 +142,27 @@ func (l *loop) tell(now *Status) bool {
 		event = event.Float64("freq_ppb", float64(now.FrequencyPPB))
 	}
 	event.Msg("clock changed")
-	l.told = *now
 	return true
+}
+
+// call logs masters that came or went, and reports whether there were any.
+func (l *loop) call(now aes67.MonoTime) bool {
+	_, changes := l.count()
+	changed := changes != l.known.changes
+	if changed || l.known.short && now >= l.known.more {
+		l.known.changes = changes
+		l.known.call(now, l.heard(now), l.log)
+	}
+	return changed
 }
 
 // roll is which masters the log knows of.
 type roll struct {
-	list []Announcement
-	left int            // lines that may still be written
-	more aes67.MonoTime // when there may be more
+	list    []Announcement
+	changes uint64         // of the masters, up to which they were looked at
+	left    int            // lines that may still be written
+	more    aes67.MonoTime // when there may be more
+	short   bool           // some were left out
 }
 
 const (
@@ -125,8 +182,13 @@ func (r *roll) call(now aes67.MonoTime, heard []Announcement, log zerolog.Logger
 			return a.Sender == b.Sender && a.Domain == b.Domain && a.Interface == b.Interface
 		})
 	}
+	r.short = false
 	for i := range heard {
-		if a := &heard[i]; a.Qualified && r.left > 0 && !in(r.list, a) {
+		a := &heard[i]
+		if !a.Qualified || in(r.list, a) {
+			continue
+		}
+		if r.short = r.left == 0; !r.short {
 			r.left--
 			r.list = append(r.list, *a)
 			log.Info().Str("grandmaster", a.Identity.String()).Stringer("address", a.Address).Int("ifindex", a.Interface).

@@ -90,6 +90,8 @@ type Masters struct {
 	index  int
 	domain uint8
 	list   []master
+	// changes counts how often a master came, qualified or went.
+	changes uint64
 }
 
 // NewMasters keeps the masters heard on the interface of the given index. Those
@@ -108,6 +110,7 @@ func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
 			return
 		}
 		*rec = master{heard: 1, previous: at}
+		ms.changes++
 	case m.Sequence == rec.sequence:
 		return // a duplicate says nothing new, and must not qualify anybody
 	default:
@@ -118,6 +121,9 @@ func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
 		rec.heard++
 	}
 	rec.sequence = m.Sequence
+	if qualified := rec.heard >= qualifyAnnounces; qualified != rec.Qualified {
+		ms.changes++
+	}
 	syncKnown, twoStep, syncs := rec.SyncKnown, rec.TwoStep, rec.SyncInterval
 	rec.Announcement = Announcement{
 		Interface: ms.index, Sender: m.Source, Address: from, Domain: m.Domain, Flags: m.Flags,
@@ -222,6 +228,7 @@ func (ms *Masters) forget(now aes67.MonoTime) {
 			kept = append(kept, m)
 		}
 	}
+	ms.changes += uint64(len(ms.list) - len(kept))
 	clear(ms.list[len(kept):])
 	ms.list = kept
 }

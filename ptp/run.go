@@ -25,8 +25,8 @@ type Config struct {
 }
 
 // Service drives an engine with the real ports. One goroutine, that of Run,
-// owns the engine and reads both sockets; the other methods may be called from
-// any.
+// drives the engine and reads both sockets; the other methods may be called from
+// any. What they tell is made when they are asked.
 type Service struct {
 	cfg     Config
 	ports   *Ports
@@ -37,8 +37,6 @@ type Service struct {
 	commands []func(*loop)
 	wanted   map[int]bool // interfaces to hear, by index
 	used     int          // the interface of the engine, or 0
-	status   Status
-	heard    []Announcement
 }
 
 // New makes a service that hears nothing until Listen or Use is called.
@@ -54,7 +52,6 @@ func New(cfg Config, ports *Ports, clock *mediaclock.Clock, log zerolog.Logger) 
 	if cfg.Resume != nil {
 		s.loop.engine.Resume(*cfg.Resume)
 	}
-	s.status = s.loop.engine.Status(cfg.Now())
 	return s
 }
 
@@ -63,22 +60,33 @@ func (s *Service) Run(ctx context.Context) error {
 	defer s.ports.WakeOn(ctx)()
 	l := &s.loop
 	for ctx.Err() == nil {
-		s.obey()
-		now := s.cfg.Now()
-		if l.engine.RawDue(now) {
-			if mono, raw, ok := readRaw(); ok {
-				l.engine.ObserveRaw(mono, raw)
-			}
-		}
-		l.engine.Tick(now)
-		s.publish(now)
-		if err := s.ports.Wait(now, l.engine.Next(now), l); err != nil {
+		now, next := s.turn()
+		if err := s.ports.Wait(now, next, l); err != nil {
 			return err
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.engine.Stop(s.cfg.Now())
 	s.publish(s.cfg.Now())
 	return nil
+}
+
+// turn does what is due, and returns when something will be.
+func (s *Service) turn() (now, next aes67.MonoTime) {
+	l := &s.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.obey()
+	now = s.cfg.Now()
+	if l.engine.RawDue(now) {
+		if mono, raw, ok := readRaw(); ok {
+			l.engine.ObserveRaw(mono, raw)
+		}
+	}
+	l.engine.Tick(now)
+	s.publish(now)
+	return now, l.engine.Next(now)
 }
 
 // Listen hears the interfaces given, and no others but the one in use. The
@@ -114,7 +122,12 @@ func (s *Service) join() (first error) {
 		}
 	}
 	s.do(func(l *loop) {
-		maps.DeleteFunc(l.masters, func(i int, _ *Masters) bool { return !hear[i] })
+		for i, m := range l.masters {
+			if !hear[i] {
+				l.left += m.changes + 1
+				delete(l.masters, i)
+			}
+		}
 	})
 	return first
 }
@@ -174,6 +187,7 @@ func (s *Service) do(f func(*loop)) {
 	s.ports.Wake()
 }
 
+// obey does what was asked for. The loop's lock is held.
 func (s *Service) obey() {
 	s.mu.Lock()
 	commands := s.commands
@@ -187,43 +201,42 @@ func (s *Service) obey() {
 
 // Snapshot tells how the clock is.
 func (s *Service) Snapshot() Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.status
+	l := &s.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := s.cfg.Now()
+	l.forget(now)
+	return l.status(now)
 }
 
 // Heard lists every master heard within the last minute, in any domain, on
 // every interface that is listened to.
 func (s *Service) Heard() []Announcement {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Announcement(nil), s.heard...)
+	s.loop.mu.Lock()
+	defer s.loop.mu.Unlock()
+	return s.loop.heard(s.cfg.Now())
 }
 
 // Changed wakes the reader when state, role, grandmaster or problem changed,
-// or when a master was heard for the first time.
+// or when a master was heard for the first time, has qualified or is forgotten.
 func (s *Service) Changed() <-chan struct{} { return s.changed }
 
-// publish makes what is known visible, and logs what changed.
+// publish logs what changed, and wakes who wants to know. It allocates nothing
+// as long as nothing does.
 func (s *Service) publish(now aes67.MonoTime) {
 	l := &s.loop
-	if now < l.due && l.engine.state == l.told.Port {
+	if now < l.due && l.engine.state == l.told.port {
 		return
 	}
 	l.due = now.Add(publishInterval)
-	status, heard := l.engine.Status(now), l.heard(now)
-	status.Masters, status.Stamps = len(heard), l.ports.Stamps()
-	s.mu.Lock()
-	more := len(heard) != len(s.heard)
-	s.status, s.heard = status, heard
-	s.mu.Unlock()
-	if l.tell(&status) || more {
+	l.forget(now)
+	told, called := l.tell(now), l.call(now)
+	if told || called {
 		wake.Signal(s.changed)
 	}
-	l.known.call(now, heard, l.log)
 	l.failures.tell(now, l.log)
 }
 
-// publishInterval is how often the figures of Snapshot are renewed; changes of
-// state are at once.
+// publishInterval is how often changes are looked for; those of the port's state
+// are told at once.
 const publishInterval = 100 * time.Millisecond

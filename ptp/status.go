@@ -3,7 +3,6 @@ package ptp
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"aes67-sink/aes67"
@@ -88,6 +87,13 @@ const (
 
 // Status tells how things are.
 func (e *Engine) Status(now aes67.MonoTime) Status {
+	s := e.figures(now)
+	s.Problem = e.trouble(now).String()
+	return s
+}
+
+// figures is the Status without its words: it allocates nothing.
+func (e *Engine) figures(now aes67.MonoTime) Status {
 	f := &e.follower
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
 	m, set := e.clock.Load()
@@ -119,7 +125,6 @@ func (e *Engine) Status(now aes67.MonoTime) Status {
 	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
 		s.Version1 = e.version1From
 	}
-	s.Problem = e.problem(now)
 	return s
 }
 
@@ -149,36 +154,78 @@ func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool)
 	return 0, false
 }
 
-// problem names what keeps the clock from being right, and what to do.
-func (e *Engine) problem(now aes67.MonoTime) string {
+// trouble is what keeps the clock from being right. It is compared many times
+// and put into words when somebody asks.
+type trouble struct {
+	kind   troubleKind
+	who    aes67.ClockIdentity // the master in question
+	domain uint8               // its domain
+	ours   uint8               // the domain that we want
+}
+
+type troubleKind uint8
+
+const (
+	noTrouble troubleKind = iota
+	noTransmitTimes
+	noSync
+	noDelayResponse
+	noMaster
+	otherDomain  // there is no master but one in another domain
+	onlyVersion1 // there is none that speaks PTPv2
+)
+
+// trouble tells the most important that there is.
+func (e *Engine) trouble(now aes67.MonoTime) trouble {
 	f := &e.follower
 	switch {
 	case e.state == PortMaster && e.grandmaster.deaf():
-		return "the network driver gives no transmit timestamps: this machine cannot be the grandmaster; use another interface, or set clock.mode = \"follower\""
+		return trouble{kind: noTransmitTimes}
 	case e.following() && f.silent(now):
-		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", e.parent.Identity)
+		return trouble{kind: noSync, who: e.parent.Identity}
 	case e.following() && f.oneWay:
-		return fmt.Sprintf("grandmaster %v does not answer Delay_Req: the switch or the master filters it; the path's delay is taken as 0", e.parent.Identity)
+		return trouble{kind: noDelayResponse, who: e.parent.Identity}
 	case e.state == PortListening && now >= e.listenUntil:
 		return e.nobody(now)
 	}
-	return ""
+	return trouble{}
 }
 
 // nobody tells what is heard in place of a master.
-func (e *Engine) nobody(now aes67.MonoTime) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "no PTP master is heard in domain %d", e.cfg.Domain)
+func (e *Engine) nobody(now aes67.MonoTime) trouble {
+	t := trouble{kind: noMaster, ours: e.cfg.Domain}
 	for i := range e.masters.list {
 		if m := &e.masters.list[i]; m.Domain != e.cfg.Domain && now.Sub(m.At) < recently {
-			fmt.Fprintf(&b, "; %v serves domain %d: set clock.domain = %d to follow it", m.Identity, m.Domain, m.Domain)
-			return b.String()
+			t.kind, t.who, t.domain = otherDomain, m.Identity, m.Domain
+			return t
 		}
 	}
 	if e.counters.Version1 > 0 && now.Sub(e.version1At) < recently {
-		b.WriteString("; only PTP version 1 is, which Dante speaks: turn on AES67 mode in a Dante device")
-		return b.String()
+		t.kind = onlyVersion1
 	}
-	b.WriteString("; connect one, or set clock.mode = \"auto\" to serve as grandmaster")
-	return b.String()
+	return t
+}
+
+// String says it with the remedy; it is empty where there is none.
+func (t trouble) String() string {
+	nobody := ""
+	if t.kind >= noMaster {
+		nobody = fmt.Sprintf("no PTP master is heard in domain %d", t.ours)
+	}
+	switch t.kind {
+	case noTransmitTimes:
+		return "the network driver gives no transmit timestamps: this machine cannot be the grandmaster; use another interface, or set clock.mode = \"follower\""
+	case noSync:
+		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
+	case noDelayResponse:
+		return fmt.Sprintf("grandmaster %v does not answer Delay_Req: the switch or the master filters it; the path's delay is taken as 0", t.who)
+	case noMaster:
+		return nobody + "; connect one, or set clock.mode = \"auto\" to serve as grandmaster"
+	case otherDomain:
+		return fmt.Sprintf("%s; %v serves domain %d: set clock.domain = %d to follow it", nobody, t.who, t.domain, t.domain)
+	case onlyVersion1:
+		return nobody + "; only PTP version 1 is, which Dante speaks: turn on AES67 mode in a Dante device"
+	case noTrouble:
+	}
+	return ""
 }

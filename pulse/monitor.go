@@ -11,10 +11,12 @@ import (
 )
 
 const (
-	// flowCheck is how often the flow of fragments is looked at, startCheck while
-	// there is none yet.
+	// flowCheck is how often the flow of fragments is looked at: nothing tells that
+	// nothing comes. While it is about to begin, for startTime at most, it is looked
+	// at each startCheck.
 	flowCheck  = 250 * time.Millisecond
 	startCheck = 50 * time.Millisecond
+	startTime  = time.Second
 	// flowLimit is how long no fragment may come before the flow counts as ended;
 	// gaps of 25 ms are usual on a busy machine.
 	flowLimit = 500 * time.Millisecond
@@ -158,7 +160,7 @@ func (t *session) watchFlow() time.Duration {
 			t.mark(dirtySink)
 		}
 	}
-	if t.flow.flowing {
+	if t.flow.flowing || now.Sub(t.flow.last) > startTime {
 		return flowCheck
 	}
 	return startCheck

@@ -17,6 +17,9 @@ type Config struct {
 	DSCP      int           // 0 to 63
 	Loop      bool          // programs on this host hear the packets too
 	Priority  int           // real-time priority to ask for, 1 to 99; 0: none
+	// OnProblem is called within a second after Stats.Problem has come, changed or
+	// gone, by an ordinary thread. It may be nil.
+	OnProblem func()
 }
 
 // FrameSource gives the audio. The sender's thread calls it: it must not block.

@@ -113,7 +113,7 @@ func (s *Sender) Run(ctx context.Context) error {
 
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	told := s.Snapshot()
+	told := s.counters.faults()
 	for {
 		select {
 		case err := <-ended:
@@ -195,20 +195,22 @@ func (s *Sender) send(d decision) {
 }
 
 // tell logs what went wrong since it last did, and returns what it told.
-func (s *Sender) tell(told Stats) Stats {
-	stats := s.Snapshot()
-	var dropped uint64
-	for i := range stats.Streams {
-		dropped += stats.Streams[i].Dropped - told.Streams[i].Dropped
+func (s *Sender) tell(told faults) faults {
+	now := s.counters.faults()
+	if now == told {
+		return told
 	}
-	if dropped > 0 {
+	if dropped := now.dropped - told.dropped; dropped > 0 {
 		s.log.Error().Uint64("packets", dropped).Str("interface", s.config.Interface.Name).
-			Str("why", syscall.Errno(s.counters.refusal.Load()).Error()).Bool("over", stats.Problem == "").
+			Str("why", syscall.Errno(s.counters.refusal.Load()).Error()).Bool("over", now.errno == 0).
 			Msg("packets could not be sent")
 	}
-	if jumps := stats.TimestampJumps - told.TimestampJumps; jumps > 0 {
-		s.log.Warn().Uint64("jumps", jumps).Uint64("frames", stats.SkippedFrames-told.SkippedFrames).
+	if jumps := now.jumps - told.jumps; jumps > 0 {
+		s.log.Warn().Uint64("jumps", jumps).Uint64("frames", now.skipped-told.skipped).
 			Msg("timestamps jumped")
 	}
-	return stats
+	if now.errno != told.errno && s.config.OnProblem != nil {
+		s.config.OnProblem()
+	}
+	return now
 }

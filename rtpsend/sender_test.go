@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -363,9 +364,17 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {
 		t.Errorf("after the cause is gone: %+v; want both sent and no problem", stats)
 	}
-	none := Stats{Streams: make([]StreamStats, 2)}
+	problems := 0
+	s.config.OnProblem = func() { problems++ }
+	was := faults{errno: uintptr(syscall.EMSGSIZE)} // as it was told after the refusal
 	for range 2 {
-		none = s.tell(none)
+		was = s.tell(was)
+	}
+	if problems != 1 {
+		t.Errorf("the end of one problem was told %d times", problems)
+	}
+	if n := testing.AllocsPerRun(100, func() { was = s.tell(was) }); n != 0 {
+		t.Errorf("telling nothing takes %v allocations", n)
 	}
 	const want = `{"level":"error","packets":1,"interface":"lo","why":"message too long","over":true,"message":"packets could not be sent"}` + "\n"
 	if got := log.String(); got != want {

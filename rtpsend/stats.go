@@ -51,6 +51,20 @@ type streamCounters struct {
 	packets, late, dropped atomic.Uint64
 }
 
+// faults are the counters of what goes wrong.
+type faults struct {
+	dropped, jumps, skipped uint64
+	errno                   uintptr
+}
+
+func (c *counters) faults() faults {
+	f := faults{jumps: c.jumps.Load(), skipped: c.skipped.Load(), errno: c.errno.Load()}
+	for i := range c.streams {
+		f.dropped += c.streams[i].dropped.Load()
+	}
+	return f
+}
+
 // timed counts one packet time's lateness.
 func (c *counters) timed(late time.Duration) {
 	c.lateness.add(late)

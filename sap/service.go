@@ -143,16 +143,20 @@ func (s *Service) Announce(iface net.Interface, addr netip.Addr, ttl int, sessio
 	if addr = addr.Unmap(); !addr.Is4() {
 		sessions = nil
 	}
+	known := false
 	s.mu.Lock()
 	s.wanted = &wanted{route{iface.Index, addr, ttl}, slices.Clone(sessions)}
 	for i := range sessions {
 		o := origin(&sessions[i])
 		s.own = append(slices.DeleteFunc(s.own, o.Same), o)
 		// A former run's, or one of ours that came in before it was known.
-		s.table.dropIf(func(h *session) bool { return o.Same(h.Description.Origin) })
+		known = s.table.dropIf(func(h *session) bool { return o.Same(h.Description.Origin) }) || known
 	}
 	s.own = s.own[max(len(s.own)-maxOwn, 0):]
 	s.mu.Unlock()
+	if known {
+		wake.Signal(s.changed)
+	}
 	wake.Signal(s.wake)
 }
 
@@ -160,7 +164,9 @@ func (s *Service) Announce(iface net.Interface, addr netip.Addr, ttl int, sessio
 func (s *Service) Heard() []Heard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.table.expire(s.cfg.Now())
+	if s.table.expire(s.cfg.Now()) {
+		wake.Signal(s.changed)
+	}
 	return s.table.list()
 }
 

@@ -14,6 +14,7 @@ import (
 	"aes67-sink/ptp"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
+	"aes67-sink/rtthread"
 	"aes67-sink/sdp"
 	"aes67-sink/wake"
 )
@@ -32,7 +33,8 @@ type edges struct {
 	network    *network
 	neighbours *neighbours
 	log        zerolog.Logger
-	wake       chan struct{}
+	wake       chan struct{} // the supervisor
+	trouble    chan struct{} // the sender's, or the end of it
 
 	mu     sync.Mutex
 	sender *runningSender // nil while no streams run
@@ -110,20 +112,21 @@ func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) erro
 		DSCP:      e.cfg.Stream.DSCP,
 		Loop:      network.Address.IsLoopback(),
 		Priority:  senderPriority,
+		OnProblem: func() { wake.Signal(e.trouble) },
 	}, e.clock, e.pipeline, e.log)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background()) // it ends by StopSender alone: fades come first
 	running := &runningSender{Sender: sender, stop: stop, ended: make(chan struct{})}
-	go func() {
-		defer close(running.ended)
-		running.err = guard(func() error { return sender.Run(ctx) }, e.log)
-		wake.Signal(e.wake)
-	}()
 	e.mu.Lock()
 	e.sender = running
 	e.mu.Unlock()
+	go func() {
+		running.err = guard(func() error { return sender.Run(ctx) }, e.log)
+		close(running.ended) // before the supervisor is woken, which looks at it
+		wake.Signal(e.wake)
+	}()
 	return nil
 }
 
@@ -160,24 +163,9 @@ func (e *edges) Neighbours() *bridge.Neighbours { return e.neighbours.latest() }
 
 func (e *edges) NTPSeconds() uint64 { return sdp.NTPSeconds(time.Now().Unix()) }
 
-func (e *edges) Changed() <-chan struct{} { return e.wake }
+func (e *edges) Now() aes67.MonoTime { return rtthread.Now() }
 
-// forward wakes the supervisor for each change of the sink and the clock.
-func (e *edges) forward(ctx context.Context) error {
-	var clock <-chan struct{}
-	if e.ptp != nil {
-		clock = e.ptp.Changed()
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-e.sink.Changed():
-		case <-clock:
-		}
-		wake.Signal(e.wake)
-	}
-}
+func (e *edges) Changed() <-chan struct{} { return e.wake }
 
 var (
 	_ bridge.Parts        = (*edges)(nil)

@@ -18,7 +18,8 @@ type neighbours struct {
 	announced func(index int) []announced // what is announced on an interface; 0: on any
 	refused   func() []string             // names of ours that DNS-SD refuses
 	chosen    func() int                  // index of the interface in use, 0: none
-	wake      chan<- struct{}             // tells the supervisor
+	wake      chan struct{}               // by any of these
+	changed   chan<- struct{}             // tells the supervisor
 	told      atomic.Pointer[bridge.Neighbours]
 }
 
@@ -28,20 +29,25 @@ type announced struct {
 	description *sdp.Description
 }
 
-// gatherEach is how often the gathering is done: a contested group has to be
-// left within 2 s.
-const gatherEach = 200 * time.Millisecond
+// renamedEach is how often the host's name is looked at; nothing tells when that
+// changes.
+const renamedEach = time.Second
 
-// Run gathers until ctx is done.
+// Run gathers when something has changed, until ctx is done.
 func (n *neighbours) Run(ctx context.Context) error {
-	tick := time.NewTicker(gatherEach)
+	tick := time.NewTicker(renamedEach)
 	defer tick.Stop()
 	for {
 		n.gather()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+		for renamed := false; !renamed; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-n.wake:
+				renamed = true
+			case <-tick.C:
+				renamed = hostName() != n.told.Load().Host
+			}
 		}
 	}
 }
@@ -67,6 +73,6 @@ func (n *neighbours) gather() {
 	}
 	if old := n.told.Load(); old == nil || !reflect.DeepEqual(old, next) {
 		n.told.Store(next)
-		wake.Signal(n.wake)
+		wake.Signal(n.changed)
 	}
 }

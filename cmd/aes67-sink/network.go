@@ -32,9 +32,11 @@ type network struct {
 	playing   func() bool // a program plays into the sink
 	now       func() aes67.MonoTime
 	log       zerolog.Logger
-	wake      chan struct{} // tells the supervisor
+	wake      chan struct{} // by what is looked at, but for watcher and dnssd
+	changed   chan struct{} // tells that input has
 
 	listening []int
+	deaf      bool         // one of these could not be listened to
 	carriers  map[int]bool // interface index: carrier when last looked at
 	inUse     bool
 	used      bridge.Network
@@ -48,23 +50,30 @@ type networkState struct {
 	reason string // why Chosen was chosen
 }
 
-// chooseEach is how often signs and intent are looked at.
-const chooseEach = 200 * time.Millisecond
+// retryNetwork is how long after it failed an interface is tried again that is
+// not ready yet.
+const retryNetwork = 200 * time.Millisecond
 
-// Run chooses until ctx is done.
+// Run chooses until ctx is done: when something has changed, and when the time
+// has come that the last choice named.
 func (n *network) Run(ctx context.Context) error {
 	n.carriers = map[int]bool{}
-	tick := time.NewTicker(chooseEach)
-	defer tick.Stop()
+	due := time.NewTimer(0)
+	defer due.Stop()
 	for {
-		n.choose()
+		now := n.now()
+		if next := n.choose(now); next != 0 {
+			due.Reset(next.Sub(now))
+		} else {
+			due.Stop()
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-due.C:
 		case <-n.watcher.Changed():
 		case <-n.dnssd.Changed():
-		case <-n.sap.Changed():
+		case <-n.wake:
 		}
 	}
 }
@@ -79,14 +88,16 @@ func (n *network) state() networkState {
 	return networkState{}
 }
 
-func (n *network) choose() {
+// choose decides once and acts. It returns when to do so again if nothing
+// changes before, 0: not at all.
+func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	candidates, playing := n.watcher.Candidates(), n.playing()
 	if len(candidates) == 0 {
-		return // not looked at yet: there is always the loopback
+		return 0 // not looked at yet: there is always the loopback
 	}
 	n.listen(n.chooser.Interfaces(candidates))
 	n.rejoin(candidates)
-	d := n.chooser.Decide(n.now(), candidates, n.signs(), playing)
+	d := n.chooser.Decide(now, candidates, n.signs(), playing)
 	if d.Report != n.report {
 		n.report = d.Report
 		if d.Report != "" {
@@ -110,8 +121,14 @@ func (n *network) choose() {
 	}
 	n.use(next, d.Since)
 	if old := n.told.Swap(&next); old == nil || !old.same(next) {
-		wake.Signal(n.wake)
+		wake.Signal(n.changed)
 	}
+	again = d.Next
+	// What failed is tried again: listening, or the clock on what was chosen.
+	if failed := n.deaf || next.Usable && !n.inUse; failed && (again == 0 || now.Add(retryNetwork) < again) {
+		again = now.Add(retryNetwork)
+	}
+	return again
 }
 
 // use puts the clock on the chosen interface, or stops it.
@@ -132,7 +149,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 	if n.clock != nil {
 		if err := n.clock.Use(chosen.Interface, chosen.Address, since); err != nil {
 			n.log.Warn().Err(err).Str("interface", chosen.Interface.Name).Msg("clock cannot use the interface")
-			return // tried again at the next look
+			return // tried again soon
 		}
 	}
 	n.inUse, n.used = true, chosen
@@ -143,10 +160,10 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 
 // listen hears PTP, SAP and DNS-SD on the given interfaces.
 func (n *network) listen(indexes []int) {
-	if slices.Equal(indexes, n.listening) {
+	if !n.deaf && slices.Equal(indexes, n.listening) {
 		return
 	}
-	n.listening = slices.Clone(indexes)
+	n.listening, n.deaf = slices.Clone(indexes), false
 	if n.clock != nil {
 		if err := n.clock.Listen(indexes); err != nil {
 			n.retryListen("PTP", err)
@@ -180,7 +197,7 @@ func (n *network) rejoin(candidates []netif.Candidate) {
 
 func (n *network) retryListen(what string, err error) {
 	n.log.Debug().Err(err).Str("protocol", what).Msg("cannot listen yet")
-	n.listening = nil // the interface may not be ready: again at the next look
+	n.deaf = true // the interface may not be ready: again soon
 }
 
 // signs collects what was heard of AES67.

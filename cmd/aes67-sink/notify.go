@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// notifyEach is how often the service manager is told what is going on.
-	notifyEach = time.Second
+	// notifyRest is the least from one word to the service manager to the next: a
+	// state that comes and goes need not fill its log.
+	notifyRest = time.Second
 	// readyAfter is waited for a sink before the service counts as started all
 	// the same: without a sound server it waits, and that is no failure.
 	readyAfter = 20 * time.Second
@@ -23,11 +24,12 @@ const (
 // manager tells the service manager how the bridge is (sd_notify(3)). Without
 // one it does nothing.
 type manager struct {
-	log   zerolog.Logger
-	model func() status.Model
-	send  func(state string) error // nil: to the socket in NOTIFY_SOCKET
-	ready bool
-	told  string
+	log     zerolog.Logger
+	model   func() status.Model
+	changed <-chan struct{}          // the state, the problem or the sink
+	send    func(state string) error // nil: to the socket in NOTIFY_SOCKET
+	ready   bool
+	told    string
 }
 
 // underManager reports whether somebody waits for word of this program.
@@ -43,23 +45,33 @@ func (m *manager) Run(ctx context.Context) error {
 	if m.send == nil {
 		m.send = notifyManager
 	}
-	each := notifyEach
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		m.log.Warn().Err(err).Msg("no watchdog")
 	}
+	var feed <-chan time.Time
 	if watchdog > 0 {
-		each = min(each, watchdog/3)
+		tick := time.NewTicker(watchdog / 3)
+		defer tick.Stop()
+		feed = tick.C
 	}
-	tick := time.NewTicker(each)
-	defer tick.Stop()
-	began := time.Now()
+	late, rest := time.NewTimer(readyAfter), time.NewTimer(0)
+	defer late.Stop()
+	defer rest.Stop()
+	isLate, changed := false, m.changed
 	for {
-		m.tell(time.Since(began) >= readyAfter, watchdog > 0)
+		m.tell(isLate, watchdog > 0)
 		select {
 		case <-ctx.Done():
 			return m.send(daemon.SdNotifyStopping)
-		case <-tick.C:
+		case <-feed:
+		case <-late.C:
+			isLate = true
+		case <-changed:
+			changed = nil
+			rest.Reset(notifyRest)
+		case <-rest.C:
+			changed = m.changed
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/status"
+	"aes67-sink/wake"
 )
 
 func TestManagerIsToldWhatItWaitsFor(t *testing.T) {
@@ -19,8 +20,8 @@ func TestManagerIsToldWhatItWaitsFor(t *testing.T) {
 		sinkAfter time.Duration // 0: never
 		ready     time.Duration
 	}{
-		"the sink is there at once":          {time.Nanosecond, time.Second},
-		"the sink comes after a while":       {5500 * time.Millisecond, 6 * time.Second},
+		"the sink is there at once":          {time.Nanosecond, time.Nanosecond},
+		"the sink comes after a while":       {5500 * time.Millisecond, 5500 * time.Millisecond},
 		"there is no sound server, and that": {0, readyAfter},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -30,7 +31,12 @@ func TestManagerIsToldWhatItWaitsFor(t *testing.T) {
 				began := time.Now()
 				var readyAt time.Duration
 				var states []string
-				m := manager{log: zerolog.Nop(), model: func() status.Model {
+				models, changed := 0, make(chan struct{}, 1)
+				if test.sinkAfter > 0 {
+					time.AfterFunc(test.sinkAfter, func() { wake.Signal(changed) })
+				}
+				m := manager{log: zerolog.Nop(), changed: changed, model: func() status.Model {
+					models++
 					model := status.Model{State: status.WaitingSoundServer, Problem: "no sound\x1bserver"}
 					if test.sinkAfter > 0 && time.Since(began) >= test.sinkAfter {
 						model = status.Model{State: status.Sending, Sink: status.Sink{State: "running"}}
@@ -53,6 +59,9 @@ func TestManagerIsToldWhatItWaitsFor(t *testing.T) {
 				}
 				if first := states[0]; first != "STATUS=waiting for the sound server: no sound server\n" {
 					t.Errorf("first it was told %q", first)
+				}
+				if models > 5 {
+					t.Errorf("asked %d times in a minute how the bridge is", models)
 				}
 				if last := states[len(states)-1]; last != "STOPPING=1" || len(states) > 4 {
 					t.Errorf("told %q", states)

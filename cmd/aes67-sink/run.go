@@ -45,7 +45,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	}
 	defer lock.Release()
 
-	e := &edges{cfg: cfg, clock: &mediaclock.Clock{}, log: part(log, "send"), wake: make(chan struct{}, 1)}
+	e := &edges{cfg: cfg, clock: &mediaclock.Clock{}, log: part(log, "send"), wake: make(chan struct{}, 1), trouble: make(chan struct{}, 1)}
 	lastFile := lastRunFile{path: filepath.Join(stateDirectory(), "last-"+cfg.Sink.ID+".json"), log: part(log, "bridge")}
 	last := lastFile.load(rtthread.Now(), cfg.Clock.Domain)
 	ports, err := ptp.OpenPorts(cfg.Clock.DSCP)
@@ -98,20 +98,35 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		watcher: watcher, dnssd: services, clock: e.ptp, sap: e.announcer.sap, domain: cfg.Clock.Domain,
 		browser: e.ears.browser, automatic: cfg.Network.Automatic(),
 		playing: func() bool { return e.sink.Snapshot().Playing > 0 },
-		now:     rtthread.Now, log: part(log, "network"), wake: e.wake,
+		now:     rtthread.Now, log: part(log, "network"), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 	e.neighbours = &neighbours{
-		announced: e.ears.announcedOn, refused: e.announcer.refused, wake: e.wake,
+		announced: e.ears.announcedOn, refused: e.announcer.refused, wake: make(chan struct{}, 1), changed: e.wake,
 		chosen: func() int { return e.network.input().Chosen.Interface.Index },
 	}
 
 	supervisor := bridge.New(e, e.pipeline, plan, part(log, "bridge"))
 	told := &teller{edges: e, supervisor: supervisor, started: rtthread.Now()}
 	servers := status.NewServer(told)
-	service := &manager{log: part(log, "service"), model: told.Model}
+	manage := make(chan struct{}, 1)
+	service := &manager{log: part(log, "service"), model: told.Model, changed: manage}
+	changes := relay{
+		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, manage}},
+		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake}},
+		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
+		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake}},
+		{supervisor.Changed(), []chan<- struct{}{manage}},
+		{e.trouble, []chan<- struct{}{manage}},
+	}
+	if e.ptp != nil {
+		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake}})
+	}
+	if e.announcer.dnssd != nil {
+		changes = append(changes, relayed{e.announcer.dnssd.Changed(), []chan<- struct{}{e.neighbours.wake}})
+	}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, watcher.Run, services.Run, e.network.Run, e.neighbours.Run, e.forward,
+		e.sink.Run, watcher.Run, services.Run, e.network.Run, e.neighbours.Run, changes.Run,
 		e.ears.browser.Run, e.ears.ravenna.Run, e.ears.Run, service.Run, servers.RunControl,
 		func(ctx context.Context) error {
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {

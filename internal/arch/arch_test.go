@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 
 	"wake": {},
 
-	"bridge": core,
+	"bridge": append(slices.Clone(core), "wake"),
 
 	"avahi":    {"aes67", "wake"},
 	"config":   {"aes67"},
