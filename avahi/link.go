@@ -104,12 +104,12 @@ func (k *link) run(ctx context.Context) error {
 
 // once goes through one life.
 func (k *link) once(ctx context.Context) error {
-	signals := make(chan *dbus.Signal, 64)
 	conn, err := k.cfg.Connect(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {
 		k.tell(StateNoBus)
 		return fmt.Errorf("avahi: system bus: %w", err)
 	}
+	signals := make(chan *dbus.Signal, 64)
 	defer drain(signals)()
 	defer func() { _ = conn.Close() }()
 	conn.Signal(signals)

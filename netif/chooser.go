@@ -212,8 +212,10 @@ func (c *Chooser) hold(now aes67.MonoTime, candidates []Candidate, signs []Sign,
 		c.release(intent)
 		return Decision{}, false
 	case !up:
-		return Decision{Index: e.Index, Reason: e.Name + ": " + missing(e), Report: c.report(candidates, signs),
-			Next: c.chosen.lostAt.Add(c.cfg.Patience + 1)}, true
+		return Decision{
+			Index: e.Index, Reason: e.Name + ": " + missing(e), Report: c.report(candidates, signs),
+			Next: c.chosen.lostAt.Add(c.cfg.Patience + 1),
+		}, true
 	}
 	c.chosen.Candidate, c.chosen.lost, c.chosen.unplugged = *e, false, false
 	return c.use(candidates, signs), true

@@ -326,6 +326,13 @@ func TestServiceTellsOfChanges(t *testing.T) {
 		if !told() {
 			t.Error("its end by age was not told")
 		}
+
+		l.in <- datagram{index: 1, source: x.addr, b: announcement(named("X", 4, x)).Append(nil)}
+		told()
+		s.Announce(net.Interface{Index: 1}, x.addr, 1, []sdp.Session{named("X", 4, x)})
+		if !told() || len(s.Heard()) != 0 {
+			t.Errorf("%d foreign sessions: that one is our own was not told", len(s.Heard()))
+		}
 	})
 }
 

@@ -231,10 +231,12 @@ func captureThread(log zerolog.Logger) func() {
 // else, for as long as the machine is busy.
 const spareProcessors = 8
 
-// gcPercent makes the collector run about once in ten minutes on a live heap of
-// some megabytes: its pauses are the one thing that the real-time threads
-// cannot escape.
-const gcPercent = 1000
+// gcPercent leaves it to the runtime to collect every two minutes, as it does in
+// any case (forcegcperiod in runtime/proc.go): the pauses are the one thing that
+// the real-time threads cannot escape. There is little garbage, so that this only
+// bounds the heap, by 8 MB or three times what is alive, while somebody asks for
+// the status all the time.
+const gcPercent = 200
 
 // tuneRuntime prepares the Go runtime for real-time threads.
 func tuneRuntime(log zerolog.Logger) {

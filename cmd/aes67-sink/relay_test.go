@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/avahi"
+	"aes67-sink/netif"
+	"aes67-sink/rtthread"
+	"aes67-sink/sap"
+	"aes67-sink/sdp"
+	"aes67-sink/wake"
+)
+
+func TestTheRelayWakesWhoLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, a, b := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+		r := relay{{source, []chan<- struct{}{a, b}}, {nil, []chan<- struct{}{a}}}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		synctest.Wait()
+		if len(a)+len(b) != 0 {
+			t.Error("woken by nothing")
+		}
+		for range 2 { // the second time nobody has looked meanwhile
+			wake.Signal(source)
+			synctest.Wait()
+			if len(a) != 1 || len(b) != 1 {
+				t.Errorf("%d and %d were woken, want both", len(a), len(b))
+			}
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestNeighboursAreGatheredWhenSomethingHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gathered, changed := 0, make(chan struct{}, 1)
+		var others []announced
+		n := &neighbours{
+			announced: func(int) []announced { gathered++; return others },
+			refused:   func() []string { return nil },
+			chosen:    func() int { return 2 },
+			wake:      make(chan struct{}, 1), changed: changed,
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- n.Run(ctx) }()
+		<-changed
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if gathered != 1 || len(changed) != 0 {
+			t.Errorf("gathered %d times in an hour in which nothing changed", gathered)
+		}
+		others = []announced{{"kitchen", &sdp.Description{Port: 5004}}}
+		wake.Signal(n.wake)
+		synctest.Wait()
+		if got := n.latest().Sessions; len(changed) != 1 || len(got) != 1 || got[0].Name != "kitchen" {
+			t.Errorf("after another one came: %v, and %d were woken", got, len(changed))
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTheNetworkIsChosenOnce(t *testing.T) {
+	watcher := netif.NewWatcher(zerolog.Nop())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- watcher.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	select {
+	case <-watcher.Changed():
+	case <-time.After(10 * time.Second):
+		t.Fatal("not even the loopback is there")
+	}
+	n := &network{
+		chooser: netif.NewChooser(netif.ChooserConfig{Interface: "lo"}), watcher: watcher,
+		dnssd: netif.NewDNSSD(rtthread.Now, zerolog.Nop()), sap: sap.New(sap.Config{Now: rtthread.Now}, zerolog.Nop()),
+		browser: avahi.NewBrowser(avahi.Config{}, zerolog.Nop()), playing: func() bool { return false },
+		log: zerolog.Nop(), changed: make(chan struct{}, 1), carriers: map[int]bool{},
+	}
+	if next := n.choose(1); next != 0 || !n.input().Usable || len(n.changed) != 1 {
+		t.Fatalf("%+v, to be chosen again at %v", n.input(), next)
+	}
+	<-n.changed
+	if next := n.choose(aes67.MonoTime(time.Hour)); next != 0 || len(n.changed) != 0 {
+		t.Errorf("chosen again: %+v, and again at %v", n.input(), next)
+	}
+	n.listen([]int{0}) // no interface has this index
+	if !n.deaf {
+		t.Error("an interface that cannot be listened to is not tried again")
+	}
+	if next := n.choose(aes67.MonoTime(2 * time.Hour)); next != 0 || n.deaf {
+		t.Errorf("all is well now, and yet another try is due at %v", next)
+	}
+}

@@ -1,0 +1,123 @@
+package ptp
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+// quietInterface is the index of the interface that the services below use.
+const quietInterface = 7
+
+// running is a service whose turns a test takes, in simulated time.
+type running struct {
+	*Service
+	now aes67.MonoTime
+}
+
+func newRunning(t *testing.T, mode aes67.ClockMode) *running {
+	t.Helper()
+	p := looped(t)
+	if err := p.Select(net.Interface{Index: 1, Name: "lo"}, loopback); err != nil {
+		t.Fatal(err)
+	}
+	r := &running{now: 1000 * testSecond}
+	r.Service = New(Config{Mode: mode, Priority1: 128, Priority2: 128, Now: func() aes67.MonoTime { return r.now }},
+		p, &mediaclock.Clock{}, zerolog.Nop())
+	l := &r.loop
+	l.used = quietInterface
+	l.engine.Start(r.now, ourselves, aes67.PTPTime(r.now), l.mastersOn(quietInterface), r.now)
+	return r
+}
+
+// hear lets time pass in the company of a master with 8 Syncs a second.
+func (r *running) hear(d time.Duration) {
+	master := PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 1}, Port: 1}
+	var buf [64]byte
+	for end := r.now.Add(d); r.now < end; {
+		r.now = r.now.Add(125 * time.Millisecond)
+		sequence := uint16(r.now / aes67.MonoTime(125*time.Millisecond))
+		if sequence%16 == 0 {
+			m := Message{Kind: KindAnnounce, Source: master, Sequence: sequence / 16, LogInterval: 1}
+			m.Properties = Properties{Priority1: 100, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128, Identity: master.Clock}
+			r.loop.Datagram(&Datagram{Bytes: m.Append(buf[:0]), Interface: quietInterface, From: loopback})
+		}
+		sync := Message{Kind: KindSync, Source: master, Sequence: sequence, LogInterval: -3, Time: aes67.PTPTime(r.now)}
+		r.loop.Datagram(&Datagram{Bytes: sync.Append(buf[:0]), Event: true, Interface: quietInterface, From: loopback, At: r.now.Add(time.Microsecond)})
+		r.turn()
+	}
+}
+
+// alone lets time pass where nobody else speaks PTP.
+func (r *running) alone(d time.Duration) {
+	for end := r.now.Add(d); r.now < end; {
+		_, r.now = r.turn()
+	}
+}
+
+func TestNothingIsMadeForNobody(t *testing.T) {
+	follower, server := newRunning(t, aes67.ClockFollower), newRunning(t, aes67.ClockGrandmaster)
+	for _, test := range []struct {
+		name string
+		r    *running
+		pass func(time.Duration)
+		role Role
+	}{
+		// The master answers no Delay_Req, which is a problem with a text.
+		{"follower", follower, follower.hear, RoleFollower},
+		{"grandmaster", server, server.alone, RoleGrandmaster},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.pass(2 * time.Minute) // until the window of the estimate is full
+			if s := test.r.Snapshot(); s.State != Locked || s.Role != test.role {
+				t.Fatalf("%v %v: %s", s.State, s.Role, s.Problem)
+			}
+			for len(test.r.changed) > 0 {
+				<-test.r.changed
+			}
+			// The clock's map is a new one each servoInterval, for readers without lock.
+			maps := float64(time.Minute / servoInterval)
+			if n := testing.AllocsPerRun(1, func() { test.pass(time.Minute) }); n > maps+5 {
+				t.Errorf("%v allocations in a minute in which nothing changed, want at most %v", n, maps)
+			}
+			if len(test.r.changed) > 0 {
+				t.Error("and yet somebody was woken")
+			}
+		})
+	}
+}
+
+func TestMastersThatComeQualifyAndGoAreTold(t *testing.T) {
+	r := newRunning(t, aes67.ClockFollower)
+	r.alone(10 * time.Second)
+	other := func(sequence uint16) {
+		m := Message{Kind: KindAnnounce, Source: PortIdentity{Clock: aes67.ClockIdentity{9}, Port: 1}, Sequence: sequence, LogInterval: 1}
+		r.loop.Datagram(&Datagram{Bytes: m.Append(nil), Interface: quietInterface + 1, From: loopback})
+	}
+	for _, step := range []struct {
+		what    string
+		do      func()
+		masters int
+	}{
+		{"heard", func() { other(1) }, 1},
+		{"qualified", func() { other(2) }, 1},
+		{"forgotten", func() { r.alone(keepMaster) }, 0},
+	} {
+		for len(r.changed) > 0 {
+			<-r.changed
+		}
+		step.do()
+		r.alone(time.Second)
+		if len(r.changed) == 0 {
+			t.Errorf("%s: nobody was woken", step.what)
+		}
+		if got := r.Snapshot().Masters; got != step.masters || len(r.Heard()) != got {
+			t.Errorf("%s: %d masters and %d listed, want %d", step.what, got, len(r.Heard()), step.masters)
+		}
+	}
+}
