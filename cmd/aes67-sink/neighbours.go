@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"aes67-sink/bridge"
 	"aes67-sink/sdp"
@@ -29,25 +28,14 @@ type announced struct {
 	description *sdp.Description
 }
 
-// renamedEach is how often the host's name is looked at; nothing tells when that
-// changes.
-const renamedEach = time.Second
-
 // Run gathers when something has changed, until ctx is done.
 func (n *neighbours) Run(ctx context.Context) error {
-	tick := time.NewTicker(renamedEach)
-	defer tick.Stop()
 	for {
 		n.gather()
-		for renamed := false; !renamed; {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-n.wake:
-				renamed = true
-			case <-tick.C:
-				renamed = hostName() != n.told.Load().Host
-			}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.wake:
 		}
 	}
 }

@@ -137,6 +137,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		},
 	}
 	parts = append(parts, e.announcer.parts()...)
+	parts = append(parts, func(ctx context.Context) error { return watchHostName(ctx, e.neighbours.wake) })
 	parts = append(parts, func(ctx context.Context) error { return keepRealTime(ctx, part(log, "threads")) })
 	if e.ptp != nil {
 		parts = append(parts, e.ptp.Run)
