@@ -232,17 +232,12 @@ func captureThread(log zerolog.Logger) func() {
 // else, for as long as the machine is busy.
 const spareProcessors = 8
 
-// gcPercent leaves it to the runtime to collect every two minutes, as it does in
-// any case (forcegcperiod in runtime/proc.go): the pauses are the one thing that
-// the real-time threads cannot escape. There is little garbage, so that this only
-// bounds the heap, by 8 MB or three times what is alive, while somebody asks for
-// the status all the time.
-const gcPercent = 200
-
-// tuneRuntime prepares the Go runtime for real-time threads.
+// tuneRuntime prepares the Go runtime for real-time threads. The collector, whose
+// pauses are the one thing that these cannot escape, is left as it is: there is so
+// little garbage that it runs each two minutes, as it does in any case
+// (forcegcperiod in runtime/proc.go).
 func tuneRuntime(log zerolog.Logger) {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
-	debug.SetGCPercent(gcPercent)
 	if err := rtthread.LiftOthers(); err != nil {
 		log.Debug().Err(err).Msg("ordinary threads stay ordinary for the present")
 	}
