@@ -118,7 +118,7 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	return p, nil
 }
 
-// Changed wakes the reader when the phase has changed, or something went wrong
+// Changed wakes its one reader when the phase has changed, or something went wrong
 // that Snapshot counts.
 func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 
@@ -361,9 +361,7 @@ func (p *Pipeline) tell(since time.Duration, do watchOutput) {
 	if p.empty >= awayAfter {
 		phase = Filling
 	}
-	if Phase(r.phase.Swap(uint32(phase))) != phase {
-		wake.Signal(p.changed) // a send that does not wait, and seldom
-	}
+	p.setPhase(phase)
 	if !do.read {
 		r.untouched.Store(false)
 		r.bitExact.Store(false)
@@ -375,4 +373,12 @@ func (p *Pipeline) tell(since time.Duration, do watchOutput) {
 	r.ratio.Store(math.Float64bits(float64(p.rate.resampler.Ratio())))
 	r.fill.Store(math.Float64bits(p.rate.loop.Fill()))
 	r.driftState.Store(uint32(p.rate.loop.State()))
+}
+
+// setPhase tells the phase, and wakes the supervisor if it is another: a send
+// that does not wait, and seldom.
+func (p *Pipeline) setPhase(phase Phase) {
+	if Phase(p.report.phase.Swap(uint32(phase))) != phase {
+		wake.Signal(p.changed)
+	}
 }

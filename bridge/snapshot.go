@@ -50,9 +50,6 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 	}
 }
 
-// Changed wakes its one reader after Phase has changed in Snapshot.
-func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
-
 // Peak returns the level meter of one channel as an amplitude; see
 // safety.Stage.Peak.
 func (p *Pipeline) Peak(channel int) float64 { return p.stage.Peak(channel) }
