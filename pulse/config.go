@@ -34,9 +34,10 @@ type Config struct {
 	// Now is CLOCK_MONOTONIC.
 	Now func() aes67.MonoTime
 	// OnReader is called once on each new capture goroutine, which is locked to
-	// its thread, so that the thread can be given real-time priority. It may be
-	// nil.
-	OnReader func()
+	// its thread, so that the thread can be given real-time priority. It must not
+	// wait: the goroutine has not read yet. What it returns, unless that is nil, is
+	// called at the goroutine's end. It may be nil.
+	OnReader func() (end func())
 }
 
 // Validate tells everything that is wrong.

@@ -45,7 +45,8 @@ var (
 type conn struct {
 	fd       int
 	now      func() aes67.MonoTime
-	onReader func()
+	onReader func() (end func())
+	onEnd    func() // what onReader returned
 	framer   *framer
 	client   proto.Client
 
@@ -75,7 +76,7 @@ type conn struct {
 
 // newConn takes over the socket fd. on is called on the capture goroutine for
 // each message; it must not block and must not make requests.
-func newConn(fd int, f *framer, now func() aes67.MonoTime, onReader func(), on func(message any)) *conn {
+func newConn(fd int, f *framer, now func() aes67.MonoTime, onReader func() (end func()), on func(message any)) *conn {
 	c := &conn{
 		fd: fd, now: now, onReader: onReader, framer: f,
 		buf:   make([]byte, readBytes),
@@ -132,7 +133,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		// Never unlocked: the thread, and its priority, end with the goroutine.
 		runtime.LockOSThread()
 		if c.onReader != nil {
-			c.onReader()
+			c.onEnd = c.onReader()
 		}
 	}
 	if c.given == len(c.out) {
@@ -145,6 +146,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		if err := c.pull(); err != nil {
 			c.failed = true
 			c.fail(err)
+			if c.onEnd != nil {
+				c.onEnd()
+			}
 			close(c.ended)
 			return 0, err
 		}

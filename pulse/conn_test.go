@@ -112,8 +112,11 @@ func BenchmarkFragment(b *testing.B) {
 func TestRequestsAndAudioShareTheWire(t *testing.T) {
 	heard := &counter{}
 	c, peer := wire(t, heard)
-	readers := 0
-	c.onReader = func() { readers++ }
+	readers, ends := 0, 0
+	c.onReader = func() func() {
+		readers++
+		return func() { ends++ }
+	}
 	c.open()
 	defer c.close()
 	c.framer.record(3)
@@ -134,8 +137,8 @@ func TestRequestsAndAudioShareTheWire(t *testing.T) {
 	}
 	eventually(t, "20 frames", func() bool { return heard.frames.Load() == 20 })
 	c.close()
-	if readers != 1 {
-		t.Errorf("OnReader was called %d times, want 1", readers)
+	if readers != 1 || ends != 1 {
+		t.Errorf("OnReader was called %d times, its end %d times, want 1 and 1", readers, ends)
 	}
 }
 

@@ -31,7 +31,7 @@ type server struct {
 }
 
 // connect finds, dials and greets a server.
-func connect(ctx context.Context, where surroundings, f *framer, now func() aes67.MonoTime, onReader func(), on func(any)) (*server, error) {
+func connect(ctx context.Context, where surroundings, f *framer, now func() aes67.MonoTime, onReader func() (end func()), on func(any)) (*server, error) {
 	conf := where.clientConf()
 	fd, a, err := dialAny(ctx, where.servers(conf))
 	if err != nil {

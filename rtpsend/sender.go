@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/net/ipv4"
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
@@ -42,7 +41,7 @@ type Sender struct {
 	packetizers []packetizer
 	planes      [][]float64   // all channels of one block
 	views       [][][]float64 // for each stream its channels
-	messages    []ipv4.Message
+	messages    []message
 }
 
 // New opens the socket. Run or Close frees it.
@@ -63,7 +62,7 @@ func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Lo
 		log:      log,
 		socket:   socket,
 		pacer:    newPacer(frames, rate),
-		messages: make([]ipv4.Message, len(cfg.Streams)),
+		messages: make([]message, len(cfg.Streams)),
 	}
 	s.counters.lateness.window = uint64(statsWindow / frames.Duration(rate))
 	s.counters.streams = make([]streamCounters, len(cfg.Streams))
@@ -78,7 +77,7 @@ func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Lo
 		p := newPacketizer(stream, ssrc, sequence)
 		s.packetizers = append(s.packetizers, p)
 		s.views = append(s.views, s.planes[stream.First:stream.First+len(stream.Channels)])
-		s.messages[i] = ipv4.Message{Buffers: [][]byte{p.buffer}, Addr: address(stream)}
+		s.messages[i] = newMessage(p.buffer, stream)
 	}
 	return s, nil
 }
@@ -135,22 +134,24 @@ func (s *Sender) thread() (err error) {
 		}
 		s.counters.sending.Store(false)
 	}()
-	grant := rtthread.Lock(s.config.Priority)
-	s.counters.grant.Store(&grant)
+	thread := rtthread.Lock("sender", s.config.Priority)
+	defer thread.End()
+	s.counters.thread.Store(thread)
+	grant := thread.Grant()
 	s.log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("by", grant.By).Str("why", grant.Why).
 		Str("interface", s.config.Interface.Name).Stringer("source", s.socket.conn.LocalAddr()).
 		Int("streams", len(s.packetizers)).Msg("sender started")
-	s.loop()
+	s.loop(thread)
 	return nil
 }
 
-func (s *Sender) loop() {
+func (s *Sender) loop(thread *rtthread.Thread) {
 	for {
 		clock, set := s.clock.Load()
 		d := s.pacer.decide(rtthread.Now(), clock, set, s.stop.Load())
 		switch d.act {
 		case actSleep:
-			rtthread.SleepUntil(d.until)
+			thread.SleepUntil(d.until)
 		case actSend:
 			s.send(d)
 		case actEnd:

@@ -349,8 +349,8 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	}
 	defer func() { _ = s.Close() }()
 	// More than a datagram holds, in place of the left packet.
-	packet := s.messages[0].Buffers[0]
-	s.messages[0].Buffers[0] = make([]byte, 70_000)
+	packet := s.messages[0]
+	s.messages[0] = newMessage(make([]byte, 70_000), &s.config.Streams[0])
 	s.send(decision{act: actSend, open: true})
 	stats := s.Snapshot()
 	if stats.Streams[0].Dropped != 1 || stats.Streams[0].Packets != 0 || stats.Streams[1].Packets != 1 || stats.Problem == "" {
@@ -358,7 +358,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	}
 	var log bytes.Buffer
 	s.log = zerolog.New(&log)
-	s.messages[0].Buffers[0] = packet
+	s.messages[0] = packet
 	s.send(decision{act: actSend, open: true})
 	stats = s.Snapshot()
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {

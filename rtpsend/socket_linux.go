@@ -4,10 +4,12 @@ package rtpsend
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
@@ -26,8 +28,8 @@ const (
 
 // socket sends every stream of a sender.
 type socket struct {
-	conn  *net.UDPConn
-	batch *ipv4.PacketConn
+	conn *net.UDPConn
+	fd   uintptr // of conn, valid until that is closed
 }
 
 func openSocket(cfg *Config) (*socket, error) {
@@ -35,7 +37,7 @@ func openSocket(cfg *Config) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rtpsend: source address %v: %w", cfg.Source, err)
 	}
-	s := &socket{conn: conn, batch: ipv4.NewPacketConn(conn)}
+	s := &socket{conn: conn}
 	if err := s.configure(cfg); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -74,12 +76,15 @@ func (s *socket) configure(cfg *Config) error {
 	if err != nil {
 		return fmt.Errorf("rtpsend: socket: %w", err)
 	}
-	ttl := int(cfg.Streams[0].TTL)
+	if err := raw.Control(func(fd uintptr) { s.fd = fd }); err != nil {
+		return fmt.Errorf("rtpsend: socket: %w", err)
+	}
+	packets, ttl := ipv4.NewPacketConn(s.conn), int(cfg.Streams[0].TTL)
 	for _, o := range []option{
-		{"interface", cfg.Interface.Name, s.batch.SetMulticastInterface(&cfg.Interface)},
-		{"ttl", ttl, s.batch.SetMulticastTTL(ttl)},
-		{"multicast loop", cfg.Loop, s.batch.SetMulticastLoopback(cfg.Loop)},
-		{"dscp", cfg.DSCP, s.batch.SetTOS(cfg.DSCP << 2)},
+		{"interface", cfg.Interface.Name, packets.SetMulticastInterface(&cfg.Interface)},
+		{"ttl", ttl, packets.SetMulticastTTL(ttl)},
+		{"multicast loop", cfg.Loop, packets.SetMulticastLoopback(cfg.Loop)},
+		{"dscp", cfg.DSCP, packets.SetTOS(cfg.DSCP << 2)},
 		// After the TOS, which resets it: AF41 would go to the lowest band.
 		{"priority", priority, control(raw, func(fd int) error {
 			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, priority)
@@ -104,44 +109,50 @@ func control(raw syscall.RawConn, f func(fd int) error) error {
 	return err
 }
 
+// message is struct mmsghdr of sendmmsg(2): one packet and where it goes.
+type message struct {
+	header unix.Msghdr
+	sent   uint32 // bytes, set by the kernel
+}
+
+// newMessage makes a message that sends packet to a stream's group each time.
+func newMessage(packet []byte, stream *aes67.Stream) message {
+	to := &unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: stream.Group.As4()}
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&to.Port))[:], stream.Port)
+	m := message{header: unix.Msghdr{
+		Name: (*byte)(unsafe.Pointer(to)), Namelen: unix.SizeofSockaddrInet4,
+		Iov: &unix.Iovec{Base: unsafe.SliceData(packet)},
+	}}
+	m.header.Iov.SetLen(len(packet))
+	m.header.SetIovlen(1)
+	return m
+}
+
 // write hands messages to the kernel without waiting. Each message it refuses
 // is counted as dropped; the rest go out. It returns the last refusal.
-func (s *socket) write(messages []ipv4.Message, streams []streamCounters) (refused syscall.Errno) {
+//
+// The call is a raw one: it never blocks, so the scheduler need not know of it,
+// and cannot take the processor away between the pull and the send.
+func (s *socket) write(messages []message, streams []streamCounters) (refused syscall.Errno) {
 	for at := 0; at < len(messages); {
-		n, err := s.batch.WriteBatch(messages[at:], unix.MSG_DONTWAIT)
-		for range max(0, n) {
-			streams[at].packets.Add(1)
-			at++
-		}
-		if err != nil && at < len(messages) {
-			refused = errnoOf(err)
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, s.fd,
+			uintptr(unsafe.Pointer(&messages[at])), uintptr(len(messages)-at), unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == unix.EINTR: // a signal of the runtime's; nothing was sent
+		case errno != 0:
+			refused = errno
 			streams[at].dropped.Add(1)
 			at++
-		} else if n < 1 {
+		case n == 0:
 			return refused // cannot be: neither progress nor error
+		default:
+			for range n {
+				streams[at].packets.Add(1)
+				at++
+			}
 		}
 	}
 	return refused
 }
 
-// errnoOf finds the kernel's answer without allocating, as errors.As would.
-func errnoOf(err error) syscall.Errno {
-	for range 4 {
-		switch e := err.(type) { //nolint:errorlint // hot: unwraps by hand
-		case syscall.Errno:
-			return e
-		case interface{ Unwrap() error }:
-			err = e.Unwrap()
-		default:
-			return syscall.EIO
-		}
-	}
-	return syscall.EIO
-}
-
 func (s *socket) close() error { return s.conn.Close() }
-
-// address is the form in which x/net takes a stream's destination.
-func address(stream *aes67.Stream) *net.UDPAddr {
-	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(stream.Group, stream.Port))
-}

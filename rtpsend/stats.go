@@ -29,9 +29,9 @@ type Stats struct {
 	// the last one to two minutes, the worst since the sender was made.
 	LatenessP50, LatenessP99, LatenessWorst time.Duration
 	TimestampJumps                          uint64
-	SkippedFrames                           uint64 // frame periods that the jumps left out
-	Grant                                   rtthread.Grant
-	Problem                                 string // why the last packet could not be sent; empty if it was
+	SkippedFrames                           uint64         // frame periods that the jumps left out
+	Grant                                   rtthread.Grant // what its thread has now
+	Problem                                 string         // why the last packet could not be sent; empty if it was
 }
 
 // counters are the atomics behind Stats.
@@ -44,7 +44,7 @@ type counters struct {
 	sending  atomic.Bool
 	errno    atomic.Uintptr // of the last batch, 0: none
 	refusal  atomic.Uintptr // the last one that there was
-	grant    atomic.Pointer[rtthread.Grant]
+	thread   atomic.Pointer[rtthread.Thread]
 }
 
 type streamCounters struct {
@@ -104,8 +104,8 @@ func (s *Sender) Snapshot() Stats {
 	}
 	percentiles := c.lateness.quantiles(0.50, 0.99)
 	stats.LatenessP50, stats.LatenessP99 = percentiles[0], percentiles[1]
-	if grant := c.grant.Load(); grant != nil {
-		stats.Grant = *grant
+	if thread := c.thread.Load(); thread != nil {
+		stats.Grant = thread.Grant()
 	}
 	if errno := syscall.Errno(c.errno.Load()); errno != 0 {
 		stats.Problem = errno.Error()

@@ -10,5 +10,6 @@
 // other thread of the process inherits it (sched(7)). An ordinary user seldom may;
 // then RealtimeKit is asked over D-Bus. What that gives comes with a limit on
 // unbroken running, RLIMIT_RTTIME, that the kernel enforces by killing; before
-// it does, all priorities are given back (GiveBackOnOverrun).
+// it does, all priorities are given back. RealtimeKit may also take it away
+// again, so Keep looks and asks anew.
 package rtthread

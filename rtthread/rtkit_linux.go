@@ -3,7 +3,6 @@ package rtthread
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -25,33 +24,39 @@ const (
 	softShare = 0.5
 )
 
-// kit asks RealtimeKit. It keeps one connection for the life of the program.
+// kit asks RealtimeKit over a connection of its own.
 type kit struct {
+	ctx      context.Context
 	conn     *dbus.Conn
+	close    context.CancelFunc
 	priority int32 // the most that it gives
 	niceness int32 // the least that it gives
 }
 
-// theKit connects when it is first asked for.
-var theKit = sync.OnceValues(openKit)
-
 // openKit connects and does what RealtimeKit demands first: a limit on how long
-// a real-time thread may run without a pause.
-func openKit() (*kit, error) {
-	conn, err := dbus.ConnectSystemBus()
+// a real-time thread may run without a pause. What it gives stays when the
+// connection ends.
+func openKit(ctx context.Context) (*kit, error) {
+	ctx, stop := context.WithCancel(ctx)
+	late := time.AfterFunc(kitTime, stop)
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err == nil && !late.Stop() {
+		err = context.DeadlineExceeded
+	}
 	if err != nil {
+		stop()
 		return nil, fmt.Errorf("RealtimeKit: system bus: %w", err)
 	}
-	k := &kit{conn: conn}
+	k := &kit{ctx: ctx, conn: conn, close: stop}
 	var longest int64 // µs
 	for name, into := range map[string]any{"MaxRealtimePriority": &k.priority, "MinNiceLevel": &k.niceness, "RTTimeUSecMax": &longest} {
 		if err := k.get(name, into); err != nil {
-			_ = conn.Close()
+			k.close()
 			return nil, fmt.Errorf("RealtimeKit: %w", err)
 		}
 	}
 	if err := limitRunning(uint64(longest)); err != nil {
-		_ = conn.Close()
+		k.close()
 		return nil, fmt.Errorf("RealtimeKit: RLIMIT_RTTIME %d µs: %w", longest, err)
 	}
 	return k, nil
@@ -67,7 +72,7 @@ func (k *kit) get(name string, into any) error {
 }
 
 func (k *kit) call(method string, arguments ...any) *dbus.Call {
-	ctx, stop := context.WithTimeout(context.Background(), kitTime)
+	ctx, stop := context.WithTimeout(k.ctx, kitTime)
 	defer stop()
 	return k.conn.Object(kitName, kitPath).CallWithContext(ctx, method, 0, arguments...)
 }
@@ -91,7 +96,7 @@ func (k *kit) highPriority(tid int) error {
 
 // limitRunning bounds how long a real-time thread of the program may run
 // without a pause (getrlimit(2), RLIMIT_RTTIME). At the soft limit SIGXCPU
-// comes, see GiveBackOnOverrun; at the hard one the kernel kills the program.
+// comes, see Keep; at the hard one the kernel kills the program.
 // The limit never rises.
 func limitRunning(longest uint64) error {
 	var limit unix.Rlimit

@@ -2,14 +2,12 @@ package rtthread
 
 import (
 	"bufio"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
@@ -91,11 +89,11 @@ func startKit(t *testing.T) *fakeKit {
 
 func TestKitIsAskedWithinItsBounds(t *testing.T) {
 	f := startKit(t)
-	k, err := openKit()
+	k, err := openKit(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = k.conn.Close() }()
+	defer k.close()
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_RTTIME, &limit); err != nil || limit.Max > 200_000 || limit.Cur >= limit.Max {
 		t.Errorf("RLIMIT_RTTIME %+v, %v: want at most 200 ms, and a warning before", limit, err)
@@ -122,38 +120,7 @@ func TestKitIsAskedWithinItsBounds(t *testing.T) {
 
 func TestWithoutKitOneIsTold(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
-	if _, err := openKit(); err == nil || !strings.Contains(err.Error(), "RealtimeKit: system bus") {
+	if _, err := openKit(t.Context()); err == nil || !strings.Contains(err.Error(), "RealtimeKit: system bus") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestAnOverrunGivesPrioritiesBack(t *testing.T) {
-	defer givenBack.Store(false)
-	ctx, stop := context.WithCancel(context.Background())
-	told := make(chan struct{}, 10)
-	ended := make(chan struct{})
-	ready := make(chan struct{})
-	go func() {
-		defer close(ended)
-		close(ready)
-		GiveBackOnOverrun(ctx, func() { told <- struct{}{} })
-	}()
-	<-ready
-	onThread(t, func() {
-		granted := Lock(10).RealTime()
-		// The handler may not be there yet: the signal is harmless until it is.
-		for !GivenBack() {
-			_ = unix.Kill(os.Getpid(), unix.SIGXCPU)
-			SleepUntil(Now().Add(time.Millisecond))
-		}
-		<-told
-		if attr, err := unix.SchedGetAttr(0, 0); granted && (err != nil || attr.Policy != unix.SCHED_NORMAL) {
-			t.Errorf("after the overrun the policy is %+v, %v", attr, err)
-		}
-	})
-	stop()
-	<-ended
-	if len(told) != 0 {
-		t.Error("it was told more than once")
 	}
 }

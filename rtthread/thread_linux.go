@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
 )
 
 // The scheduling policies that a Grant names.
@@ -15,68 +19,91 @@ const (
 	PolicyOther = "SCHED_OTHER"
 )
 
-// Grant is what the kernel gave a thread.
+// Grant is what a thread has.
 type Grant struct {
 	Policy   string
 	Priority int    // 1 to 99 with a real-time policy, else 0
 	By       string // who gave it, if not the kernel by itself: "RealtimeKit"
 	Why      string // why it is less than was asked for; empty if it is not
+	Lost     bool   // it was more, until somebody took it away
 }
 
 // RealTime reports whether the thread runs ahead of all ordinary ones.
 func (g Grant) RealTime() bool { return g.Policy == PolicyFIFO || g.Policy == PolicyRR }
 
-// Lock ties the calling goroutine to its thread and asks for SCHED_FIFO at the
-// given priority (1 to 99; less asks for nothing), and where the kernel refuses
-// that for RealtimeKit's SCHED_RR. The goroutine should end without unlocking,
-// so that its thread ends with it.
-func Lock(priority int) Grant {
+// Thread is the thread of a goroutine that must not be late.
+type Thread struct {
+	name     string
+	tid      int
+	priority int // as asked for, 1 to 99; 0: none
+	grant    atomic.Pointer[Grant]
+
+	asking asking // of Keep
+}
+
+// Lock ties the calling goroutine to its thread and asks the kernel for SCHED_FIFO
+// at the given priority (1 to 99; less asks for nothing). It does not wait: where
+// the kernel refuses, Keep asks RealtimeKit for SCHED_RR, from another thread. The
+// goroutine should end without unlocking, so that its thread ends with it, and
+// call End before.
+func Lock(name string, priority int) *Thread {
 	runtime.LockOSThread()
-	// An ordinary thread's sleeps may be stretched by its timer slack, 50 µs
-	// by default (prctl(2)); 1 ns is the least. Real-time threads have none.
-	slackErr := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
-
-	if priority < 1 {
-		return ordinary("real-time priority was not asked for", slackErr)
-	}
-	granted, err := request(min(priority, 99))
-	if errors.Is(err, unix.EPERM) {
-		grant, kitErr := byKit(min(priority, 99))
-		if kitErr == nil {
-			return grant
+	t := &Thread{name: name, tid: unix.Gettid(), priority: max(0, min(priority, 99))}
+	slackErr := shortenSlack()
+	switch {
+	case t.priority == 0:
+		t.set(ordinary("real-time priority was not asked for", slackErr))
+	case GivenBack():
+		t.set(Grant{Policy: PolicyOther, Why: ranTooLong})
+	default:
+		granted, err := request(t.tid, t.priority)
+		if err != nil {
+			t.set(ordinary(refusal(t.priority, err), slackErr))
+			break
 		}
-		return ordinary(refusal(priority, err)+"; "+kitErr.Error(), slackErr)
+		grant := Grant{Policy: PolicyFIFO, Priority: granted}
+		if granted < t.priority {
+			grant.Why = fmt.Sprintf("priority %d: limited to %d by RLIMIT_RTPRIO", t.priority, granted)
+		}
+		t.asking.granted(Now())
+		t.set(grant)
 	}
-	if err != nil {
-		return ordinary(refusal(priority, err), slackErr)
-	}
-	grant := Grant{Policy: PolicyFIFO, Priority: granted}
-	if granted < priority {
-		grant.Why = fmt.Sprintf("priority %d: limited to %d by RLIMIT_RTPRIO", priority, granted)
-	}
-	return grant
+	kept.add(t)
+	return t
 }
 
-// byKit asks RealtimeKit for the calling thread.
-func byKit(priority int) (Grant, error) {
-	k, err := theKit()
-	if err != nil {
-		return Grant{}, err
+// End says that the thread is about to end.
+func (t *Thread) End() { kept.remove(t) }
+
+// Name is the one that Lock was given.
+func (t *Thread) Name() string { return t.name }
+
+// Grant is what the thread has, as far as it is known: Keep looks once a minute.
+func (t *Thread) Grant() Grant { return *t.grant.Load() }
+
+func (t *Thread) set(g Grant) { t.grant.Store(&g) }
+
+// lateSlack is a wake-up so late that the timer slack may be the cause.
+const lateSlack = 200 * time.Microsecond
+
+// SleepUntil is for the thread itself. It blocks until at, never less.
+func (t *Thread) SleepUntil(at aes67.MonoTime) {
+	SleepUntil(at)
+	// Whoever takes a thread's real-time priority away makes its timer slack that of
+	// its parent, since Linux 6.12; and no one but itself may shorten it.
+	if Now().Sub(at) > lateSlack {
+		_ = shortenSlack() // it was possible before
 	}
-	granted, err := k.realtime(unix.Gettid(), priority)
-	if err != nil {
-		return Grant{}, err
-	}
-	grant := Grant{Policy: PolicyRR, Priority: granted, By: "RealtimeKit"}
-	if granted < priority {
-		grant.Why = fmt.Sprintf("priority %d: RealtimeKit gives %d at most", priority, granted)
-	}
-	return grant, nil
 }
+
+// shortenSlack lets the calling thread's sleeps end when they should: timer slack,
+// 50 µs by default (prctl(2)), may stretch those of an ordinary thread; 1 ns is the
+// least. Real-time threads have none.
+func shortenSlack() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) }
 
 // request asks for priority, or for what RLIMIT_RTPRIO leaves of it.
-func request(priority int) (granted int, err error) {
-	err = setFIFO(priority)
+func request(tid, priority int) (granted int, err error) {
+	err = setFIFO(tid, priority)
 	if !errors.Is(err, unix.EPERM) {
 		return priority, err
 	}
@@ -84,15 +111,23 @@ func request(priority int) (granted int, err error) {
 	if limit < 1 || limit >= priority {
 		return 0, err
 	}
-	return limit, setFIFO(limit)
+	return limit, setFIFO(tid, limit)
 }
 
-func setFIFO(priority int) error {
-	return unix.SchedSetAttr(0, &unix.SchedAttr{
+func setFIFO(tid, priority int) error {
+	return unix.SchedSetAttr(tid, &unix.SchedAttr{
 		Size:     unix.SizeofSchedAttr,
 		Policy:   unix.SCHED_FIFO,
 		Flags:    unix.SCHED_FLAG_RESET_ON_FORK,
 		Priority: uint32(priority),
+	}, 0)
+}
+
+// setOrdinary takes a thread's priority away. Both ways to real time set
+// RESET_ON_FORK, and an ordinary user may not clear it (sched(7)).
+func setOrdinary(tid int) error {
+	return unix.SchedSetAttr(tid, &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
 	}, 0)
 }
 

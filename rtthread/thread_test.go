@@ -26,7 +26,9 @@ func onThread(t *testing.T, f func()) {
 func TestLockTellsWhatTheThreadReallyHas(t *testing.T) {
 	for _, priority := range []int{0, 1, 10, 99, 200} {
 		onThread(t, func() {
-			grant := Lock(priority)
+			thread := Lock("test", priority)
+			defer thread.End()
+			grant := thread.Grant()
 			attr, err := unix.SchedGetAttr(0, 0)
 			if err != nil {
 				t.Errorf("reading the thread's policy: %v", err)
@@ -53,7 +55,7 @@ func TestLockIsRefusedWithAReasonWithoutPrivilege(t *testing.T) {
 		t.Skip("needs root, to give up the privilege on one thread")
 	}
 	onThread(t, func() {
-		Lock(0)
+		Lock("test", 0).End()
 		// Drops the thread's effective capabilities only; the thread ends with
 		// this goroutine.
 		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -65,7 +67,9 @@ func TestLockIsRefusedWithAReasonWithoutPrivilege(t *testing.T) {
 		if rtprioLimit() > 0 {
 			return // the limit alone allows it here
 		}
-		grant := Lock(10)
+		thread := Lock("test", 10)
+		defer thread.End()
+		grant := thread.Grant()
 		if grant.RealTime() || !strings.Contains(grant.Why, "RLIMIT_RTPRIO is 0") {
 			t.Errorf("Lock(10) without privilege = %+v, want SCHED_OTHER and the limit named", grant)
 		}
@@ -74,7 +78,9 @@ func TestLockIsRefusedWithAReasonWithoutPrivilege(t *testing.T) {
 
 func TestNewThreadsDoNotInheritThePriority(t *testing.T) {
 	onThread(t, func() {
-		if !Lock(10).RealTime() {
+		thread := Lock("test", 10)
+		defer thread.End()
+		if !thread.Grant().RealTime() {
 			return
 		}
 		onThread(t, func() {
@@ -98,15 +104,30 @@ func TestSleepUntilIsNeverEarly(t *testing.T) {
 	SleepUntil(aes67.MonoTime(-5))
 }
 
+// Whoever takes real time away may leave the thread a long timer slack.
+func TestAThreadThatWakesLateShortensItsSlack(t *testing.T) {
+	onThread(t, func() {
+		thread := Lock("test", 0)
+		defer thread.End()
+		if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(100*time.Millisecond), 0, 0, 0); err != nil {
+			t.Error(err)
+		}
+		for timerSlack() > 1 { // now and then another timer wakes it in time
+			thread.SleepUntil(Now().Add(time.Millisecond))
+		}
+	})
+}
+
 func TestClockDoesNotAllocate(t *testing.T) {
 	var last aes67.MonoTime
+	var thread Thread
 	if n := testing.AllocsPerRun(1000, func() {
 		now := Now()
 		if now < last {
 			t.Fatalf("the clock ran back by %v", last.Sub(now))
 		}
 		last = now
-		SleepUntil(now)
+		thread.SleepUntil(now)
 	}); n != 0 {
 		t.Fatalf("Now and SleepUntil allocate %v times, want 0", n)
 	}

@@ -42,6 +42,9 @@ func (t *teller) Model() status.Model {
 	if m.Problem == "" {
 		m.Problem = e.sink.Snapshot().Notice
 	}
+	if m.Problem == "" && stats != nil {
+		m.Problem = priorityProblem(stats.Grant)
+	}
 	pipeline := e.pipeline.Snapshot()
 	m.Drift = driftModel(pipeline, stats != nil, m.Sink.VolumeDB != nil && *m.Sink.VolumeDB == 0 && !*m.Sink.Muted)
 	if stats != nil {
@@ -59,9 +62,6 @@ func (t *teller) Model() status.Model {
 
 // threadModel tells what a thread has now.
 func threadModel(g rtthread.Grant) *status.Thread {
-	if rtthread.GivenBack() {
-		return &status.Thread{Policy: rtthread.PolicyOther, Why: "a real-time thread ran for longer than it may"}
-	}
 	return &status.Thread{Policy: g.Policy, Priority: g.Priority, By: g.By, Why: g.Why}
 }
 
@@ -205,6 +205,17 @@ func sendProblem(stats rtpsend.Stats, iface string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, stats.Problem)
+}
+
+// priorityProblem tells of a priority that was had and is there no more.
+func priorityProblem(g rtthread.Grant) string {
+	switch {
+	case !g.Lost:
+		return ""
+	case rtthread.GivenBack():
+		return "packets may be late: " + g.Why + "; restart aes67-sink when the computer is less busy"
+	}
+	return "packets may be late: " + g.Why + "; it is asked for again by and by"
 }
 
 func (n *network) model() status.Network {

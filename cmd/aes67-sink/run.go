@@ -38,7 +38,7 @@ import (
 // The supervisor ends first, so that the sound is faded out and the sessions
 // are withdrawn while everything else still stands.
 func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
-	tuneRuntime(log)
+	tuneRuntime()
 	lock, err := acquire(ctx, log)
 	if err != nil || lock == nil {
 		return err
@@ -219,12 +219,20 @@ func ownClock(clock *mediaclock.Clock) {
 
 // captureThread asks for real-time priority on the thread that reads the sound
 // server, one below the sender's.
-func captureThread(log zerolog.Logger) func() {
-	return func() {
-		grant := rtthread.Lock(senderPriority - 1)
-		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("by", grant.By).Str("why", grant.Why).Msg("capture thread")
+func captureThread(log zerolog.Logger) func() (end func()) {
+	return func() func() {
+		thread := rtthread.Lock("capture", senderPriority-1)
+		grant := thread.Grant()
+		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).Msg("capture thread")
+		return thread.End
 	}
 }
+
+// runtimeSlack is by how much the sleeps of threads that have no deadline may be
+// longer than asked for, where a wake-up less saves more than it costs: the Go
+// runtime's and those of everything that is timed in tens of milliseconds. The sender
+// has none (rtthread.Lock).
+const runtimeSlack = 5 * time.Millisecond
 
 // spareProcessors are more of the Go scheduler's processors than the machine
 // has. A real-time thread that wakes up needs a free one; without spares it may
@@ -236,26 +244,19 @@ const spareProcessors = 8
 // pauses are the one thing that these cannot escape, is left as it is: there is so
 // little garbage that it runs each two minutes, as it does in any case
 // (forcegcperiod in runtime/proc.go).
-func tuneRuntime(log zerolog.Logger) {
+func tuneRuntime() {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
-	if err := rtthread.LiftOthers(); err != nil {
-		log.Debug().Err(err).Msg("ordinary threads stay ordinary for the present")
-	}
 }
 
-// keepRealTime looks after what RealtimeKit gave, until ctx is done.
+// keepRealTime looks after the real-time threads until ctx is done.
 func keepRealTime(ctx context.Context, log zerolog.Logger) error {
-	var lifter sync.WaitGroup
-	defer lifter.Wait()
-	if rtthread.LiftOthers() != nil { // not by ourselves
-		lifter.Go(func() {
-			if err := rtthread.KeepLifted(ctx); err != nil {
-				log.Debug().Err(err).Msg("ordinary threads stay ordinary")
-			}
-		})
-	}
-	rtthread.GiveBackOnOverrun(ctx, func() {
-		log.Warn().Msg("a real-time thread ran for longer than it may; all priorities are given back, restart when the computer is less busy")
+	rtthread.Keep(ctx, func(t *rtthread.Thread, g rtthread.Grant, err error) {
+		event := log.Info()
+		if g.Lost || err != nil {
+			event = log.Warn().Err(err)
+		}
+		event.Str("thread", t.Name()).Str("policy", g.Policy).Int("priority", g.Priority).Str("by", g.By).Str("why", g.Why).
+			Msg("real-time priority changed")
 	})
 	return nil
 }

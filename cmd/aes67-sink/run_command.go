@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/config"
+	"aes67-sink/rtthread"
 )
 
 // configFlags are the flags of every command that reads the configuration.
@@ -26,6 +27,8 @@ type runCommand struct {
 
 // Run runs the bridge until a signal ends it.
 func (c *runCommand) Run(to streams) error {
+	// Before the files are read, which may be pipes, and the ports opened.
+	notRelaxed := rtthread.Relax(runtimeSlack)
 	loaded, err := c.load()
 	if err != nil {
 		return err
@@ -39,6 +42,9 @@ func (c *runCommand) Run(to streams) error {
 	defer dumpOnQuit(to.stderr)()
 	// Whoever reads the log may end first; that must not end the sound.
 	signal.Ignore(unix.SIGPIPE)
+	if notRelaxed != nil {
+		log.Debug().Err(notRelaxed).Msg("the runtime wakes up more often than it need")
+	}
 	if loaded.File != "" {
 		log.Info().Str("file", loaded.File).Msg("configuration read")
 	}

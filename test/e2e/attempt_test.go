@@ -223,7 +223,7 @@ func stand(cpu string) {
 	var n int
 	_, _ = fmt.Sscan(cpu, &n)
 	set.Set(n)
-	rtthread.Lock(90)
+	rtthread.Lock("watchman", 90)
 	_ = unix.SchedSetaffinity(0, &set)
 	for next := rtthread.Now(); ; {
 		next = next.Add(2 * time.Millisecond)

@@ -1,0 +1,216 @@
+package rtthread
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/aes67"
+)
+
+// nobody is the ordinary user whom a test that root runs becomes.
+const nobody = 65534
+
+// asOrdinaryUser runs the calling test anew in a process of an ordinary user who
+// may have real-time priority up to rtprio, and reports true there. Started by an
+// ordinary user it skips the test where that differs.
+func asOrdinaryUser(t *testing.T, rtprio uint64) bool {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if rtprioLimit() != rtprio {
+			t.Skipf("needs root, to be a user with RLIMIT_RTPRIO %d", rtprio)
+		}
+		return true
+	}
+	var before unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_RTPRIO, &unix.Rlimit{Cur: rtprio, Max: rtprio}, &before); err != nil {
+		t.Skipf("RLIMIT_RTPRIO: %v", err)
+	}
+	defer func() { _ = unix.Prlimit(0, unix.RLIMIT_RTPRIO, &before, nil) }()
+	// Not by its path, which leads through a folder of root's.
+	c := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=1m")
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	c.Dir = "/"
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("as an ordinary user: %v\n%s", err, out)
+	}
+	return false
+}
+
+// change is what Keep tells.
+type change struct {
+	grant Grant
+	err   error
+}
+
+// keeping notes what is told; look looks once.
+type keeping struct{ told []change }
+
+func (k *keeping) tell(t *Thread, err error) { k.told = append(k.told, change{t.Grant(), err}) }
+
+func (k *keeping) look(t *testing.T, resumed bool) (next time.Duration) {
+	return look(t.Context(), resumed, k.tell)
+}
+
+// last returns the only change that was told.
+func (k *keeping) last(t *testing.T) Grant {
+	t.Helper()
+	if len(k.told) != 1 {
+		t.Errorf("told %+v, want one change", k.told)
+		return Grant{}
+	}
+	defer func() { k.told = nil }()
+	return k.told[0].grant
+}
+
+func TestPriorityThatWasTakenAwayIsNoticedAndAskedForAnew(t *testing.T) {
+	onThread(t, func() {
+		thread := Lock("test", 10)
+		defer thread.End()
+		if !thread.Grant().RealTime() {
+			return
+		}
+		var k keeping
+		if next := k.look(t, false); len(k.told) != 0 || next != lookEach {
+			t.Errorf("with all as it was: told %+v, next in %v", k.told, next)
+		}
+		if err := setOrdinary(thread.tid); err != nil {
+			t.Error(err)
+		}
+		next := k.look(t, false)
+		if got := k.last(t); got.RealTime() || !got.Lost || got.Why == "" || thread.Grant() != got {
+			t.Errorf("taken away: %+v, the thread says %+v", got, thread.Grant())
+		}
+		if next <= 0 || next > askAgain {
+			t.Errorf("it was had for a moment only: asked for anew in %v, want within %v", next, askAgain)
+		}
+		k.look(t, true)
+		if got := k.last(t); !got.RealTime() || got.Lost {
+			t.Errorf("after a resume: %+v, want it back", got)
+		}
+		if attr, err := unix.SchedGetAttr(thread.tid, 0); err != nil || attr.Policy != unix.SCHED_FIFO {
+			t.Errorf("the kernel says %+v, %v", attr, err)
+		}
+	})
+}
+
+func TestRealtimeKitIsAskedUntilItGives(t *testing.T) {
+	if !asOrdinaryUser(t, 0) {
+		return
+	}
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
+	onThread(t, func() {
+		thread := Lock("test", 30)
+		defer thread.End()
+		if thread.Grant().RealTime() {
+			t.Errorf("the kernel gave %+v by itself", thread.Grant())
+		}
+		var k keeping
+		k.look(t, false)
+		if got := k.last(t); got.RealTime() || !strings.Contains(got.Why, "RLIMIT_RTPRIO is 0") || !strings.Contains(got.Why, "system bus") {
+			t.Errorf("without a bus: %+v", got)
+		}
+		f := startKit(t)
+		if k.look(t, false); len(f.asked) != 0 {
+			t.Error("asked again at once")
+		}
+		k.look(t, true)
+		if got, want := k.last(t), (Grant{Policy: PolicyRR, Priority: 20, By: "RealtimeKit"}); got != want {
+			t.Errorf("given: %+v, want %+v", got, want)
+		}
+		if got := <-f.asked; got != [2]int64{int64(thread.tid), 20} {
+			t.Errorf("RealtimeKit was asked for %v, want thread %d and 20", got, thread.tid)
+		}
+		k.look(t, false) // this one gives nothing in truth
+		if got := k.last(t); got.RealTime() || !got.Lost || !strings.HasPrefix(got.Why, "RealtimeKit took") {
+			t.Errorf("taken away: %+v", got)
+		}
+		f.refuse.Store(true)
+		k.look(t, true)
+		if got := k.last(t); got.RealTime() || !got.Lost || !strings.Contains(got.Why, "not allowed") {
+			t.Errorf("refused after that: %+v", got)
+		}
+	})
+}
+
+// An ordinary user may not clear RESET_ON_FORK, which both ways to real time set.
+func TestAnOrdinaryUserGivesPrioritiesBack(t *testing.T) {
+	if !asOrdinaryUser(t, 20) {
+		return
+	}
+	defer givenBack.Store(false)
+	ctx, stop := context.WithCancel(t.Context())
+	told := make(chan change, 10)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { Keep(ctx, func(_ *Thread, g Grant, err error) { told <- change{g, err} }) })
+	onThread(t, func() {
+		thread := Lock("test", 10)
+		defer thread.End()
+		if !thread.Grant().RealTime() {
+			t.Errorf("Lock gave %+v", thread.Grant())
+		}
+		// The handler may not be there yet: then SIGXCPU would end us.
+		ours := make(chan os.Signal, 1)
+		signal.Notify(ours, unix.SIGXCPU)
+		defer signal.Stop(ours)
+		for !GivenBack() {
+			_ = unix.Kill(os.Getpid(), unix.SIGXCPU)
+			SleepUntil(Now().Add(time.Millisecond))
+		}
+		if got := <-told; got.err != nil || got.grant.RealTime() || got.grant.Why != ranTooLong {
+			t.Errorf("told %+v", got)
+		}
+		if attr, err := unix.SchedGetAttr(0, 0); err != nil || attr.Policy != unix.SCHED_NORMAL {
+			t.Errorf("after the overrun the policy is %+v, %v", attr, err)
+		}
+		again := Lock("test", 10)
+		defer again.End()
+		if again.Grant().RealTime() || again.Grant().Why != ranTooLong {
+			t.Errorf("Lock after that gave %+v", again.Grant())
+		}
+	})
+	stop()
+	keeper.Wait()
+	if len(told) != 0 {
+		t.Errorf("it was told more than once: %+v", <-told)
+	}
+}
+
+func TestSuspendsAreTheDifferenceOfTwoClocks(t *testing.T) {
+	var s suspends
+	mono, slept := aes67.MonoTime(time.Hour), 5*time.Minute // of before the start
+	s.happened(mono.Add(slept), mono)
+	for _, step := range []struct {
+		runs, sleeps time.Duration
+		want         bool
+	}{
+		{time.Minute, 0, false}, {time.Minute, time.Millisecond, false}, {time.Second, time.Second, true}, {time.Minute, 0, false},
+		{0, 8 * time.Hour, true}, {time.Hour, 0, false},
+	} {
+		mono, slept = mono.Add(step.runs), slept+step.sleeps
+		if got := s.happened(mono.Add(slept), mono); got != step.want {
+			t.Errorf("%v awake and %v asleep: %v, want %v", step.runs, step.sleeps, got, step.want)
+		}
+	}
+}
+
+func TestWatchingForResumesEndsWithItsContext(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	var watcher sync.WaitGroup
+	resumed := make(chan struct{}, 1)
+	watcher.Go(func() { watchResumes(ctx, resumed) })
+	stop()
+	watcher.Wait()
+	if len(resumed) != 0 {
+		t.Error("a resume was seen where there was none")
+	}
+}
