@@ -123,11 +123,16 @@ func setFIFO(tid, priority int) error {
 	}, 0)
 }
 
-// setOrdinary takes a thread's priority away. Both ways to real time set
-// RESET_ON_FORK, and an ordinary user may not clear it (sched(7)).
+// setOrdinary takes a thread's priority away. An ordinary user may neither clear
+// RESET_ON_FORK, which both ways to real time set, nor lower the niceness
+// (sched_setattr(2)), so the thread gets back the one that it was started with.
 func setOrdinary(tid int) error {
+	niceness := 0
+	if raw, err := unix.Getpriority(unix.PRIO_PROCESS, tid); err == nil {
+		niceness = 20 - raw // as the system call returns it (getpriority(2), Notes)
+	}
 	return unix.SchedSetAttr(tid, &unix.SchedAttr{
-		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Nice: int32(niceness),
 	}, 0)
 }
 
