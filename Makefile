@@ -39,7 +39,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
-	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-resample plots \
+	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
 	test-arm64 golden deb package-test \
 	install install-files uninstall clean ci
 
@@ -103,6 +103,13 @@ bench-latency: packages build ## from a program's write to the wire, beside Pipe
 
 bench-quality: packages build ## purity, pitch and bit-exactness on the wire, each over 40 s or more (20 min, root)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'
+
+bench-cost: packages build build/pace ## CPU, wake-ups, memory and pacing beside a bare loop in C (4 min, LAB_FULL=1: 20 min; root)
+	@scripts/e2e.sh -test.run '^TestCost$$'
+
+build/pace: test/peers/pace.c
+	@mkdir -p build
+	gcc -O2 -Wall -Wextra -o build/pace test/peers/pace.c
 
 bench-resample: go build/resamplers ## the resampler beside those of others: quality, and CPU in turn (10 min)
 	@$(GO) run ./internal/resamplebench
