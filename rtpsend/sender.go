@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -116,7 +115,7 @@ func (s *Sender) Run(ctx context.Context) error {
 	for {
 		select {
 		case err := <-ended:
-			if closeErr := s.socket.close(); closeErr != nil && !errors.Is(closeErr, net.ErrClosed) {
+			if closeErr := s.socket.close(); closeErr != nil && !errors.Is(closeErr, errClosed) {
 				err = errors.Join(err, fmt.Errorf("rtpsend: closing the socket: %w", closeErr))
 			}
 			return err
@@ -139,7 +138,7 @@ func (s *Sender) thread() (err error) {
 	s.counters.thread.Store(thread)
 	grant := thread.Grant()
 	s.log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("by", grant.By).Str("why", grant.Why).
-		Str("interface", s.config.Interface.Name).Stringer("source", s.socket.conn.LocalAddr()).
+		Str("interface", s.config.Interface.Name).Stringer("source", s.socket.address()).
 		Int("streams", len(s.packetizers)).Msg("sender started")
 	s.loop(thread)
 	return nil

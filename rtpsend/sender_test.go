@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -111,8 +114,8 @@ func listen(t *testing.T, cfg Config) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := control(raw, func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTOS, 1) }); err != nil {
-		t.Fatal(err)
+	if controlErr := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1) }); err != nil || controlErr != nil {
+		t.Fatal(err, controlErr)
 	}
 	if err := l.conn.SetControlMessage(ipv4.FlagTTL|ipv4.FlagDst, true); err != nil {
 		t.Fatal(err)
@@ -410,6 +413,34 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 	}
 	if got := s.Snapshot().Streams[0].Packets; got < 2000 {
 		t.Errorf("%d packets sent, want 2000", got)
+	}
+}
+
+// Each packet makes the socket writable anew: in an epoll set of the runtime's it
+// would wake another thread each time.
+func TestNoPollerWatchesTheSocket(t *testing.T) {
+	s, err := New(onLoopback(t, 90), new(mediaclock.Clock), &tone{}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	listen(t, onLoopback(t, 90)) // one that is watched
+	watched := 0
+	files, _ := filepath.Glob("/proc/self/fdinfo/*")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(text)) { // of an epoll set, one for each file in it (proc(5))
+			var fd int
+			if _, err := fmt.Sscanf(line, "tfd: %d", &fd); err == nil {
+				watched++
+				if fd == s.socket.fd {
+					t.Error("an epoll set watches the sender's socket")
+				}
+			}
+		}
+	}
+	if watched == 0 {
+		t.Error("no epoll set was found")
 	}
 }
 

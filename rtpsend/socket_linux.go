@@ -3,15 +3,13 @@ package rtpsend
 // Hot: write runs once a packet time.
 
 import (
-	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"syscall"
 	"unsafe"
 
-	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
@@ -26,87 +24,77 @@ const (
 	priority = 6
 )
 
-// socket sends every stream of a sender.
+// socket sends every stream of a sender. It is none of package net's: those are
+// all in the Go runtime's epoll set, and each packet that has left makes a UDP socket
+// writable anew, which would wake another thread for nothing a thousand times a second.
 type socket struct {
-	conn *net.UDPConn
-	fd   uintptr // of conn, valid until that is closed
+	fd     int
+	closed bool
 }
 
 func openSocket(cfg *Config) (*socket, error) {
-	conn, err := bindSource(cfg.Source)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("rtpsend: source address %v: %w", cfg.Source, err)
+		return nil, fmt.Errorf("rtpsend: socket: %w", err)
 	}
-	s := &socket{conn: conn}
+	s := &socket{fd: fd}
 	if err := s.configure(cfg); err != nil {
-		_ = conn.Close()
+		_ = s.close()
 		return nil, err
+	}
+	if err := s.bind(cfg.Source); err != nil {
+		_ = s.close()
+		return nil, fmt.Errorf("rtpsend: source address %v: %w", cfg.Source, err)
 	}
 	return s, nil
 }
 
-func bindSource(source netip.Addr) (*net.UDPConn, error) {
-	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+func (s *socket) configure(cfg *Config) error {
+	ttl, loop := int(cfg.Streams[0].TTL), 0
+	if cfg.Loop {
+		loop = 1
+	}
+	for _, o := range []struct {
+		what               string
+		level, name, value int
+	}{
 		// A receiver on this host may want port 5004 too; without this option
 		// here its own would not help it.
-		return control(raw, func(fd int) error {
-			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-		})
-	}}
-	var firstErr error
-	for _, port := range []uint16{sourcePort, 0} {
-		conn, err := lc.ListenPacket(context.Background(), "udp4", netip.AddrPortFrom(source, port).String())
-		if err == nil {
-			return conn.(*net.UDPConn), nil
-		}
-		if firstErr == nil {
-			firstErr = err
-		}
-	}
-	return nil, firstErr
-}
-
-func (s *socket) configure(cfg *Config) error {
-	type option struct {
-		what  string
-		value any
-		err   error
-	}
-	raw, err := s.conn.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("rtpsend: socket: %w", err)
-	}
-	if err := raw.Control(func(fd uintptr) { s.fd = fd }); err != nil {
-		return fmt.Errorf("rtpsend: socket: %w", err)
-	}
-	packets, ttl := ipv4.NewPacketConn(s.conn), int(cfg.Streams[0].TTL)
-	for _, o := range []option{
-		{"interface", cfg.Interface.Name, packets.SetMulticastInterface(&cfg.Interface)},
-		{"ttl", ttl, packets.SetMulticastTTL(ttl)},
-		{"multicast loop", cfg.Loop, packets.SetMulticastLoopback(cfg.Loop)},
-		{"dscp", cfg.DSCP, packets.SetTOS(cfg.DSCP << 2)},
+		{"reuse of the address", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
+		{"ttl", unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, ttl},
+		{"multicast loop", unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, loop},
+		{"type of service", unix.IPPROTO_IP, unix.IP_TOS, cfg.DSCP << 2},
 		// After the TOS, which resets it: AF41 would go to the lowest band.
-		{"priority", priority, control(raw, func(fd int) error {
-			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PRIORITY, priority)
-		})},
+		{"priority", unix.SOL_SOCKET, unix.SO_PRIORITY, priority},
 		// DF: a packet is never cut in two (AES67-2018, 6.3).
-		{"path mtu discovery", unix.IP_PMTUDISC_DO, control(raw, func(fd int) error {
-			return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO)
-		})},
+		{"path mtu discovery", unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO},
 	} {
-		if o.err != nil {
-			return fmt.Errorf("rtpsend: %s %v: %w", o.what, o.value, o.err)
+		if err := unix.SetsockoptInt(s.fd, o.level, o.name, o.value); err != nil {
+			return fmt.Errorf("rtpsend: %s %d: %w", o.what, o.value, err)
 		}
+	}
+	if err := unix.SetsockoptIPMreqn(s.fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(cfg.Interface.Index)}); err != nil {
+		return fmt.Errorf("rtpsend: interface %s: %w", cfg.Interface.Name, err)
 	}
 	return nil
 }
 
-func control(raw syscall.RawConn, f func(fd int) error) error {
-	var err error
-	if controlErr := raw.Control(func(fd uintptr) { err = f(int(fd)) }); controlErr != nil {
-		return controlErr
+// bind takes port 5004, or any if that is taken.
+func (s *socket) bind(source netip.Addr) error {
+	err := unix.Bind(s.fd, &unix.SockaddrInet4{Addr: source.As4(), Port: sourcePort})
+	if err != nil && unix.Bind(s.fd, &unix.SockaddrInet4{Addr: source.As4()}) == nil {
+		return nil
 	}
 	return err
+}
+
+// address returns where the packets come from.
+func (s *socket) address() netip.AddrPort {
+	name, err := unix.Getsockname(s.fd)
+	if own, ok := name.(*unix.SockaddrInet4); err == nil && ok {
+		return netip.AddrPortFrom(netip.AddrFrom4(own.Addr), uint16(own.Port))
+	}
+	return netip.AddrPort{}
 }
 
 // message is struct mmsghdr of sendmmsg(2): one packet and where it goes.
@@ -135,7 +123,7 @@ func newMessage(packet []byte, stream *aes67.Stream) message {
 // and cannot take the processor away between the pull and the send.
 func (s *socket) write(messages []message, streams []streamCounters) (refused syscall.Errno) {
 	for at := 0; at < len(messages); {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, s.fd,
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd),
 			uintptr(unsafe.Pointer(&messages[at])), uintptr(len(messages)-at), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == unix.EINTR: // a signal of the runtime's; nothing was sent
@@ -155,4 +143,13 @@ func (s *socket) write(messages []message, streams []streamCounters) (refused sy
 	return refused
 }
 
-func (s *socket) close() error { return s.conn.Close() }
+// errClosed is what a second close returns.
+var errClosed = errors.New("socket closed already")
+
+func (s *socket) close() error {
+	if s.closed {
+		return errClosed
+	}
+	s.closed = true
+	return unix.Close(s.fd)
+}
