@@ -23,12 +23,16 @@ func TestWhenPriorityIsAskedForAnew(t *testing.T) {
 		},
 		"what is taken away soon is asked for later and later": {
 			{0, granted, 0},
-			{time.Second, taken, 10 * time.Second}, {10 * time.Second, granted, 10 * time.Second},
-			{time.Second, taken, 20 * time.Second}, {20 * time.Second, granted, 20 * time.Second},
+			{time.Second, taken, 10 * time.Second},
+			{10 * time.Second, granted, 10 * time.Second},
+			{time.Second, taken, 20 * time.Second},
+			{20 * time.Second, granted, 20 * time.Second},
 			{time.Hour, taken, 0},
 		},
 		"a resume forgets the refusals": {
-			{0, refused, 10 * time.Second}, {10 * time.Second, refused, 20 * time.Second}, {time.Second, resumed, 0},
+			{0, refused, 10 * time.Second},
+			{10 * time.Second, refused, 20 * time.Second},
+			{time.Second, resumed, 0},
 			{0, refused, 10 * time.Second},
 		},
 	} {

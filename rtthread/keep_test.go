@@ -219,8 +219,12 @@ func TestSuspendsAreTheDifferenceOfTwoClocks(t *testing.T) {
 		runs, sleeps time.Duration
 		want         bool
 	}{
-		{time.Minute, 0, false}, {time.Minute, time.Millisecond, false}, {time.Second, time.Second, true}, {time.Minute, 0, false},
-		{0, 8 * time.Hour, true}, {time.Hour, 0, false},
+		{time.Minute, 0, false},
+		{time.Minute, time.Millisecond, false},
+		{time.Second, time.Second, true},
+		{time.Minute, 0, false},
+		{0, 8 * time.Hour, true},
+		{time.Hour, 0, false},
 	} {
 		mono, slept = mono.Add(step.runs), slept+step.sleeps
 		if got := s.happened(mono.Add(slept), mono); got != step.want {
