@@ -122,6 +122,9 @@ func look(ctx context.Context, resumed bool, told func(*Thread, error)) (next ti
 			if kit == nil && kitErr == nil {
 				kit, kitErr = openKit(ctx)
 			}
+			if ctx.Err() != nil {
+				return next
+			}
 			if t.ask(now, kit, kitErr) {
 				told(t, nil)
 			}

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -158,6 +160,42 @@ func TestRealtimeKitIsAskedUntilItGives(t *testing.T) {
 			t.Errorf("refused after that: %+v", got)
 		}
 	})
+}
+
+func TestABusThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
+	if !asOrdinaryUser(t) {
+		return
+	}
+	path := filepath.Join(t.TempDir(), "bus")
+	bus, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = bus.Close() }()
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+path)
+	began := Now()
+	ctx, stop := context.WithCancel(t.Context())
+	var keeper sync.WaitGroup
+	keeper.Go(func() { Keep(ctx, func(_ *Thread, g Grant, _ error) { t.Errorf("told %+v", g) }) })
+	onThread(t, func() {
+		Lock("test", 10).End()
+		thread := Lock("test", 10)
+		defer thread.End()
+		silent, err := bus.Accept() // Keep asks
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _ = silent.Close() })
+		if thread.Grant().RealTime() {
+			t.Errorf("Lock gave %+v", thread.Grant())
+		}
+	})
+	stop()
+	keeper.Wait()
+	if took := Now().Sub(began); took >= kitTime {
+		t.Errorf("it took %v", took)
+	}
 }
 
 // An ordinary user may not clear RESET_ON_FORK, which both ways to real time set.

@@ -199,7 +199,7 @@ func TestPackageInstall(t *testing.T) {
 				m.mustAs("alice", "systemctl", "--user", "start", "pipewire-pulse")
 			}
 			m.active("alice", 20*time.Second)
-			r := m.sending(40 * time.Second)
+			m.sending(40 * time.Second)
 			if !strings.Contains(m.mustAs("alice", "pactl", "list", "sinks"), "AES67 Speakers") {
 				t.Error("pactl shows no AES67 Speakers")
 			}
@@ -213,9 +213,9 @@ func TestPackageInstall(t *testing.T) {
 				return strings.HasPrefix(m.unit("alice", "StatusText"), "sending")
 			})
 			m.hasNoPrivilege("alice")
-			if r.Sender.Policy != "SCHED_RR" || r.Sender.Priority != 20 || r.Sender.By != "RealtimeKit" {
-				t.Errorf("the sender is %+v, want SCHED_RR 20 by RealtimeKit", r.Sender)
-			}
+			m.reaches("alice", 10*time.Second, "the sender has SCHED_RR 20 by RealtimeKit", func(r report) bool {
+				return r.Sender.Policy == "SCHED_RR" && r.Sender.Priority == 20 && r.Sender.By == "RealtimeKit"
+			})
 			if version := m.mustAs("alice", "aes67-sink", "version"); !strings.Contains(version, versionOf(deb)) {
 				t.Errorf("the program says %q, the package is %s", version, versionOf(deb))
 			}
