@@ -204,7 +204,7 @@ func giveBack(told func(*Thread, error)) {
 	}
 	for i, t := range threads {
 		if errs[i] == nil {
-			t.set(Grant{Policy: PolicyOther, Lost: true, Why: ranTooLong})
+			t.set(Grant{Policy: PolicyOther})
 		}
 		told(t, errs[i])
 	}

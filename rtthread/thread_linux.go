@@ -53,8 +53,8 @@ func Lock(name string, priority int) *Thread {
 	switch {
 	case t.priority == 0:
 		t.set(ordinary("real-time priority was not asked for", slackErr))
-	case GivenBack():
-		t.set(Grant{Policy: PolicyOther, Why: ranTooLong})
+	case GivenBack(): // and Grant says so
+		t.set(Grant{Policy: PolicyOther})
 	default:
 		granted, err := request(t.tid, t.priority)
 		if err != nil {
@@ -79,7 +79,13 @@ func (t *Thread) End() { kept.remove(t) }
 func (t *Thread) Name() string { return t.name }
 
 // Grant is what the thread has, as far as it is known: Keep looks once a minute.
-func (t *Thread) Grant() Grant { return *t.grant.Load() }
+func (t *Thread) Grant() Grant {
+	g := *t.grant.Load()
+	if t.priority > 0 && !g.RealTime() && GivenBack() {
+		return Grant{Policy: PolicyOther, Lost: true, Why: ranTooLong}
+	}
+	return g
+}
 
 func (t *Thread) set(g Grant) { t.grant.Store(&g) }
 
