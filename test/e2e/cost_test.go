@@ -170,15 +170,15 @@ func measureCost(t *testing.T, prepare func(testing.TB, wire) costRig, load int)
 	for _, l := range loops {
 		cost = append(cost, l.cpu)
 	}
-	t.Logf("bare loop: %.2f %% of a core; late by p99 %.0f, p99.9 %.0f, at most %.0f µs", median(cost), loops[0].p99, loops[0].p999, loops[0].most)
+	t.Logf("bare loop: %.2f %% of a core; late by p99 %.0f, p99.9 %.0f, at most %.0f µs", medianOf(cost), loops[0].p99, loops[0].p999, loops[0].most)
 	t.Logf("bridge: %.2f %% of a core %.1f; %.0f wake-ups/s; sender %s %d %s; underruns %d",
-		median(own), own, median(wakes), last.Sender.Policy, last.Sender.Priority, last.Sender.By, last.Drift.Underruns)
+		medianOf(own), own, medianOf(wakes), last.Sender.Policy, last.Sender.Priority, last.Sender.By, last.Drift.Underruns)
 	if rig.others != nil {
-		t.Logf("with sound server, session manager and player: %.1f %% of a core", median(all))
+		t.Logf("with sound server, session manager and player: %.1f %% of a core", medianOf(all))
 	}
 	t.Logf("time between packets off by p50 %.0f, p99 %.0f, p99.9 %.0f, at most %.0f µs; the machine itself stood still for up to %v",
 		timing.P50, timing.P99, timing.P999, timing.Max, stood)
-	figures.atMost(t, "CPU, as a multiple of the bare loop", median(own)/median(cost), costTimes, "")
+	figures.atMost(t, "CPU, as a multiple of the bare loop", medianOf(own)/medianOf(cost), costTimes, "")
 	figures.atMost(t, "RSS", rss, costRSS, "MB")
 	if rig.by == "-" {
 		return // without priority the pacing is anybody's guess
@@ -287,7 +287,7 @@ func procField(text, name string) float64 {
 	return 0
 }
 
-func median(of []float64) float64 {
+func medianOf(of []float64) float64 {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[len(sorted)/2]
 }
