@@ -48,7 +48,7 @@ func recordBeside(t testing.TB, s *server, take func(x []float32, at aes67.MonoT
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // never unlocked: the thread ends with its priority
-		rtthread.Lock(20)
+		rtthread.Lock("recorder", 20)
 		readFrames(bufio.NewReaderSize(out, 1<<16), frame, take)
 	}()
 }
