@@ -8,9 +8,16 @@ import (
 	"aes67-sink/aes67"
 )
 
-// defaultFragment is asked for if the configuration names none: PipeWire's
-// smallest is 5.33 ms.
-const defaultFragment = 5 * time.Millisecond
+// What is asked for if the configuration names nothing. PulseAudio's null sink
+// renders as much at a time as the recording asks for. PipeWire's graph has cycles
+// of its own, a power of two long: its messages are to be no longer than the
+// shortest that a player usually makes it use, so that none waits for a second
+// cycle; but what is asked for must not make the whole desktop's graph run that
+// fast, see clientProperties.
+const (
+	defaultFragment  = 5 * time.Millisecond
+	pipeWireFragment = 128 * time.Second / 48000
+)
 
 // Config says what the sink is.
 type Config struct {
@@ -18,8 +25,8 @@ type Config struct {
 	SinkName string   // the label in the desktop's sound settings
 	Rate     aes67.Hz // what programs play into
 	Channels []string // PulseAudio position names
-	// Fragment is how much audio a fragment should have; 0 means 5 ms. It is a
-	// wish: PipeWire gives its quantum.
+	// Fragment is how much audio a message should have; 0 means 5 ms, and 2.67 ms
+	// of PipeWire. It is a wish: PipeWire's messages come in its graph's cycles.
 	Fragment time.Duration
 	// FirstVolumeDB is the sink's volume the very first time it exists.
 	FirstVolumeDB float64
@@ -62,9 +69,13 @@ func (c *Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-func (c *Config) fragment() time.Duration {
-	if c.Fragment == 0 {
+func (c *Config) fragment(pipeWire bool) time.Duration {
+	switch {
+	case c.Fragment != 0:
+		return c.Fragment
+	case pipeWire:
+		return pipeWireFragment
+	default:
 		return defaultFragment
 	}
-	return c.Fragment
 }

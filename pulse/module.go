@@ -31,8 +31,13 @@ const (
 // state.restore-props=false keeps WirePlumber 0.5 from setting the volume it
 // remembers, or else 100 %, some milliseconds after ours was set. 0.4 does not
 // heed it; see settling.
+//
+// node.driver=false lets PipeWire's Dummy-Driver drive the graph, on the same
+// clock. A null sink that drives hands its monitor out one cycle later than one
+// that follows (PipeWire 1.4.2: 21.2 and 16.1 ms from a player's write to the
+// recording, in cycles of 256 frames); 0.3.65 does not heed it.
 func moduleArgs(id, name string, rate aes67.Hz, channels []string) string {
-	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\" state.restore-props=\"false\"'",
+	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\" state.restore-props=\"false\" node.driver=\"false\"'",
 		id, rate, len(channels), strings.Join(channels, ","), label(name), ownerKey, ownerValue)
 }
 

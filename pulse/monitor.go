@@ -51,7 +51,7 @@ func (t *session) record() error {
 	if err != nil {
 		return err
 	}
-	fragment := aes67.FramesIn(t.cfg.fragment(), t.cfg.Rate)
+	fragment := aes67.FramesIn(t.cfg.fragment(t.server.isPipeWire()), t.cfg.Rate)
 	reply := &proto.CreateRecordStreamReply{}
 	err = t.server.requestWithin(recordTimeout, "recording the monitor", &proto.CreateRecordStream{
 		SampleSpec:      proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(channels)), Rate: uint32(t.cfg.Rate)},
