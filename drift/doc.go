@@ -4,7 +4,7 @@
 // never acts: the caller applies the returned ratio. No I/O, no goroutines, no
 // allocation after NewLoop; all methods belong to the sender context.
 //
-//	monitor fragments                                     pull pipeline
+//	messages of the monitor                               pull pipeline
 //	(total frames, stamp)                                 (1 ms, at the due instant)
 //	        |                                                     |
 //	        v                                                     | consumed(t)
