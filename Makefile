@@ -104,8 +104,9 @@ bench-latency: packages build ## from a program's write to the wire, beside Pipe
 bench-quality: packages build ## purity, pitch and bit-exactness on the wire, each over 40 s or more (20 min, root)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'
 
-bench-cost: packages build build/pace ## CPU, wake-ups, memory and pacing beside a bare loop in C (4 min, LAB_FULL=1: 20 min; root)
-	@scripts/e2e.sh -test.run '^TestCost$$'
+bench-cost: packages build build/pace ## CPU, wake-ups, memory and pacing beside a bare loop in C (8 min, LAB_FULL=1: 45 min; root)
+	@scripts/install-packages.sh machines
+	scripts/e2e.sh -test.run '^TestCost$$'
 
 build/pace: test/peers/pace.c
 	@mkdir -p build
