@@ -24,17 +24,24 @@ type PipelineSnapshot struct {
 	Least     time.Duration // that can be kept
 	Cycle     time.Duration // of the sound server's graph
 	Buffer    time.Duration // of Target
+	Waits     time.Duration // a frame in the ring, on average, until the last of its packet is due
 	Resampler time.Duration // the resampler's delay
 }
 
 // Snapshot may be called from any goroutine.
 func (p *Pipeline) Snapshot() PipelineSnapshot {
 	target := aes67.Frames(p.report.target.Load())
+	cycle := aes67.Frames(p.feed.cycle.Load()).Duration(p.cfg.SinkRate)
+	phase, fill := Phase(p.report.phase.Load()), math.Float64frombits(p.report.fill.Load())
+	if phase == Filling {
+		fill = float64(target)
+	}
+	held := time.Duration(fill / float64(p.cfg.SinkRate) * float64(time.Second))
 	delay := p.rate.delay / float64(p.cfg.SinkRate)
 	return PipelineSnapshot{
-		Phase:     Phase(p.report.phase.Load()),
+		Phase:     phase,
 		Ratio:     aes67.PPB(math.Float64frombits(p.report.ratio.Load())),
-		Fill:      math.Float64frombits(p.report.fill.Load()),
+		Fill:      fill,
 		Target:    target,
 		Drift:     drift.State(p.report.driftState.Load()),
 		Untouched: p.report.untouched.Load(),
@@ -44,8 +51,11 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		Jumps:     p.report.jumps.Load(),
 		Asked:     p.cfg.Latency,
 		Least:     aes67.Frames(p.report.least.Load()).Duration(p.cfg.SinkRate),
-		Cycle:     aes67.Frames(p.feed.cycle.Load()).Duration(p.cfg.SinkRate),
+		Cycle:     cycle,
 		Buffer:    target.Duration(p.cfg.SinkRate),
+		// The fill counts to the end of the newest cycle, of which a frame lies half
+		// before, and from the beginning of the packet that is sent.
+		Waits:     max(0, held-cycle/2-p.cfg.PacketFrames.Duration(p.cfg.StreamRate)),
 		Resampler: time.Duration(delay * float64(time.Second)),
 	}
 }

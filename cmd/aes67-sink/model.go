@@ -49,12 +49,13 @@ func (t *teller) Model() status.Model {
 	m.Drift = driftModel(pipeline, stats != nil, m.Sink.VolumeDB != nil && *m.Sink.VolumeDB == 0 && !*m.Sink.Muted)
 	if stats != nil {
 		m.Sender = threadModel(stats.Grant)
-		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate)
+		// A frame waits for half a packet, on average, until its packet is whole.
+		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
 		m.LatencyMS = &status.Latency{
-			Buffer:    milliseconds(pipeline.Buffer),
+			Buffer:    milliseconds(pipeline.Waits),
 			Resampler: milliseconds(pipeline.Resampler),
 			Packet:    milliseconds(packet),
-			Total:     milliseconds(pipeline.Buffer + pipeline.Resampler + packet),
+			Total:     milliseconds(pipeline.Waits + pipeline.Resampler + packet),
 		}
 	}
 	return m
