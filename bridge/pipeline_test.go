@@ -443,6 +443,26 @@ func TestSilencePutsTheFillRightAtOnce(t *testing.T) {
 	}
 }
 
+// A server that is late while a program begins teaches nothing: it was silent.
+func TestWhatIsLateInSilenceIsNotLearnt(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 50_000)
+	r.program = silence
+	r.SetConfirmed(true)
+	r.pullFor(2*time.Second, nil)
+	before := r.Snapshot()
+	r.late(20 * time.Millisecond)
+	r.program, r.sent = tone, 0
+	r.pullFor(2*time.Second, nil)
+	if s := r.Snapshot(); s.Target != before.Target || s.Underruns != 0 || s.Phase != Flowing || r.peak() < 0.4 {
+		t.Errorf("%+v, before %+v", s, before)
+	}
+	r.late(20 * time.Millisecond)
+	r.pullFor(2*time.Second, nil)
+	if s := r.Snapshot(); s.Target <= before.Target || s.Underruns != 1 {
+		t.Errorf("late while it sounds: %+v", s)
+	}
+}
+
 func (r *rig) loop() *drift.Loop { return r.rate.loop }
 
 // TestAVolumeThatJumpsIsNotHeardAtOnce lets the server raise what it records from

@@ -41,7 +41,7 @@ const (
 	firstMargin = 2 * time.Millisecond
 	// spareLeast and spareMost bound what is added to the greatest lateness: half of
 	// it, so that the buffer has mostly grown before it is too short.
-	spareLeast, spareMost = 500 * time.Microsecond, 2 * time.Millisecond
+	spareLeast, spareMost = 500 * time.Microsecond, time.Millisecond
 	// mostLate bounds the margin: what is later than that was away. The latest
 	// wake-up seen on a loaded machine was 40 ms.
 	mostLate = 100 * time.Millisecond

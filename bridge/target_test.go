@@ -113,7 +113,7 @@ func TestABeginningWaitsForWhatIsLate(t *testing.T) {
 	if !s.waits() {
 		t.Error("10 ms late: does not wait")
 	}
-	if got, want := s.goal(true), aes67.Frames(256+49+480+96); got != want {
+	if got, want := s.goal(true), aes67.Frames(256+49+480+48); got != want {
 		t.Errorf("to begin: %d frames, want %d", got, want)
 	}
 	if got := s.goal(false); got != least {
