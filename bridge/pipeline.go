@@ -150,9 +150,9 @@ func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) bool { return p.guard.
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
-	since := p.resume(due)
-	p.take(due)
 	block := aes67.Frames(len(out[0]))
+	since := p.resume(due, block)
+	p.take(due)
 	p.rate.steer(due, block, p.feed.taken, p.watch.state == statePriming || p.watch.state == statePlaying)
 	p.aim()
 	switch p.watch.state {
@@ -209,17 +209,21 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	return p.silent
 }
 
-// resume returns the time since the last pull. After a long one it forgets what
-// was gathered meanwhile, and begins at zero: if the sound broke off in mid-wave,
-// it did so long ago.
-func (p *Pipeline) resume(due aes67.MonoTime) time.Duration {
+// resume returns the time since the last pull. Pulls are due a block apart: where
+// one is missing, as when another sender takes over, that counts as skipped. After
+// a long time what was gathered meanwhile is forgotten, and the sound begins at
+// zero: if it broke off in mid-wave, it did so long ago.
+func (p *Pipeline) resume(due aes67.MonoTime, block aes67.Frames) time.Duration {
 	pause := due.Sub(aes67.MonoTime(p.feed.pulled.Swap(int64(due))))
-	if pause < pauseLimit {
-		return pause
+	switch {
+	case pause >= pauseLimit:
+		p.cut()
+		p.refill()
+		return 0
+	case pause > 3*block.Duration(p.cfg.StreamRate)/2:
+		p.Skipped(0)
 	}
-	p.cut()
-	p.refill()
-	return 0
+	return pause
 }
 
 // cut breaks off: what comes next begins at zero.

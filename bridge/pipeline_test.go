@@ -443,6 +443,21 @@ func TestSilencePutsTheFillRightAtOnce(t *testing.T) {
 	}
 }
 
+// Another sender takes over some milliseconds later: nobody tells of a gap.
+func TestAnotherSenderCostsNoLatency(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 50_000)
+	r.SetConfirmed(true)
+	r.pullFor(2*time.Second, nil)
+	r.now = r.now.Add(9 * time.Millisecond)
+	if got := r.steepest(time.Second); got > 1.1*toneStep {
+		t.Errorf("steepest step %.4f, the tone's is %.4f", got, toneStep)
+	}
+	s := r.Snapshot()
+	if off := math.Abs(s.Fill - float64(s.Target)); off > block || s.Underruns != 0 || r.peak() < 0.4 {
+		t.Errorf("the fill is %.0f frames off: %+v", off, s)
+	}
+}
+
 // A server that is late while a program begins teaches nothing: it was silent.
 func TestWhatIsLateInSilenceIsNotLearnt(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 50_000)

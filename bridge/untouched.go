@@ -75,7 +75,7 @@ func (u *untouched) pass(from *resample.Resampler, out [][]float64, whole int64,
 	for c := range u.own {
 		u.own[c] = u.own[c][:n]
 	}
-	from.Raw(u.own, u.next)
+	from.Pushed(u.own, u.next)
 	u.next += int64(n)
 	for i := range n {
 		switch {

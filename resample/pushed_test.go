@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What Raw gives at the place that At tells is what Process makes of it, but
+// What Pushed gives at the place that At tells is what Process makes of it, but
 // for the part of a frame between them.
 func TestRawIsWhatTheOutputShows(t *testing.T) {
 	for _, p := range []pair{{48000, 48000}, {44100, 44100}, {96000, 96000}, {88200, 88200}} {
@@ -36,7 +36,7 @@ func TestRawIsWhatTheOutputShows(t *testing.T) {
 			if math.Abs(part-before) > 1e-12 {
 				t.Fatalf("%v: at ratio 0 the part moved from %v to %v", p, before, part)
 			}
-			r.Raw(raw, at)
+			r.Pushed(raw, at)
 			for i := range raw[0] {
 				exact := math.Sin(2 * math.Pi * (turns(hz, p.in, at+int64(i)) + hz*part/float64(p.in)))
 				if math.Abs(out[0][i]-exact) > 1e-6 {
@@ -50,7 +50,7 @@ func TestRawIsWhatTheOutputShows(t *testing.T) {
 	}
 }
 
-// Raw reaches every frame of the latest block, whatever the block's length.
+// Pushed reaches every frame of the latest block, whatever the block's length.
 func TestRawReachesTheWholeBlock(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, p := range []pair{{48000, 48000}, {44100, 44100}, {96000, 96000}} {
@@ -61,8 +61,8 @@ func TestRawReachesTheWholeBlock(t *testing.T) {
 			r.Push(make([]float32, 2*r.Needed(n)))
 			at, _ := r.At()
 			r.Process(out)
-			r.Raw(out, at)
-			r.Raw(out, at+1)
+			r.Pushed(out, at)
+			r.Pushed(out, at+1)
 		}
 	}
 }

@@ -26,10 +26,10 @@ func floorOf(x float64) int64 {
 	return n
 }
 
-// Raw fills out[channel][frame] with input frames as they were pushed, from
+// Pushed fills out[channel][frame] with input frames as they were pushed, from
 // number first on. They must be among those that the output of the latest
 // Process was made of; it panics otherwise.
-func (r *Resampler) Raw(out [][]float64, first int64) {
+func (r *Resampler) Pushed(out [][]float64, first int64) {
 	start := int(first - r.input.base)
 	for c, o := range out {
 		copy(o, r.input.data[c][start:r.input.fill][:len(o)])
