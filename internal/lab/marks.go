@@ -6,7 +6,7 @@ import (
 	"aes67-sink/aes67"
 )
 
-// Marks are short pulses in silence whose way can be followed by the clock:
+// Marks are short pulses over a low tone whose way can be followed by the clock:
 // one each MarkEvery frames, of the sign of their number's parity, so that a
 // neighbour is not taken for one.
 const (
@@ -19,6 +19,9 @@ const (
 	markPeak   = 0.5
 	// markLeast is the least magnitude that is one: -40 dBFS.
 	markLeast = 0.01
+	// ground is the magnitude of the tone under the marks, -54 dBFS: sound, so that
+	// nobody who treats silence in another way does so here.
+	ground = 0.002
 	// markApart is the least distance of two, in frames: a filter may ring.
 	markApart = 2400
 )
@@ -29,7 +32,7 @@ func MarkSample(frame aes67.Frames) float64 {
 	n := frame / MarkEvery
 	from := float64(frame%MarkEvery - MarkEvery/2)
 	if math.Abs(from) >= markLength/2 {
-		return 0
+		return ground * math.Cos(float64(frame)/8)
 	}
 	v := markPeak * (1 + math.Cos(2*math.Pi*from/markLength)) / 2
 	if n%2 == 1 {
