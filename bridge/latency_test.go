@@ -1,0 +1,57 @@
+package bridge
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// What is told of the latency is what a frame waits, on average, from the arrival
+// of its message to the packet it leaves in.
+func TestTheLatencyThatIsToldIsTrue(t *testing.T) {
+	for _, skew := range []aes67.PPB{0, 50_000} { // untouched, and resampled
+		r := newRig(t, PipelineConfig{}, skew)
+		const every = 4801 // frames from peak to peak: at all places of cycle and packet
+		r.program = func(n aes67.Frames) (left, right float64) {
+			from := float64(n%every) - every/2
+			if math.Abs(from) < 10 {
+				return 0.5 + 0.5*math.Cos(2*math.Pi*from/20), 0
+			}
+			return 0.001, 0
+		}
+		r.SetConfirmed(true)
+		r.pullFor(2*time.Second, nil)
+		arrived := map[aes67.Frames]aes67.MonoTime{} // of each peak's message, by its number
+		waited, peaks := time.Duration(0), 0
+		best, bestAt := 0.0, aes67.MonoTime(0)
+		for range 30_000 {
+			sent, at := r.sent, r.next
+			r.pull()
+			for n := sent; n < r.sent; n++ {
+				if n%every == every/2 {
+					arrived[n/every] = at.Add(((n - sent) / fragment * fragment).Duration(testRate))
+				}
+			}
+			for _, x := range r.out[0] {
+				switch {
+				case x > max(best, 0.5):
+					best, bestAt = x, r.now
+				case best > 0 && x < 0.1:
+					latest := (r.sent - 1) / every
+					for ; arrived[latest] == 0 || arrived[latest] > bestAt; latest-- {
+					}
+					waited += bestAt.Sub(arrived[latest])
+					peaks++
+					best = 0
+				}
+			}
+		}
+		s := r.Snapshot()
+		told := s.Waits + s.Resampler + lessThan1/2
+		if off := told - waited/time.Duration(peaks); off.Abs() > 200*time.Microsecond {
+			t.Errorf("skew %v: told are %v, %d peaks waited for %v", skew, told, peaks, waited/time.Duration(peaks))
+		}
+	}
+}
