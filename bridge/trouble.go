@@ -8,7 +8,8 @@ import (
 )
 
 // trouble puts into words what was wrong with the sound in the last minute. It is
-// pure: the counts and the time are arguments.
+// pure: the counts and the time are arguments. The words change only with what is
+// wrong, since each change is logged.
 type trouble struct {
 	slots [6]troubleCounts // of ten seconds each
 	slot  int
@@ -29,6 +30,8 @@ const (
 	// fewUnderruns and fewJumps in a minute are no trouble yet: a buffer that learns
 	// has some at the start, and a server that changes its cycle jumps.
 	fewUnderruns, fewJumps = 3, 5
+	// enough is a buffer that outlasts what is usual on a busy computer.
+	enough = 60 * time.Millisecond
 )
 
 // look takes the present totals and returns a sentence, or nothing, and when that
@@ -71,17 +74,20 @@ func (c troubleCounts) sentence(s PipelineSnapshot) string {
 		return fmt.Sprintf("sink.latency is %v, but the sound server renders %v at a time: the buffer is %v; set sink.latency to \"auto\" or to %v at least, or make the cycle shorter (PipeWire: pw-metadata -n settings 0 clock.force-quantum 256)",
 			round(s.Asked), round(s.Cycle), round(s.Buffer), round(s.Least))
 	case c.underruns > fewUnderruns && s.Asked > 0:
-		return fmt.Sprintf("the sound broke off %d times in the last minute, for the sound server was late: set sink.latency to \"auto\", or to more than %v",
-			c.underruns, round(s.Asked))
+		return fmt.Sprintf("the sound broke off more than %d times in the last minute, for the sound server was late: set sink.latency to \"auto\", or to more than %v",
+			fewUnderruns, round(s.Asked))
 	case c.underruns > fewUnderruns:
-		return fmt.Sprintf("the sound broke off %d times in the last minute, for the sound server was late: end what keeps the computer busy, or set sink.latency to \"%v\"",
-			c.underruns, max(60*time.Millisecond, round(2*s.Buffer)))
+		outlasts := enough
+		if s.Buffer > enough/2 {
+			outlasts = 3 * enough
+		}
+		return fmt.Sprintf("the sound broke off more than %d times in the last minute, for the sound server was late: end what keeps the computer busy, or set sink.latency to \"%v\"",
+			fewUnderruns, outlasts)
 	case c.overruns > 0:
-		return fmt.Sprintf("%d frames of sound were lost in the last minute, for too much came at once: the computer or its sound server stood still; end what keeps it busy",
-			c.overruns)
+		return "sound was lost in the last minute, for too much came at once: the computer or its sound server stood still; end what keeps it busy"
 	case c.jumps > fewJumps:
-		return fmt.Sprintf("the sound server lost time %d times in the last minute: it is overloaded (PipeWire: see the column ERR of pw-top); give it longer cycles (pw-metadata -n settings 0 clock.min-quantum 1024)",
-			c.jumps)
+		return fmt.Sprintf("the sound server lost time more than %d times in the last minute: it is overloaded (PipeWire: see the column ERR of pw-top); give it longer cycles (pw-metadata -n settings 0 clock.min-quantum 1024)",
+			fewJumps)
 	}
 	return ""
 }
