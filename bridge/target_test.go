@@ -12,8 +12,7 @@ import (
 // each millisecond; late says by how much each cycle is late.
 type punctualServer struct {
 	target
-	now    aes67.MonoTime
-	cycles int
+	now aes67.MonoTime
 }
 
 func newPunctual() *punctualServer {
