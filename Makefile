@@ -40,7 +40,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
 	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
-	test-arm64 golden deb package-test \
+	fuzz-liveness test-arm64 golden deb package-test \
 	install install-files uninstall clean ci
 
 ##@ Every day
@@ -137,6 +137,9 @@ sim-clock: go ## every scenario of the clock for one simulated hour
 
 fuzz-clock: go ## ten million messages into the PTP engine
 	@$(GO) test -count=1 -v -run TestMutatedMessagesDoNoHarm ./ptp -args -messages 10000000
+
+fuzz-liveness: go ## ten thousand simulated desks that go wrong: sound comes back after each (10 min)
+	@$(GO) test -count=1 -timeout 1h -run TestSoundAlwaysComesBack ./bridge -args -liveness 10000
 
 golden: go ## refresh the golden files; read the diff
 	@$(GO) test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' . | xargs -rn1 dirname | sort -u) -update
