@@ -31,9 +31,14 @@ type guard struct {
 	doubted atomic.Uint64 // doubts so far
 	doubts  *ring.Queue[doubt]
 	answers *ring.Queue[answer]
+	// newest is an answer that found no room, for nobody has sent for long: it
+	// replaces all before it.
+	newest   atomic.Pointer[answer]
+	answered uint64 // answers so far; of the control context
 
 	// Owned by the sender context.
 	popped  uint64       // the last doubt that was seen
+	taken   uint64       // the last answer
 	settled uint64       // the last one that is settled
 	open    fifo[doubt]  // not settled
 	ahead   fifo[change] // settled, not yet to be heard
@@ -51,6 +56,7 @@ type doubt struct {
 
 // answer settles all doubts up to a number.
 type answer struct {
+	number uint64
 	doubts uint64
 	ramp   aes67.Ramp
 }
@@ -90,10 +96,14 @@ func (g *guard) doubt(at aes67.Frames) {
 	g.doubted.Store(number)
 }
 
-// settle answers the doubts up to a number with a ramp. It reports false if there
-// is no room, because nobody sends: it must be told again then.
-func (g *guard) settle(doubts uint64, ramp aes67.Ramp) bool {
-	return g.answers.Push(answer{doubts, ramp})
+// settle answers the doubts up to a number with a ramp.
+func (g *guard) settle(doubts uint64, ramp aes67.Ramp) {
+	g.answered++
+	a := answer{g.answered, doubts, ramp}
+	if !g.answers.Push(a) {
+		kept := a
+		g.newest.Store(&kept)
+	}
 }
 
 // next returns the gains at both ends of a block, exactly 1 where nothing is to
@@ -168,13 +178,19 @@ func towards(gain, lower float64, left, need aes67.Frames) float64 {
 // nothing but its number is known.
 func (g *guard) collect() (lost bool) {
 	g.takeDoubts()
+	if a := g.newest.Swap(nil); a != nil {
+		g.ahead.clear()
+		g.take(*a)
+	}
 	for g.ahead.room() {
 		a, ok := g.answers.Pop()
 		if !ok {
 			break
 		}
-		g.takeDoubts() // those that it settles were told before it
-		g.take(a)
+		if a.number > g.taken {
+			g.takeDoubts() // those that it settles were told before it
+			g.take(a)
+		}
 	}
 	return g.doubted.Load() > max(g.popped, g.settled) && !g.takeDoubts()
 }
@@ -198,6 +214,7 @@ func (g *guard) takeDoubts() (all bool) {
 // take ends doubts: their ramp is in force from the first of them on, or at once
 // if none was open.
 func (g *guard) take(a answer) {
+	g.taken = a.number
 	g.settled = max(g.settled, a.doubts)
 	c := change{at: math.MinInt64, ramp: a.ramp}
 	if g.ahead.count > 0 {
@@ -236,6 +253,7 @@ func (f *fifo[T]) room() bool { return f.count < len(f.items) }
 func (f *fifo[T]) at(i int) T { return f.items[(f.begin+i)%len(f.items)] }
 func (f *fifo[T]) first() T   { return f.at(0) }
 func (f *fifo[T]) last() T    { return f.at(f.count - 1) }
+func (f *fifo[T]) clear()     { f.begin, f.count = 0, 0 }
 func (f *fifo[T]) drop()      { f.begin, f.count = (f.begin+1)%len(f.items), f.count-1 }
 
 func (f *fifo[T]) add(item T) {

@@ -46,9 +46,7 @@ func TestAGainHasFallenBeforeTheFirstFrameItIsFor(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := newTestGuard()
 			g.doubt(c.at)
-			if !g.settle(1, own(-40)) {
-				t.Fatal("no room")
-			}
+			g.settle(1, own(-40))
 			last := 1.0
 			for until := c.block; until < 2*c.at; until += c.block {
 				from, to := g.next(until, c.block, 0, int(c.block))
@@ -171,19 +169,22 @@ func TestTooManyDoubtsAreSilent(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatFindsNoRoomIsTold(t *testing.T) {
+// While nobody sends, answers pile up: the newest counts then, at once.
+func TestTheNewestAnswerCountsAfterAPause(t *testing.T) {
 	g := newTestGuard()
-	for i := range guardDepth {
-		if !g.settle(uint64(i), own(-20)) {
-			t.Fatalf("answer %d finds no room", i)
+	for i := range 5 * guardDepth {
+		g.doubt(aes67.Frames(i))
+		g.settle(g.doubted.Load(), aes67.Ramp{}) // as loud as it comes
+	}
+	g.doubt(400)
+	g.settle(g.doubted.Load(), own(-40))
+	for until := aes67.Frames(1000); until < 3000; until += 48 {
+		if from, to := g.next(until, 48, 0, 48); max(from, to) > 0.0101 {
+			t.Fatalf("gains %v to %v at %d, the newest answer was 0.01", from, to, until)
 		}
 	}
-	if g.settle(guardDepth, aes67.Ramp{}) {
-		t.Error("an answer too many was taken")
-	}
-	g.next(48, 48, 0, 48)
-	if !g.settle(guardDepth, aes67.Ramp{}) {
-		t.Error("there is no room after a block")
+	if _, to := g.next(3000, 48, 0, 48); !near(to, 0.01) {
+		t.Errorf("a gain of %v in the end, want 0.01", to)
 	}
 }
 
@@ -217,7 +218,8 @@ func TestNothingIsLouderThanSettled(t *testing.T) {
 				segment = append(segment, len(ramps)-1)
 				written++
 			}
-			for len(waiting) > 0 && (waiting[0].at <= written || step > 3000) && g.settle(waiting[0].number, waiting[0].ramp) {
+			for len(waiting) > 0 && (waiting[0].at <= written || step > 3000) {
+				g.settle(waiting[0].number, waiting[0].ramp)
 				waiting = waiting[1:]
 			}
 			for written-until > 300+aes67.Frames(random.IntN(600)) {
@@ -264,7 +266,7 @@ func TestContextsShareAGuard(t *testing.T) {
 		defer close(settled)
 		for t.Context().Err() == nil {
 			n := g.doubted.Load()
-			if g.settle(n, own(-6)) && n == 2000 {
+			if g.settle(n, own(-6)); n == 2000 {
 				return
 			}
 		}

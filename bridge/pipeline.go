@@ -1,7 +1,8 @@
 package bridge
 
-// Hot file: Frames and Gap run in the capture context, Pull and Skipped in the
-// sender context. No allocation, lock, log, channel or map.
+// Hot file: Frames, Gap and Doubt run in the capture context, Pull and Skipped in
+// the sender context. No allocation, lock, log or map; no channel but a send that
+// does not wait, when something has gone wrong or the phase has changed.
 
 import (
 	"math"
@@ -37,7 +38,8 @@ const (
 )
 
 // Pipeline is the pull chain from the ring to a block for the packetizer. One
-// goroutine may call Frames and Gap, one Pull and Skipped, any the rest.
+// goroutine may call Frames, Gap and Doubt, one Pull and Skipped, one Settle, any
+// the rest.
 //
 //	Frames -> feed -> rate (drift, resampler or untouched) -> guard -> safety -> Pull
 //	            \______ target, watch: how much, and whether _______________/
@@ -144,9 +146,8 @@ func (p *Pipeline) Doubt() { p.guard.doubt(p.feed.ring.Written()) }
 func (p *Pipeline) Doubts() uint64 { return p.guard.doubted.Load() }
 
 // Settle answers all doubts up to a number: from the first of them on the sound
-// gets a gain of the bridge's own. One goroutine may call it. It reports false if
-// it must be told again later, because nobody pulls.
-func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) bool { return p.guard.settle(doubts, ramp) }
+// gets a gain of the bridge's own. One goroutine may call it.
+func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) { p.guard.settle(doubts, ramp) }
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
@@ -165,6 +166,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 			// program begins (PipeWire 0.3.65: by 12 to 22 ms).
 			p.target.pardon()
 			if p.hold(block) {
+				p.tell(since, watchOutput{})
 				return p.zeros(out, open)
 			}
 		}
@@ -199,11 +201,10 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	}
 	need := p.rate.needed(block)
 	p.read(need)
-	shows := p.rate.process(out)
+	shows, untouched := p.rate.process(out)
 	from, to := p.guard.next(p.feed.taken, need, due, len(out[0]))
 	apply(out, from, to)
 	p.silent = p.stage.Process(out, shows, open && do.open && p.confirmed.Load())
-	untouched := p.rate.untouched.whole()
 	p.report.untouched.Store(untouched)
 	p.report.bitExact.Store(untouched && from == 1 && to == 1 && p.stage.Untouched())
 	return p.silent
@@ -219,6 +220,7 @@ func (p *Pipeline) resume(due aes67.MonoTime, block aes67.Frames) time.Duration 
 	case pause >= pauseLimit:
 		p.cut()
 		p.refill()
+		p.empty = awayAfter
 		return 0
 	case pause > 3*block.Duration(p.cfg.StreamRate)/2:
 		p.Skipped(0)
@@ -294,6 +296,9 @@ func (p *Pipeline) inSilence() bool { return p.quiet >= p.rate.history+p.goal/4 
 // hold puts the fill to its goal in silence: it drops some of the zeros to come,
 // or reports that none are to be read now.
 func (p *Pipeline) hold(block aes67.Frames) bool {
+	if !p.rate.loop.Ready() {
+		return false
+	}
 	off := p.rate.loop.Fill() - float64(p.goal)
 	limit := trimFrom.Seconds() * float64(p.cfg.SinkRate)
 	block = p.rate.ofSink(block)
@@ -362,7 +367,7 @@ func (p *Pipeline) Skipped(aes67.Frames) {
 // tell reports what was decided.
 func (p *Pipeline) tell(since time.Duration, do watchOutput) {
 	r := &p.report
-	if do.read {
+	if do.read || p.watch.state == statePlaying {
 		p.empty = 0
 	} else {
 		p.empty += since

@@ -20,7 +20,6 @@ type rate struct {
 	clock     *mediaclock.Clock
 	loop      *drift.Loop
 	resampler *resample.Resampler
-	delay     float64      // of the resampler at a ratio of 0, sink frames
 	history   aes67.Frames // to push after a break until nothing of what was is left
 
 	unprimed  aes67.Frames // of history, still to push
@@ -34,13 +33,11 @@ func newRate(cfg PipelineConfig, clock *mediaclock.Clock, goal aes67.Frames) (*r
 	if err != nil {
 		return nil, err
 	}
-	delay := resampler.Delay()
 	return &rate{
 		in: cfg.SinkRate, out: cfg.StreamRate, clock: clock,
 		loop:      drift.NewLoop(drift.Config{InRate: cfg.SinkRate, Target: goal}),
 		resampler: resampler,
-		delay:     delay,
-		history:   aes67.Frames(2 * math.Ceil(delay)),
+		history:   aes67.Frames(2 * math.Ceil(resampler.Delay())),
 		predictor: newPredictor(cfg.Channels, cfg.SinkRate),
 		untouched: newUntouched(cfg.Channels, cfg.StreamRate),
 	}, nil
@@ -131,11 +128,12 @@ func (r *rate) predict(frames aes67.Frames) (samples []float32) {
 	return samples
 }
 
-// process makes the block, and tells which of the frames pushed it shows.
-func (r *rate) process(out [][]float64) (shows safety.Span) {
+// process makes the block, and tells which of the frames pushed it shows, and
+// whether all of it is untouched.
+func (r *rate) process(out [][]float64) (shows safety.Span, untouched bool) {
 	whole, part := r.resampler.At()
 	r.resampler.Process(out)
-	r.untouched.pass(r.resampler, out, whole, part)
+	untouched = r.untouched.replace(r.resampler, out, whole, part)
 	next, rest := r.resampler.At()
-	return safety.Span{From: float64(whole) + part, To: float64(next) + rest}
+	return safety.Span{From: float64(whole) + part, To: float64(next) + rest}, untouched
 }

@@ -37,7 +37,7 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		fill = float64(target)
 	}
 	held := time.Duration(fill / float64(p.cfg.SinkRate) * float64(time.Second))
-	delay := p.rate.delay / float64(p.cfg.SinkRate)
+	delay := p.rate.resampler.Delay() / float64(p.cfg.SinkRate)
 	return PipelineSnapshot{
 		Phase:     phase,
 		Ratio:     aes67.PPB(math.Float64frombits(p.report.ratio.Load())),

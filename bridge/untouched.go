@@ -32,14 +32,12 @@ const (
 	// rounds its messages lets it grow: PipeWire by 0.2 frames a minute, PulseAudio
 	// by up to 5 a second. Growing costs latency; falling costs the margin.
 	untouchedAbove, untouchedBelow = 12 * time.Millisecond, time.Millisecond
-	// untouchedMost is the most frames of one block: 4 ms at 96 kHz, and more.
-	untouchedMost = 1024
 )
 
 func newUntouched(channels int, rate aes67.Hz) untouched {
 	u := untouched{fade: safety.FadeIn(int(aes67.FramesIn(untouchedFade, rate))), own: make([][]float64, channels)}
 	for c := range u.own {
-		u.own[c] = make([]float64, untouchedMost)
+		u.own[c] = make([]float64, safety.MaxBlock)
 	}
 	return u
 }
@@ -58,12 +56,13 @@ func (u *untouched) set(on bool) {
 	}
 }
 
-// pass puts the input's own frames in the place of the resampled ones. whole and
-// part say which input frame the block's first frame shows.
-func (u *untouched) pass(from *resample.Resampler, out [][]float64, whole int64, part float64) {
+// replace puts the input's own frames in the place of the resampled ones, and
+// reports whether it did so with all. whole and part say which input frame the
+// block's first frame shows.
+func (u *untouched) replace(from *resample.Resampler, out [][]float64, whole int64, part float64) (all bool) {
 	if !u.used() {
 		u.runs = false
-		return
+		return false
 	}
 	if !u.runs {
 		u.runs, u.next = true, whole
@@ -71,6 +70,7 @@ func (u *untouched) pass(from *resample.Resampler, out [][]float64, whole int64,
 			u.next++
 		}
 	}
+	all = u.whole()
 	n := len(out[0])
 	for c := range u.own {
 		u.own[c] = u.own[c][:n]
@@ -90,9 +90,11 @@ func (u *untouched) pass(from *resample.Resampler, out [][]float64, whole int64,
 			}
 			continue
 		}
+		all = false
 		w := u.fade[u.step]
 		for c, channel := range out {
 			channel[i] += w * (u.own[c][i] - channel[i])
 		}
 	}
+	return all
 }

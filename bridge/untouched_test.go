@@ -102,7 +102,7 @@ func TestFullScaleNoiseIsUntouchedOnceItIsToldSo(t *testing.T) {
 
 // find looks for the block in the program, near where it must be.
 func (r *rig) find() (aes67.Frames, bool) {
-	return r.untouched(r.sent - aes67.Frames(math.Round(r.rate.loop.Fill())) - aes67.Frames(math.Round(r.rate.delay)) - block)
+	return r.untouched(r.sent - aes67.Frames(math.Round(r.rate.loop.Fill())) - aes67.Frames(math.Round(r.rate.resampler.Delay())) - block)
 }
 
 // steepest is the largest second difference of a channel: a click has one that

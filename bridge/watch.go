@@ -71,7 +71,6 @@ func (w *watch) next(in watchInput) (out watchOutput) {
 	switch w.state {
 	case stateFilling:
 		switch {
-		case !in.silent: // cut off, and fading from there
 		case in.place:
 			w.state = statePriming
 			out = watchOutput{begin: true, read: true}

@@ -23,7 +23,6 @@ func TestWatch(t *testing.T) {
 	}{
 		{"a place to begin", stateFilling, good, statePriming, watchOutput{begin: true, read: true}},
 		{"no place yet", stateFilling, but(func(in *watchInput) { in.place = false }), stateFilling, watchOutput{}},
-		{"still fading from what was cut off", stateFilling, but(func(in *watchInput) { in.silent = false }), stateFilling, watchOutput{}},
 		{"primed", statePriming, good, statePlaying, sounding},
 		{"not primed yet", statePriming, but(func(in *watchInput) { in.primed = false }), statePriming, reading},
 		{"a frame is missing while priming", statePriming, but(func(in *watchInput) { in.enough = false }), stateFilling, watchOutput{stop: true}},

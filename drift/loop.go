@@ -24,7 +24,7 @@ type Loop struct {
 	at      aes67.MonoTime // of the newest Update
 	age     time.Duration  // in state
 	fill    float64
-	passed  bool // the newest update was Untouched
+	free    bool // the newest update was Untouched
 	wander  wander
 }
 
@@ -106,7 +106,7 @@ func (l *Loop) Update(at aes67.MonoTime, consumed float64, feedForward aes67.PPB
 	}
 	l.begun, l.at = true, max(l.at, at)
 	l.age += dt
-	if l.passed {
+	if l.free {
 		l.touch()
 	}
 
@@ -211,7 +211,7 @@ func (l *Loop) Behind(at aes67.MonoTime) (frames float64, jumps int, ok bool) {
 	if !clock.ready() {
 		return 0, 0, false
 	}
-	return clock.written(at) - float64(clock.total), clock.line.begun, true
+	return clock.written(at) - float64(clock.total), l.clocks[0].line.begun + l.clocks[1].line.begun, true
 }
 
 // Halt goes back to Acquire and keeps what is known of the arrivals: for a
@@ -246,8 +246,8 @@ func (l *Loop) Rate() aes67.PPB { return aes67.PPB(l.clocks[l.using].fast() * 1e
 func (l *Loop) Wander() aes67.PPB { return aes67.PPB(math.Sqrt(l.wander.square) * 1e9) }
 
 // Reset goes back to Acquire and measures the arrivals afresh. The count may go
-// on or begin anew. For the caller whose sound server was away, or whose ring
-// ran dry: the server is then not where it was thought to be.
+// on or begin anew. For the caller whose sound server was away: it is then not
+// where it was thought to be.
 func (l *Loop) Reset() {
 	l.Halt()
 	for i := range l.clocks {

@@ -7,7 +7,7 @@ import (
 	"aes67-sink/aes67"
 )
 
-// This file serves a caller that passes its input through as it is, at a ratio
+// This file serves a caller that sends its input on as it is, at a ratio
 // of exactly 0, for as long as the clocks are one.
 
 const (
@@ -39,7 +39,7 @@ func (l *Loop) Same() bool {
 // leaves the fill where it goes. The state can only fall to Acquire, when
 // arrivals stop.
 func (l *Loop) Untouched(at aes67.MonoTime, consumed float64) {
-	l.begun, l.at, l.passed = true, max(l.at, at), true
+	l.begun, l.at, l.free = true, max(l.at, at), true
 	clock := l.choose()
 	l.fill = 0
 	if clock.ready() {
@@ -56,7 +56,7 @@ func (l *Loop) Untouched(at aes67.MonoTime, consumed float64) {
 // from a ratio of 0 and the fill that there is, which it lets come back to its
 // target at 100 ppm.
 func (l *Loop) touch() {
-	l.passed = false
+	l.free = false
 	if l.state == Acquire {
 		return
 	}

@@ -43,11 +43,7 @@ func (t *session) doubtful(seen Volume) bool {
 
 // wantVolume sets the volume that the user left, or the first one.
 func (t *session) wantVolume() error {
-	t.want = t.volume
-	if !t.known {
-		t.want = uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
-	}
-	t.want = t.want.atMost(t.cfg.MaxVolumeDB)
+	t.want = t.heardBefore().atMost(t.cfg.MaxVolumeDB)
 	if err := t.setVolume(); err != nil {
 		return t.giveUp(err)
 	}
@@ -67,7 +63,7 @@ func (t *session) confirm(ctx context.Context) error {
 	settle := t.settling(first && !adopted)
 	begin := t.cfg.Now()
 	asked := begin // when the volume was set
-	standing := standing{long: settle, messages: t.framer.meter.fragments.Load()}
+	standing := standing{long: settle, messages: t.framer.meter.messages.Load()}
 	var seen Volume
 	var doubts uint64
 	for now := begin; now.Sub(begin) < confirmLimit; now = t.cfg.Now() {
@@ -79,7 +75,7 @@ func (t *session) confirm(ctx context.Context) error {
 		last := seen
 		seen = volumeOf(info)
 		good := adopted && seen.equal(last) || seen.equal(t.want)
-		if standing.look(now, good, t.framer.meter.fragments.Load()) {
+		if standing.look(now, good, t.framer.meter.messages.Load()) {
 			break
 		}
 		if !good && !adopted && now.Sub(asked) >= confirmAgain {

@@ -66,8 +66,8 @@ type VolumeHandler interface {
 	Doubts() uint64
 	// Settle answers all doubts up to a number: from the first of them on, or at
 	// once if it was told for none, the sound gets that gain. It is called on the
-	// control goroutine. It reports false if it must be told again later.
-	Settle(doubts uint64, gain aes67.Ramp) bool
+	// control goroutine.
+	Settle(doubts uint64, gain aes67.Ramp)
 }
 
 type packetKind uint8
@@ -260,12 +260,25 @@ func (f *framer) hand(at aes67.MonoTime) {
 	if whole == 0 {
 		return
 	}
+	if sounds(f.samples[:whole]) {
+		f.meter.heard.Store(int64(at))
+	}
 	if f.risen < f.fade || !f.open.Load() {
 		f.rise(f.samples[:whole])
 	}
 	f.frames.Frames(f.samples[:whole], at)
 	f.meter.add(aes67.Frames(whole / f.channels))
 	f.count = copy(f.samples, f.samples[whole:f.count])
+}
+
+// sounds reports whether any sample is not exactly zero.
+func sounds(samples []float32) bool {
+	for _, x := range samples {
+		if x != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // rise silences samples while the framer is not open and fades them in after
@@ -297,19 +310,20 @@ func (f *framer) gap() {
 
 // meter tells other goroutines how sound arrives.
 type meter struct {
-	fragments atomic.Uint64
-	frames    atomic.Int64
-	largest   atomic.Int64 // frames in the largest of the latest fragments
+	messages atomic.Uint64
+	frames   atomic.Int64
+	largest  atomic.Int64 // frames in the largest of the latest messages
+	heard    atomic.Int64 // when sound came last, aes67.MonoTime
 
 	recent, former int64 // largest of this and of the last round
 	round          int
 }
 
-// meterRound is how many fragments make a round: 2 to 3 s of 5 ms fragments.
+// meterRound is how many messages make a round: some seconds.
 const meterRound = 512
 
 func (m *meter) add(frames aes67.Frames) {
-	m.fragments.Add(1)
+	m.messages.Add(1)
 	m.frames.Add(int64(frames))
 	if m.round++; m.round == meterRound {
 		m.round, m.former, m.recent = 0, m.recent, 0

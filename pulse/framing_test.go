@@ -79,7 +79,7 @@ func TestFramerSortsPackets(t *testing.T) {
 	if len(e.controls) != 2 || string(e.controls[0]) != "first" || string(e.controls[1]) != "second" {
 		t.Errorf("controls %q", e.controls)
 	}
-	if got := f.meter.fragments.Load(); got != 2 {
+	if got := f.meter.messages.Load(); got != 2 {
 		t.Errorf("%d fragments, want 2", got)
 	}
 	if got := f.meter.largest.Load(); got != 2 {

@@ -20,13 +20,11 @@ func (s *Sink) doubts() uint64 {
 	return s.framer.volumes.Doubts()
 }
 
-// heardBefore is the volume that what is seen of a new sink is judged by.
+// heardBefore is the volume that the user left, or the first one: what is seen of a
+// new sink is judged by it.
 func (t *session) heardBefore() Volume {
-	switch {
-	case t.known:
+	if t.known {
 		return t.volume
-	case len(t.want.Levels) > 0:
-		return t.want
 	}
 	return uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
 }
@@ -41,7 +39,8 @@ func (t *session) sawVolume(doubts uint64, v Volume) {
 	t.settle(doubts)
 	t.volume, t.known = t.guard.trusted, true
 	t.set(func(st *Status) {
-		st.VolumeDB, st.Muted, st.VolumeConfirmed, st.Notice = v.DB(), v.Muted, true, t.notice(now)
+		st.VolumeDB, st.Muted, st.Unscaled = v.DB(), v.Muted, v.equal(uniform(LevelNorm, len(v.Levels), false))
+		st.VolumeConfirmed, st.Notice = true, t.notice(now)
 	})
 	if t.guard.pending && !pending {
 		t.log.Warn().Float64("from_db", t.guard.from).Float64("to_db", t.guard.to).Bool("program", t.guard.player).
@@ -54,7 +53,9 @@ func (t *session) sawVolume(doubts uint64, v Volume) {
 
 // settle tells our own gain.
 func (t *session) settle(doubts uint64) {
-	t.unsettled = t.framer.volumes != nil && !t.framer.volumes.Settle(doubts, t.guard.ramp())
+	if t.framer.volumes != nil {
+		t.framer.volumes.Settle(doubts, t.guard.ramp())
+	}
 }
 
 // turnBack sets the sink to the most that it may be at. Our own gain has bounded
@@ -80,7 +81,7 @@ func (t *session) beatVolume() {
 		t.volume = t.guard.trusted
 		t.log.Info().Float64("volume_db", t.volume.DB()).Msg("volume is listened to; it is remembered now")
 	}
-	if t.unsettled || t.guard.over() > 0 {
+	if t.guard.over() > 0 {
 		t.mark(dirtySink)
 	}
 	t.set(func(st *Status) { st.Notice = t.notice(now) })

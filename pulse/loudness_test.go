@@ -47,14 +47,13 @@ func (d *doubter) Doubts() uint64 {
 	return uint64(len(d.doubts))
 }
 
-func (d *doubter) Settle(doubts uint64, gain aes67.Ramp) bool {
+func (d *doubter) Settle(doubts uint64, gain aes67.Ramp) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for ; d.settled < doubts; d.settled++ {
 		d.late = max(d.late, now().Sub(d.asked[d.settled]))
 	}
 	d.gain = gain
-	return true
 }
 
 func (d *doubter) clear() {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// flowCheck is how often the flow of fragments is looked at: nothing tells that
+	// flowCheck is how often the flow of messages is looked at: nothing tells that
 	// nothing comes. While it is about to begin, for startTime at most, it is looked
 	// at each startCheck.
 	flowCheck  = 250 * time.Millisecond
@@ -87,14 +87,14 @@ func (t *session) record() error {
 	t.stream = reply.StreamIndex
 	t.suspended.Store(reply.SourceSuspended)
 	t.framer.record(t.stream)
-	t.flow.begin(t.framer.meter.fragments.Load(), t.cfg.Now())
+	t.flow.begin(t.framer.meter.messages.Load(), t.cfg.Now())
 	t.log.Debug().Uint32("fragment_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).
 		Str("source", reply.SourceName).Msg("monitor is recorded")
 	t.set(func(st *Status) { st.State, st.Flowing = StateRunning, false })
 	return nil
 }
 
-// flow tells from the count of fragments whether they still come.
+// flow tells from the count of messages whether they still come.
 type flow struct {
 	count   uint64
 	last    aes67.MonoTime // when the count last grew, or the recording began
@@ -137,16 +137,21 @@ func (t *session) watchFlow() time.Duration {
 		return flowCheck
 	}
 	now := t.cfg.Now()
-	if t.flow.look(t.framer.meter.fragments.Load(), now) {
+	if t.flow.look(t.framer.meter.messages.Load(), now) {
 		t.set(func(st *Status) { st.Flowing, st.Notice = t.flow.flowing, t.notice(now) })
 		if t.flow.flowing {
-			t.log.Info().Int64("fragment_frames", t.framer.meter.largest.Load()).Msg("monitor flows")
+			t.log.Info().Int64("message_frames", t.framer.meter.largest.Load()).Msg("monitor flows")
 		} else {
 			t.log.Warn().Bool("suspended", t.suspended.Load()).Msg("monitor has stopped")
 		}
 	}
 	if t.flow.flowing {
 		t.worn = false
+		heard := aes67.MonoTime(t.framer.meter.heard.Load())
+		if t.deaf.look(now, heard, t.playing > 0 && !t.guard.seen.silent()) {
+			t.log.Info().Msg("zeros are recorded while a program plays; recording anew")
+			t.mark(dirtyMonitor)
+		}
 	}
 	if t.flow.stalled(now) && !t.suspended.Load() {
 		t.flow.last = now
@@ -160,7 +165,7 @@ func (t *session) watchFlow() time.Duration {
 			t.mark(dirtySink)
 		}
 	}
-	if t.flow.flowing || now.Sub(t.flow.last) > startTime {
+	if t.flow.flowing && !t.deaf.suspicious || now.Sub(t.flow.last) > startTime {
 		return flowCheck
 	}
 	return startCheck

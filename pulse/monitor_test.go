@@ -28,13 +28,13 @@ func TestTheFlowIsLookedAtOftenOnlyWhereItIsAboutToBegin(t *testing.T) {
 	if n := looks(time.Minute); n > 60*4+1 {
 		t.Errorf("%d looks in a minute in which nothing comes", n)
 	}
-	s.framer.meter.fragments.Add(1)
+	s.framer.meter.messages.Add(1)
 	if s.watchFlow(); !s.Snapshot().Flowing {
 		t.Error("it flows, which is not seen")
 	}
 	n := 0
 	for end := now.Add(time.Minute); now < end; n++ {
-		s.framer.meter.fragments.Add(1)
+		s.framer.meter.messages.Add(1)
 		now = now.Add(s.watchFlow())
 	}
 	if n > 60*4+1 || !s.Snapshot().Flowing {

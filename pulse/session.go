@@ -16,8 +16,9 @@ import (
 const (
 	// heartbeat is how often the server is asked whether it is there.
 	heartbeat = 2 * time.Second
-	// refreshGap is the least time from an event to the look that it causes, so
-	// that a burst of events makes one; troubledGap while things go wrong.
+	// refreshGap is the least time from an event to the look that it causes, but for
+	// the volume of a confirmed sink, so that a burst of events makes one; troubledGap
+	// while things go wrong.
 	refreshGap  = 30 * time.Millisecond
 	troubledGap = 250 * time.Millisecond
 	// saveDelay is how long a volume must stand before it is remembered: a
@@ -51,10 +52,10 @@ type session struct {
 	flow    flow
 	playing int  // players that are not paused
 	asleep  bool // the sink is suspended, as far as is known
+	deaf    deaf
 
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
-	unsettled bool           // our own gain is still to be told
 	backAt    aes67.MonoTime // when the sink was last turned back; 0: never
 }
 
@@ -116,7 +117,9 @@ func (t *session) message(m any) {
 	case *proto.SubscribeEvent:
 		switch m.Event.GetFacility() {
 		case proto.EventSink:
-			t.mark(dirtySink)
+			if m.Index == t.framer.sink.Load() || m.Event.GetType() != proto.EventChange {
+				t.mark(dirtySink)
+			}
 		case proto.EventSinkSinkInput:
 			if m.Event.GetType() != proto.EventChange {
 				t.playerAt.Store(int64(t.cfg.Now()))
@@ -268,6 +271,9 @@ func (t *session) look() error {
 	}
 	t.asleep = info.State == sinkSuspended
 	if t.confirmed {
+		if volumeOf(info).equal(t.guard.seen) { // something else has changed
+			t.deaf.changed(t.cfg.Now(), aes67.MonoTime(t.framer.meter.heard.Load()))
+		}
 		t.sawVolume(doubts, volumeOf(info))
 	}
 	return nil

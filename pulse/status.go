@@ -35,12 +35,13 @@ type Status struct {
 	// VolumeDB is the loudest channel's; SilenceDB at the slider's lower end.
 	VolumeDB float64
 	Muted    bool
+	Unscaled bool // every channel is at 0 dB and none is muted
 	// VolumeConfirmed: the server has told the volume that VolumeDB shows, after
 	// the sink was made. What is recorded before that must not be heard.
 	VolumeConfirmed bool
 	Clients         int // streams that play into the sink
 	Playing         int // those that are not paused
-	// Flowing: fragments arrive, with sound or silence in them.
+	// Flowing: messages arrive, with sound or silence in them.
 	Flowing  bool
 	Fragment aes67.Frames // the largest of the latest seconds
 	// Notice is a sentence about what the listener may wonder at while all works:

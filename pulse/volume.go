@@ -53,6 +53,9 @@ func (v Volume) loudest() (loudest Level) {
 	return loudest
 }
 
+// silent reports whether nothing is heard at this volume.
+func (v Volume) silent() bool { return v.Muted || v.DB() <= SilenceDB }
+
 // equal compares two volumes; a level may be off by a step of a 16-bit scale,
 // which PipeWire's floats lose.
 func (v Volume) equal(u Volume) bool {

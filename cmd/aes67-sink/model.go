@@ -23,6 +23,7 @@ type teller struct {
 // Model is the picture of the running bridge.
 func (t *teller) Model() status.Model {
 	e, b := t.edges, t.supervisor.Snapshot()
+	sink := e.sink.Snapshot()
 	stats := e.senderStats()
 	m := status.Model{
 		Version:  version,
@@ -40,13 +41,13 @@ func (t *teller) Model() status.Model {
 		m.Problem = sendProblem(*stats, m.Network.Interface)
 	}
 	if m.Problem == "" {
-		m.Problem = e.sink.Snapshot().Notice
+		m.Problem = sink.Notice
 	}
 	if m.Problem == "" && stats != nil {
 		m.Problem = priorityProblem(stats.Grant)
 	}
 	pipeline := e.pipeline.Snapshot()
-	m.Drift = driftModel(pipeline, stats != nil, m.Sink.VolumeDB != nil && *m.Sink.VolumeDB == 0 && !*m.Sink.Muted)
+	m.Drift = driftModel(pipeline, stats != nil, sink.VolumeConfirmed && sink.Unscaled)
 	if stats != nil {
 		m.Sender = threadModel(stats.Grant)
 		// A frame waits for half a packet, on average, until its packet is whole.
