@@ -49,7 +49,7 @@ func plot(r *rig, from aes67.MonoTime, c *chart.Chart) {
 
 func plotLate(t *testing.T) chart.Chart {
 	c := chart.Chart{
-		Title: "Cycles that are 2, 8 and 20 ms late", X: "s", Y: "ms",
+		Title: "Cycles that are 1, 8 and 20 ms late", X: "seconds", Y: "ms",
 		From: 0, To: 0.85, Low: 0, High: 32, Every: 0.1, Each: 4,
 	}
 	r := newRig(t, PipelineConfig{}, 50_000)
@@ -57,8 +57,11 @@ func plotLate(t *testing.T) chart.Chart {
 	r.pullFor(2*time.Second, nil)
 	from := r.now
 	record := func(bool) { plot(r, from, &c) }
-	for _, late := range []time.Duration{2, 8, 20} {
+	for _, late := range []time.Duration{1, 8, 20} {
 		r.pullFor(200*time.Millisecond, record)
+		for r.next.Sub(r.now) > lessThan1 { // until a cycle is due
+			record(r.pull())
+		}
 		r.stopped, r.missed = true, 0
 		r.pullFor(late*time.Millisecond, record)
 		r.stopped = false
@@ -72,7 +75,7 @@ func plotLate(t *testing.T) chart.Chart {
 
 func plotStandstill(t *testing.T) chart.Chart {
 	c := chart.Chart{
-		Title: "The sound server stands still for two seconds, then hands over all it has kept", X: "s", Y: "ms",
+		Title: "The sound server stands still for two seconds, then hands over all it has kept", X: "seconds", Y: "ms",
 		From: 0, To: 3, Low: 0, High: 32, Every: 0.5, Each: 4,
 	}
 	r := newRig(t, PipelineConfig{}, 50_000)

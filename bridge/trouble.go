@@ -71,7 +71,7 @@ func (t *trouble) look(s PipelineSnapshot, now aes67.MonoTime) (words string, ne
 func (c troubleCounts) sentence(s PipelineSnapshot) string {
 	switch {
 	case s.Asked > 0 && s.Asked < s.Least && s.Cycle > 0:
-		return fmt.Sprintf("sink.latency is %v, but the sound server renders %v at a time: the buffer is %v; set sink.latency to \"auto\" or to %v at least, or make the cycle shorter (PipeWire: pw-metadata -n settings 0 clock.force-quantum 256)",
+		return fmt.Sprintf("sink.latency is %v, but the sound server hands over %v at a time: %v are kept; set sink.latency to \"auto\" or to %v at least",
 			round(s.Asked), round(s.Cycle), round(s.Buffer), round(s.Least))
 	case c.underruns > fewUnderruns && s.Asked > 0:
 		return fmt.Sprintf("the sound broke off more than %d times in the last minute, for the sound server was late: set sink.latency to \"auto\", or to more than %v",

@@ -60,7 +60,7 @@ func TestALatencyThatCannotBeKeptIsTold(t *testing.T) {
 	var trouble trouble
 	s := PipelineSnapshot{Asked: 10 * time.Millisecond, Least: 23 * time.Millisecond, Cycle: 21333 * time.Microsecond, Buffer: 23 * time.Millisecond}
 	for now := aes67.MonoTime(0); now < 300e9; now += 1e9 {
-		if got, _ := trouble.look(s, now); !strings.Contains(got, "sink.latency is 10ms, but the sound server renders 21.3ms at a time") {
+		if got, _ := trouble.look(s, now); !strings.Contains(got, "sink.latency is 10ms, but the sound server hands over 21.3ms at a time") {
 			t.Fatalf("%q", got)
 		}
 	}

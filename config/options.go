@@ -70,7 +70,7 @@ var Options = []Option{
 	{
 		Key: "sink.latency", Default: `"auto"`,
 		Help:   "the buffer between sound server and network",
-		Detail: "\"auto\" begins with what this sound server's cycles need (about 8 ms), learns what comes late, and forgets it after ten minutes. A duration is kept as it is: longer for a computer that is always busy. Less than a cycle and a packet cannot be kept (7 ms with PipeWire's usual 256 frames): then the least that can be is used, and status says so.",
+		Detail: "\"auto\" begins with what this sound server's cycles need (8.4 ms at 256 frames), learns what comes late, and forgets it after ten minutes. A duration is kept as it is: longer for a computer that is always busy. Less than a cycle, a packet and half a millisecond cannot be kept (6.9 ms at 256 frames): then the least that can be is used, and status says so.",
 		field: duration(func(c *Config) *time.Duration { return &c.Sink.Latency },
 			2*time.Millisecond, 2*time.Second, Auto),
 	},
@@ -183,7 +183,7 @@ var Options = []Option{
 	{
 		Key: "safety.first-volume", Default: "-40.0", Unit: "dB",
 		Help:   "the sink's volume the very first time it exists",
-		Detail: "Afterwards the volume you set is remembered. Active loudspeakers at full gain are loud at -20 already: raise this only if you know yours.",
+		Detail: "Afterwards the volume you set is remembered. It is never above safety.max-volume. Active loudspeakers at full gain are loud at -20 already: raise this only if you know yours.",
 		field:  decimal(func(c *Config) *float64 { return &c.Safety.FirstVolumeDB }, -100, 0),
 	},
 	{
@@ -200,8 +200,8 @@ var Options = []Option{
 	},
 	{
 		Key: "safety.jump-guard", Default: "true",
-		Help:   "no jump from quiet to loud by surprise (flat volumes, long silence)",
-		Detail: "A rise of the sink's volume of more than 12 dB at once, or one that a program causes, is heard at 6 dB a second, and is not remembered until you set it so. Volume keys and a slider that is dragged act at once.",
+		Help:   "no jump from quiet to loud by surprise, as by flat volumes",
+		Detail: "A rise of the sink's volume of more than 12 dB at once, or one that a program causes, is heard at 6 dB a second (after 12 dB at once where something plays already), and is not remembered until you set it so or have listened to it for a minute. Volume keys and a slider that is dragged act at once.",
 		field:  boolean(func(c *Config) *bool { return &c.Safety.JumpGuard }),
 	},
 	{
@@ -231,7 +231,7 @@ var Options = []Option{
 	},
 	{
 		Key: "status.listen", Default: `"127.0.0.1:6767"`,
-		Help:   "address and port of the status page; \"\" turns it off",
+		Help:   "address and port where /status.json is served; \"\" turns it off",
 		Detail: "127.0.0.1 is seen by this computer only. Another address shows the page to the whole network, without a password; it can be read but changes nothing.",
 		field:  text(func(c *Config) *string { return &c.Status.Listen }, checkListen, "\"\" or an IP address with a port, such as \"127.0.0.1:6767\""),
 	},

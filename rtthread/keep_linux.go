@@ -176,11 +176,12 @@ func (t *Thread) ask(now aes67.MonoTime, k *kit, kitErr error) bool {
 	} else {
 		t.asking.refused(now)
 	}
-	if GivenBack() { // while RealtimeKit was asked
+	t.set(after)
+	if GivenBack() { // while RealtimeKit was asked, or just now
 		_ = setOrdinary(t.tid)
+		t.set(Grant{Policy: PolicyOther})
 		return false
 	}
-	t.set(after)
 	return after != before
 }
 

@@ -30,7 +30,6 @@ type kit struct {
 	conn     *dbus.Conn
 	close    context.CancelFunc
 	priority int32 // the most that it gives
-	niceness int32 // the least that it gives
 }
 
 // openKit connects and does what RealtimeKit demands first: a limit on how long
@@ -49,7 +48,7 @@ func openKit(ctx context.Context) (*kit, error) {
 	}
 	k := &kit{ctx: ctx, conn: conn, close: stop}
 	var longest int64 // µs
-	for name, into := range map[string]any{"MaxRealtimePriority": &k.priority, "MinNiceLevel": &k.niceness, "RTTimeUSecMax": &longest} {
+	for name, into := range map[string]any{"MaxRealtimePriority": &k.priority, "RTTimeUSecMax": &longest} {
 		if err := k.get(name, into); err != nil {
 			k.close()
 			return nil, fmt.Errorf("RealtimeKit: %w", err)
@@ -84,14 +83,6 @@ func (k *kit) realtime(tid, priority int) (granted int, err error) {
 		return 0, fmt.Errorf("RealtimeKit: %w", err)
 	}
 	return granted, nil
-}
-
-// highPriority gives a thread the best niceness there is.
-func (k *kit) highPriority(tid int) error {
-	if err := k.call(kitName+".MakeThreadHighPriority", uint64(tid), k.niceness).Err; err != nil {
-		return fmt.Errorf("RealtimeKit: %w", err)
-	}
-	return nil
 }
 
 // limitRunning bounds how long a real-time thread of the program may run

@@ -15,7 +15,7 @@ import (
 
 // fakeKit is a RealtimeKit that gives nothing but notes what it is asked for.
 type fakeKit struct {
-	asked  chan [2]int64 // thread, priority or niceness
+	asked  chan [2]int64 // thread, priority
 	refuse atomic.Bool
 }
 
@@ -27,11 +27,6 @@ func (f *fakeKit) MakeThreadRealtime(tid uint64, priority uint32) *dbus.Error {
 	return nil
 }
 
-func (f *fakeKit) MakeThreadHighPriority(tid uint64, niceness int32) *dbus.Error {
-	f.asked <- [2]int64{int64(tid), int64(niceness)}
-	return nil
-}
-
 // Get is that of org.freedesktop.DBus.Properties.
 func (f *fakeKit) Get(_, name string) (dbus.Variant, *dbus.Error) {
 	switch name {
@@ -39,8 +34,6 @@ func (f *fakeKit) Get(_, name string) (dbus.Variant, *dbus.Error) {
 		return dbus.MakeVariant(int64(200_000)), nil
 	case "MaxRealtimePriority":
 		return dbus.MakeVariant(int32(20)), nil
-	case "MinNiceLevel":
-		return dbus.MakeVariant(int32(-15)), nil
 	}
 	return dbus.Variant{}, dbus.NewError("org.freedesktop.DBus.Error.UnknownProperty", nil)
 }
@@ -105,12 +98,6 @@ func TestKitIsAskedWithinItsBounds(t *testing.T) {
 		if got := <-f.asked; got != [2]int64{1234, int64(want)} {
 			t.Errorf("RealtimeKit was asked for %v, want thread 1234 and %d", got, want)
 		}
-	}
-	if err := k.highPriority(1234); err != nil {
-		t.Error(err)
-	}
-	if got := <-f.asked; got != [2]int64{1234, -15} {
-		t.Errorf("RealtimeKit was asked for %v, want thread 1234 and -15", got)
 	}
 	f.refuse.Store(true)
 	if _, err := k.realtime(1234, 10); err == nil || !strings.Contains(err.Error(), "not allowed") {

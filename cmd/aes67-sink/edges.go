@@ -34,7 +34,7 @@ type edges struct {
 	neighbours *neighbours
 	log        zerolog.Logger
 	wake       chan struct{} // the supervisor
-	trouble    chan struct{} // the sender's, or the end of it
+	trouble    chan struct{} // of the sender, or of a thread's priority
 
 	mu     sync.Mutex
 	sender *runningSender // nil while no streams run

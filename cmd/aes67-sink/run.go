@@ -24,6 +24,7 @@ import (
 	"aes67-sink/rtsp"
 	"aes67-sink/rtthread"
 	"aes67-sink/status"
+	"aes67-sink/wake"
 )
 
 // runBridge builds every part, joins the two paths and runs until ctx is done:
@@ -138,7 +139,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	}
 	parts = append(parts, e.announcer.parts()...)
 	parts = append(parts, func(ctx context.Context) error { return watchHostName(ctx, e.neighbours.wake) })
-	parts = append(parts, func(ctx context.Context) error { return keepRealTime(ctx, part(log, "threads")) })
+	parts = append(parts, func(ctx context.Context) error { return keepRealTime(ctx, e.trouble, part(log, "threads")) })
 	if e.ptp != nil {
 		parts = append(parts, e.ptp.Run)
 	}
@@ -249,7 +250,7 @@ func tuneRuntime() {
 }
 
 // keepRealTime looks after the real-time threads until ctx is done.
-func keepRealTime(ctx context.Context, log zerolog.Logger) error {
+func keepRealTime(ctx context.Context, trouble chan<- struct{}, log zerolog.Logger) error {
 	rtthread.Keep(ctx, func(t *rtthread.Thread, g rtthread.Grant, err error) {
 		event := log.Info()
 		if g.Lost || err != nil {
@@ -257,6 +258,7 @@ func keepRealTime(ctx context.Context, log zerolog.Logger) error {
 		}
 		event.Str("thread", t.Name()).Str("policy", g.Policy).Int("priority", g.Priority).Str("by", g.By).Str("why", g.Why).
 			Msg("real-time priority changed")
+		wake.Signal(trouble)
 	})
 	return nil
 }
