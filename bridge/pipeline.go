@@ -81,7 +81,8 @@ type report struct {
 
 const (
 	// patience is how long messages may come without a place to begin, two cycles
-	// aside, until the server is not where it was thought to be.
+	// and the buffer to be filled aside, until the server is not where it was thought
+	// to be.
 	patience = 60 * time.Millisecond
 	// awayAfter is how long nothing must be read until the phase is Filling again:
 	// what is shorter was late and not away.
@@ -181,7 +182,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 		primed:  p.rate.primed(),
 		silent:  p.silent,
 		since:   since,
-		patient: patience + 2*cycle,
+		patient: patience + 2*cycle + p.goal.Duration(p.cfg.SinkRate),
 	})
 	p.tell(since, do)
 	switch {
@@ -256,7 +257,7 @@ func (p *Pipeline) take(due aes67.MonoTime) {
 		switch {
 		case !ok:
 			behind, jumps, known := p.rate.loop.Behind(due)
-			if known && jumps > p.jumps {
+			if known && jumps > p.jumps && p.watch.state == statePlaying {
 				p.report.jumps.Add(1)
 				wake.Signal(p.changed)
 			}

@@ -458,6 +458,23 @@ func TestAnotherSenderCostsNoLatency(t *testing.T) {
 	}
 }
 
+// Every latency that may be asked for is kept.
+func TestEveryLatencySounds(t *testing.T) {
+	for _, latency := range []time.Duration{2, 100, 400, 1000, 2000} {
+		latency *= time.Millisecond
+		r := newRig(t, PipelineConfig{Latency: latency}, 50_000)
+		r.SetConfirmed(true)
+		r.pullFor(latency+400*time.Millisecond, nil)
+		if s := r.Snapshot(); s.Phase != Flowing || r.peak() < 0.4 || s.Jumps != 0 {
+			t.Errorf("%v: %+v", latency, s)
+		}
+		r.pullFor(2*time.Second, nil)
+		if s := r.Snapshot(); math.Abs(s.Fill-float64(s.Target)) > block || s.Underruns != 0 {
+			t.Errorf("%v: %+v", latency, s)
+		}
+	}
+}
+
 // A server that is late while a program begins teaches nothing: it was silent.
 func TestWhatIsLateInSilenceIsNotLearnt(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 50_000)

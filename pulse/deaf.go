@@ -6,56 +6,80 @@ import (
 	"aes67-sink/aes67"
 )
 
-// deaf tells when a recording should be begun anew that gives nothing but zeros,
-// though a program plays. PipeWire 0.3.65 takes the links off a recording whose
-// sink is suspended, puts none back, and goes on with zeros; all that it tells is
-// that something about the sink has changed. It is pure: time is an argument.
+// deaf tells when a recording should be begun anew of which channels give nothing
+// but zeros, though a program plays. PipeWire 0.3.65 takes the links off a
+// recording whose sink is suspended, and of the monitor's channels but the first
+// for good: only another sink helps. All that it tells is that something about the
+// sink has changed. It is pure: time is an argument.
 //
 //	            something changed, not the volume
 //	calm ────────────────────────────────────────> suspicious
 //	  ^                                              │    ^
-//	  ├──────────────── sound comes ─────────────────┤    │ a program plays, and
-//	  └──────── it was no help so many times ────────┘    └─ zeros come: record anew
+//	  ├───── every channel sounds that did before ───┤    │ a program plays, and one
+//	  └──────── neither was a help ──────────────────┘    └─ does not: record anew,
+//	                                                         then the sink, when it may
 type deaf struct {
 	suspicious bool
-	since      aes67.MonoTime // the change, or the last new recording
+	since      aes67.MonoTime // the change, or the last attempt
 	wait       time.Duration  // from then to the next one
-	tries      int
+	sounded    channelSet     // until the change
+	tries      cure
 }
+
+// cure is what is to be done.
+type cure uint8
+
+const (
+	noCure cure = iota
+	recordAnew
+	sinkAnew
+)
+
+// channelSet has a bit for each channel.
+type channelSet uint8
 
 const (
 	// deafSoon is waited where there was sound until the change, deafLate where
 	// there was none: a program may begin with silence.
 	deafSoon, deafLate = 200 * time.Millisecond, 2 * time.Second
-	// deafTries new recordings are no help: what is played is silence.
-	deafTries = 5
 	// inFlight is how long after a change sound of before may still come.
 	inFlight = 100 * time.Millisecond
 )
 
-// changed takes note of a change; heard is when sound last came.
-func (d *deaf) changed(now, heard aes67.MonoTime) {
-	*d = deaf{suspicious: true, since: now, wait: deafLate}
-	if now.Sub(heard) < 2*inFlight {
+// changed takes note of a change; heard is when each channel last sounded.
+func (d *deaf) changed(now aes67.MonoTime, heard []aes67.MonoTime) {
+	*d = deaf{suspicious: true, since: now, wait: deafLate, sounded: since(heard, now.Add(-2*inFlight))}
+	if d.sounded != 0 {
 		d.wait = deafSoon
 	}
 }
 
-// look reports whether to record anew. audible says that a program plays and that
-// the sink's volume lets it be heard.
-func (d *deaf) look(now, heard aes67.MonoTime, audible bool) (again bool) {
+// since returns the channels that have sounded after an instant.
+func since(heard []aes67.MonoTime, at aes67.MonoTime) (set channelSet) {
+	for c, h := range heard {
+		if h > at {
+			set |= 1 << c
+		}
+	}
+	return set
+}
+
+// look tells what to do. audible says that a program plays and that the sink's
+// volume lets it be heard.
+func (d *deaf) look(now aes67.MonoTime, heard []aes67.MonoTime, audible bool) cure {
+	sounds := since(heard, d.since.Add(inFlight))
 	switch {
 	case !d.suspicious:
-		return false
-	case heard > d.since.Add(inFlight), d.tries == deafTries:
+		return noCure
+	case sounds != 0 && sounds&d.sounded == d.sounded, d.tries == sinkAnew:
 		*d = deaf{}
-		return false
+		return noCure
 	case !audible:
 		d.since = now
-		return false
+		return noCure
 	case now.Sub(d.since) < d.wait:
-		return false
+		return noCure
 	}
 	d.since, d.wait, d.tries = now, 2*d.wait, d.tries+1
-	return true
+	return d.tries
 }

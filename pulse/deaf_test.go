@@ -9,39 +9,45 @@ import (
 
 func TestADeafRecordingIsBegunAnew(t *testing.T) {
 	const ms = time.Millisecond
+	change := aes67.MonoTime(10e9)
+	recent, long := change.Add(-50*ms), change.Add(-5*time.Second)
 	tests := []struct {
 		name    string
-		heard   aes67.MonoTime // last before the change, which is at 10 s
+		heard   [2]aes67.MonoTime // last before the change
+		goesOn  [2]time.Duration  // sound comes so long after it; 0: never
 		audible bool
-		cured   time.Duration // sound comes so long after it; 0: never
-		want    []time.Duration
+		record  time.Duration // recorded anew after; 0: not
+		sink    time.Duration // the sink made anew after; 0: not
 	}{
-		{"the sound breaks off", 9950e6, true, 0, []time.Duration{200 * ms, 600 * ms, 1400 * ms, 3000 * ms, 6200 * ms}},
-		{"the first new recording is a help", 9950e6, true, 250 * ms, []time.Duration{200 * ms}},
-		{"it was silent before", 5e9, true, 0, []time.Duration{2 * time.Second, 6 * time.Second, 14 * time.Second, 30 * time.Second, 62 * time.Second}},
-		{"the sound goes on", 9950e6, true, 10 * ms, nil},
-		{"nothing plays, or it is muted", 9950e6, false, 0, nil},
+		{"the sound breaks off", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{}, true, 200 * ms, 600 * ms},
+		{"a new recording is a help", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{250 * ms, 250 * ms}, true, 200 * ms, 0},
+		{"it is a help for the left channel alone", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{250 * ms, 0}, true, 200 * ms, 600 * ms},
+		{"only the left channel has sounded", [2]aes67.MonoTime{recent, long}, [2]time.Duration{250 * ms, 0}, true, 200 * ms, 0},
+		{"it was silent before", [2]aes67.MonoTime{long, long}, [2]time.Duration{}, true, 2 * time.Second, 6 * time.Second},
+		{"the sound goes on", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{10 * ms, 10 * ms}, true, 0, 0},
+		{"nothing plays, or it is muted", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{}, false, 0, 0},
 	}
 	for _, test := range tests {
 		var d deaf
-		change := aes67.MonoTime(10e9)
-		d.changed(change, test.heard)
-		var did []time.Duration
+		d.changed(change, test.heard[:])
+		did := map[cure]time.Duration{}
 		for at := time.Duration(0); at < 100*time.Second; at += 50 * ms {
 			now, heard := change.Add(at), test.heard
-			if test.cured > 0 && at >= test.cured {
-				heard = now
+			for c, goesOn := range test.goesOn {
+				if goesOn > 0 && at >= goesOn {
+					heard[c] = now
+				}
 			}
-			if d.look(now, heard, test.audible) {
-				did = append(did, at)
+			if what := d.look(now, heard[:], test.audible); what != noCure {
+				if did[what] != 0 {
+					t.Errorf("%s: %d once more after %v", test.name, what, at)
+				}
+				did[what] = at
 			}
 		}
-		same := len(did) == len(test.want)
-		for i := range min(len(did), len(test.want)) {
-			same = same && did[i] == test.want[i]
-		}
-		if !same {
-			t.Errorf("%s: recorded anew after %v, want %v", test.name, did, test.want)
+		if did[recordAnew] != test.record || did[sinkAnew] != test.sink {
+			t.Errorf("%s: recorded anew after %v, the sink made anew after %v; want %v and %v", test.name,
+				did[recordAnew], did[sinkAnew], test.record, test.sink)
 		}
 	}
 }
@@ -49,7 +55,7 @@ func TestADeafRecordingIsBegunAnew(t *testing.T) {
 func TestARecordingIsNotDeafWithoutAReason(t *testing.T) {
 	var d deaf
 	for now := aes67.MonoTime(0); now < 100e9; now += 50e6 {
-		if d.look(now, 0, true) {
+		if d.look(now, []aes67.MonoTime{0, 0}, true) != noCure {
 			t.Fatal("recorded anew, though nothing has changed")
 		}
 	}

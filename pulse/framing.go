@@ -260,25 +260,13 @@ func (f *framer) hand(at aes67.MonoTime) {
 	if whole == 0 {
 		return
 	}
-	if sounds(f.samples[:whole]) {
-		f.meter.heard.Store(int64(at))
-	}
+	f.meter.listen(f.samples[:whole], f.channels, at)
 	if f.risen < f.fade || !f.open.Load() {
 		f.rise(f.samples[:whole])
 	}
 	f.frames.Frames(f.samples[:whole], at)
 	f.meter.add(aes67.Frames(whole / f.channels))
 	f.count = copy(f.samples, f.samples[whole:f.count])
-}
-
-// sounds reports whether any sample is not exactly zero.
-func sounds(samples []float32) bool {
-	for _, x := range samples {
-		if x != 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // rise silences samples while the framer is not open and fades them in after
@@ -312,8 +300,8 @@ func (f *framer) gap() {
 type meter struct {
 	messages atomic.Uint64
 	frames   atomic.Int64
-	largest  atomic.Int64 // frames in the largest of the latest messages
-	heard    atomic.Int64 // when sound came last, aes67.MonoTime
+	largest  atomic.Int64                    // frames in the largest of the latest messages
+	heard    [aes67.MaxChannels]atomic.Int64 // when each channel sounded last, aes67.MonoTime
 
 	recent, former int64 // largest of this and of the last round
 	round          int
@@ -321,6 +309,27 @@ type meter struct {
 
 // meterRound is how many messages make a round: some seconds.
 const meterRound = 512
+
+// listen notes which channels have samples that are not exactly zero.
+func (m *meter) listen(samples []float32, channels int, at aes67.MonoTime) {
+	for c := range channels {
+		for i := c; i < len(samples); i += channels {
+			if samples[i] != 0 {
+				m.heard[c].Store(int64(at))
+				break
+			}
+		}
+	}
+}
+
+// heardAt tells when each of so many channels sounded last.
+func (m *meter) heardAt(channels int) []aes67.MonoTime {
+	heard := make([]aes67.MonoTime, channels)
+	for c := range heard {
+		heard[c] = aes67.MonoTime(m.heard[c].Load())
+	}
+	return heard
+}
 
 func (m *meter) add(frames aes67.Frames) {
 	m.messages.Add(1)

@@ -130,7 +130,8 @@ func (g *guard) see(now aes67.MonoTime, seen Volume, c circumstances) {
 		g.trust()
 	case above <= sameDB: // at most what is heard
 		g.own.FromDB = 0
-		if !c.program || g.bounded.DB() <= g.trusted.DB() {
+		// What has not changed nobody has set.
+		if set := raised > sameDB || lowered > sameDB; set && !c.program || g.bounded.DB() <= g.trusted.DB() {
 			g.trust()
 		}
 	case raised <= sameDB: // lowered, or as it was

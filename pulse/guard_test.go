@@ -147,6 +147,20 @@ func TestAWayDownIsHeardAtOnceAndTrusted(t *testing.T) {
 	g.remembers("lowered below", -35)
 }
 
+// An event that changes nothing, a sink that is suspended or renamed, is nobody's
+// doing, also when the sound has risen to the server's volume.
+func TestAnEventThatChangesNothingMakesNothingTrusted(t *testing.T) {
+	g := newGuarded(t, -40, 0)
+	g.set(0, circumstances{playing: true})
+	g.pass(20 * time.Second)
+	g.set(0, circumstances{playing: true})
+	g.hears("risen", 0)
+	g.remembers("after an event that changed nothing", -40)
+	g.pass(time.Second)
+	g.set(-1, circumstances{playing: true})
+	g.remembers("after a step down by hand", -1)
+}
+
 func TestAPlayerThatGoesDoesNotMakeAVolumeTrusted(t *testing.T) {
 	g := newGuarded(t, -40, 0)
 	g.set(0, byPlayer)

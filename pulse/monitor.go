@@ -128,6 +128,27 @@ func (t *session) sleeps() bool {
 	return err == nil && info.State == sinkSuspended
 }
 
+// cure mends a recording that is deaf.
+func (t *session) cure(now aes67.MonoTime) {
+	if t.deafened && t.playing == 0 {
+		t.mark(dirtyMonitor) // which step begins with a new sink
+	}
+	if !t.deaf.suspicious {
+		return
+	}
+	switch t.deaf.look(now, t.framer.meter.heardAt(len(t.cfg.Channels)), t.playing > 0 && !t.guard.seen.silent()) {
+	case recordAnew:
+		t.log.Info().Msg("zeros are recorded while a program plays; recording anew")
+		t.mark(dirtyMonitor)
+	case sinkAnew:
+		// Not while something plays: the server would move it to another output.
+		t.log.Warn().Msg("zeros are recorded while a program plays")
+		t.deafened = true
+		t.set(func(st *Status) { st.Notice = t.notice(now) })
+	case noCure:
+	}
+}
+
 // watchFlow tells changes of the flow. A stalled recording is begun anew, and if
 // that is no help the sink is made anew, unless the server has suspended it: a
 // user can do that, and PipeWire before 1.6 tells it by the sink's state alone. It
@@ -147,11 +168,7 @@ func (t *session) watchFlow() time.Duration {
 	}
 	if t.flow.flowing {
 		t.worn = false
-		heard := aes67.MonoTime(t.framer.meter.heard.Load())
-		if t.deaf.look(now, heard, t.playing > 0 && !t.guard.seen.silent()) {
-			t.log.Info().Msg("zeros are recorded while a program plays; recording anew")
-			t.mark(dirtyMonitor)
-		}
+		t.cure(now)
 	}
 	if t.flow.stalled(now) && !t.suspended.Load() {
 		t.flow.last = now

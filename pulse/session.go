@@ -53,6 +53,8 @@ type session struct {
 	playing int  // players that are not paused
 	asleep  bool // the sink is suspended, as far as is known
 	deaf    deaf
+	// deafened: a channel gives no sound, and will not until the sink is made anew.
+	deafened bool
 
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
@@ -223,9 +225,14 @@ func (t *session) step(ctx context.Context) (err error) {
 			t.dirty.Or(dirty) // still to be done
 		}
 	}()
-	if t.present && t.worn {
+	switch {
+	case t.present && t.worn:
 		t.absent()
 		t.trouble(errNoSound)
+	case t.present && t.deafened && t.playing == 0:
+		t.log.Info().Msg("nothing plays; making the sink anew, for a channel of it gave no sound")
+		t.absent()
+		t.worn = true
 	}
 	if t.present && dirty&dirtySink != 0 {
 		if err := t.look(); err != nil || !t.present {
@@ -272,7 +279,7 @@ func (t *session) look() error {
 	t.asleep = info.State == sinkSuspended
 	if t.confirmed {
 		if volumeOf(info).equal(t.guard.seen) { // something else has changed
-			t.deaf.changed(t.cfg.Now(), aes67.MonoTime(t.framer.meter.heard.Load()))
+			t.deaf.changed(t.cfg.Now(), t.framer.meter.heardAt(len(t.cfg.Channels)))
 		}
 		t.sawVolume(doubts, volumeOf(info))
 	}
@@ -289,6 +296,7 @@ func (t *session) removed() {
 // absent notes that there is no sink.
 func (t *session) absent() {
 	t.present, t.confirmed, t.stream, t.playing = false, false, noStream, 0
+	t.deaf, t.deafened = deaf{}, false
 	t.framer.sink.Store(noStream)
 	t.framer.close()
 	t.set(func(st *Status) {
