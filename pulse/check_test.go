@@ -26,6 +26,8 @@ var exchanges = []struct {
 	{&proto.GetServerInfo{}, func() proto.Reply { return &proto.GetServerInfoReply{} }},
 	{&proto.GetSinkInfo{}, func() proto.Reply { return &proto.GetSinkInfoReply{} }},
 	{&proto.GetSinkInfoList{}, func() proto.Reply { return &proto.GetSinkInfoListReply{} }},
+	{&proto.GetSourceInfo{}, func() proto.Reply { return &proto.GetSourceInfoReply{} }},
+	{&proto.GetSourceOutputInfo{}, func() proto.Reply { return &proto.GetSourceOutputInfoReply{} }},
 	{&proto.GetModuleInfo{}, func() proto.Reply { return &proto.GetModuleInfoReply{} }},
 	{&proto.LoadModule{}, func() proto.Reply { return &proto.LoadModuleReply{} }},
 	{&proto.CreateRecordStream{}, func() proto.Reply { return &proto.CreateRecordStreamReply{} }},

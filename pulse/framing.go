@@ -84,8 +84,9 @@ type framer struct {
 	frames   FrameHandler // nil: audio is skipped
 	gaps     GapHandler   // the same, nil: does not want to know
 	volumes  VolumeHandler
-	sink     atomic.Uint32 // whose volume is in the audio
-	control  func(payload []byte)
+	// Whose volumes are in the audio: the sink, its monitor and the recording.
+	sink, source, output atomic.Uint32
+	control              func(payload []byte)
 	// stream is which channel is recorded (low half), and how often that was
 	// changed (high half), because a server may use a number again.
 	stream  atomic.Uint64
@@ -117,7 +118,9 @@ func newFramer(channels int, frames FrameHandler) *framer {
 	f.current = noStream
 	f.gaps, _ = frames.(GapHandler)
 	f.volumes, _ = frames.(VolumeHandler)
-	f.sink.Store(noStream)
+	for _, of := range [...]*atomic.Uint32{&f.sink, &f.source, &f.output} {
+		of.Store(noStream)
+	}
 	if frames != nil {
 		f.samples = make([]float32, fragmentBytes/4/channels*channels)
 	}
@@ -201,7 +204,7 @@ func (f *framer) end(at aes67.MonoTime) {
 	f.headLen = 0
 	switch f.kind {
 	case kindControl:
-		if f.volumes != nil && isSinkChange(f.payload, f.sink.Load()) {
+		if f.volumes != nil && f.changesVolume(f.payload) {
 			f.volumes.Doubt()
 		}
 		f.control(f.payload)
@@ -215,17 +218,31 @@ func (f *framer) end(at aes67.MonoTime) {
 	}
 }
 
-// isSinkChange recognizes the event that something about a sink has changed:
-// header, 'L' event, 'L' index (PulseAudio, protocol-native.c, subscription_cb).
-func isSinkChange(payload []byte, sink uint32) bool {
+// changesVolume recognizes the event that something has changed whose volume is in
+// the audio: header, 'L' event, 'L' index (PulseAudio, protocol-native.c,
+// subscription_cb).
+func (f *framer) changesVolume(payload []byte) bool {
 	opcode, _, ok := header(payload)
 	if !ok || opcode != proto.OpSubscribeEvent || len(payload) < replyHeader+10 {
 		return false
 	}
 	values := payload[replyHeader:]
 	event := proto.SubscriptionEventType(binary.BigEndian.Uint32(values[1:]))
-	return values[0] == 'L' && values[5] == 'L' && binary.BigEndian.Uint32(values[6:]) == sink &&
-		event.GetFacility() == proto.EventSink && event.GetType() == proto.EventChange
+	if values[0] != 'L' || values[5] != 'L' || event.GetType() != proto.EventChange {
+		return false
+	}
+	var of *atomic.Uint32
+	switch event.GetFacility() {
+	case proto.EventSink:
+		of = &f.sink
+	case proto.EventSource:
+		of = &f.source
+	case proto.EventSinkSourceOutput:
+		of = &f.output
+	default:
+		return false
+	}
+	return binary.BigEndian.Uint32(values[6:]) == of.Load()
 }
 
 // audio turns little-endian float32 into samples.

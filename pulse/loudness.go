@@ -36,7 +36,7 @@ func (t *session) sawVolume(doubts uint64, v Volume) {
 		program: now.Sub(aes67.MonoTime(t.playerAt.Load())) <= oneStep,
 		playing: t.playing > 0,
 	})
-	t.settle(doubts)
+	t.settle(doubts, 0)
 	t.volume, t.known = t.guard.trusted, true
 	t.set(func(st *Status) {
 		st.VolumeDB, st.Muted, st.Unscaled = v.DB(), v.Muted, v.equal(uniform(LevelNorm, len(v.Levels), false))
@@ -51,10 +51,10 @@ func (t *session) sawVolume(doubts uint64, v Volume) {
 	}
 }
 
-// settle tells our own gain.
-func (t *session) settle(doubts uint64) {
+// settle tells our own gain, less what the monitor and its recording add.
+func (t *session) settle(doubts uint64, addedDB float64) {
 	if t.framer.volumes != nil {
-		t.framer.volumes.Settle(doubts, t.guard.ramp())
+		t.framer.volumes.Settle(doubts, lowered(t.guard.ramp(), addedDB))
 	}
 }
 

@@ -141,7 +141,11 @@ func TestAnEventOfTheSinksVolumeIsRecognized(t *testing.T) {
 	event := func(opcode, event, index byte) []byte {
 		return []byte{'L', 0, 0, 0, opcode, 'L', 0xFF, 0xFF, 0xFF, 0xFF, 'L', 0, 0, 0, event, 'L', 0, 0, 0, index}
 	}
-	const subscribeEvent, change, remove, sinkInput = 66, 0x10, 0x20, 2
+	const subscribeEvent, change, remove, source, sinkInput, sourceOutput = 66, 0x10, 0x20, 1, 2, 3
+	f := newFramer(2, nil)
+	f.sink.Store(7)
+	f.source.Store(8)
+	f.output.Store(9)
 	for _, c := range []struct {
 		what    string
 		payload []byte
@@ -149,13 +153,17 @@ func TestAnEventOfTheSinksVolumeIsRecognized(t *testing.T) {
 	}{
 		{"a change of our sink", event(subscribeEvent, change, 7), true},
 		{"a change of another sink", event(subscribeEvent, change, 8), false},
+		{"a change of its monitor", event(subscribeEvent, change|source, 8), true},
+		{"a change of another source", event(subscribeEvent, change|source, 7), false},
+		{"a change of the recording", event(subscribeEvent, change|sourceOutput, 9), true},
+		{"a change of another recording", event(subscribeEvent, change|sourceOutput, 8), false},
 		{"our sink's end", event(subscribeEvent, remove, 7), false},
 		{"a change of a player", event(subscribeEvent, change|sinkInput, 7), false},
 		{"another message", event(61, change, 7), false},
 		{"a message that is cut off", event(subscribeEvent, change, 7)[:19], false},
 		{"nothing", nil, false},
 	} {
-		if got := isSinkChange(c.payload, 7); got != c.want {
+		if got := f.changesVolume(c.payload); got != c.want {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)
 		}
 	}

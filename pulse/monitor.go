@@ -85,6 +85,9 @@ func (t *session) record() error {
 		return fmt.Errorf("%w: %w", errNoSound, err)
 	}
 	t.stream = reply.StreamIndex
+	t.output.Store(reply.SourceOutputIndex)
+	t.framer.source.Store(t.monitor.Load())
+	t.framer.output.Store(reply.SourceOutputIndex)
 	t.suspended.Store(reply.SourceSuspended)
 	t.framer.record(t.stream)
 	t.flow.begin(t.framer.meter.messages.Load(), t.cfg.Now())

@@ -31,6 +31,7 @@ const (
 	dirtySink    uint32 = 1 << iota // our sink's volume, or whether it exists
 	dirtyInputs                     // who plays
 	dirtyMonitor                    // the recording has ended
+	dirtyLevels                     // the monitor's or the recording's own volume
 )
 
 // session is one connection's life.
@@ -42,6 +43,7 @@ type session struct {
 	suspended atomic.Bool   // the server has suspended the monitor
 	playerAt  atomic.Int64  // when a player came or went, aes67.MonoTime
 	monitor   atomic.Uint32 // the monitor source's number
+	output    atomic.Uint32 // the recording's number among those of all programs
 	wakeup    chan struct{}
 
 	present bool   // the sink is there
@@ -122,6 +124,14 @@ func (t *session) message(m any) {
 			if m.Index == t.framer.sink.Load() || m.Event.GetType() != proto.EventChange {
 				t.mark(dirtySink)
 			}
+		case proto.EventSource:
+			if m.Index == t.monitor.Load() && m.Event.GetType() == proto.EventChange {
+				t.mark(dirtyLevels)
+			}
+		case proto.EventSinkSourceOutput:
+			if m.Index == t.output.Load() && m.Event.GetType() == proto.EventChange {
+				t.mark(dirtyLevels)
+			}
 		case proto.EventSinkSinkInput:
 			if m.Event.GetType() != proto.EventChange {
 				t.playerAt.Store(int64(t.cfg.Now()))
@@ -147,7 +157,8 @@ func (t *session) mark(what uint32) {
 // serve is the control loop.
 func (t *session) serve(ctx context.Context) error {
 	// Before the first look, so that nothing is missed after it.
-	mask := proto.SubscriptionMaskSink | proto.SubscriptionMaskSinkInput
+	mask := proto.SubscriptionMaskSink | proto.SubscriptionMaskSinkInput |
+		proto.SubscriptionMaskSource | proto.SubscriptionMaskSourceInput // the library's name for outputs
 	if err := t.server.request("subscription", &proto.Subscribe{Mask: mask}, nil); err != nil {
 		return err
 	}
@@ -177,6 +188,14 @@ func (t *session) serve(ctx context.Context) error {
 			t.remember()
 		case <-t.wakeup:
 			// At once: the sound is in doubt until the volume is known.
+			if t.confirmed && t.dirty.Load()&dirtyLevels != 0 {
+				t.dirty.And(^dirtyLevels)
+				if err := t.levels(); err != nil {
+					t.dirty.Or(dirtyLevels)
+				} else if t.dirty.Load() == 0 {
+					continue
+				}
+			}
 			if t.confirmed && t.dirty.Load()&dirtySink != 0 {
 				t.dirty.And(^dirtySink)
 				if err := t.look(); err != nil || !t.present {
@@ -243,7 +262,7 @@ func (t *session) step(ctx context.Context) (err error) {
 		if err := t.establish(ctx); err != nil || ctx.Err() != nil {
 			return err
 		}
-		dirty |= dirtyInputs | dirtyMonitor
+		dirty |= dirtyInputs | dirtyMonitor | dirtyLevels
 	}
 	if dirty&dirtyMonitor != 0 || t.stream == noStream {
 		if err := t.record(); err != nil {
@@ -252,6 +271,11 @@ func (t *session) step(ctx context.Context) (err error) {
 	}
 	if !t.confirmed {
 		if err := t.confirm(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	if dirty&dirtyLevels != 0 {
+		if err := t.levels(); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ var scenarios = []struct {
 	{"samples pass untouched and left is left", passesUntouched},
 	{"eight channels keep their places", eightChannels},
 	{"volume and mute are in the samples", volumeInSamples},
+	{"the monitor's own volume is set back", monitorsOwnVolume},
 	{"players are counted", countsPlayers},
 	{"a leftover is adopted with its volume", adoptsLeftover},
 	{"a leftover of another kind is replaced", replacesLeftover},
@@ -264,6 +265,29 @@ func volumeInSamples(t *testing.T, l *lab) {
 		})
 	}
 	eventually(t, "the saved volume", func() bool { v, _ := saved.Load(); return v.DB() == 0 && v.Levels[1] == LevelNorm })
+}
+
+func monitorsOwnVolume(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Volume = remembered(0, 2)
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	l.play(cfg, square(0.1))
+	heard := func() bool {
+		s.clear()
+		eventually(t, "20 ms of sound", func() bool { _, n := s.peaks(); return n > 960 })
+		p, _ := s.peaks()
+		return math.Abs(p[0]-0.1) <= 1e-4 && math.Abs(p[1]-0.1) <= 1e-4
+	}
+	eventually(t, "the sound", heard)
+	for _, command := range []string{
+		"set-source-volume aes67.monitor 150%", "set-source-volume aes67.monitor 10%", "set-source-mute aes67.monitor 1",
+		"set-source-output-volume $(pactl list short source-outputs | cut -f1) 200%",
+		"set-source-output-mute $(pactl list short source-outputs | cut -f1) 1",
+	} {
+		l.sh("pactl %s", command)
+		eventually(t, "the sound after "+command, heard)
+	}
 }
 
 func countsPlayers(t *testing.T, l *lab) {
