@@ -80,9 +80,9 @@ type report struct {
 }
 
 const (
-	// patience is how long messages may come without a place to begin, two cycles
-	// and the buffer to be filled aside, until the server is not where it was thought
-	// to be.
+	// patience is how long messages may come without a place to begin, two cycles or
+	// the buffer to be filled aside, until the server is not where it was thought to
+	// be.
 	patience = 60 * time.Millisecond
 	// awayAfter is how long nothing must be read until the phase is Filling again:
 	// what is shorter was late and not away.
@@ -182,7 +182,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 		primed:  p.rate.primed(),
 		silent:  p.silent,
 		since:   since,
-		patient: patience + 2*cycle + p.goal.Duration(p.cfg.SinkRate),
+		patient: patience + max(2*cycle, p.goal.Duration(p.cfg.SinkRate)),
 	})
 	p.tell(since, do)
 	switch {

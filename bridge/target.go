@@ -91,8 +91,9 @@ func (t *target) behind(frames float64, known bool, at aes67.MonoTime) {
 	t.now = frames
 }
 
-// punctual is how far behind a server on time may be at a pull after an arrival.
-func (t *target) punctual() float64 { return t.frames(punctual) + float64(t.pull) }
+// punctual is how far behind a server on time may be at a pull after an arrival:
+// one of long cycles is seldom asked, and may be later.
+func (t *target) punctual() float64 { return t.frames(punctual) + float64(t.pull+t.cycle/16) }
 
 // pardon leaves out what is late until the server is on time again: the whole
 // computer stood still, and the silence that came of it cannot be helped.

@@ -62,6 +62,8 @@ var elsewhere = map[string]string{
 	"rm -r ~/.local/state/aes67-sink":                     "TestPackageUpgrade",
 	"sudo setcap cap_net_bind_service+ep":                 "TestNoPrivilegeIsKept",
 	"aes67-sink run":                                      "TestDocumentedCommands",
+	"pactl suspend-sink aes67 0":                          "TestStandstill",
+	"pactl set-sink-volume":                               "TestTwoReceiversHearLeftAndRight",
 }
 
 // TestDocumentedCommands runs every command of the program that a document
