@@ -24,15 +24,8 @@ func (t *session) levels() error {
 	if err := t.server.request("recording's volume", &proto.GetSourceOutputInfo{SourceOutpuIndex: t.output.Load()}, recording); err != nil {
 		return err
 	}
-	of := func(wire proto.ChannelVolumes, muted bool) (v Volume, whole Volume) {
-		v = Volume{Levels: make([]Level, len(wire)), Muted: muted}
-		for i, l := range wire {
-			v.Levels[i] = Level(l)
-		}
-		return v, uniform(LevelNorm, len(wire), false)
-	}
-	at, whole := of(monitor.ChannelVolumes, monitor.Mute)
-	own, ownWhole := of(recording.ChannelVolumes, recording.Muted)
+	at, own := fromWire(monitor.ChannelVolumes, monitor.Mute), fromWire(recording.ChannelVolumes, recording.Muted)
+	whole, ownWhole := uniform(LevelNorm, len(at.Levels), false), uniform(LevelNorm, len(own.Levels), false)
 	moved, ownMoved := !at.equal(whole), !own.equal(ownWhole)
 	t.settle(doubts, max(0, at.DB())+max(0, own.DB()))
 	if !moved && !ownMoved {

@@ -95,9 +95,12 @@ func (v Volume) wire() proto.ChannelVolumes {
 	return wire
 }
 
-func volumeOf(info *proto.GetSinkInfoReply) Volume {
-	v := Volume{Levels: make([]Level, len(info.ChannelVolumes)), Muted: info.Mute}
-	for i, l := range info.ChannelVolumes {
+func volumeOf(info *proto.GetSinkInfoReply) Volume { return fromWire(info.ChannelVolumes, info.Mute) }
+
+// fromWire is a volume as the server tells it.
+func fromWire(wire proto.ChannelVolumes, muted bool) Volume {
+	v := Volume{Levels: make([]Level, len(wire)), Muted: muted}
+	for i, l := range wire {
 		v.Levels[i] = Level(l)
 	}
 	return v
