@@ -144,12 +144,17 @@ func (b *bridge) sends(within time.Duration) report {
 	})
 }
 
+// handsPause is what a hand leaves between two steps at least; faster ones count
+// as one (pulse, oneStep).
+const handsPause = 100 * time.Millisecond
+
 // loud waits for the sink and turns its volume, -40 dB at first, up to 100 % in
 // steps, as a listener does: more at once would rise slowly.
 func (b *bridge) loud(within time.Duration) {
 	b.t.Helper()
 	b.reaches(within, "the sink is there with a volume", func(r report) bool { return r.Sink.VolumeDB != nil })
 	for _, db := range []float64{-30, -20, -10, 0} {
+		pass(handsPause)
 		b.server.pactl("set-sink-volume", "aes67", "+10dB")
 		b.reaches(5*time.Second, fmt.Sprintf("the volume is %g dB", db), func(r report) bool {
 			return r.Sink.VolumeDB != nil && math.Abs(*r.Sink.VolumeDB-db) < 0.1
