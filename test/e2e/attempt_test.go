@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -201,6 +202,20 @@ func (w *watchman) longest(since aes67.MonoTime) (longest time.Duration) {
 	return longest
 }
 
+// aftermath is how long what a standstill of the machine did is heard: a fade, the
+// buffer filled again, the fade back.
+const aftermath = 250 * time.Millisecond
+
+// spoilt reports whether a standstill of any length that was seen may be heard in
+// what lies between two instants.
+func (w *watchman) spoilt(from, to aes67.MonoTime) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.seen, func(p pause) bool {
+		return p.at.Add(-p.length-watchPeriod) <= to && p.at.Add(aftermath) >= from
+	})
+}
+
 // count tells how often the machine stood still for longer than standstill since
 // then. What both processors saw counts once.
 func (w *watchman) count(since aes67.MonoTime) (n int) {
@@ -215,7 +230,10 @@ func (w *watchman) count(since aes67.MonoTime) (n int) {
 	return n
 }
 
-// stand is the watchman's whole life: wake every 2 ms, at a priority
+// watchPeriod is how often a watchman wakes.
+const watchPeriod = 2 * time.Millisecond
+
+// stand is the watchman's whole life: wake in time, at a priority
 // above all that is tested, and tell when that came late.
 func stand(cpu string) {
 	debug.SetGCPercent(-1)
@@ -226,7 +244,7 @@ func stand(cpu string) {
 	rtthread.Lock("watchman", 90)
 	_ = unix.SchedSetaffinity(0, &set)
 	for next := rtthread.Now(); ; {
-		next = next.Add(2 * time.Millisecond)
+		next = next.Add(watchPeriod)
 		rtthread.SleepUntil(next)
 		if now := rtthread.Now(); now.Sub(next) > time.Millisecond {
 			fmt.Println(int64(now), int64(now.Sub(next)))
