@@ -86,6 +86,15 @@ func measured(t *testing.T, measure func(a *attempt)) {
 	}
 }
 
+// shared lets the short form of a measurement run beside its siblings: a desktop
+// takes a tenth of a processor, and most of the time is waiting. The full form's
+// figures are taken alone.
+func shared(t *testing.T) {
+	if !full {
+		t.Parallel()
+	}
+}
+
 // deliver makes the attempt's outcome that of the test.
 func (a *attempt) deliver(t *testing.T, stood time.Duration) {
 	t.Helper()
@@ -202,9 +211,9 @@ func (w *watchman) longest(since aes67.MonoTime) (longest time.Duration) {
 	return longest
 }
 
-// aftermath is how long what a standstill of the machine did is heard: a fade, the
-// buffer filled again, the fade back.
-const aftermath = 250 * time.Millisecond
+// aftermath is how long what a standstill of the machine did is heard, beside its
+// own length: a fade, and what the sound takes to come back.
+const aftermath = backWithin
 
 // spoilt reports whether a standstill of any length that was seen may be heard in
 // what lies between two instants.
@@ -212,7 +221,7 @@ func (w *watchman) spoilt(from, to aes67.MonoTime) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.ContainsFunc(w.seen, func(p pause) bool {
-		return p.at.Add(-p.length-watchPeriod) <= to && p.at.Add(aftermath) >= from
+		return p.at.Add(-p.length-watchPeriod) <= to && p.at.Add(aftermath+p.length) >= from
 	})
 }
 
