@@ -5,7 +5,6 @@
 // The centre is pure: events with timestamps go in, messages and the steering
 // of the clock come out. The edge is sockets and one goroutine.
 //
-//	message.go       messages; wire.go: what is accepted, what is written
 //	bmca.go          which master is best, and what to do about it
 //	masters.go       who is heard: qualification, timeout, the list for users
 //	engine.go        the port's states; every message and instant enters here

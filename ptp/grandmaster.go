@@ -6,6 +6,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/wire"
 )
 
 // What we announce as grandmaster.
@@ -75,20 +76,20 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 		if g.announceAt = following(g.announceAt, now, ownAnnounce); g.fresh {
 			g.announceAt, g.fresh = now.Add(early), false
 		}
-		m := g.message(KindAnnounce, g.announced, ownAnnounce)
+		m := g.message(wire.KindAnnounce, g.announced, ownAnnounce)
 		g.announced++
 		m.Properties = g.own.Properties
 		if g.timescale {
-			m.Flags |= FlagPTPTimescale
+			m.Flags |= wire.FlagPTPTimescale
 		}
 		out.send(&m, netip.Addr{})
 	}
 	if now >= g.syncAt {
 		g.syncAt = following(g.syncAt, now, ownSync)
-		m := g.message(KindSync, g.synced, ownSync)
+		m := g.message(wire.KindSync, g.synced, ownSync)
 		g.synced++
 		g.sent++
-		m.Flags |= FlagTwoStep
+		m.Flags |= wire.FlagTwoStep
 		m.Time = g.timeAt(now)
 		out.send(&m, netip.Addr{})
 	}
@@ -131,22 +132,22 @@ func following(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 // transmitted takes the transmit timestamp of a Sync.
 func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sender) {
 	g.stamped++
-	m := g.message(KindFollowUp, sequence, ownSync)
+	m := g.message(wire.KindFollowUp, sequence, ownSync)
 	m.Time = g.timeAt(at)
 	out.send(&m, netip.Addr{})
 }
 
 // answer replies to a Delay_Req: by unicast to one that asked so (IEEE
 // 1588-2008, 16.1 and 11.3.2).
-func (g *grandmaster) answer(request *Message, at aes67.MonoTime, from netip.Addr, out *sender) {
-	m := g.message(KindDelayResp, request.Sequence, ownDelayReq)
+func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from netip.Addr, out *sender) {
+	m := g.message(wire.KindDelayResp, request.Sequence, ownDelayReq)
 	m.Correction = request.Correction
 	m.Requesting = request.Source
 	m.Time = g.timeAt(at)
 	var to netip.Addr
-	if request.Flags.Has(FlagUnicast) {
-		m.Flags |= FlagUnicast
-		m.LogInterval = noInterval
+	if request.Flags.Has(wire.FlagUnicast) {
+		m.Flags |= wire.FlagUnicast
+		m.LogInterval = wire.NoInterval
 		to = from
 	}
 	out.send(&m, to)
@@ -161,8 +162,8 @@ func (g *grandmaster) timeAt(t aes67.MonoTime) aes67.PTPTime {
 	return m.PTPAt(t)
 }
 
-func (g *grandmaster) message(kind Kind, sequence uint16, log int8) Message {
-	return Message{Kind: kind, Domain: g.domain, Source: g.own.sender, Sequence: sequence, LogInterval: log}
+func (g *grandmaster) message(kind wire.Kind, sequence uint16, log int8) wire.Message {
+	return wire.Message{Kind: kind, Domain: g.domain, Source: g.own.sender, Sequence: sequence, LogInterval: log}
 }
 
 // next returns when tick is due.

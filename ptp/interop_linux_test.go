@@ -103,7 +103,7 @@ func (o *output) String() string {
 // reported offset must stay where it is, and ptpd.
 func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, "s")
+	w := newVeth(t, "s")
 	ports, iface := openIn(t, w.pc)
 	server, served := run(t, ports, aes67.ClockAuto)
 	// It has listened for long enough already, so it serves at once.

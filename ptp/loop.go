@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // loop is what Run's goroutine works on. Its lock is held but for the time in
@@ -45,7 +46,7 @@ func (l *loop) Datagram(d *Datagram) {
 	defer l.mu.Unlock()
 	switch {
 	case d.Interface != l.used:
-		if m, err := Decode(d.Bytes); !d.Event && err == nil && m.Kind == KindAnnounce {
+		if m, err := wire.Decode(d.Bytes); !d.Event && err == nil && m.Kind == wire.KindAnnounce {
 			l.mastersOn(d.Interface).Observe(&m, l.cfg.Now(), d.From)
 		}
 	case d.Event:
@@ -56,7 +57,7 @@ func (l *loop) Datagram(d *Datagram) {
 }
 
 // Transmitted takes a transmit timestamp from the ports.
-func (l *loop) Transmitted(kind Kind, sequence uint16, at aes67.MonoTime) {
+func (l *loop) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.engine.TxTimestamp(kind, sequence, at)

@@ -38,10 +38,10 @@ const (
 	gmAddr = "10.68.0.2"
 )
 
-// wire is a pair of namespaces.
-type wire struct{ pc, gm string }
+// veth is a pair of namespaces.
+type veth struct{ pc, gm string }
 
-func newWire(t *testing.T, name string) wire {
+func newVeth(t *testing.T, name string) veth {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("real time: left out with -short")
@@ -52,7 +52,7 @@ func newWire(t *testing.T, name string) wire {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("network namespaces need iproute2:", err)
 	}
-	w := wire{fmt.Sprintf("ptpt-pc-%s-%d", name, os.Getpid()), fmt.Sprintf("ptpt-gm-%s-%d", name, os.Getpid())}
+	w := veth{fmt.Sprintf("ptpt-pc-%s-%d", name, os.Getpid()), fmt.Sprintf("ptpt-gm-%s-%d", name, os.Getpid())}
 	t.Cleanup(func() {
 		for _, ns := range []string{w.pc, w.gm} {
 			_ = exec.Command("ip", "netns", "del", ns).Run()
@@ -134,7 +134,7 @@ func realtimeAt() func(aes67.MonoTime) aes67.PTPTime {
 }
 
 // start runs a service in the namespace of the PC until the test ends.
-func (w wire) start(t *testing.T, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
+func (w veth) start(t *testing.T, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
 	t.Helper()
 	ports, iface := openIn(t, w.pc)
 	s, clock := run(t, ports, mode)
@@ -164,7 +164,7 @@ func run(t *testing.T, ports *ptp.Ports, mode aes67.ClockMode) (*ptp.Service, *m
 }
 
 // serve runs a lab grandmaster at the other end until the test ends.
-func (w wire) serve(t *testing.T, cfg lab.GrandmasterConfig) *lab.Grandmaster {
+func (w veth) serve(t *testing.T, cfg lab.GrandmasterConfig) *lab.Grandmaster {
 	t.Helper()
 	ports, iface := openIn(t, w.gm)
 	gm := lab.NewGrandmaster(cfg)
@@ -270,7 +270,7 @@ type liveMaster struct {
 // liveCase is a master at the other end, and how true the clock must be.
 type liveCase struct {
 	name, ns string
-	serve    func(t *testing.T, w wire) liveMaster
+	serve    func(t *testing.T, w veth) liveMaster
 	lock     time.Duration
 	rms      float64 // ns
 }
@@ -278,8 +278,8 @@ type liveCase struct {
 // All cases run at once: the test is mostly waiting.
 func TestFollowsMastersOnVeth(t *testing.T) {
 	t.Parallel()
-	withLab := func(edit func(*lab.GrandmasterConfig)) func(*testing.T, wire) liveMaster {
-		return func(t *testing.T, w wire) liveMaster {
+	withLab := func(edit func(*lab.GrandmasterConfig)) func(*testing.T, veth) liveMaster {
+		return func(t *testing.T, w veth) liveMaster {
 			cfg := labConfig(50_000)
 			edit(&cfg)
 			gm := w.serve(t, cfg)
@@ -294,11 +294,11 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 		{"lab, 0-50 µs each way", "j", withLab(func(c *lab.GrandmasterConfig) { c.Noise = lab.Uniform(50 * time.Microsecond) }), 12 * time.Second, 10_000},
 		{"lab, in 30 years", "y", withLab(func(c *lab.GrandmasterConfig) { c.Clock.Epoch += aes67.PTPTime(30 * 365 * 86400 * second) }), 8 * time.Second, 2000},
 		// Free-running, both serve CLOCK_REALTIME.
-		{"ptpd", "d", func(t *testing.T, w wire) liveMaster {
+		{"ptpd", "d", func(t *testing.T, w veth) liveMaster {
 			runPtpd(t, w.gm, "--masteronly", "--ptpengine:log_sync_interval=-3", "--ptpengine:log_delayreq_interval=-3")
 			return liveMaster{truth: realtimeAt()}
 		}, 20 * time.Second, 5000},
-		{"ptp4l", "l", func(t *testing.T, w wire) liveMaster {
+		{"ptp4l", "l", func(t *testing.T, w veth) liveMaster {
 			runPtp4l(t, w.gm, "priority1 100\n")
 			return liveMaster{truth: realtimeAt()}
 		}, 15 * time.Second, 2000},
@@ -314,7 +314,7 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 	runs := make([]run, len(cases))
 	var wg sync.WaitGroup
 	for i, c := range cases {
-		w := newWire(t, c.ns)
+		w := newVeth(t, c.ns)
 		r := &runs[i]
 		r.master = c.serve(t, w)
 		r.service, r.clock = w.start(t, aes67.ClockFollower)

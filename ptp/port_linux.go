@@ -12,7 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
+
+// Where PTP messages go on UDP over IPv4 (IEEE 1588-2008, annex D).
+const (
+	eventPort   = 319
+	generalPort = 320
+)
+
+// group is 224.0.1.129, which carries everything but peer delay messages
+// (IEEE 1588-2008, D.3).
+var group = [4]byte{224, 0, 1, 129}
 
 // timestamping asks for software timestamps of both directions. OPT_ID numbers
 // the datagrams so that a transmit timestamp finds its message, and OPT_TSONLY
@@ -51,7 +62,7 @@ type Ports struct {
 
 type sentMessage struct {
 	id       uint32
-	kind     Kind
+	kind     wire.Kind
 	sequence uint16
 	waiting  bool
 }
@@ -59,7 +70,7 @@ type sentMessage struct {
 // OpenPorts opens UDP 319 and 320 on all addresses. Nothing is joined yet, so
 // nothing is heard. The error is os.ErrPermission (errors.Is) when the process
 // may not bind ports below 1024.
-func OpenPorts(dscp int) (*Ports, error) { return openPorts(EventPort, GeneralPort, dscp) }
+func OpenPorts(dscp int) (*Ports, error) { return openPorts(eventPort, generalPort, dscp) }
 
 func openPorts(event, general, dscp int) (*Ports, error) {
 	p := &Ports{event: -1, general: -1, wake: -1, joined: map[int]bool{}, open: openPHC}
@@ -238,9 +249,9 @@ func (p *Ports) flags() int {
 // Send sends an encoded message to one address, or to the PTP group if to is
 // zero. Event messages are timestamped: the kernel's answer comes by Wait.
 func (p *Ports) Send(b []byte, to netip.Addr) error {
-	kind, sequence := Kind(b[0]&0x0F), uint16(b[30])<<8|uint16(b[31])
+	kind, sequence := wire.Kind(b[0]&0x0F), uint16(b[30])<<8|uint16(b[31])
 	fd, sa := p.general, &p.to[1]
-	if kind.event() {
+	if kind.Event() {
 		fd, sa = p.event, &p.to[0]
 	}
 	sa.Addr = group
@@ -248,7 +259,7 @@ func (p *Ports) Send(b []byte, to netip.Addr) error {
 		sa.Addr = to.As4()
 	}
 	err := unix.Sendto(fd, b, unix.MSG_DONTWAIT, sa)
-	if kind.event() {
+	if kind.Event() {
 		p.noteSent(kind, sequence, err != nil)
 	}
 	if err != nil {
@@ -260,7 +271,7 @@ func (p *Ports) Send(b []byte, to netip.Addr) error {
 // noteSent remembers which message the next OPT_ID stands for. Whether a send
 // that failed used up a number depends on how far it got, so the kernel's
 // count is started anew; timestamps still under way are given up.
-func (p *Ports) noteSent(kind Kind, sequence uint16, failed bool) {
+func (p *Ports) noteSent(kind wire.Kind, sequence uint16, failed bool) {
 	if failed {
 		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()&^unix.SOF_TIMESTAMPING_OPT_ID)
 		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()) // worked when the port was opened

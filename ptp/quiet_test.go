@@ -9,6 +9,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/wire"
 )
 
 // quietInterface is the index of the interface that the services below use.
@@ -37,17 +38,17 @@ func newRunning(t *testing.T, mode aes67.ClockMode) *running {
 
 // hear lets time pass in the company of a master with 8 Syncs a second.
 func (r *running) hear(d time.Duration) {
-	master := PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 1}, Port: 1}
+	master := wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 1}, Port: 1}
 	var buf [64]byte
 	for end := r.now.Add(d); r.now < end; {
 		r.now = r.now.Add(125 * time.Millisecond)
 		sequence := uint16(r.now / aes67.MonoTime(125*time.Millisecond))
 		if sequence%16 == 0 {
-			m := Message{Kind: KindAnnounce, Source: master, Sequence: sequence / 16, LogInterval: 1}
-			m.Properties = Properties{Priority1: 100, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128, Identity: master.Clock}
+			m := wire.Message{Kind: wire.KindAnnounce, Source: master, Sequence: sequence / 16, LogInterval: 1}
+			m.Properties = wire.Properties{Priority1: 100, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128, Identity: master.Clock}
 			r.loop.Datagram(&Datagram{Bytes: m.Append(buf[:0]), Interface: quietInterface, From: loopback})
 		}
-		sync := Message{Kind: KindSync, Source: master, Sequence: sequence, LogInterval: -3, Time: aes67.PTPTime(r.now)}
+		sync := wire.Message{Kind: wire.KindSync, Source: master, Sequence: sequence, LogInterval: -3, Time: aes67.PTPTime(r.now)}
 		r.loop.Datagram(&Datagram{Bytes: sync.Append(buf[:0]), Event: true, Interface: quietInterface, From: loopback, At: r.now.Add(time.Microsecond)})
 		r.turn()
 	}
@@ -96,7 +97,7 @@ func TestMastersThatComeQualifyAndGoAreTold(t *testing.T) {
 	r := newRunning(t, aes67.ClockFollower)
 	r.alone(10 * time.Second)
 	other := func(sequence uint16) {
-		m := Message{Kind: KindAnnounce, Source: PortIdentity{Clock: aes67.ClockIdentity{9}, Port: 1}, Sequence: sequence, LogInterval: 1}
+		m := wire.Message{Kind: wire.KindAnnounce, Source: wire.PortIdentity{Clock: aes67.ClockIdentity{9}, Port: 1}, Sequence: sequence, LogInterval: 1}
 		r.loop.Datagram(&Datagram{Bytes: m.Append(nil), Interface: quietInterface + 1, From: loopback})
 	}
 	for _, step := range []struct {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // Receiving, in order:
@@ -36,7 +37,7 @@ type Datagram struct {
 type Handler interface {
 	Datagram(d *Datagram)
 	// Transmitted tells when an event message left.
-	Transmitted(kind Kind, sequence uint16, at aes67.MonoTime)
+	Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime)
 }
 
 const (

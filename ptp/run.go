@@ -12,6 +12,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/wire"
 	"aes67-sink/wake"
 )
 
@@ -142,7 +143,7 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.
 	if err := s.ports.Select(iface, addr); err != nil {
 		return err
 	}
-	port := PortIdentity{Clock: aes67.ClockIdentityFromMAC(iface.HardwareAddr), Port: 1}
+	port := wire.PortIdentity{Clock: aes67.ClockIdentityFromMAC(iface.HardwareAddr), Port: 1}
 	if port.Clock.IsZero() {
 		port.Clock = identityOfAddress(addr) // loopback has no hardware address
 	}

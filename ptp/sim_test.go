@@ -20,6 +20,7 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/wire"
 )
 
 // The scenario suite runs the engine against the lab's grandmasters in
@@ -37,9 +38,9 @@ type network struct {
 
 	clock  mediaclock.Clock
 	engine *ptp.Engine
-	self   ptp.PortIdentity
+	self   wire.PortIdentity
 	peers  []*peer
-	heard  []ptp.Message // what the engine sent
+	heard  []wire.Message // what the engine sent
 	// raw is the oscillator behind the engine's CLOCK_MONOTONIC.
 	raw func(aes67.MonoTime) aes67.MonoTime
 	// stamp is what the timestamp of an event message makes of the instant.
@@ -99,13 +100,13 @@ func (n *network) run(until aes67.MonoTime) {
 
 // Send takes what the engine sends.
 func (n *network) Send(b []byte, _ netip.Addr) {
-	m, err := ptp.Decode(b)
+	m, err := wire.Decode(b)
 	if err != nil {
 		panic(err)
 	}
 	n.heard = append(n.heard, m)
 	left := n.now
-	if m.Kind == ptp.KindDelayReq || m.Kind == ptp.KindSync {
+	if m.Kind == wire.KindDelayReq || m.Kind == wire.KindSync {
 		// The kernel's report comes a little later than the message leaves.
 		n.after(90*time.Microsecond, func() { n.engine.TxTimestamp(m.Kind, m.Sequence, n.stamp(left)) })
 	}
@@ -126,7 +127,7 @@ func (n *network) Send(b []byte, _ netip.Addr) {
 
 func newNetwork(cfg ptp.EngineConfig) *network {
 	itself := func(t aes67.MonoTime) aes67.MonoTime { return t }
-	n := &network{now: boot, raw: itself, stamp: itself, self: ptp.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
+	n := &network{now: boot, raw: itself, stamp: itself, self: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
 	if cfg.Priority1 == 0 {
 		cfg.Priority1, cfg.Priority2 = 250, 250
 	}
@@ -162,12 +163,12 @@ func (n *network) tickMaster(p *peer) {
 
 func (n *network) fromMaster(p *peer, b []byte) {
 	copied := append([]byte(nil), b...)
-	m, err := ptp.Decode(copied)
+	m, err := wire.Decode(copied)
 	if err != nil {
 		panic(err)
 	}
 	left := n.now
-	if m.Kind == ptp.KindSync {
+	if m.Kind == wire.KindSync {
 		told := 60 * time.Microsecond
 		if p.cfg.FollowUpFirst {
 			told = 0
@@ -178,13 +179,13 @@ func (n *network) fromMaster(p *peer, b []byte) {
 		return
 	}
 	for _, d := range p.down.Pass() {
-		if p.cfg.FollowUpFirst && m.Kind != ptp.KindSync {
+		if p.cfg.FollowUpFirst && m.Kind != wire.KindSync {
 			d = time.Microsecond
 		}
 		n.after(d, func() {
 			switch {
 			case p.off:
-			case m.Kind == ptp.KindSync:
+			case m.Kind == wire.KindSync:
 				n.engine.HandleEvent(copied, n.stamp(n.now), netip.Addr{})
 			default:
 				n.engine.HandleGeneral(copied, n.now, netip.Addr{})
@@ -541,13 +542,13 @@ func (n *network) card() {
 // flood lets so many other masters announce themselves, half of them in another
 // domain, all of them worse than those of gmConfig.
 func (n *network) flood(masters int) {
-	m := ptp.Message{Kind: ptp.KindAnnounce, LogInterval: 0, Properties: ptp.Properties{Priority1: 200, Class: 248}}
+	m := wire.Message{Kind: wire.KindAnnounce, LogInterval: 0, Properties: wire.Properties{Priority1: 200, Class: 248}}
 	var each func()
 	each = func() {
 		m.Sequence++
 		for i := range masters {
 			m.Domain = uint8(i % 2)
-			m.Source = ptp.PortIdentity{Clock: aes67.ClockIdentity{0xF0, byte(i)}, Port: 1}
+			m.Source = wire.PortIdentity{Clock: aes67.ClockIdentity{0xF0, byte(i)}, Port: 1}
 			m.Properties.Identity = m.Source.Clock
 			n.engine.HandleGeneral(m.Append(nil), n.now, netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}))
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // State is what the virtual clock is good for.
@@ -43,7 +44,7 @@ type Status struct {
 	Port        PortState
 	Role        Role
 	Grandmaster aes67.ClockIdentity // zero: none
-	Parent      PortIdentity        // who sends its time to us; follower only
+	Parent      wire.PortIdentity   // who sends its time to us; follower only
 	Domain      uint8
 
 	OffsetKnown bool
