@@ -146,7 +146,7 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 	e.masters = masters
 	e.own = dataset{Properties: wire.Properties{
 		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
-		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: utcOffset, TimeSource: ownTimeSource,
+		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
 	e.grandmaster.own = e.own
 	e.tai = mediaclock.Map{Mono: now, PTP: tai}
@@ -155,6 +155,12 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 	e.enter(PortListening, now)
 	e.decide(now)
 }
+
+// Port returns the state of the engine's port.
+func (e *Engine) Port() PortState { return e.state }
+
+// Masters returns what is heard on the engine's port.
+func (e *Engine) Masters() *Masters { return e.masters }
 
 // Stop disables the engine. The clock runs on at its last rate.
 func (e *Engine) Stop(now aes67.MonoTime) {
@@ -367,7 +373,7 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 	if e.state == PortDisabled {
 		return
 	}
-	e.masters.forget(now)
+	e.masters.Forget(now)
 	e.decide(now)
 	switch {
 	case e.state == PortMaster:

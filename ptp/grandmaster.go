@@ -18,14 +18,15 @@ const (
 	ownVariance = 0xFFFF
 	// ownTimeSource is the internal oscillator (table 7).
 	ownTimeSource = 0xA0
-	// utcOffset is TAI less UTC since 2017, s. It is told but not called valid:
-	// nobody has told us that the computer's clock is right.
-	utcOffset = 37
 	// ownAnnounce, ownSync and ownDelayReq are log2 of seconds: the media
 	// profile's defaults (AES67-2018, annex A), and Delay_Req as often as Sync
 	// so that followers lock quickly.
 	ownAnnounce, ownSync, ownDelayReq = 1, -3, -3
 )
+
+// UTCOffset is TAI less UTC since 2017, s (IERS Bulletin C 52). It is told but not called valid:
+// nobody has told us that the computer's clock is right.
+const UTCOffset = 37
 
 // early is when a new grandmaster sends its second Announce: two are what makes
 // it eligible (IEEE 1588-2008, 9.3.2.4.4), and nobody need wait for a whole

@@ -88,10 +88,9 @@ func (m *master) usable(domain uint8) bool {
 // Masters keeps the masters that one interface hears, in every domain. Its
 // memory is bounded. It is pure: time is an argument.
 type Masters struct {
-	index  int
-	domain uint8
-	list   []master
-	// changes counts how often a master came, qualified or went.
+	index   int
+	domain  uint8
+	list    []master
 	changes uint64
 }
 
@@ -221,8 +220,8 @@ func (m *master) dataset(own wire.PortIdentity) *dataset {
 	return &dataset{Properties: m.Properties, sender: m.Sender, receiver: own}
 }
 
-// forget drops masters that have long been silent.
-func (ms *Masters) forget(now aes67.MonoTime) {
+// Forget drops masters that have long been silent.
+func (ms *Masters) Forget(now aes67.MonoTime) {
 	kept := ms.list[:0]
 	for _, m := range ms.list {
 		if now.Sub(m.At) < keepMaster || m.timeout() > now {
@@ -233,6 +232,12 @@ func (ms *Masters) forget(now aes67.MonoTime) {
 	clear(ms.list[len(kept):])
 	ms.list = kept
 }
+
+// Len returns how many masters are kept.
+func (ms *Masters) Len() int { return len(ms.list) }
+
+// Changes counts how often a master came, qualified or went.
+func (ms *Masters) Changes() uint64 { return ms.changes }
 
 // Append adds all masters heard within a minute to list.
 func (ms *Masters) Append(list []Announcement) []Announcement {

@@ -117,7 +117,7 @@ func TestAFloodKeepsMemoryAndTheMasterThatQualified(t *testing.T) {
 	if best := ms.best(0, ourselves, 11*testSecond); best == nil || best.Identity[0] != 1 {
 		t.Errorf("best is %+v, want master 1", best)
 	}
-	ms.forget(now + 120*testSecond)
+	ms.Forget(now + 120*testSecond)
 	if n := len(ms.Append(nil)); n != 0 {
 		t.Errorf("%d masters listed after two minutes of silence, want none", n)
 	}

@@ -20,6 +20,7 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/ptp/wire"
 )
 
@@ -118,7 +119,7 @@ func (n *network) Send(b []byte, _ netip.Addr) {
 			copied := append([]byte(nil), b...)
 			n.after(d, func() {
 				if !p.off {
-					p.gm.Datagram(&ptp.Datagram{Bytes: copied, Event: true, At: n.now})
+					p.gm.Datagram(&port.Datagram{Bytes: copied, Event: true, At: n.now})
 				}
 			})
 		}
@@ -211,8 +212,8 @@ func noisy(seed uint64, j lab.Jitter, loss float64) *lab.Link {
 	return lab.NewLink(seed, 2500*time.Nanosecond, lab.Sum(lab.Kernel(), j), loss)
 }
 
-// track records the true error of the virtual clock.
-type track struct {
+// record keeps the true error of the virtual clock.
+type record struct {
 	lockedAt         float64 // s after boot; -1: never
 	rms, worst       float64 // ns, over the judged part
 	rate10           float64 // ppb, rms of the error's change over 10 s
@@ -226,8 +227,8 @@ type track struct {
 const probeEvery = 125 * time.Millisecond
 
 // watch runs the network and compares the clock with truth from a time on.
-func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) track {
-	r := track{lockedAt: -1}
+func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) record {
+	r := record{lockedAt: -1}
 	var errs, rates []float64 // each probeEvery
 	before := truth(n.now)
 	began := time.Now()
@@ -521,11 +522,14 @@ func scenarios() []scenario {
 // fast and is read in 1 to 3 µs.
 func (n *network) card() {
 	random := rand.New(rand.NewPCG(5, 5))
-	var line ptp.CardLine
+	var line port.PHCMap
 	show := func(t aes67.MonoTime) int64 { return (1e18 + int64(float64(t-boot)*(1+30e-6))) / 8 * 8 }
 	read := func() {
 		took := 1000 + random.Int64N(2000)
-		line.Read(n.now.Add(time.Duration(took/2)), took, show(n.now.Add(time.Duration((took+2*random.Int64N(took))/4))))
+		line.Observe(port.PHCReading{
+			Mono: n.now.Add(time.Duration(took / 2)), Took: took,
+			PHC: show(n.now.Add(time.Duration((took + 2*random.Int64N(took)) / 4))),
+		})
 	}
 	for range 16 {
 		read()
@@ -559,7 +563,7 @@ func (n *network) flood(masters int) {
 
 func TestScenarios(t *testing.T) {
 	all := scenarios()
-	results := make([]track, len(all))
+	results := make([]record, len(all))
 	t.Cleanup(func() { printScenarios(all, results) })
 	for i, sc := range all {
 		t.Run(sc.name, func(t *testing.T) {
@@ -602,7 +606,7 @@ func TestScenarios(t *testing.T) {
 }
 
 // printScenarios prints the table, with the limits in brackets.
-func printScenarios(all []scenario, results []track) {
+func printScenarios(all []scenario, results []record) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	fmt.Fprintln(w, "scenario\tlock s\terror rms ns\tmax ns\trate error 10 s ppb\tfrequency 1 s ppb\tsteps\tnot locked s\ttimes real time")

@@ -29,6 +29,8 @@ var mayImport = map[string][]string{
 	"sdp":        {"aes67"},
 	"membership": {},
 	"ptp/wire":   {"aes67"},
+	"ptp/track":  {"aes67", "mediaclock"},
+	"ptp":        {"aes67", "mediaclock", "ptp/track", "ptp/wire"},
 
 	"wake": {},
 
@@ -37,7 +39,7 @@ var mayImport = map[string][]string{
 	"avahi":    {"aes67", "wake"},
 	"config":   {"aes67"},
 	"netif":    {"aes67", "membership", "wake"},
-	"ptp":      {"aes67", "mediaclock", "wake", "ptp/wire"},
+	"ptp/port": {"aes67", "mediaclock", "ptp", "ptp/wire", "wake"},
 	"pulse":    {"aes67", "wake"},
 	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
 	"rtsp":     {"aes67", "sdp", "wake"},
@@ -48,7 +50,7 @@ var mayImport = map[string][]string{
 	"cmd/aes67-sink": {"*"},
 
 	"internal/arch":          {},
-	"internal/lab":           {"aes67", "mediaclock", "ptp", "ptp/wire", "sdp", "rtthread"},
+	"internal/lab":           {"aes67", "mediaclock", "ptp/port", "ptp/wire", "sdp", "rtthread"},
 	"internal/lab/labtool":   {"*"},
 	"internal/chart":         {},
 	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
@@ -73,7 +75,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "membership", "ptp/wire"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "membership", "ptp", "ptp/track", "ptp/wire"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

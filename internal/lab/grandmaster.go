@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/ptp/wire"
 )
 
@@ -184,7 +184,7 @@ func (g *Grandmaster) GuessError() time.Duration {
 }
 
 // Datagram takes a message; Delay_Req is all that is answered.
-func (g *Grandmaster) Datagram(d *ptp.Datagram) {
+func (g *Grandmaster) Datagram(d *port.Datagram) {
 	request, err := wire.Decode(d.Bytes)
 	if err != nil || request.Kind != wire.KindDelayReq || request.Domain != g.cfg.Domain || g.cfg.Deaf {
 		return
@@ -225,7 +225,7 @@ func (g *Grandmaster) send(m *wire.Message) {
 
 // Serve runs g on an interface until ctx is done. The ports are its own; they
 // are left open.
-func (g *Grandmaster) Serve(ctx context.Context, ports *ptp.Ports, iface net.Interface, addr netip.Addr, now func() aes67.MonoTime) error {
+func (g *Grandmaster) Serve(ctx context.Context, ports *port.Sockets, iface net.Interface, addr netip.Addr, now func() aes67.MonoTime) error {
 	if err := ports.Join(iface.Index); err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/ptp/wire"
 )
 
@@ -101,7 +101,7 @@ func TestGrandmasterAnswersInItsDomain(t *testing.T) {
 		}
 		asker := wire.PortIdentity{Clock: aes67.ClockIdentity{2}, Port: 1}
 		request := wire.Message{Kind: wire.KindDelayReq, Domain: c.domain, Source: asker, Sequence: 5, Correction: 77}
-		gm.Datagram(&ptp.Datagram{Bytes: request.Append(nil), Event: true, At: 200 * monoSecond})
+		gm.Datagram(&port.Datagram{Bytes: request.Append(nil), Event: true, At: 200 * monoSecond})
 		if len(sent) != c.want {
 			t.Errorf("%s: %d answers, want %d", c.name, len(sent), c.want)
 		}

@@ -1,4 +1,4 @@
-package ptp_test
+package port_test
 
 import (
 	"flag"
@@ -15,6 +15,7 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 )
 
 // The figures of `make bench-clock`: the true error of the virtual clock over
@@ -177,7 +178,7 @@ func TestLockFigures(t *testing.T) {
 	}
 }
 
-func within(s *ptp.Service, clock *mediaclock.Clock, gm *lab.Grandmaster) bool {
+func within(s *port.Service, clock *mediaclock.Clock, gm *lab.Grandmaster) bool {
 	m, set := clock.Load()
 	now := monotonic()
 	return set && s.Snapshot().State == ptp.Locked && m.PTPAt(now).Sub(gm.TimeAt(now)).Abs() < 10*time.Microsecond

@@ -1,4 +1,4 @@
-package ptp_test
+package port_test
 
 import (
 	"bytes"
@@ -107,7 +107,7 @@ func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 	ports, iface := openIn(t, w.pc)
 	server, served := run(t, ports, aes67.ClockAuto)
 	// It has listened for long enough already, so it serves at once.
-	if err := server.Use(iface, netip.MustParseAddr(pcAddr), monotonic()-6*second); err != nil {
+	if err := server.Use(iface, netip.MustParseAddr(pcAddr), monotonic().Add(-6*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	otherPorts, otherIface := openIn(t, w.gm)

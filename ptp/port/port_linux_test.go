@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"context"
@@ -16,6 +16,8 @@ import (
 	"aes67-sink/ptp/wire"
 )
 
+var self = wire.PortIdentity{Clock: aes67.ClockIdentity{0x02, 1}, Port: 1}
+
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 func nowMono(t testing.TB) aes67.MonoTime {
@@ -28,9 +30,9 @@ func nowMono(t testing.TB) aes67.MonoTime {
 }
 
 // looped opens ports of any number that send to themselves.
-func looped(t *testing.T) *Ports {
+func looped(t *testing.T) *Sockets {
 	t.Helper()
-	p, err := openPorts(0, 0, 46)
+	p, err := openSockets(0, 0, 46)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +51,9 @@ func looped(t *testing.T) *Ports {
 // warm waits until the kernel stamps what is received: it turns that on a
 // moment after the first socket of the machine asks for it
 // (net_enable_timestamp, by a work queue), and what comes before has no stamp.
-func warm(t *testing.T, p *Ports) {
+func warm(t *testing.T, p *Sockets) {
 	t.Helper()
-	m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1, Source: ourselves}
+	m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1, Source: self}
 	for range 100 {
 		c := &collector{left: map[uint16]aes67.MonoTime{}}
 		if err := p.Send(m.Append(nil), loopback); err != nil {
@@ -89,7 +91,7 @@ func (c *collector) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTi
 }
 
 // waitFor waits until done or two seconds have passed.
-func waitFor(t *testing.T, p *Ports, h Handler, done func() bool) {
+func waitFor(t *testing.T, p *Sockets, h Handler, done func() bool) {
 	t.Helper()
 	for start := nowMono(t); !done(); {
 		now := nowMono(t)
@@ -107,7 +109,7 @@ func TestPortsStampBothDirections(t *testing.T) {
 	c := &collector{left: map[uint16]aes67.MonoTime{}}
 	const messages = 20
 	for i := range uint16(messages) {
-		m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1000 + i, Source: ourselves}
+		m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1000 + i, Source: self}
 		before := nowMono(t)
 		if err := p.Send(m.Append(nil), loopback); err != nil {
 			t.Fatal(err)
@@ -158,7 +160,7 @@ func TestPortsSurviveASendThatFails(t *testing.T) {
 func TestGeneralMessagesComeByTheOtherPort(t *testing.T) {
 	p := looped(t)
 	c := &collector{left: map[uint16]aes67.MonoTime{}}
-	announcement := (&wire.Message{Kind: wire.KindAnnounce, Source: ourselves}).Append(nil)
+	announcement := (&wire.Message{Kind: wire.KindAnnounce, Source: self}).Append(nil)
 	if err := p.Send(announcement, loopback); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +182,7 @@ func (c *counter) Transmitted(wire.Kind, uint16, aes67.MonoTime) { c.left++ }
 func TestReceivingDoesNotAllocate(t *testing.T) {
 	p := looped(t)
 	c := &counter{}
-	sync := (&wire.Message{Kind: wire.KindSync, Flags: wire.FlagTwoStep, Source: ourselves, LogInterval: -3}).Append(nil)
+	sync := (&wire.Message{Kind: wire.KindSync, Flags: wire.FlagTwoStep, Source: self, LogInterval: -3}).Append(nil)
 	round := func() {
 		want := *c
 		if err := p.Send(sync, loopback); err != nil {
@@ -259,7 +261,7 @@ func TestJoinAndLeave(t *testing.T) {
 	}
 }
 
-func TestOpenPortsTellsThatPermissionIsMissing(t *testing.T) {
+func TestOpenTellsThatPermissionIsMissing(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread gives up its capabilities
@@ -269,7 +271,7 @@ func TestOpenPortsTellsThatPermissionIsMissing(t *testing.T) {
 			done <- err
 			return
 		}
-		p, err := OpenPorts(46)
+		p, err := Open(46)
 		if err == nil {
 			p.Close()
 		}
