@@ -70,11 +70,11 @@ type situation struct {
 	compete  bool     // take over from a worse master that is there
 }
 
-// decide is figure 26 for an ordinary clock, with two rules of our own: a
+// choose is figure 26 for an ordinary clock, with two rules of our own: a
 // clock that is only a stopgap (compete false) does not push aside a master
 // that is there, however bad, and a master that is about to qualify is waited
 // for rather than started against.
-func decide(s *situation) decision {
+func choose(s *situation) decision {
 	if s.best == nil {
 		switch {
 		case s.serving:

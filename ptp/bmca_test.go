@@ -46,7 +46,7 @@ func TestCompareFollowsFigures27And28(t *testing.T) {
 	}
 }
 
-func TestDecide(t *testing.T) {
+func TestChoose(t *testing.T) {
 	own := &dataset{Properties: wire.Properties{Priority1: 250, Class: 248, Identity: aes67.ClockIdentity{5}}}
 	primary := &dataset{Properties: wire.Properties{Priority1: 250, Class: 6, Identity: aes67.ClockIdentity{5}}}
 	better := &dataset{Properties: wire.Properties{Priority1: 128, Class: 248, Identity: aes67.ClockIdentity{9}}}
@@ -70,7 +70,7 @@ func TestDecide(t *testing.T) {
 		{"a worse master, follower only", situation{own: own, best: worse, compete: true}, follow},
 		{"class 6 never follows", situation{own: primary, best: better, mayServe: true, compete: true}, passive},
 	} {
-		if got := decide(&c.s); got != c.want {
+		if got := choose(&c.s); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -322,7 +322,7 @@ func (e *Engine) decide(now aes67.MonoTime) {
 	if best != nil {
 		s.best = best.dataset(e.own.sender)
 	}
-	switch decide(&s) {
+	switch choose(&s) {
 	case serve:
 		e.enter(PortMaster, now)
 	case passive:

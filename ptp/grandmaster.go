@@ -74,7 +74,7 @@ func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
 // tick sends what is due.
 func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 	if now >= g.announceAt {
-		if g.announceAt = following(g.announceAt, now, ownAnnounce); g.fresh {
+		if g.announceAt = nextOf(g.announceAt, now, ownAnnounce); g.fresh {
 			g.announceAt, g.fresh = now.Add(early), false
 		}
 		m := g.message(wire.KindAnnounce, g.announced, ownAnnounce)
@@ -86,7 +86,7 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 		out.send(&m, netip.Addr{})
 	}
 	if now >= g.syncAt {
-		g.syncAt = following(g.syncAt, now, ownSync)
+		g.syncAt = nextOf(g.syncAt, now, ownSync)
 		m := g.message(wire.KindSync, g.synced, ownSync)
 		g.synced++
 		g.sent++
@@ -121,8 +121,8 @@ func (g *grandmaster) observe(mono, raw aes67.MonoTime) {
 	}
 }
 
-// following returns the next instant of a series that never lags behind.
-func following(due, now aes67.MonoTime, log int8) aes67.MonoTime {
+// nextOf returns the next instant of a series that never lags behind.
+func nextOf(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 	every := interval(log, log)
 	if next := due.Add(every); next > now {
 		return next
