@@ -2,10 +2,10 @@
 // IEEE 1588 (PTPv2) in user space. It is the first station on the path of time
 // and writes mediaclock.Clock; no clock of the computer is ever set.
 //
-// The centre is pure: events with timestamps go in, messages and the steering
-// of the clock come out. The edge is sockets and one goroutine.
+// It is pure: events with timestamps go in, messages and the steering of the
+// clock come out. Package wire reads and writes the messages, package port has
+// the sockets, the kernel's clocks and the goroutine.
 //
-//	message.go       messages; wire.go: what is accepted, what is written
 //	bmca.go          which master is best, and what to do about it
 //	masters.go       who is heard: qualification, timeout, the list for users
 //	engine.go        the port's states; every message and instant enters here
@@ -18,9 +18,6 @@
 //	grandmaster.go   serving the virtual clock; rawclock.go: whatever NTP does
 //	verdict.go       why each master is, or is not, followed
 //	status.go        what the user may know, and what is wrong
-//	run.go           the service; loop.go: what its one goroutine owns
-//	port_linux.go    sockets 319 and 320; receive_linux.go, wallclock_linux.go
-//	hardware_linux.go  timestamps of the network card; phc.go: its clock
 //
 // An exchange with a master:
 //
