@@ -43,6 +43,19 @@ func round(x float64) int64 {
 // write; any may read.
 type Clock struct {
 	current atomic.Pointer[Map] // immutable once stored
+	blank   []Map               // for what is stored next; the writer's
+}
+
+// store puts a map in force. The collector's pauses reach the threads that send,
+// so maps are made by the dozen.
+func (c *Clock) store(m Map) {
+	if len(c.blank) == 0 {
+		c.blank = make([]Map, 64)
+	}
+	next := &c.blank[0]
+	c.blank = c.blank[1:]
+	*next = m
+	c.current.Store(next)
 }
 
 // Load returns the map in force; ok is false while the clock is unset.
@@ -57,11 +70,11 @@ func (c *Clock) Load() (m Map, ok bool) {
 // Step sets the clock to p at instant t with the given rate. It counts as a
 // jump unless the clock was unset.
 func (c *Clock) Step(t aes67.MonoTime, p aes67.PTPTime, rate aes67.PPB) {
-	next := &Map{Mono: t, PTP: p, Rate: rate, Frequency: rate}
+	next := Map{Mono: t, PTP: p, Rate: rate, Frequency: rate}
 	if old := c.current.Load(); old != nil {
 		next.Steps = old.Steps + 1
 	}
-	c.current.Store(next)
+	c.store(next)
 }
 
 // Steer changes the rate from instant t on. What has elapsed is folded into
@@ -75,5 +88,9 @@ func (c *Clock) Pursue(t aes67.MonoTime, rate, frequency aes67.PPB) {
 	if old == nil {
 		return
 	}
-	c.current.Store(&Map{Mono: t, PTP: old.PTPAt(t), Rate: rate, Frequency: frequency, Steps: old.Steps})
+	c.store(Map{Mono: t, PTP: old.PTPAt(t), Rate: rate, Frequency: frequency, Steps: old.Steps})
 }
+
+// Set puts a whole map in force, for a writer that keeps the time elsewhere. With
+// the same Steps it must join the one before it.
+func (c *Clock) Set(m Map) { c.store(m) }

@@ -99,6 +99,7 @@ type Engine struct {
 	last         aes67.ClockIdentity // whose time it is that Resume gave
 	follower     follower
 	grandmaster  grandmaster
+	neighbour    string // another PTP program on this computer
 	counters     Counters
 	version1At   aes67.MonoTime
 	version1From netip.Addr
@@ -154,6 +155,13 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 	e.pendingSince = 0
 	e.enter(PortListening, now)
 	e.decide(now)
+}
+
+// Slept stops an engine whose computer has slept: its clock stood still. It is
+// not to be trusted until a master is followed, or we serve anew.
+func (e *Engine) Slept(now aes67.MonoTime) {
+	e.Stop(now)
+	e.wasLocked, e.grandmaster.stale = false, true
 }
 
 // Port returns the state of the engine's port.
@@ -290,19 +298,8 @@ func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.MonoTime)
 	}
 }
 
-// RawDue reports whether ObserveRaw ought to be called: a grandmaster looks at
-// the oscillator behind CLOCK_MONOTONIC.
-func (e *Engine) RawDue(now aes67.MonoTime) bool {
-	return e.state == PortMaster && now >= e.grandmaster.rawAt
-}
-
-// ObserveRaw takes a reading of CLOCK_MONOTONIC_RAW at an instant of
-// CLOCK_MONOTONIC.
-func (e *Engine) ObserveRaw(mono, raw aes67.MonoTime) {
-	if e.state == PortMaster {
-		e.grandmaster.observe(mono, raw)
-	}
-}
+// ServeAt tells at which rate our time ought to go when we are the grandmaster.
+func (e *Engine) ServeAt(rate aes67.PPB) { e.grandmaster.target = rate }
 
 // decide runs the state decision.
 func (e *Engine) decide(now aes67.MonoTime) {
@@ -314,8 +311,8 @@ func (e *Engine) decide(now aes67.MonoTime) {
 	s := situation{
 		own:      &e.own,
 		silent:   now >= e.listenUntil,
-		serving:  e.state == PortMaster,
-		mayServe: e.cfg.Mode != aes67.ClockFollower,
+		serving:  e.state == PortMaster && e.mayServe(),
+		mayServe: e.mayServe(),
 		compete:  e.cfg.Mode == aes67.ClockGrandmaster,
 		pending:  e.pending(now),
 	}
@@ -395,7 +392,7 @@ func (e *Engine) judge(now aes67.MonoTime) {
 	locked := e.follower.servo.locked && !e.follower.silent(now)
 	switch {
 	case locked:
-		e.state, e.wasLocked = PortFollower, true
+		e.state, e.wasLocked, e.grandmaster.stale = PortFollower, true, false
 	case e.state == PortFollower:
 		// The way back to locked is the same as at the start.
 		e.follower.servo.locked, e.follower.servo.near = false, 0

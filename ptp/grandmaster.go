@@ -33,13 +33,9 @@ const UTCOffset = 37
 // interval to hear that the network has a master again.
 const early = 250 * time.Millisecond
 
-// settle is how fast a grandmaster that took over from another lets its rate
-// return to CLOCK_MONOTONIC's, ppb a second: followers and ears cannot tell.
+// settle is how fast a grandmaster that took over from another lets its rate go
+// to the one that it ought to have, ppb a second: followers and ears cannot tell.
 const settle = 10_000
-
-// maxSlewed limits the rate against a slewed CLOCK_MONOTONIC, ppb: chrony's
-// maxslewrate is 83 333 ppm.
-const maxSlewed = 100_000_000
 
 // grandmaster serves the virtual clock as the domain's time.
 type grandmaster struct {
@@ -51,23 +47,23 @@ type grandmaster struct {
 	announceAt aes67.MonoTime
 	syncAt     aes67.MonoTime
 	settleAt   aes67.MonoTime
-	announced  uint16 // sequence number of the next Announce
-	synced     uint16 // of the next Sync
-	raw        rawGuard
-	rawAt      aes67.MonoTime // the next reading of CLOCK_MONOTONIC_RAW is due
-	sent       int            // Syncs since begin
-	stamped    int            // transmit timestamps since begin
+	announced  uint16    // sequence number of the next Announce
+	synced     uint16    // of the next Sync
+	target     aes67.PPB // the rate that our time ought to have
+	stale      bool      // the computer has slept since the clock was right
+	sent       int       // Syncs since begin
+	stamped    int       // transmit timestamps since begin
 }
 
 // begin starts to serve. A clock that is set goes on from where it is: its
-// time is what the streams run on. One that is not is set to the time given.
+// time is what the streams run on. One that is not, or that stood still while the
+// computer slept, is set to the time given.
 func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
-	if _, set := g.clock.Load(); !set {
-		g.clock.Step(now, tai, 0)
-		g.timescale = true
+	if _, set := g.clock.Load(); !set || g.stale {
+		g.clock.Step(now, tai, g.target)
+		g.timescale, g.stale = true, false
 	}
 	g.announceAt, g.syncAt, g.settleAt = now, now, now
-	g.raw, g.rawAt = rawGuard{}, now
 	g.sent, g.stamped, g.fresh = 0, 0, true
 }
 
@@ -100,25 +96,14 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 	}
 }
 
-// slowDown brings the rate to that of CLOCK_MONOTONIC, or of the oscillator.
+// slowDown brings the rate to what it ought to be.
 func (g *grandmaster) slowDown(now aes67.MonoTime) {
 	m, set := g.clock.Load()
-	target := g.raw.target()
-	if !set || m.Rate == target {
+	if !set || m.Rate == g.target {
 		return
 	}
 	step := aes67.PPB(settle * servoInterval.Seconds())
-	g.clock.Steer(now, max(m.Rate-step, min(m.Rate+step, target)))
-}
-
-// observe takes a reading of CLOCK_MONOTONIC_RAW. When CLOCK_MONOTONIC begins
-// or ends to be slewed, our time goes on as before.
-func (g *grandmaster) observe(mono, raw aes67.MonoTime) {
-	g.rawAt = mono.Add(servoInterval)
-	changed := g.raw.observe(mono, raw)
-	if m, set := g.clock.Load(); set && changed != 0 {
-		g.clock.Steer(mono, min(max(m.Rate+changed, -maxSlewed), maxSlewed))
-	}
+	g.clock.Steer(now, max(m.Rate-step, min(m.Rate+step, g.target)))
 }
 
 // nextOf returns the next instant of a series that never lags behind.

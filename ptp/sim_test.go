@@ -42,8 +42,11 @@ type network struct {
 	self   wire.PortIdentity
 	peers  []*peer
 	heard  []wire.Message // what the engine sent
-	// raw is the oscillator behind the engine's CLOCK_MONOTONIC.
-	raw func(aes67.MonoTime) aes67.MonoTime
+	// mono is the computer's CLOCK_MONOTONIC, which told is against; the network, and
+	// the engine's clock, are by RAW. nil: the two are one, and told is not set.
+	mono     func(aes67.MonoTime) aes67.MonoTime
+	told     mediaclock.Clock
+	composer port.Composer
 	// stamp is what the timestamp of an event message makes of the instant.
 	stamp func(aes67.MonoTime) aes67.MonoTime
 }
@@ -128,7 +131,7 @@ func (n *network) Send(b []byte, _ netip.Addr) {
 
 func newNetwork(cfg ptp.EngineConfig) *network {
 	itself := func(t aes67.MonoTime) aes67.MonoTime { return t }
-	n := &network{now: boot, raw: itself, stamp: itself, self: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
+	n := &network{now: boot, stamp: itself, self: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
 	if cfg.Priority1 == 0 {
 		cfg.Priority1, cfg.Priority2 = 250, 250
 	}
@@ -141,11 +144,12 @@ func newNetwork(cfg ptp.EngineConfig) *network {
 }
 
 func (n *network) tick() {
-	if n.engine.RawDue(n.now) {
-		n.engine.ObserveRaw(n.now, n.raw(n.now))
+	next := n.now + second
+	if n.mono != nil {
+		next = n.compose()
 	}
 	n.engine.Tick(n.now)
-	n.at(n.engine.Next(n.now), n.tick)
+	n.at(min(next, n.engine.Next(n.now)), n.tick)
 }
 
 // add connects a master.
@@ -478,11 +482,8 @@ func scenarios() []scenario {
 			return p.gm.TimeAt
 		}},
 		{name: "CLOCK_MONOTONIC slewed 500 ppm for 60 s, grandmaster", mode: aes67.ClockGrandmaster, until: 160, limits: limits{lock: 8, rms: 150_000, worst: 200_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
-			n.raw = func(t aes67.MonoTime) aes67.MonoTime {
-				slewed := min(max(t-at(60), 0), 60*second)
-				return t - slewed/2000 // CLOCK_MONOTONIC ran 500 ppm fast
-			}
-			return func(t aes67.MonoTime) aes67.PTPTime { return aes67.PTPTime(1_800_000_000*second + n.raw(t) - boot) }
+			n.slew(constant(60, 500*ppm), constant(120, -500*ppm))
+			return func(t aes67.MonoTime) aes67.PTPTime { return aes67.PTPTime(1_800_000_000*second + t - boot) }
 		}},
 		simple("wander 2 ppm over 7 s", limits{lock: 5, rms: 100, worst: 2000, rate10: 15, rate1: 80}, func(c *lab.GrandmasterConfig) {
 			c.Clock.Wander, c.Clock.Period = 2*ppm, 7*time.Second
@@ -526,9 +527,9 @@ func (n *network) card() {
 	show := func(t aes67.MonoTime) int64 { return (1e18 + int64(float64(t-boot)*(1+30e-6))) / 8 * 8 }
 	read := func() {
 		took := 1000 + random.Int64N(2000)
-		line.Observe(port.PHCReading{
-			Mono: n.now.Add(time.Duration(took / 2)), Took: took,
-			PHC: show(n.now.Add(time.Duration((took + 2*random.Int64N(took)) / 4))),
+		line.Observe(port.Pair{
+			Before: int64(n.now), After: int64(n.now) + took,
+			Inner: show(n.now.Add(time.Duration((took + 2*random.Int64N(took)) / 4))),
 		})
 	}
 	for range 16 {

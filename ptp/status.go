@@ -176,6 +176,8 @@ type Trouble struct {
 	who    aes67.ClockIdentity // the master in question
 	domain uint8               // its domain
 	ours   uint8               // the domain that we want
+
+	program string // the other one on this computer
 }
 
 type troubleKind uint8
@@ -185,6 +187,8 @@ const (
 	noTransmitTimes
 	noSync
 	noDelayResponse
+	otherServes   // as another program on this computer may
+	otherAnswered // another program here gets the answers to us
 	noMaster
 	otherDomain  // there is no master but one in another domain
 	onlyVersion1 // there is none that speaks PTPv2
@@ -193,6 +197,9 @@ const (
 // Trouble tells the most important that there is.
 func (e *Engine) Trouble(now aes67.MonoTime) Trouble {
 	f := &e.follower
+	if t := e.neighbourTrouble(now); t.Exists() {
+		return t
+	}
 	switch {
 	case e.state == PortMaster && e.grandmaster.deaf():
 		return Trouble{kind: noTransmitTimes}
@@ -237,6 +244,10 @@ func (t Trouble) String() string {
 		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
 	case noDelayResponse:
 		return fmt.Sprintf("grandmaster %v does not answer Delay_Req: the switch or the master filters it; the path's delay is taken as 0", t.who)
+	case otherServes:
+		return fmt.Sprintf("another PTP program runs on this computer, %s: the two do not hear each other, and only one may serve; end it, or let another device be the grandmaster", t.program)
+	case otherAnswered:
+		return fmt.Sprintf("another PTP program runs on this computer, %s, and gets the grandmaster's answers to us: the path's delay is taken as 0; end it", t.program)
 	case noMaster:
 		return nobody + "; connect one, or set clock.mode = \"auto\" to serve as grandmaster"
 	case otherDomain:

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // Hardware timestamps are used where the card is already told to take them
@@ -26,20 +27,33 @@ const hardwareMisses = 8
 
 // card is the interface's clock, if it is used.
 type card struct {
-	on     bool
-	why    string // not
-	read   func() (PHCReading, bool)
-	close  func()
-	line   PHCMap
-	due    aes67.MonoTime
-	missed int // event messages in a row without hardware timestamp
+	on      bool
+	why     string // not
+	read    func() (Pair, bool)
+	close   func()
+	line    PHCMap
+	due     aes67.MonoTime // of the next reading, RAW
+	missed  [2]int         // event messages in a row without hardware timestamp, by direction
+	awaited int            // messages sent since the latest report of one
 }
 
+// direction of an event message.
+type direction uint8
+
+// The directions.
+const (
+	inward direction = iota
+	outward
+)
+
+// String names it in sentences.
+func (d direction) String() string { return [...]string{"received", "sent"}[d] }
+
 // phcReader finds the clock of an interface and returns how it is read.
-type phcReader func(ifname string) (read func() (PHCReading, bool), closed func(), err error)
+type phcReader func(ifname string) (read func() (Pair, bool), closed func(), err error)
 
 // openPHC is the phcReader of real interfaces.
-func openPHC(ifname string) (read func() (PHCReading, bool), closed func(), err error) {
+func openPHC(ifname string) (read func() (Pair, bool), closed func(), err error) {
 	probe, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socket: %w", err)
@@ -60,7 +74,7 @@ func openPHC(ifname string) (read func() (PHCReading, bool), closed func(), err 
 		return nil, nil, err
 	}
 	id := unix.FdToClockID(int(device.Fd()))
-	return func() (PHCReading, bool) { return readPHC(id) }, func() { _ = device.Close() }, nil
+	return func() (Pair, bool) { return readPair(unix.CLOCK_MONOTONIC_RAW, id) }, func() { _ = device.Close() }, nil
 }
 
 // stampsPTP reports whether a receive filter covers PTPv2 over UDP.
@@ -70,18 +84,6 @@ func stampsPTP(filter int32) bool {
 		return true
 	}
 	return false
-}
-
-// readPHC reads a clock between two looks at CLOCK_MONOTONIC.
-func readPHC(id int32) (r PHCReading, ok bool) {
-	var before, middle, after unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &before) != nil ||
-		unix.ClockGettime(id, &middle) != nil ||
-		unix.ClockGettime(unix.CLOCK_MONOTONIC, &after) != nil {
-		return r, false
-	}
-	took := after.Nano() - before.Nano()
-	return PHCReading{Mono: aes67.MonoTime(before.Nano() + took/2), Took: took, PHC: middle.Nano()}, true
 }
 
 // begin decides for an interface.
@@ -128,19 +130,28 @@ func (c *card) look(now aes67.MonoTime) {
 	}
 	c.line.Observe(r)
 	if c.line.known {
-		c.due = r.Mono + phcEvery
+		c.due = r.Middle() + phcEvery
 	}
 }
 
-// instant converts the hardware timestamp of an event message, 0 if it has
-// none.
-func (c *card) instant(hardware int64) (at aes67.MonoTime, ok bool) {
-	if hardware == 0 {
-		if c.missed++; c.missed >= hardwareMisses {
-			c.end("the driver gives none although it says that it does")
-		}
-		return 0, false
+// miss counts an event message that the card ought to have stamped and has not:
+// a driver may stamp one direction only, and that is as good as none.
+func (c *card) miss(d direction) {
+	if c.missed[d]++; c.missed[d] >= hardwareMisses {
+		c.end(fmt.Sprintf("the driver gives none of messages %v although it says that it does", d))
 	}
-	c.missed = 0
+}
+
+// instant converts a hardware timestamp to one of CLOCK_MONOTONIC_RAW.
+func (c *card) instant(hardware int64, d direction) (at aes67.MonoTime, ok bool) {
+	c.missed[d] = 0
 	return c.line.At(hardware), c.line.known
+}
+
+// stampable reports whether the card's filter covers a datagram of the event
+// port: an event message of PTPv2. Dante's version 1 comes to the same group and
+// port and has no hardware timestamp.
+func stampable(b []byte) bool {
+	const version2 = 2
+	return len(b) >= 2 && wire.Kind(b[0]&0x0F).Event() && b[1]&0x0F == version2
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // fakeCard is the clock of a network card that runs 30 ppm fast, is read in 1 to
@@ -31,17 +32,17 @@ func (f *fakeCard) show(t aes67.MonoTime) int64 {
 	return (f.epoch + int64(float64(t)*(1+30e-6))) / 8 * 8 // counts in steps of 8 ns
 }
 
-func (f *fakeCard) read() (PHCReading, bool) {
+func (f *fakeCard) read() (Pair, bool) {
 	took := int64(1000 + f.random.IntN(2000))
 	if f.random.IntN(10) == 0 {
 		took = 100_000
 	}
-	r := PHCReading{Mono: f.now.Add(time.Duration(took / 2)), Took: took, PHC: f.show(f.now.Add(time.Duration((took + 2*f.random.Int64N(took)) / 4)))}
+	r := Pair{Before: int64(f.now), Inner: f.show(f.now.Add(time.Duration((took + 2*f.random.Int64N(took)) / 4))), After: int64(f.now) + took}
 	f.now = f.now.Add(time.Duration(took))
 	return r, !f.fails
 }
 
-func (f *fakeCard) open(string) (func() (PHCReading, bool), func(), error) {
+func (f *fakeCard) open(string) (func() (Pair, bool), func(), error) {
 	return f.read, func() { f.closed = true }, nil
 }
 
@@ -62,7 +63,7 @@ func TestACardsClockIsMapped(t *testing.T) {
 		f.now += phcEvery
 		c.look(f.now)
 		stamped := f.now.Add(-time.Millisecond)
-		at, ok := c.instant(f.show(stamped))
+		at, ok := c.instant(f.show(stamped), inward)
 		if !ok {
 			t.Fatal("no instant")
 		}
@@ -98,13 +99,13 @@ func TestACardThatIsSetIsMappedAnew(t *testing.T) {
 
 func TestWithoutHardwareTimestampsThoseOfTheKernelAreUsed(t *testing.T) {
 	var c card
-	c.begin("eth0", func(string) (func() (PHCReading, bool), func(), error) {
+	c.begin("eth0", func(string) (func() (Pair, bool), func(), error) {
 		return nil, nil, errors.New("eth0 takes none")
 	})
 	if c.on || c.why != "eth0 takes none" {
 		t.Errorf("on %v, why %q", c.on, c.why)
 	}
-	c.begin("eth0", func(string) (func() (PHCReading, bool), func(), error) {
+	c.begin("eth0", func(string) (func() (Pair, bool), func(), error) {
 		return nil, nil, fmt.Errorf("open /dev/ptp0: %w", os.ErrPermission)
 	})
 	if c.on || !strings.Contains(c.why, "udev rule") {
@@ -114,9 +115,7 @@ func TestWithoutHardwareTimestampsThoseOfTheKernelAreUsed(t *testing.T) {
 	f := newFakeCard()
 	c.begin("eth0", f.open)
 	for range hardwareMisses {
-		if _, ok := c.instant(0); ok {
-			t.Fatal("an instant out of nothing")
-		}
+		c.miss(inward)
 	}
 	if c.on || !f.closed || !strings.Contains(c.why, "driver gives none") {
 		t.Errorf("after %d messages without: on %v, closed %v, why %q", hardwareMisses, c.on, f.closed, c.why)
@@ -155,7 +154,7 @@ func TestAPortUsesTheCardAndFallsBack(t *testing.T) {
 	}
 	defer p.Close()
 	f := newFakeCard()
-	f.now = p.clock.looked
+	f.now = p.Raw(p.clock.looked)
 	p.open = f.open
 	p.selected = "eth0"
 	p.chooseStamps()
@@ -167,36 +166,37 @@ func TestAPortUsesTheCardAndFallsBack(t *testing.T) {
 	}
 	passed := f.now
 	late := int64(40_000) // the kernel's own timestamp, ns
-	c := parseControl(stamped(int64(passed)+p.clock.offset()+late, f.show(passed)))
-	at, ok := p.instant(&c, false)
-	if !ok || at.Sub(passed).Abs() > 3*time.Microsecond {
-		t.Errorf("instant %v off by %v, want that of the card", ok, at.Sub(passed))
+	mono := p.Mono(passed)
+	c := parseControl(stamped(int64(mono)+p.clock.offset()+late, f.show(passed)))
+	at, ok := p.instant(&c, false, inward)
+	if !ok || at.Sub(mono).Abs() > 3*time.Microsecond {
+		t.Errorf("instant %v off by %v, want that of the card", ok, at.Sub(mono))
 	}
-	if _, ok = p.instant(&c, true); !ok {
+	if _, ok = p.instant(&c, true, inward); !ok {
 		t.Error("a date that was set spoils the card's timestamps")
 	}
 	for range hardwareMisses {
-		c = parseControl(stamped(int64(passed)+p.clock.offset(), 0))
-		p.instant(&c, false)
+		p.card.miss(inward)
 	}
+	c = parseControl(stamped(int64(mono)+p.clock.offset(), 0))
 	p.chooseStamps()
 	if s := p.Stamps(); s.Hardware || s.Why == "" {
 		t.Errorf("without a hardware timestamp for long: %+v", s)
 	}
-	if at, ok = p.instant(&c, false); !ok || at.Sub(passed).Abs() > time.Microsecond {
-		t.Errorf("after falling back: %v, off by %v", ok, at.Sub(passed))
+	if at, ok = p.instant(&c, false, inward); !ok || at.Sub(mono).Abs() > time.Microsecond {
+		t.Errorf("after falling back: %v, off by %v", ok, at.Sub(mono))
 	}
 	if got, _ := unix.GetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING); got&hardwareTimestamping != 0 {
 		t.Errorf("SO_TIMESTAMPING is still %#x", got)
 	}
 }
 
-func TestReadPHC(t *testing.T) {
-	r, ok := readPHC(unix.CLOCK_REALTIME) // any clock is read alike
-	if !ok || r.Took < 0 || time.Unix(0, r.PHC).Year() < 2020 {
+func TestReadPair(t *testing.T) {
+	r, ok := readPair(unix.CLOCK_MONOTONIC, unix.CLOCK_REALTIME)
+	if !ok || r.Took() < 0 || time.Unix(0, r.Inner).Year() < 2020 {
 		t.Errorf("read %+v, %v", r, ok)
 	}
-	if _, ok := readPHC(unix.FdToClockID(1 << 20)); ok {
+	if _, ok := readPair(unix.CLOCK_MONOTONIC, unix.FdToClockID(1<<20)); ok {
 		t.Error("a clock that does not exist is read")
 	}
 }
@@ -204,5 +204,69 @@ func TestReadPHC(t *testing.T) {
 func TestOpenPHCWithoutOne(t *testing.T) {
 	if _, _, err := openPHC("lo"); err == nil || !strings.Contains(err.Error(), "lo") {
 		t.Errorf("loopback has a clock of its own: %v", err)
+	}
+}
+
+// Only what the card ought to have stamped tells that it does not: neither
+// Dante's PTPv1, which comes to the same group and port, nor another interface.
+func TestOthersMessagesDoNotCostTheHardwareTimestamps(t *testing.T) {
+	v2 := (&wire.Message{Kind: wire.KindSync, Source: self}).Append(nil)
+	v1 := append([]byte{0x00, 0x01}, make([]byte, 122)...)
+	const loop = 1 // the interface's index
+	for _, test := range []struct {
+		name    string
+		message []byte
+		used    int
+		lost    bool
+	}{
+		{"PTPv1", v1, loop, false},
+		{"another interface", v2, loop + 1, false},
+		{"the master that is followed", v2, loop, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := looped(t)
+			f := newFakeCard()
+			p.card.begin("eth0", f.open)
+			p.hardware, p.used = true, test.used
+			port := p.to[0].Port
+			from, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(from)
+			c := &counter{}
+			for range hardwareMisses {
+				if err := unix.Sendto(from, test.message, 0, &unix.SockaddrInet4{Port: port, Addr: loopback.As4()}); err != nil {
+					t.Fatal(err)
+				}
+				now := nowMono(t)
+				if err := p.Wait(now, now.Add(time.Second), c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if p.card.on == test.lost {
+				t.Errorf("after %d messages without hardware timestamps the card's are in use: %v, want %v", hardwareMisses, p.card.on, !test.lost)
+			}
+		})
+	}
+}
+
+// A card that stamps what it receives and not what is sent would leave every
+// Delay_Req without its instant.
+func TestACardThatStampsOneDirectionOnlyIsGivenUp(t *testing.T) {
+	p := looped(t)
+	f := newFakeCard()
+	p.card.begin("eth0", f.open)
+	request := (&wire.Message{Kind: wire.KindDelayReq, Source: self}).Append(nil)
+	for range hardwareMisses + 1 {
+		if err := p.Send(request, loopback); err != nil {
+			t.Fatal(err)
+		}
+		if p.card.on {
+			p.card.instant(f.show(f.now), inward)
+		}
+	}
+	if p.card.on || !strings.Contains(p.card.why, "sent") {
+		t.Errorf("in use %v, why %q; want given up for what is sent", p.card.on, p.card.why)
 	}
 }

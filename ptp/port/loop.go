@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/wire"
 )
@@ -16,18 +17,25 @@ import (
 // loop is what Run's goroutine works on. Its lock is held but for the time in
 // which that waits, and by those who ask how things are.
 type loop struct {
-	mu       sync.Mutex
-	cfg      Config
-	ports    *Sockets
-	log      zerolog.Logger
-	engine   *ptp.Engine
-	used     int
-	masters  map[int]*ptp.Masters // by interface
-	left     uint64               // changes of the masters of interfaces that were left
-	told     news
-	known    roll           // which masters were logged
-	due      aes67.MonoTime // of the next look for changes
-	failures failures
+	mu        sync.Mutex
+	cfg       Config
+	ports     *Sockets
+	log       zerolog.Logger
+	engine    *ptp.Engine
+	composer  Composer
+	kept      mediaclock.Map // of the engine, when it was last published
+	used      int
+	self      wire.PortIdentity
+	masters   map[int]*ptp.Masters   // by interface
+	heardAt   map[int]aes67.MonoTime // when an interface was heard last, or its membership renewed
+	answers   bucket                 // of Delay_Req that may still be answered
+	neighbour neighbour
+	udpTable  string // where the sockets of this computer are listed
+	left      uint64 // changes of the masters of interfaces that were left
+	told      news
+	known     roll           // which masters were logged
+	due       aes67.MonoTime // of the next look for changes
+	failures  failures
 }
 
 // news is what is told when it changes.
@@ -45,15 +53,119 @@ type news struct {
 func (l *loop) Datagram(d *Datagram) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := l.now()
+	l.heardAt[d.Interface] = now
+	kind := kindOf(d.Bytes)
 	switch {
+	case !d.Group && byGroupOnly(kind):
+	case kind == wire.KindDelayReq && !l.answers.take(now):
 	case d.Interface != l.used:
-		if m, err := wire.Decode(d.Bytes); !d.Event && err == nil && m.Kind == wire.KindAnnounce {
-			l.mastersOn(d.Interface).Observe(&m, l.cfg.Now(), d.From)
+		m, err := wire.Decode(d.Bytes)
+		ours := l.used != 0 && m.Source.Clock == l.self.Clock // a second way into our network
+		if !d.Event && err == nil && m.Kind == wire.KindAnnounce && !ours {
+			l.mastersOn(d.Interface).Observe(&m, now, d.From)
 		}
 	case d.Event:
-		l.engine.HandleEvent(d.Bytes, d.At, d.From)
+		l.engine.HandleEvent(d.Bytes, l.ports.Raw(d.At), d.From)
 	default:
-		l.engine.HandleGeneral(d.Bytes, l.cfg.Now(), d.From)
+		l.engine.HandleGeneral(d.Bytes, now, d.From)
+	}
+}
+
+// kindOf returns what a message is, before it is decoded.
+func kindOf(b []byte) wire.Kind {
+	if len(b) == 0 {
+		return 0x0F // none that there is
+	}
+	return wire.Kind(b[0] & 0x0F)
+}
+
+// byGroupOnly reports whether a message counts only if it was sent to the group:
+// what makes a master comes from the wire that we are on, not by some router.
+// Answers to us may come to us alone (IEEE 1588-2008, 16.1).
+func byGroupOnly(k wire.Kind) bool {
+	return k == wire.KindAnnounce || k == wire.KindSync || k == wire.KindFollowUp
+}
+
+const (
+	// answersEach is how many Delay_Req a second are answered: 8 a second of 250
+	// followers. answersBurst may come at once.
+	answersEach, answersBurst = 2000, 500
+)
+
+// bucket bounds how often something is done: a sender may claim any address.
+type bucket struct {
+	used int            // of answersBurst
+	at   aes67.MonoTime // as of when
+}
+
+// take reports whether it may be done once more.
+func (b *bucket) take(now aes67.MonoTime) bool {
+	if back := int(now.Sub(b.at).Seconds() * answersEach); back > 0 {
+		b.used, b.at = max(b.used-back, 0), now
+	}
+	if b.used >= answersBurst {
+		return false
+	}
+	b.used++
+	return true
+}
+
+// now is the present of the engine: an instant of CLOCK_MONOTONIC_RAW.
+func (l *loop) now() aes67.MonoTime { return l.ports.Raw(l.cfg.Now()) }
+
+// start lets the engine begin on the interface in use.
+func (l *loop) start(listenedSince aes67.MonoTime) {
+	mono := l.cfg.Now()
+	tai := l.ports.TAI(mono) // compares the clocks anew
+	l.engine.Start(l.ports.Raw(mono), l.self, tai, l.mastersOn(l.used), listenedSince)
+}
+
+// wake begins anew after the computer has slept: others may have the time now,
+// and that of ours stood still.
+func (l *loop) wake() {
+	l.log.Warn().Msg("the computer has slept: the clock begins anew")
+	for _, m := range l.masters {
+		l.left += m.Changes() + 1
+	}
+	clear(l.masters)
+	l.engine.Slept(l.now())
+	if l.used != 0 {
+		l.start(l.now())
+	}
+	l.ports.Rejoin()
+}
+
+// changed reports whether the engine has steered its clock since renew, or
+// CLOCK_MONOTONIC has begun or ended to be slewed.
+func (l *loop) changed() bool {
+	kept, set := l.composer.Kept.Load()
+	return set && kept != l.kept || l.ports.wasSlewed()
+}
+
+// renew publishes the clock.
+func (l *loop) renew() {
+	l.ports.renew(&l.composer, l.engine.Port() == ptp.PortMaster)
+	l.kept, _ = l.composer.Kept.Load()
+}
+
+const (
+	// membershipTime is after how long of silence a switch may have forgotten that
+	// we listen: half of what IGMP gives a group that nobody asks for (RFC 3376,
+	// 8.4: 260 s) is too long for a clock.
+	membershipTime = 30 * time.Second
+)
+
+// renewMemberships joins anew where nothing was heard for long.
+func (l *loop) renewMemberships(now aes67.MonoTime) {
+	for ifindex, at := range l.heardAt {
+		if now.Sub(at) < membershipTime {
+			continue
+		}
+		l.heardAt[ifindex] = now
+		if !l.ports.Renew(ifindex) {
+			delete(l.heardAt, ifindex)
+		}
 	}
 }
 
@@ -61,7 +173,7 @@ func (l *loop) Datagram(d *Datagram) {
 func (l *loop) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.engine.TxTimestamp(kind, sequence, at)
+	l.engine.TxTimestamp(kind, sequence, l.ports.Raw(at))
 }
 
 // Send lets the engine send.
@@ -99,13 +211,31 @@ func (l *loop) count() (masters int, changes uint64) {
 
 // status tells how the clock is.
 func (l *loop) status(now aes67.MonoTime) ptp.Status {
-	s := l.engine.Status(now)
+	s := l.figures(now)
+	s.Problem = l.engine.Trouble(now).String()
 	s.Masters, _ = l.count()
 	s.Stamps = l.ports.Stamps()
 	return s
 }
 
+// figures are those of the engine, told against CLOCK_MONOTONIC.
+func (l *loop) figures(now aes67.MonoTime) ptp.Status {
+	s := l.engine.Figures(now)
+	if s.FrequencyKnown {
+		s.FrequencyPPB = l.ports.onMono(s.FrequencyPPB)
+	}
+	if told, set := l.composer.Told.Load(); set && s.Role == ptp.RoleGrandmaster {
+		s.FrequencyPPB = told.Rate
+	}
+	return s
+}
+
 func (l *loop) heard(now aes67.MonoTime) (list []ptp.Announcement) {
+	defer func() {
+		for i := range list {
+			list[i].At = l.ports.Mono(list[i].At)
+		}
+	}()
 	l.forget(now)
 	for ifindex, m := range l.masters {
 		if ifindex == l.used && l.engine.Masters() == m {
@@ -123,7 +253,7 @@ func (l *loop) heard(now aes67.MonoTime) (list []ptp.Announcement) {
 
 // tell logs a change of state, role, grandmaster or problem, and reports it.
 func (l *loop) tell(at aes67.MonoTime) bool {
-	now := l.engine.Figures(at)
+	now := l.figures(at)
 	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at)}
 	if next == l.told {
 		return false

@@ -8,10 +8,10 @@ import (
 )
 
 // This file maps the timestamps of a network card, which are of its own clock
-// (PHC), to CLOCK_MONOTONIC. The PHC is only ever read.
+// (PHC), to CLOCK_MONOTONIC_RAW, one quartz to another. The PHC is only ever read.
 
 const (
-	// PHCReadings are kept: 16 s at one in phcEvery.
+	// phcReadings are kept: 16 s at one in phcEvery.
 	phcReadings = 128
 	phcEvery    = aes67.MonoTime(125 * time.Millisecond)
 	// phcBest readings are enough to begin with.
@@ -23,30 +23,23 @@ const (
 	phcStep = 20_000
 )
 
-// PHCReading is the PHC as read between two looks at CLOCK_MONOTONIC.
-type PHCReading struct {
-	Mono aes67.MonoTime // in the middle
-	Took int64          // ns
-	PHC  int64          // ns, of its own epoch
-}
-
 // PHCMap is a straight line through the latest readings. Cards run freely or are
 // steered slowly, so over seconds a line is right.
 type PHCMap struct {
-	ring  [phcReadings]PHCReading
+	ring  [phcReadings]Pair // of the PHC, between two looks at RAW
 	n     int
 	steps uint32 // of the PHC, as seen
 
 	known bool
-	mono  aes67.MonoTime // a point of the line
+	raw   aes67.MonoTime // a point of the line
 	phc   int64
-	slope float64 // ns of CLOCK_MONOTONIC per ns of the PHC, less 1
+	slope float64 // ns of RAW per ns of the PHC, less 1
 }
 
-// Observe takes a reading.
-func (m *PHCMap) Observe(r PHCReading) {
+// Observe takes a reading of the PHC between two looks at CLOCK_MONOTONIC_RAW.
+func (m *PHCMap) Observe(r Pair) {
 	if m.known {
-		if off := int64(m.At(r.PHC).Sub(r.Mono)); off > phcStep+r.Took || off < -phcStep-r.Took {
+		if off := int64(m.At(r.Inner).Sub(r.Middle())); off > phcStep+r.Took() || off < -phcStep-r.Took() {
 			m.n, m.known = 0, false
 			m.steps++
 		}
@@ -64,18 +57,18 @@ func (m *PHCMap) fit() {
 	if len(held) < phcBest {
 		return
 	}
-	least := held[0].Took
+	least := held[0].Took()
 	for i := range held {
-		least = min(least, held[i].Took)
+		least = min(least, held[i].Took())
 	}
 	last := &m.ring[(m.n-1)%phcReadings]
 	var n, x, y, xx, xy float64
 	for i := range held {
 		r := &held[i]
-		w := float64(least+1) / float64(r.Took+1)
+		w := float64(least+1) / float64(r.Took()+1)
 		w *= w
-		dx := float64(r.PHC - last.PHC)
-		dy := float64(int64(r.Mono-last.Mono)) - dx // small: what the PHC is fast or slow by
+		dx := float64(r.Inner - last.Inner)
+		dy := float64(int64(r.Middle()-last.Middle())) - dx // small: what the PHC is fast or slow by
 		n, x, y, xx, xy = n+w, x+w*dx, y+w*dy, xx+w*dx*dx, xy+w*dx*dy
 	}
 	m.slope = 0
@@ -83,14 +76,14 @@ func (m *PHCMap) fit() {
 	if m.n > phcReadings {
 		oldest = &m.ring[m.n%phcReadings]
 	}
-	if d := xx - x*x/n; last.PHC-oldest.PHC >= phcSpan && d > 0 {
+	if d := xx - x*x/n; last.Inner-oldest.Inner >= phcSpan && d > 0 {
 		m.slope = (xy - x*y/n) / d
 	}
-	m.mono, m.phc, m.known = last.Mono.Add(time.Duration(math.Round((y-m.slope*x)/n))), last.PHC, true
+	m.raw, m.phc, m.known = last.Middle().Add(time.Duration(math.Round((y-m.slope*x)/n))), last.Inner, true
 }
 
-// At converts a timestamp of the card.
+// At converts a timestamp of the card to an instant of CLOCK_MONOTONIC_RAW.
 func (m *PHCMap) At(phc int64) aes67.MonoTime {
 	d := phc - m.phc
-	return m.mono + aes67.MonoTime(d) + aes67.MonoTime(m.slope*float64(d))
+	return m.raw + aes67.MonoTime(d) + aes67.MonoTime(m.slope*float64(d))
 }

@@ -44,16 +44,25 @@ const sentHistory = 64
 // process. Join, Leave, Select and Wake may be called from any goroutine; Wait
 // and Send belong to one.
 type Sockets struct {
-	event, general int // file descriptors
-	wake           int // eventfd
+	event, general int                     // file descriptors
+	wake           int                     // eventfd
+	readings       func() (Readings, bool) // how the kernel's clocks are read
 	clock          wallClock
+	stepped        bool // the date was set since Wait looked
+	sleep          sleepClock
 	rx             receiver
 	card           card      // of Wait's goroutine
 	hardware       bool      // the event socket asks for hardware timestamps
 	open           phcReader // how a card's clock is found
 
+	baseMu sync.Mutex
+	base   TimeBase
+	slewed bool // since Renew
+	slept  bool // since takeSlept
+
 	mu       sync.Mutex
 	selected string         // the interface whose card is to be looked for
+	used     int            // index of the interface that Select chose
 	stamps   ptp.Timestamps // what is used now
 	joined   map[int]bool   // interfaces whose group membership both sockets have
 	to       [2]unix.SockaddrInet4
@@ -74,7 +83,7 @@ type sentMessage struct {
 func Open(dscp int) (*Sockets, error) { return openSockets(eventPort, generalPort, dscp) }
 
 func openSockets(event, general, dscp int) (*Sockets, error) {
-	p := &Sockets{event: -1, general: -1, wake: -1, joined: map[int]bool{}, open: openPHC}
+	p := &Sockets{event: -1, general: -1, wake: -1, joined: map[int]bool{}, open: openPHC, readings: readClocks}
 	p.rx.init()
 	var err error
 	defer func() {
@@ -96,7 +105,7 @@ func openSockets(event, general, dscp int) (*Sockets, error) {
 	}
 	p.to[0] = unix.SockaddrInet4{Port: event}
 	p.to[1] = unix.SockaddrInet4{Port: general}
-	p.clock.read()
+	p.look()
 	return p, nil
 }
 
@@ -157,6 +166,17 @@ func (p *Sockets) Join(ifindex int) error {
 	return nil
 }
 
+// Renew tells the switches anew that an interface is heard, if it is.
+func (p *Sockets) Renew(ifindex int) (joined bool) {
+	p.mu.Lock()
+	joined = p.joined[ifindex]
+	p.mu.Unlock()
+	if joined {
+		_ = p.Join(ifindex) // an interface that is gone is missed elsewhere
+	}
+	return joined
+}
+
 // Rejoin tells the switches anew what is heard here, after a link came back.
 func (p *Sockets) Rejoin() {
 	for _, i := range p.Joined() {
@@ -202,10 +222,17 @@ func (p *Sockets) Select(iface net.Interface, addr netip.Addr) error {
 		}
 	}
 	p.mu.Lock()
-	p.selected = iface.Name
+	p.selected, p.used = iface.Name, iface.Index
 	p.mu.Unlock()
 	p.Wake()
 	return nil
+}
+
+// using is the index of the interface that Select chose.
+func (p *Sockets) using() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used
 }
 
 // Stamps tells where the timestamps come from.
@@ -280,6 +307,12 @@ func (p *Sockets) noteSent(kind wire.Kind, sequence uint16, failed bool) {
 		p.sent = [sentHistory]sentMessage{}
 		return
 	}
+	if p.card.on { // the answers to those before should have come
+		if p.card.awaited > 0 {
+			p.card.miss(outward)
+		}
+		p.card.awaited++
+	}
 	p.sent[p.sequence%sentHistory] = sentMessage{id: p.sequence, kind: kind, sequence: sequence, waiting: true}
 	p.sequence++
 }
@@ -305,10 +338,93 @@ func (p *Sockets) Wake() {
 	_, _ = unix.Write(p.wake, one[:])
 }
 
+// look compares the kernel's clocks.
+func (p *Sockets) look() {
+	r, ok := p.readings()
+	if !ok {
+		return
+	}
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	p.slewed = p.base.Observe(r.Raw) || p.slewed
+	p.slept = p.sleep.observe(r.Boot) || p.slept
+	p.stepped = p.clock.observe(r.Real) || p.stepped
+}
+
+// lookAgain compares the clocks unless that was done a moment ago.
+func (p *Sockets) lookAgain(now aes67.MonoTime) {
+	if p.clock.looked.Add(time.Millisecond) < now {
+		p.look()
+	}
+}
+
+// renew publishes a clock by the latest reading.
+func (p *Sockets) renew(c *Composer, serving bool) {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	c.Renew(serving, p.slewed)
+	p.slewed = false
+}
+
+func (p *Sockets) wasSlewed() bool {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	return p.slewed
+}
+
+// due is when the next reading is wanted.
+func (p *Sockets) due() aes67.MonoTime {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	return p.base.Due(p.clock.mono(0))
+}
+
+// target is TimeBase.Target, onMono its OnMono.
+func (p *Sockets) target() aes67.PPB {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	return p.base.Target()
+}
+
+func (p *Sockets) onMono(rate aes67.PPB) aes67.PPB {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	return p.base.OnMono(rate)
+}
+
+// hasSlept reports whether the computer has slept since takeSlept.
+func (p *Sockets) hasSlept() bool {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	return p.slept
+}
+
+// takeSlept reports whether the computer has slept since the last call.
+func (p *Sockets) takeSlept() (slept bool) {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	slept, p.slept = p.slept, false
+	return slept
+}
+
+// Raw converts an instant of CLOCK_MONOTONIC to one of CLOCK_MONOTONIC_RAW.
+func (p *Sockets) Raw(mono aes67.MonoTime) aes67.MonoTime {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	return p.base.Raw(mono)
+}
+
+// Mono converts an instant of CLOCK_MONOTONIC_RAW to one of CLOCK_MONOTONIC.
+func (p *Sockets) Mono(raw aes67.MonoTime) aes67.MonoTime {
+	p.baseMu.Lock()
+	defer p.baseMu.Unlock()
+	return p.base.Mono(raw)
+}
+
 // TAI returns International Atomic Time now, as far as the computer's clock
 // knows it: CLOCK_REALTIME and the 37 s by which TAI is ahead of UTC since
 // 2017. CLOCK_TAI is no help, its offset stays 0 unless an NTP daemon sets it.
 func (p *Sockets) TAI(now aes67.MonoTime) aes67.PTPTime {
-	p.clock.read()
+	p.look()
 	return aes67.PTPTime(int64(now)+p.clock.offset()) + aes67.PTPTime(ptp.UTCOffset*time.Second)
 }

@@ -29,12 +29,20 @@ func newRunning(t *testing.T, mode aes67.ClockMode) *running {
 		t.Fatal(err)
 	}
 	r := &running{now: 1000e9}
+	p.readings, p.base, p.sleep, p.clock = r.readings, TimeBase{}, sleepClock{}, wallClock{}
+	p.look()
 	r.Service = New(Config{Mode: mode, Priority1: 128, Priority2: 128, Now: func() aes67.MonoTime { return r.now }},
 		p, &mediaclock.Clock{}, zerolog.Nop())
 	l := &r.loop
 	l.used = quietInterface
 	l.engine.Start(r.now, self, aes67.PTPTime(r.now), l.mastersOn(quietInterface), r.now)
 	return r
+}
+
+// readings are those of clocks that run alike.
+func (r *running) readings() (Readings, bool) {
+	all := Pair{int64(r.now) - 50, int64(r.now), int64(r.now) + 50}
+	return Readings{Real: all, Raw: all, Boot: all}, true
 }
 
 // hear lets time pass in the company of a master with 8 Syncs a second.
@@ -47,10 +55,10 @@ func (r *running) hear(d time.Duration) {
 		if sequence%16 == 0 {
 			m := wire.Message{Kind: wire.KindAnnounce, Source: master, Sequence: sequence / 16, LogInterval: 1}
 			m.Properties = wire.Properties{Priority1: 100, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128, Identity: master.Clock}
-			r.loop.Datagram(&Datagram{Bytes: m.Append(buf[:0]), Interface: quietInterface, From: loopback})
+			r.loop.Datagram(&Datagram{Bytes: m.Append(buf[:0]), Interface: quietInterface, Group: true, From: loopback})
 		}
 		sync := wire.Message{Kind: wire.KindSync, Source: master, Sequence: sequence, LogInterval: -3, Time: aes67.PTPTime(r.now)}
-		r.loop.Datagram(&Datagram{Bytes: sync.Append(buf[:0]), Event: true, Interface: quietInterface, From: loopback, At: r.now.Add(time.Microsecond)})
+		r.loop.Datagram(&Datagram{Bytes: sync.Append(buf[:0]), Event: true, Interface: quietInterface, Group: true, From: loopback, At: r.now.Add(time.Microsecond)})
 		r.turn()
 	}
 }
@@ -99,7 +107,7 @@ func TestMastersThatComeQualifyAndGoAreTold(t *testing.T) {
 	r.alone(10 * time.Second)
 	other := func(sequence uint16) {
 		m := wire.Message{Kind: wire.KindAnnounce, Source: wire.PortIdentity{Clock: aes67.ClockIdentity{9}, Port: 1}, Sequence: sequence, LogInterval: 1}
-		r.loop.Datagram(&Datagram{Bytes: m.Append(nil), Interface: quietInterface + 1, From: loopback})
+		r.loop.Datagram(&Datagram{Bytes: m.Append(nil), Interface: quietInterface + 1, Group: true, From: loopback})
 	}
 	for _, step := range []struct {
 		what    string

@@ -17,7 +17,7 @@ import (
 //
 //  1. Wait sleeps in ppoll until a datagram, a transmit timestamp, Wake or the
 //     deadline.
-//  2. The kernel's two clocks are compared, so that timestamps can be mapped.
+//  2. The kernel's clocks are compared, so that timestamps can be mapped.
 //  3. Transmit timestamps are read from the error queue of the event socket.
 //  4. Datagrams are read from both sockets and handed over with their kernel
 //     receive timestamp.
@@ -29,6 +29,7 @@ type Datagram struct {
 	Bytes     []byte // valid until the handler returns
 	Event     bool   // came to the event port
 	Interface int    // index of the interface it came in by
+	Group     bool   // sent to the PTP group, not to us alone
 	From      netip.Addr
 	At        aes67.MonoTime // kernel receive timestamp; event port only
 }
@@ -95,9 +96,14 @@ func (p *Sockets) Wait(now, deadline aes67.MonoTime, h Handler) error {
 	}
 	// A date that was set makes every timestamp from before ambiguous: this
 	// round's are thrown away.
-	stepped := p.clock.read()
+	p.look()
+	stepped := p.stepped
+	p.stepped = false
+	if p.hasSlept() {
+		return nil // the engine must know first
+	}
 	p.chooseStamps()
-	p.card.look(p.clock.looked)
+	p.card.look(p.Raw(p.clock.looked))
 	if r.polled[0].Revents&unix.POLLERR != 0 {
 		p.readSent(h, stepped)
 	}
@@ -142,7 +148,8 @@ func (p *Sockets) readSent(h Handler, stepped bool) {
 			continue
 		}
 		sent.waiting = false
-		if at, ok := p.instant(&c, stepped); ok {
+		p.card.awaited = 0
+		if at, ok := p.instant(&c, stepped, outward); ok {
 			h.Transmitted(sent.kind, sent.sequence, at)
 		}
 	}
@@ -158,11 +165,14 @@ func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
 		c := parseControl(r.control[:r.msg.Controllen])
 		r.d = Datagram{
 			Bytes: r.buf[:n], Event: fd == p.event, Interface: c.ifindex,
-			From: netip.AddrFrom4(r.name.Addr),
+			Group: c.to == group, From: netip.AddrFrom4(r.name.Addr),
 		}
 		if r.d.Event {
 			var ok bool
-			if r.d.At, ok = p.instant(&c, stepped); !ok {
+			if r.d.At, ok = p.instant(&c, stepped, inward); !ok {
+				if p.card.on && c.hardware == 0 && c.ifindex == p.using() && stampable(r.d.Bytes) {
+					p.card.miss(inward)
+				}
 				continue // a Sync without a true timestamp is as good as lost
 			}
 		}
@@ -172,9 +182,13 @@ func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
 
 // instant returns when an event message passed, by the card's clock if that is
 // used.
-func (p *Sockets) instant(c *control, stepped bool) (at aes67.MonoTime, ok bool) {
+func (p *Sockets) instant(c *control, stepped bool, d direction) (at aes67.MonoTime, ok bool) {
 	if p.card.on {
-		at, ok = p.card.instant(c.hardware)
+		if c.hardware == 0 {
+			return 0, false
+		}
+		raw, ok := p.card.instant(c.hardware, d)
+		at = p.Mono(raw)
 		return at, ok && p.clock.plausible(at)
 	}
 	at = p.clock.mono(c.realtime)
@@ -187,7 +201,8 @@ type control struct {
 	hardware int64 // ns, of the card's clock; 0: none
 	hasTime  bool  // either
 	ifindex  int
-	id       uint32 // OPT_ID
+	to       [4]byte // the address that it was sent to
+	id       uint32  // OPT_ID
 	hasID    bool
 }
 
@@ -210,7 +225,8 @@ func parseControl(b []byte) (c control) {
 			c.realtime, c.hardware = ts.Ts[0].Nano(), ts.Ts[2].Nano()
 			c.hasTime = c.realtime != 0 || c.hardware != 0
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
-			c.ifindex = int((*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0])).Ifindex)
+			info := (*unix.Inet4Pktinfo)(unsafe.Pointer(&data[0]))
+			c.ifindex, c.to = int(info.Ifindex), info.Addr
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_RECVERR && len(data) >= int(unsafe.Sizeof(unix.SockExtendedErr{})):
 			e := (*unix.SockExtendedErr)(unsafe.Pointer(&data[0]))
 			c.id, c.hasID = e.Data, e.Origin == soEEOriginTimestamping

@@ -2,13 +2,16 @@ package port
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
@@ -34,25 +37,34 @@ type Service struct {
 	ports   *Sockets
 	changed chan struct{}
 	loop    loop
+	renewAt aes67.MonoTime // when the clock is published anew, CLOCK_MONOTONIC
 
 	mu       sync.Mutex
 	commands []func(*loop)
 	wanted   map[int]bool // interfaces to hear, by index
 	used     int          // the interface of the engine, or 0
+	full     int          // wanted interfaces for which there was no membership
 }
 
 // New makes a service that hears nothing until Listen or Use is called.
 func New(cfg Config, ports *Sockets, clock *mediaclock.Clock, log zerolog.Logger) *Service {
 	s := &Service{
 		cfg: cfg, ports: ports, changed: make(chan struct{}, 1), wanted: map[int]bool{},
-		loop: loop{cfg: cfg, ports: ports, log: log, masters: map[int]*ptp.Masters{}},
+		loop: loop{
+			cfg: cfg, ports: ports, log: log, masters: map[int]*ptp.Masters{}, heardAt: map[int]aes67.MonoTime{}, udpTable: udpTable,
+			composer: Composer{Base: &ports.base, Kept: &mediaclock.Clock{}, Told: clock},
+		},
 	}
 	s.loop.engine = ptp.NewEngine(ptp.EngineConfig{
 		Mode: cfg.Mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2,
 		Seed: uint64(cfg.Now()),
-	}, clock, &s.loop)
-	if cfg.Resume != nil {
-		s.loop.engine.Resume(*cfg.Resume)
+	}, s.loop.composer.Kept, &s.loop)
+	if r := cfg.Resume; r != nil {
+		told := mediaclock.Map{Mono: r.At, PTP: r.Time, Rate: r.Rate, Frequency: r.Rate}
+		kept := *r
+		kept.At = ports.Raw(r.At)
+		s.loop.engine.Resume(kept)
+		s.loop.composer.Inherit(told)
 	}
 	return s
 }
@@ -69,8 +81,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.engine.Stop(s.cfg.Now())
-	s.publish(s.cfg.Now())
+	l.engine.Stop(l.now())
+	l.renew()
+	s.publish(l.now())
 	return nil
 }
 
@@ -81,14 +94,23 @@ func (s *Service) turn() (now, next aes67.MonoTime) {
 	defer l.mu.Unlock()
 	s.obey()
 	now = s.cfg.Now()
-	if l.engine.RawDue(now) {
-		if mono, raw, ok := readRaw(); ok {
-			l.engine.ObserveRaw(mono, raw)
-		}
+	if now >= s.renewAt {
+		l.ports.lookAgain(now)
 	}
-	l.engine.Tick(now)
-	s.publish(now)
-	return now, l.engine.Next(now)
+	if l.ports.takeSlept() {
+		l.wake()
+	}
+	l.engine.ServeAt(l.ports.target())
+	raw := l.ports.Raw(now)
+	l.engine.Tick(raw)
+	if now >= s.renewAt || l.changed() {
+		l.renew()
+		s.renewAt = max(l.ports.due(), now.Add(time.Millisecond)) // a clock that cannot be read is not asked without end
+	}
+	l.watchNeighbours(raw)
+	l.renewMemberships(raw)
+	s.publish(raw)
+	return now, min(l.ports.Mono(l.engine.Next(raw)), s.renewAt)
 }
 
 // Listen hears the interfaces given, and no others but the one in use. The
@@ -118,11 +140,19 @@ func (s *Service) join() (first error) {
 		}
 		delete(missing, i)
 	}
-	for i := range missing {
-		if err := s.ports.Join(i); err != nil && first == nil {
+	full := 0
+	for _, i := range slices.Sorted(maps.Keys(missing)) {
+		switch err := s.ports.Join(i); {
+		case errors.Is(err, unix.ENOBUFS):
+			full++
+		case err != nil && first == nil:
 			first = err
 		}
 	}
+	if full > s.full {
+		s.loop.log.Warn().Int("interfaces", full).Str("remedy", manyInterfaces).Msg("no PTP is heard on some interfaces: the kernel lets a socket join no more groups")
+	}
+	s.full = full
 	s.do(func(l *loop) {
 		for i, m := range l.masters {
 			if !hear[i] {
@@ -130,8 +160,29 @@ func (s *Service) join() (first error) {
 				delete(l.masters, i)
 			}
 		}
+		now := l.now()
+		for i := range hear {
+			l.heardAt[i] = now
+		}
 	})
 	return first
+}
+
+// manyInterfaces lets a socket be a member of more groups (ip(7),
+// igmp_max_memberships; 20 unless it is changed).
+const manyInterfaces = "sysctl -w net.ipv4.igmp_max_memberships=100"
+
+// joinFirst joins an interface that must be heard, be it in the place of another.
+func (s *Service) joinFirst(ifindex int) error {
+	err := s.ports.Join(ifindex)
+	for _, other := range s.ports.Joined() {
+		if !errors.Is(err, unix.ENOBUFS) {
+			break
+		}
+		s.ports.Leave(other)
+		err = s.ports.Join(ifindex)
+	}
+	return err
 }
 
 // Rejoin tells the switches anew what is heard here, after a link came back.
@@ -144,13 +195,10 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.
 	if err := s.ports.Select(iface, addr); err != nil {
 		return err
 	}
-	port := wire.PortIdentity{Clock: aes67.ClockIdentityFromMAC(iface.HardwareAddr), Port: 1}
-	if port.Clock.IsZero() {
-		port.Clock = identityOfAddress(addr) // loopback has no hardware address
-	}
+	port := wire.PortIdentity{Clock: ownIdentity(iface.HardwareAddr, addr), Port: 1}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.ports.Join(iface.Index); err != nil { // anew, should it have been away
+	if err := s.joinFirst(iface.Index); err != nil { // anew, should it have been away
 		return err
 	}
 	s.used = iface.Index
@@ -158,18 +206,11 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.
 		return err
 	}
 	s.do(func(l *loop) {
-		now := l.cfg.Now()
-		l.used = iface.Index
-		l.engine.Start(now, port, l.ports.TAI(now), l.mastersOn(iface.Index), listenedSince)
+		l.used, l.self = iface.Index, port
+		l.neighbour.due = 0
+		l.start(l.ports.Raw(listenedSince))
 	})
 	return nil
-}
-
-// identityOfAddress names a clock on an interface without hardware address. Its
-// first octet is that of locally administered addresses.
-func identityOfAddress(addr netip.Addr) aes67.ClockIdentity {
-	ip := addr.As16()
-	return aes67.ClockIdentity{2, 0, 0, 0xFF, ip[12], ip[13], ip[14], ip[15]}
 }
 
 // Stop turns the engine off: the network is gone. The clock runs on.
@@ -178,7 +219,7 @@ func (s *Service) Stop() {
 	defer s.mu.Unlock()
 	s.used = 0
 	s.do(func(l *loop) {
-		l.engine.Stop(l.cfg.Now())
+		l.engine.Stop(l.now())
 		l.used = 0
 	})
 }
@@ -206,7 +247,7 @@ func (s *Service) Snapshot() ptp.Status {
 	l := &s.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := s.cfg.Now()
+	now := l.now()
 	l.forget(now)
 	return l.status(now)
 }
@@ -216,7 +257,7 @@ func (s *Service) Snapshot() ptp.Status {
 func (s *Service) Heard() []ptp.Announcement {
 	s.loop.mu.Lock()
 	defer s.loop.mu.Unlock()
-	return s.loop.heard(s.cfg.Now())
+	return s.loop.heard(s.loop.now())
 }
 
 // Changed wakes the reader when state, role, grandmaster or problem changed,

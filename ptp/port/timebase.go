@@ -1,0 +1,241 @@
+package port
+
+import (
+	"math"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+// This file is what keeps NTP's hand off our time. The engine lives by
+// CLOCK_MONOTONIC_RAW, the oscillator that nobody slews; the rest of the bridge by
+// CLOCK_MONOTONIC, as the sound server does. adjtime(3) slews that by 500 ppm,
+// timesyncd by an eighth of the offset each second (the kernel's PLL, kernel/time/
+// ntp.c: ntp_offset_chunk, time constant 1), chrony by up to 83 333 ppm.
+
+const (
+	// readEvery is how often the two clocks are compared while nothing happens,
+	// and readOften while CLOCK_MONOTONIC is slewed or has just changed its rate.
+	readEvery, readOften = 125 * time.Millisecond, 10 * time.Millisecond
+	// The kernel changes a slew when CLOCK_REALTIME begins a second, at the next
+	// tick of its timer (ntp.c, second_overflow): at the latest after tickLatest, for
+	// CONFIG_HZ is 250 or more but on small systems.
+	tickLatest = 4500 * time.Microsecond
+	// rateSoonest is over what at least the rate is taken after it has changed,
+	// readSoon when it is looked at then; over rateSettled it is called known.
+	rateSoonest, readSoon, rateSettled = time.Millisecond, 2 * time.Millisecond, 100 * time.Millisecond
+	// rateLongest is over what it is taken at most: NTP corrects it little by
+	// little, each second.
+	rateLongest = 2 * time.Second
+	// rateWander, ppb, is how much the rate may change unseen between readings.
+	rateWander = 50
+	// rateWorst, ppb, is what NTP does at most: chrony's maxslewrate.
+	rateWorst = 100_000_000
+	// A grandmaster leaves CLOCK_MONOTONIC beyond rawEnter, ppb, and returns
+	// within rawLeave. Crystals are within 50 ppm, and so are NTP's lasting
+	// corrections of them; a slew is far beyond.
+	rawEnter, rawLeave = 50_000, 40_000
+	// rawChange, ppb, at once is a slew that begins or ends.
+	rawChange = 20_000
+)
+
+// mark is a reading of the two clocks.
+type mark struct {
+	mono  aes67.MonoTime
+	ahead bounds // RAW less CLOCK_MONOTONIC
+}
+
+// TimeBase is CLOCK_MONOTONIC_RAW against CLOCK_MONOTONIC. It is pure.
+type TimeBase struct {
+	known        bool
+	last         mark
+	origin, next mark      // the rate is taken since origin, and later on since next
+	rate         aes67.PPB // RAW against CLOCK_MONOTONIC, plus = CLOCK_MONOTONIC slow
+	doubt        float64   // ppb, by which it may be wrong
+	usual        aes67.PPB // the latest rate that was settled
+	away         bool      // usual is too far off for a grandmaster
+}
+
+// Observe takes a reading of CLOCK_MONOTONIC_RAW. It reports whether a slew has
+// begun, changed or ended.
+func (b *TimeBase) Observe(p Pair) (changed bool) {
+	now := mark{p.Middle(), p.ahead()}
+	if !b.known {
+		*b = TimeBase{known: true, last: now, origin: now, next: now, doubt: rateWorst}
+		return false
+	}
+	elapsed := float64(now.mono - b.last.mono)
+	if elapsed <= 0 {
+		return false
+	}
+	reading := now.ahead
+	drift, room := elapsed*float64(b.rate)*1e-9, elapsed*(b.doubt+rateWander)*1e-9+1
+	now.ahead = bounds{
+		low:  b.last.ahead.low + int64(math.Floor(drift-room)),
+		high: b.last.ahead.high + int64(math.Ceil(drift+room)),
+	}
+	if now.ahead.narrow(reading, 0) {
+		// Where in between the rate changed is unknown: what comes from here on tells.
+		b.doubt = rateWorst
+		if step, doubt := rateOf(b.last, now); time.Duration(elapsed) >= rateSoonest {
+			b.rate, b.doubt = step, doubt+math.Abs(float64(step-b.usual))
+			changed = b.judge(step, doubt)
+		}
+		b.origin, b.next = now, now
+	}
+	b.last = now
+	span := now.mono.Sub(b.origin.mono)
+	if rate, doubt := rateOf(b.origin, now); span >= rateSoonest && doubt <= 2*b.doubt+rateWander {
+		b.rate, b.doubt = rate, doubt // else the reading lasted long, and tells nothing
+		changed = b.judge(rate, doubt) || changed
+	}
+	if span >= rateSettled {
+		b.usual = b.rate
+		limit := aes67.PPB(rawEnter)
+		if b.away {
+			limit = rawLeave
+		}
+		b.away = b.usual > limit || b.usual < -limit
+	}
+	if halfway := b.next.mono.Sub(b.origin.mono) > 0; span >= rateLongest || !halfway && span >= rateLongest/2 {
+		if halfway {
+			b.origin = b.next
+		}
+		b.next = now
+	}
+	return changed
+}
+
+// judge reports whether a rate is another than the usual one by so much that it
+// is a slew that begins or ends.
+func (b *TimeBase) judge(rate aes67.PPB, doubt float64) bool {
+	if math.Abs(float64(rate-b.usual)) <= rawChange+doubt {
+		return false
+	}
+	b.usual = rate
+	b.away = b.away || rate > rawEnter || rate < -rawEnter
+	return true
+}
+
+// rateOf returns the rate from one reading to another, and by how much it may be
+// wrong, ppb.
+func rateOf(from, to mark) (rate aes67.PPB, doubt float64) {
+	span := float64(to.mono - from.mono)
+	return aes67.PPB(float64(to.ahead.middle()-from.ahead.middle()) / span * 1e9),
+		float64(to.ahead.half()+from.ahead.half()) / span * 1e9
+}
+
+// Settled reports whether the rate is known well.
+func (b *TimeBase) Settled() bool {
+	return b.known && b.last.mono.Sub(b.origin.mono) >= rateSettled
+}
+
+// Due returns when the next reading is wanted. second is an instant at which
+// CLOCK_REALTIME begins a second, any.
+func (b *TimeBase) Due(second aes67.MonoTime) aes67.MonoTime {
+	switch {
+	case b.last == b.origin: // the rate has just changed: soon it is known
+		return b.last.mono.Add(readSoon)
+	case b.away, !b.Settled():
+		return b.last.mono.Add(readOften)
+	}
+	const each = aes67.MonoTime(time.Second)
+	sinceTick := ((b.last.mono-second.Add(tickLatest))%each + each) % each
+	return b.last.mono + min(aes67.MonoTime(readEvery), each-sinceTick)
+}
+
+// raw is the instant of the latest reading.
+func (b *TimeBase) raw() aes67.MonoTime { return b.last.mono + aes67.MonoTime(b.last.ahead.middle()) }
+
+// Raw converts an instant of CLOCK_MONOTONIC.
+func (b *TimeBase) Raw(mono aes67.MonoTime) aes67.MonoTime {
+	elapsed := mono - b.last.mono
+	return b.raw() + elapsed + aes67.MonoTime(math.Round(float64(elapsed)*float64(b.rate)*1e-9))
+}
+
+// Mono converts an instant of CLOCK_MONOTONIC_RAW.
+func (b *TimeBase) Mono(raw aes67.MonoTime) aes67.MonoTime {
+	elapsed, rate := raw-b.raw(), float64(b.rate)*1e-9
+	return b.last.mono + elapsed - aes67.MonoTime(math.Round(float64(elapsed)*rate/(1+rate)))
+}
+
+// Compose makes of PTP against RAW what is published: PTP against
+// CLOCK_MONOTONIC.
+func (b *TimeBase) Compose(m mediaclock.Map) mediaclock.Map {
+	return mediaclock.Map{
+		Mono: b.last.mono, PTP: m.PTPAt(b.raw()), Steps: m.Steps,
+		Rate: b.OnMono(m.Rate), Frequency: b.OnMono(m.Frequency),
+	}
+}
+
+// offMono converts a rate against CLOCK_MONOTONIC to one against RAW.
+func (b *TimeBase) offMono(rate aes67.PPB) aes67.PPB { return (rate - b.rate) / (1 + b.rate*1e-9) }
+
+// OnMono converts a rate against RAW to one against CLOCK_MONOTONIC.
+func (b *TimeBase) OnMono(rate aes67.PPB) aes67.PPB { return rate + b.rate + rate*b.rate*1e-9 }
+
+// Target returns the rate against RAW that a grandmaster ought to have: that of
+// CLOCK_MONOTONIC, which the sound server ticks with too, unless it runs too far
+// off; then that of the oscillator.
+func (b *TimeBase) Target() aes67.PPB {
+	if b.away {
+		return 0
+	}
+	return -b.usual / (1 + b.usual*1e-9)
+}
+
+// Composer publishes the clock that the engine keeps against RAW. While we are
+// the grandmaster and CLOCK_MONOTONIC is not slewed, our time ticks with that,
+// exactly: what is published has the rate 0, and the engine's clock follows it.
+type Composer struct {
+	Base *TimeBase
+	Kept *mediaclock.Clock // PTP against RAW, the engine's
+	Told *mediaclock.Clock // PTP against CLOCK_MONOTONIC, everybody's
+	tied bool              // Kept follows Told
+	// inherited: Told was set by an earlier run against CLOCK_MONOTONIC; Kept follows
+	// when it is known how that runs.
+	inherited bool
+}
+
+// Inherit lets time go on with the map of a run before this one. Kept has been set
+// by it too.
+func (c *Composer) Inherit(m mediaclock.Map) {
+	kept, _ := c.Kept.Load()
+	m.Steps = kept.Steps
+	c.Told.Set(m)
+	c.inherited = true
+}
+
+// Renew publishes, after a reading or after the engine has steered. changed is
+// what Observe said of the reading.
+func (c *Composer) Renew(serving, changed bool) {
+	kept, set := c.Kept.Load()
+	if !set {
+		return
+	}
+	told, _ := c.Told.Load()
+	settled := c.Base.Settled()
+	if c.inherited && told.Steps == kept.Steps {
+		if !settled {
+			return
+		}
+		rate := c.Base.offMono(told.Rate)
+		kept = mediaclock.Map{Mono: c.Base.raw(), PTP: told.PTPAt(c.Base.last.mono), Rate: rate, Frequency: rate, Steps: kept.Steps}
+		c.Kept.Set(kept)
+	}
+	c.inherited = false
+	c.tied = c.tied && serving && !changed && !c.Base.away && told.Steps == kept.Steps
+	switch {
+	case c.tied && settled:
+		rate := c.Base.Target()
+		c.Kept.Set(mediaclock.Map{Mono: c.Base.raw(), PTP: told.PTPAt(c.Base.last.mono), Rate: rate, Frequency: rate, Steps: kept.Steps})
+	case c.tied: // a moment later more is known
+	default:
+		next := c.Base.Compose(kept)
+		if serving && settled && !c.Base.away && kept.Rate == c.Base.Target() {
+			c.tied, next.Rate, next.Frequency = true, 0, 0
+		}
+		c.Told.Set(next)
+	}
+}
