@@ -47,6 +47,7 @@ type network struct {
 	mono     func(aes67.MonoTime) aes67.MonoTime
 	told     mediaclock.Clock
 	composer port.Composer
+	noise    *rand.Rand // of reading the two clocks
 	// stamp is what the timestamp of an event message makes of the instant.
 	stamp func(aes67.MonoTime) aes67.MonoTime
 }

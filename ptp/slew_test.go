@@ -43,6 +43,7 @@ func (n *network) slew(list ...slew) {
 		}
 		return t + aes67.MonoTime(gained)
 	}
+	n.noise = rand.New(rand.NewPCG(7, 7))
 	n.composer = port.Composer{Base: &port.TimeBase{}, Kept: &n.clock, Told: &n.told}
 }
 
@@ -57,12 +58,10 @@ func (n *network) reading(r *rand.Rand) port.Pair {
 	return port.Pair{Before: before, Inner: int64(n.now) + first, After: before + first + second}
 }
 
-var readingNoise = rand.New(rand.NewPCG(7, 7))
-
 // compose does what the port does each turn. It returns when to do so again.
 func (n *network) compose() (next aes67.MonoTime) {
 	base := n.composer.Base
-	changed := base.Observe(n.reading(readingNoise))
+	changed := base.Observe(n.reading(n.noise))
 	n.engine.ServeAt(base.Target())
 	n.engine.Tick(n.now)
 	n.composer.Renew(n.engine.Port() == ptp.PortMaster, changed)

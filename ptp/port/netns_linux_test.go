@@ -79,6 +79,13 @@ func newVeth(t *testing.T, name string) veth {
 // ends with it.
 func inside(t *testing.T, ns string, f func() error) {
 	t.Helper()
+	if err := enter(ns, f); err != nil {
+		t.Fatalf("in namespace %s: %v", ns, err)
+	}
+}
+
+// enter is inside for any goroutine.
+func enter(ns string, f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread is spoilt
@@ -92,9 +99,7 @@ func inside(t *testing.T, ns string, f func() error) {
 		}
 		done <- err
 	}()
-	if err := <-done; err != nil {
-		t.Fatalf("in namespace %s: %v", ns, err)
-	}
+	return <-done
 }
 
 func openIn(t *testing.T, ns string) (ports *port.Sockets, iface net.Interface) {

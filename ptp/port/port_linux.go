@@ -66,6 +66,7 @@ type Sockets struct {
 	stamps   ptp.Timestamps // what is used now
 	joined   map[int]bool   // interfaces whose group membership both sockets have
 	to       [2]unix.SockaddrInet4
+	renewals uint32 // of memberships, of Wait's goroutine
 	sequence uint32 // OPT_ID that the kernel gives to the next event message
 	sent     [sentHistory]sentMessage
 }
@@ -172,6 +173,7 @@ func (p *Sockets) Renew(ifindex int) (joined bool) {
 	joined = p.joined[ifindex]
 	p.mu.Unlock()
 	if joined {
+		p.renewals++
 		_ = p.Join(ifindex) // an interface that is gone is missed elsewhere
 	}
 	return joined
