@@ -15,7 +15,8 @@
 //	fit.go           the fits of one window, for two kinds of noise
 //	swing.go         the fit for a frequency that swings; leastsquares.go
 //	servo.go         the virtual clock's pursuit of the estimate
-//	grandmaster.go   serving the virtual clock; rawclock.go: whatever NTP does
+//	grandmaster.go   serving the virtual clock
+//	neighbour.go     another PTP program on this computer
 //	verdict.go       why each master is, or is not, followed
 //	status.go        what the user may know, and what is wrong
 //
@@ -28,8 +29,12 @@
 //  4. With six of the former and three of the latter the clock is set, half a
 //     second later it is called locked. From then on its rate alone is steered.
 //
+// Every instant in this package is of CLOCK_MONOTONIC_RAW, which NTP does not slew,
+// although its type is aes67.MonoTime; so is what the engine's clock is against.
+// Package port converts at its edge.
+//
 // Signs: offsets are ours minus grandmaster; frequency is the grandmaster
-// against CLOCK_MONOTONIC, plus = grandmaster fast.
+// against that clock, plus = grandmaster fast.
 //
 // Implemented: IEEE 1588-2008 ordinary clock over UDP/IPv4 multicast with the
 // end-to-end delay mechanism, one and two step, in the ranges of AES67-2018

@@ -51,7 +51,7 @@ func (n *network) slew(list ...slew) {
 // it: in 60 to 200 ns, seldom in 100 µs although it is tried thrice.
 func (n *network) reading(r *rand.Rand) port.Pair {
 	first, second := 30+int64(20*r.ExpFloat64()), 30+int64(20*r.ExpFloat64())
-	if r.IntN(50) == 0 && r.IntN(50) == 0 {
+	if r.IntN(2500) == 0 {
 		second += 100_000
 	}
 	before := int64(n.mono(n.now))

@@ -69,7 +69,7 @@ type Status struct {
 	PathDelayNS float64 // one way
 
 	FrequencyKnown bool
-	FrequencyPPB   aes67.PPB // grandmaster against CLOCK_MONOTONIC, plus = grandmaster fast
+	FrequencyPPB   aes67.PPB // grandmaster against CLOCK_MONOTONIC_RAW (package port: CLOCK_MONOTONIC), plus = grandmaster fast
 
 	Steps      uint32 // of the virtual clock, since it was first set
 	BoundKnown bool

@@ -5,6 +5,10 @@
 //	run.go             the service; loop.go: what its one goroutine owns
 //	port_linux.go      sockets 319 and 320, and sending
 //	receive_linux.go   waiting, receiving, transmit timestamps
-//	wallclock_linux.go the kernel's timestamps on CLOCK_MONOTONIC
+//	pair_linux.go      one clock between two looks at another
+//	bounds.go          what such readings narrow down
+//	timebase.go        CLOCK_MONOTONIC_RAW against CLOCK_MONOTONIC; publishing
+//	wallclock_linux.go the kernel's timestamps on CLOCK_MONOTONIC; suspend
+//	identity.go        who we are; neighbour_linux.go: who else is here
 //	hardware_linux.go  timestamps of the network card; phc.go: its clock
 package port

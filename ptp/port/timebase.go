@@ -127,9 +127,10 @@ func rateOf(from, to mark) (rate aes67.PPB, doubt float64) {
 }
 
 // Settled reports whether the rate is known well.
-func (b *TimeBase) Settled() bool {
-	return b.known && b.last.mono.Sub(b.origin.mono) >= rateSettled
-}
+func (b *TimeBase) Settled() bool { return b.known && b.span() >= rateSettled }
+
+// span is over how long the rate is taken.
+func (b *TimeBase) span() time.Duration { return b.last.mono.Sub(b.origin.mono) }
 
 // Due returns when the next reading is wanted. second is an instant at which
 // CLOCK_REALTIME begins a second, any.
@@ -223,6 +224,9 @@ func (c *Composer) Renew(serving, changed bool) {
 		rate := c.Base.offMono(told.Rate)
 		kept = mediaclock.Map{Mono: c.Base.raw(), PTP: told.PTPAt(c.Base.last.mono), Rate: rate, Frequency: rate, Steps: kept.Steps}
 		c.Kept.Set(kept)
+		if c.Base.span() < rateLongest/2 {
+			return
+		}
 	}
 	c.inherited = false
 	c.tied = c.tied && serving && !changed && !c.Base.away && told.Steps == kept.Steps

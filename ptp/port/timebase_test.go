@@ -1,0 +1,73 @@
+package port
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+)
+
+// readings lets RAW run at a rate against CLOCK_MONOTONIC, and be read in so many
+// ns.
+func observeFor(b *TimeBase, from, until aes67.MonoTime, rate float64, took int64) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for now := from; now < until; now = max(b.Due(0), now+1) {
+		b.Observe(Pair{Before: int64(now), Inner: int64(now) + int64(float64(now)*rate) + r.Int64N(took), After: int64(now) + took})
+	}
+}
+
+// A machine without a vDSO for its clocks reads them by system calls, in
+// microseconds: the rate is known all the same.
+func TestTimeBaseNarrowsSlowReadingsDown(t *testing.T) {
+	for _, took := range []int64{60, 3000, 100_000} {
+		var b TimeBase
+		const until = 5010 * aes67.MonoTime(time.Second)
+		observeFor(&b, 5000*aes67.MonoTime(time.Second), until, 30e-6, took)
+		at := b.last.mono.Add(100 * time.Millisecond)
+		want := float64(at) * (1 + 30e-6)
+		off := math.Abs(float64(b.Raw(at)) - want)
+		if limit := float64(took)/2 + 50; off > limit {
+			t.Errorf("read in %d ns: an instant is %.0f ns off, want at most %.0f", took, off, limit)
+		}
+		if back := b.Mono(b.Raw(at)); back != at {
+			t.Errorf("read in %d ns: there and back is %v", took, back.Sub(at))
+		}
+	}
+}
+
+func TestTimeBaseBelievesNoShortMoves(t *testing.T) {
+	var b TimeBase
+	for i := range 1000 {
+		now := int64(i) * int64(readEvery)
+		inner := now + int64(i%2)*900
+		if b.Observe(Pair{Before: now, Inner: inner, After: now + 1000}) || b.Target() != -b.usual/(1+b.usual*1e-9) || b.away {
+			t.Fatalf("reading %d: a slew of %v ppb", i, b.rate)
+		}
+	}
+}
+
+// What an earlier run left is against CLOCK_MONOTONIC: it is published at once, and
+// goes on without a jump when more is known.
+func TestInheritedTimeGoesOn(t *testing.T) {
+	const start = 5000 * aes67.MonoTime(time.Second)
+	c := Composer{Base: &TimeBase{}, Kept: &mediaclock.Clock{}, Told: &mediaclock.Clock{}}
+	left := mediaclock.Map{Mono: start, PTP: 1_790_000_000e9, Rate: 12_345, Frequency: 12_345}
+	c.Kept.Step(start, left.PTP, left.Rate)
+	c.Inherit(left)
+	r := rand.New(rand.NewPCG(1, 1))
+	for now := start; now < start.Add(3*time.Second); now = max(c.Base.Due(0), now+1) {
+		c.Base.Observe(Pair{Before: int64(now), Inner: int64(now) + int64(float64(now)*30e-6) + r.Int64N(100), After: int64(now) + 100})
+		c.Renew(false, false)
+		told, set := c.Told.Load()
+		if off := told.PTPAt(now).Sub(left.PTPAt(now)); !set || off.Abs() > time.Microsecond {
+			t.Fatalf("%v after the start: set %v, off by %v", now.Sub(start), set, off)
+		}
+	}
+	kept, _ := c.Kept.Load()
+	if off := float64(kept.Rate - (12_345 - 30_000)); math.Abs(off) > 200 {
+		t.Errorf("against RAW the rate is %v ppb, want %v", kept.Rate, 12_345-30_000)
+	}
+}
