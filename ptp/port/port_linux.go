@@ -340,17 +340,20 @@ func (p *Sockets) Wake() {
 	_, _ = unix.Write(p.wake, one[:])
 }
 
-// look compares the kernel's clocks.
-func (p *Sockets) look() {
+// look compares the kernel's clocks. It reports whether the computer has slept since
+// it did so last.
+func (p *Sockets) look() (slept bool) {
 	r, ok := p.readings()
 	if !ok {
-		return
+		return false
 	}
 	p.baseMu.Lock()
 	defer p.baseMu.Unlock()
 	p.slewed = p.base.Observe(r.Raw) || p.slewed
-	p.slept = p.sleep.observe(r.Boot) || p.slept
+	slept = p.sleep.observe(r.Boot)
+	p.slept = p.slept || slept
 	p.stepped = p.clock.observe(r.Real) || p.stepped
+	return slept
 }
 
 // lookAgain compares the clocks unless that was done a moment ago.
@@ -392,13 +395,6 @@ func (p *Sockets) onMono(rate aes67.PPB) aes67.PPB {
 	p.baseMu.Lock()
 	defer p.baseMu.Unlock()
 	return p.base.OnMono(rate)
-}
-
-// hasSlept reports whether the computer has slept since takeSlept.
-func (p *Sockets) hasSlept() bool {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	return p.slept
 }
 
 // takeSlept reports whether the computer has slept since the last call.

@@ -96,12 +96,11 @@ func (p *Sockets) Wait(now, deadline aes67.MonoTime, h Handler) error {
 	}
 	// A date that was set makes every timestamp from before ambiguous: this
 	// round's are thrown away.
-	p.look()
-	stepped := p.stepped
-	p.stepped = false
-	if p.hasSlept() {
+	if p.look() {
 		return nil // the engine must know first
 	}
+	stepped := p.stepped
+	p.stepped = false
 	p.chooseStamps()
 	p.card.look(p.Raw(p.clock.looked))
 	if r.polled[0].Revents&unix.POLLERR != 0 {
