@@ -209,7 +209,7 @@ func TestOriginsOfOneSessionDifferInTheVersionAlone(t *testing.T) {
 
 var (
 	positions   = []string{"mono", "front-left", "front-right", "front-center", "lfe", "rear-left", "side-right", "aux0", "aux31"}
-	packetTimes = []aes67.PacketTime{aes67.PacketTime125us, aes67.PacketTime250us, aes67.PacketTime333us, aes67.PacketTime1ms, aes67.PacketTime4ms}
+	packetTimes = aes67.PacketTimes()
 )
 
 // arbitrary makes a valid session of any kind.
