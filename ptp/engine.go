@@ -7,6 +7,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 )
 
 // Output is what the engine can do besides steering its clock.
@@ -112,7 +113,7 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 		cfg: cfg, out: sender{out: out}, clock: clock,
 		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0, cfg.Domain),
 	}
-	e.follower.servo.clock = clock
+	e.follower = follower{clock: clock, servo: track.NewServo(clock), estimator: new(track.Estimator)}
 	e.follower.exchange.sequence = uint16(e.random.Uint32())
 	e.grandmaster = grandmaster{clock: clock, domain: cfg.Domain}
 	return e
@@ -167,9 +168,9 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 // leave ends what a state does.
 func (e *Engine) leave(now aes67.MonoTime) {
 	if e.state == PortUncalibrated || e.state == PortFollower {
-		e.follower.servo.hold(now)
+		e.follower.servo.Hold(now)
 		e.lostAt = now
-		if e.follower.servo.known {
+		if _, known := e.follower.servo.Known(); known {
 			e.grandmaster.timescale = e.parent.Flags.Has(FlagPTPTimescale)
 		}
 	}
@@ -376,8 +377,12 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 			e.ask(now)
 		}
 		if now >= e.steerAt {
-			e.steerAt = now.Add(servoInterval)
-			e.follower.steer(now)
+			e.steerAt = now.Add(track.ServoInterval)
+			if e.follower.silent(now) {
+				e.follower.servo.Hold(now)
+			} else {
+				e.follower.steer(now)
+			}
 			e.judge(now)
 		}
 	}
@@ -385,13 +390,10 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 
 // judge follows the servo with the port's state.
 func (e *Engine) judge(now aes67.MonoTime) {
-	locked := e.follower.servo.locked && !e.follower.silent(now)
-	switch {
+	switch locked := e.follower.servo.State() == track.Locked; {
 	case locked:
 		e.state, e.wasLocked = PortFollower, true
 	case e.state == PortFollower:
-		// The way back to locked is the same as at the start.
-		e.follower.servo.locked, e.follower.servo.near = false, 0
 		e.state, e.lostAt = PortUncalibrated, now
 	}
 }

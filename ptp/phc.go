@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/track"
 )
 
 // This file maps the timestamps of a network card, which are of its own clock
@@ -13,7 +14,7 @@ import (
 const (
 	// phcReadings are kept: 16 s at one in phcEvery.
 	phcReadings = 128
-	phcEvery    = aes67.MonoTime(servoInterval)
+	phcEvery    = aes67.MonoTime(track.ServoInterval)
 	// phcBest readings are enough to begin with.
 	phcBest = 4
 	// phcSpan is the least time over which readings tell the rate, ns.

@@ -301,7 +301,7 @@ func TestFollowingDoesNotAllocateForAMessage(t *testing.T) {
 	if n := testing.AllocsPerRun(200, round); n > 0 {
 		t.Errorf("%v allocations for a Sync, a Follow_Up and a Delay_Resp, want 0", n)
 	}
-	if !e.follower.servo.known {
+	if _, known := e.follower.servo.Known(); !known {
 		t.Error("nothing was estimated")
 	}
 }

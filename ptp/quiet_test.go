@@ -9,6 +9,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 )
 
 // quietInterface is the index of the interface that the services below use.
@@ -80,8 +81,8 @@ func TestNothingIsMadeForNobody(t *testing.T) {
 			for len(test.r.changed) > 0 {
 				<-test.r.changed
 			}
-			// The clock's map is a new one each servoInterval, for readers without lock.
-			maps := float64(time.Minute / servoInterval)
+			// The clock's map is a new one each track.ServoInterval, for readers without lock.
+			maps := float64(time.Minute / track.ServoInterval)
 			if n := testing.AllocsPerRun(1, func() { test.pass(time.Minute) }); n > maps+5 {
 				t.Errorf("%v allocations in a minute in which nothing changed, want at most %v", n, maps)
 			}

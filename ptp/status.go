@@ -97,6 +97,7 @@ func (e *Engine) figures(now aes67.MonoTime) Status {
 	f := &e.follower
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
 	m, set := e.clock.Load()
+	est, known := f.servo.Known()
 	s.Steps = m.Steps
 	switch {
 	case e.state == PortMaster:
@@ -112,14 +113,14 @@ func (e *Engine) figures(now aes67.MonoTime) Status {
 			s.State = Holdover
 		}
 		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
-		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
-		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rateAt(now)
+		s.DelayKnown, s.PathDelayNS = known, est.Delay
+		s.FrequencyKnown, s.FrequencyPPB = known, est.RateAt(now)
 	case e.wasLocked:
 		s.State, s.Grandmaster = Holdover, e.last
 		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
 	}
-	if s.State != Locked && f.servo.known && !s.FrequencyKnown {
-		s.FrequencyKnown, s.FrequencyPPB = true, f.servo.est.rateAt(now)
+	if s.State != Locked && known && !s.FrequencyKnown {
+		s.FrequencyKnown, s.FrequencyPPB = true, est.RateAt(now)
 	}
 	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
 	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
@@ -131,22 +132,22 @@ func (e *Engine) figures(now aes67.MonoTime) Status {
 // bound returns what the clock is surely within.
 func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool) {
 	f := &e.follower
-	if e.state == PortMaster || !f.servo.known {
+	est, estimated := f.servo.Known()
+	if e.state == PortMaster || !estimated {
 		return 0, false
 	}
-	ns = boundErrors * f.servo.est.offsetSE
+	ns = boundErrors * est.OffsetSE
 	if f.oneWay {
 		ns += float64(oneWayBound)
 	}
 	if e.following() { // what is still to be corrected
-		ahead, _ := f.servo.phaseError(now)
+		ahead, _ := f.servo.Ahead(now)
 		ns += float64(ahead.Abs())
 	}
 	switch state {
 	case Holdover:
 		age := now.Sub(min(e.lostAt, now)).Seconds()
-		ns += f.servo.est.swing.reach() // it runs on at the mean
-		return ns + age*(boundErrors*f.servo.est.rateSE+holdoverDrift), true
+		return ns + age*(boundErrors*est.RateSE+2*est.Wander+holdoverDrift), true
 	case Locked, Uncalibrated:
 		return ns, true
 	case Listening:
