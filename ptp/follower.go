@@ -135,7 +135,7 @@ func (f *follower) measure(d track.Direction, s track.Sample) {
 	}
 	if f.ready(s.At) {
 		if e, ok := f.estimator.Estimate(s.At); ok {
-			f.absurd = !f.servo.Take(e, s.At)
+			f.absurd = !f.servo.Take(s.At, e)
 			if f.absurd {
 				f.restart(s.At)
 				return
@@ -160,10 +160,10 @@ func (f *follower) ready(now aes67.MonoTime) bool {
 // grandmaster as this Sync shows it.
 func (f *follower) noteOffset(s track.Sample) {
 	m, set := f.clock.Load()
-	est, known := f.servo.Known()
-	if !set || !known || f.servo.Fresh() {
+	if !set || !f.servo.Applied() {
 		return
 	}
+	est, _ := f.servo.Known()
 	f.offset = float64(s.Offset-(int64(s.At)-int64(m.PTPAt(s.At)))) - est.Delay
 	f.measured = true
 	f.squares[f.squaresAt] = f.offset * f.offset

@@ -7,7 +7,7 @@ import (
 )
 
 // Direction is the way of a measured message.
-type Direction uint8
+type Direction int
 
 // The two directions.
 const (
@@ -22,18 +22,15 @@ type Sample struct {
 }
 
 const (
-	// history is how many measurements of each direction are kept, and longest
-	// how old they may be. Longer windows gain nothing on crystals, whose
-	// frequency moves by some ppb in a minute.
+	// history is how many samples of each kind are kept, and longest how old they
+	// may be: the frequency of a quartz moves by some ppb in a minute.
 	history = 512
 	longest = 64 * time.Second
-	// No more than crowd measurements within crowdTime are kept, so that a
-	// master that sends oftener than any audio profile leaves room for half of
-	// longest.
+	// No more than crowd samples within crowdTime are kept: a master that sends
+	// oftener than any audio profile leaves room for half of longest.
 	crowd, crowdTime = 8, 500 * time.Millisecond
-	// group is of how many messages in a row the fastest is a lucky one: half a
-	// second of the media profile. By number and not by time, so that it is
-	// fastest by as much in both directions, however often each is measured.
+	// group is of how many messages in a row the fastest is a lucky one. By number
+	// and not by time, so that it is fastest by as much in both directions.
 	group = 4
 )
 
@@ -44,43 +41,50 @@ const (
 	kinds
 )
 
-// ring holds the latest samples.
+// ring holds the latest samples of a kind.
 type ring struct {
-	data [history]Sample
-	next int
-	n    int
-	news int // since they were last looked at
+	data    [history]Sample
+	next, n int
 }
 
 func (r *ring) push(s Sample) {
 	r.data[r.next] = s
 	r.next = (r.next + 1) % history
-	r.n, r.news = min(r.n+1, history), r.news+1
+	r.n = min(r.n+1, history)
 }
 
 // at returns the i-th oldest.
 func (r *ring) at(i int) *Sample { return &r.data[(r.next-r.n+i+history)%history] }
 
+// load makes points of those that are young enough.
+func (r *ring) load(p *points, now aes67.MonoTime, base int64) {
+	p.x, p.y = p.x[:0], p.y[:0]
+	for i := range r.n {
+		if s := r.at(i); now.Sub(s.At) <= longest {
+			p.x = append(p.x, s.At.Sub(now).Seconds())
+			p.y = append(p.y, float64(s.Offset-base))
+		}
+	}
+}
+
 // stream is what is known of one direction.
 type stream struct {
 	rings [kinds]ring
+	news  int    // of every, since the curves were judged
 	held  int    // messages of the group that is under way
 	best  Sample // the fastest of them
 }
 
-// add takes one measurement; they come in order, but for a few that a lost or
-// late message held up. slope, in ns/s, is that of the offset.
+// add takes a sample; slope, in ns/s, is that of the offset.
 func (s *stream) add(d Direction, one Sample, slope float64) {
 	r := &s.rings[every]
 	if r.n >= crowd && one.At.Sub(r.at(r.n-crowd).At) < crowdTime {
 		return
 	}
 	r.push(one)
-	later := float64(one.Offset-s.best.Offset) - slope*one.At.Sub(s.best.At).Seconds()
-	if d == ToMaster {
-		later = -later
-	}
-	if s.held == 0 || later < 0 {
+	s.news++
+	late := float64(one.Offset-s.best.Offset) - slope*one.At.Sub(s.best.At).Seconds()
+	if s.held == 0 || (d == ToUs) == (late < 0) {
 		s.best = one
 	}
 	if s.held++; s.held == group {
@@ -89,18 +93,7 @@ func (s *stream) add(d Direction, one Sample, slope float64) {
 	}
 }
 
-// load appends the samples of a ring that are young enough to d, as floats.
-func (r *ring) load(d *points, now aes67.MonoTime, base int64) {
-	d.x, d.y = d.x[:0], d.y[:0]
-	for k := range r.n {
-		if one := r.at(k); now.Sub(one.At) <= longest {
-			d.x = append(d.x, now.Sub(one.At).Seconds()*-1)
-			d.y = append(d.y, float64(one.Offset-base))
-		}
-	}
-}
-
-// points are measurements of one direction, oldest first.
+// points are samples of one direction, oldest first.
 type points struct {
 	x []float64 // s, relative to the instant of the estimate
 	y []float64 // ns, relative to a common base
