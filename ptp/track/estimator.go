@@ -8,16 +8,14 @@ import (
 )
 
 const (
-	// windows of the latest 8, 16, 32 ... 512 samples to us are fitted: 1 to 64 s of
-	// the media profile.
+	// windows of the latest 6, 12, 24 ... 384 samples to us are fitted: 0.7 to 48 s
+	// of the media profile.
 	windows, shortest = 7, 6
-	// luckyFrom is the first window that may be of lucky messages only, which takes
-	// leastLucky each way, and an error that is less than luckyGain of the other's.
-	luckyFrom, leastLucky, luckyGain = 3, 4, 0.8
-	// few samples tell a noise.
-	few = 4
-	// The windows are fitted anew each refitShare of the chosen one, within these.
-	refitShare, refitFast, refitSlow = 8, 0.15, 0.5 // s
+	// luckyFrom is the first window that may be of lucky messages alone, which takes
+	// few each way, and errors that are luckyGain of the others' or less.
+	luckyFrom, few, luckyGain = 3, 4, 0.8
+	// The windows are fitted anew each refitShare of the chosen one, within these, s.
+	refitShare, refitFast, refitSlow = 8, 0.15, 0.5
 	// memory is over how many times errors are averaged: some 15 s, since a clock
 	// that wandered a moment ago is about to again. One counts for no more than
 	// surprise standard deviations of the noise. alike is up to which ratio they are
@@ -26,8 +24,9 @@ const (
 	// After startlers samples in a row that are startling standard deviations off,
 	// each next counts for startledShare: a clock that moved is followed in a second.
 	startlers, startling, startledShare = 3, 6, 0.25
-	// A direction that was silent for silence tells nothing of the other's lateness.
-	silence = 8 // s
+	// A direction that was silent for silence, s, says nothing of the other's
+	// lateness.
+	silence = 8
 	// bendTime is how far beyond its data a bend is followed; after that the rate
 	// stays what it has become.
 	bendTime = 500 * time.Millisecond
@@ -65,7 +64,7 @@ func (e *Estimate) TimeAt(t aes67.MonoTime) aes67.PTPTime {
 	return aes67.PTPTime(int64(t) - e.OffsetAt(t))
 }
 
-// The shapes of curves, by their number of unknowns.
+// The shapes of curves, by what they have more than a straight line.
 const (
 	straight = iota
 	bent
@@ -75,9 +74,11 @@ const (
 // candidate is a curve of one window, and how well its like predict.
 type candidate struct {
 	curve
-	every  curve   // the same as every message shows it, not the lucky ones
-	bet    curve   // the one of those that was to predict
+	every  curve   // of every message; curve may be of the lucky ones
+	bet    curve   // the every that is to predict
 	missed float64 // ns, mean error of prediction; 0: none was judged yet
+	lucky  bool
+	length float64 // s
 }
 
 // Estimator estimates phase and frequency together. It fits windows of several
@@ -91,20 +92,25 @@ type Estimator struct {
 	buf      [kinds][2]points
 	fitter   fitter
 	fits     [windows][shapes]candidate
-	lengths  [windows]float64 // s
-	at, bets aes67.MonoTime   // when curves were fitted, and bets made
-	best     curve            // the chosen one
-	length   float64          // s, of its window
-	startled int              // samples in a row
-	judged   int              // times
-	lucky    bool             // long windows are of the lucky ones
-	noise    [2]float64       // ns, standard deviation
-	delay    float64          // ns, average
-	wander   float64          // ns/s
+	at, bets aes67.MonoTime // when curves were fitted, and bets made
+	best     candidate
+	startled int        // samples in a row
+	judged   int        // times
+	noise    [2]float64 // ns, standard deviation
+	delay    float64    // ns, average
+	wander   float64    // ns/s
 }
 
 // Reset forgets everything.
-func (e *Estimator) Reset() { *e = Estimator{buf: e.buf, fitter: e.fitter} }
+func (e *Estimator) Reset() {
+	fresh := Estimator{buf: e.buf, fitter: e.fitter}
+	for d := range e.streams {
+		for kind, samples := range e.streams[d].of {
+			fresh.streams[d].of[kind] = samples[:0]
+		}
+	}
+	*e = fresh
+}
 
 // Add takes one sample. They come in order, but for a few that a lost or late
 // message held up.
@@ -114,7 +120,7 @@ func (e *Estimator) Add(d Direction, s Sample) {
 	}
 	e.streams[d].add(d, s, e.best.slope)
 	if d == ToUs && e.best.ok {
-		off := float64(s.Offset-e.base) - e.best.at(int(d), s.At.Sub(e.at).Seconds())
+		off := float64(s.Offset-e.base) - e.best.at(d, s.At.Sub(e.at).Seconds())
 		if e.startled++; math.Abs(off) <= startling*e.noise[d] {
 			e.startled = 0
 		}
@@ -123,11 +129,10 @@ func (e *Estimator) Add(d Direction, s Sample) {
 
 // Count returns how many samples of a direction there are, and over what time.
 func (e *Estimator) Count(d Direction) (n int, span time.Duration) {
-	r := &e.streams[d].rings[every]
-	if r.n == 0 {
-		return 0, 0
+	if n = len(e.streams[d].of[every]); n > 0 {
+		span = e.streams[d].of[every][n-1].At.Sub(e.streams[d].of[every][0].At)
 	}
-	return r.n, r.at(r.n - 1).At.Sub(r.at(0).At)
+	return n, span
 }
 
 // Noise returns the standard deviation of single messages, in ns; 0 before it is
@@ -136,61 +141,45 @@ func (e *Estimator) Noise(d Direction) float64 { return e.noise[d] }
 
 // Estimate looks at all windows, if that is due; else ok is false.
 func (e *Estimator) Estimate(now aes67.MonoTime) (_ Estimate, ok bool) {
-	if due := min(max(e.length/refitShare, refitFast), refitSlow); e.startled < startlers && now.Sub(e.at).Seconds() < due {
+	due := min(max(e.best.length/refitShare, refitFast), refitSlow)
+	if e.startled < startlers && now.Sub(e.at).Seconds() < due {
 		return Estimate{}, false
 	}
 	for kind := range kinds {
 		for d := range e.streams {
-			e.streams[d].rings[kind].load(&e.buf[kind][d], now, e.base)
+			e.buf[kind][d].load(e.streams[d].of[kind], now, e.base)
 		}
 	}
 	if len(e.buf[every][ToUs].x) == 0 {
 		return Estimate{}, false
 	}
 	judged := e.judge(now)
+	if judged {
+		e.bets = now
+	}
 	e.at = now
-	e.fitAll()
-	best, length := e.choose()
-	if best == nil {
+	if e.fitAll(judged); !e.choose() {
 		return Estimate{}, false
 	}
-	e.learn(best, length)
-	if judged || e.judged == 0 {
-		e.bet(now)
-	}
 	e.startled = min(e.startled, startlers-1)
+	c := &e.best
 	return Estimate{
-		At: now, Base: e.base, Offset: best.level, OffsetSE: best.levelSE,
-		Rate: aes67.PPB(-best.slope), Bend: aes67.PPB(-2 * best.bend), RateSE: best.slopeSE,
-		Wander: e.wander, Delay: best.delay, Window: time.Duration(length * 1e9),
+		At: now, Base: e.base, Offset: c.level, OffsetSE: c.levelSE,
+		Rate: aes67.PPB(-c.slope), Bend: aes67.PPB(-2 * c.bend), RateSE: c.slopeSE,
+		Wander: e.wander, Delay: c.delay, Window: time.Duration(c.length * 1e9),
 	}, true
 }
 
-// bet lets all curves predict from now on.
-func (e *Estimator) bet(now aes67.MonoTime) {
-	e.bets = now
-	e.streams[ToUs].news, e.streams[ToMaster].news = 0, 0
-	for k := range e.fits {
-		for s := range e.fits[k] {
-			e.fits[k][s].bet = e.fits[k][s].every
-		}
-	}
-}
-
-// judge lets each curve predict what came since bets were made. In one direction
-// messages that are late look like a clock that moved, so both are needed, and a
-// curve of another delay than usual is of late ones. It reports whether there was
-// enough to judge by.
+// judge lets each curve predict what came since bets were made, and reports whether
+// that was enough. In one direction messages that are late look like a clock that
+// moved: both are needed, and a curve of another delay than usual is of late ones.
 func (e *Estimator) judge(now aes67.MonoTime) bool {
-	var news [2]points
-	for d := range news {
-		news[d] = e.buf[every][d].latest(e.streams[d].news)
-	}
-	twoWay := len(e.buf[every][ToMaster].since(-silence).x) > 0
-	if len(news[ToUs].x) == 0 || twoWay && len(news[ToMaster].x) == 0 {
+	age := now.Sub(e.bets).Seconds()
+	us, master := e.buf[every][ToUs].since(age), e.buf[every][ToMaster].since(age)
+	twoWay := len(e.buf[every][ToMaster].since(silence).x) > 0
+	if len(us.x) == 0 || twoWay && len(master.x) == 0 {
 		return false
 	}
-	age := now.Sub(e.bets).Seconds()
 	e.judged++
 	share := 1 / float64(min(e.judged, memory))
 	if e.startled >= startlers {
@@ -202,9 +191,9 @@ func (e *Estimator) judge(now aes67.MonoTime) bool {
 			if !c.bet.ok {
 				continue
 			}
-			miss, _ := e.fitter.spread(&news[ToUs], int(ToUs), &c.bet, age)
+			miss, _ := e.fitter.spread(&us, ToUs, &c.bet, age)
 			if twoWay {
-				other, _ := e.fitter.spread(&news[ToMaster], int(ToMaster), &c.bet, age)
+				other, _ := e.fitter.spread(&master, ToMaster, &c.bet, age)
 				miss = math.Abs(miss+other)/2 + max(math.Abs(c.bet.delay-e.delay)-e.noise[ToUs], 0)
 			}
 			if miss = min(math.Abs(miss)+c.bet.levelSE/2, surprise*e.noise[ToUs]); c.missed == 0 {
@@ -216,49 +205,39 @@ func (e *Estimator) judge(now aes67.MonoTime) bool {
 	return true
 }
 
-// window returns the samples of a window and its length; ok is false if it would
-// hold hardly more than the one before, or too few of a kind.
-func (e *Estimator) window(k, kind int) (dirs [2]points, length float64, ok bool) {
-	all := e.buf[every][ToUs].x
-	n := min(shortest<<k, len(all))
-	length = -all[len(all)-n]
-	for d := range dirs {
-		dirs[d] = e.buf[kind][d].since(-length)
-	}
-	ok = k == 0 || 4*n >= 5*shortest<<(k-1)
-	if kind == lucky {
-		ok = ok && k >= luckyFrom && min(len(dirs[ToUs].x), len(dirs[ToMaster].x)) >= leastLucky
-	}
-	return dirs, length, ok
-}
-
-// fitAll fits all windows, each from the one before.
-func (e *Estimator) fitAll() {
+// fitAll fits all windows, each from the one before, and makes bets if told to.
+func (e *Estimator) fitAll(bet bool) {
 	var last [shapes]candidate
+	x := e.buf[every][ToUs].x
 	for k := range e.fits {
-		dirs, length, ok := e.window(k, every)
-		e.lengths[k] = length
+		n := min(shortest<<k, len(x))
+		length := 1e-6 - x[len(x)-n]
+		dirs := [2]points{e.buf[every][ToUs].since(length), e.buf[every][ToMaster].since(length)}
+		good := [2]points{e.buf[lucky][ToUs].since(length), e.buf[lucky][ToMaster].since(length)}
 		if k == 0 {
-			last[straight].slope = e.fitter.theilSen(&dirs)
-			last[bent].slope = last[straight].slope
-		}
-		noise := &e.noise
-		good, _, rich := e.window(k, lucky)
-		if rich = rich && e.lucky; rich {
-			dirs, noise = good, new([2]float64)
+			last[straight].every.slope = e.fitter.theilSen(&dirs)
+			last[bent] = last[straight]
 		}
 		for s := range shapes {
 			c := &e.fits[k][s]
-			c.curve, c.every = curve{}, curve{}
-			if !ok || k < s { // the shortest window is too short for a bend
-				c.missed = 0
+			c.curve, c.length = curve{}, length
+			// It must hold some more than the one before, and enough for a bend.
+			if k < s || k > 0 && 4*n < 5*shortest<<(k-1) {
+				*c = candidate{}
 				continue
 			}
-			if c.curve = e.fitter.fit(&dirs, last[s].curve, ofBend+s, noise, e.delay); !c.ok {
+			c.every = e.fitter.fit(&dirs, &last[s].every, ofBend+s, &e.noise, e.delay)
+			if bet {
+				c.bet = c.every
+			}
+			if c.curve = c.every; !c.ok {
 				continue
 			}
-			if c.every = c.curve; rich {
-				e.asEvery(&c.every, length)
+			if k >= luckyFrom && min(len(good[ToUs].x), len(good[ToMaster].x)) >= few {
+				l := e.fitter.fit(&good, &c.every, ofBend+s, &[2]float64{}, e.delay)
+				if c.lucky = l.ok && (l.levelSE < luckyGain*c.levelSE || c.lucky && l.levelSE < c.levelSE); c.lucky {
+					c.curve = l
+				}
 			}
 			if c.missed == 0 { // it starts with what the one before has earned
 				c.missed = max(last[s].missed, last[straight].missed*float64(s))
@@ -266,22 +245,13 @@ func (e *Estimator) fitAll() {
 			last[s] = *c
 		}
 	}
+	e.wander = max(e.wander*(1-1.0/memory), math.Abs(e.best.slope-last[straight].slope))
 }
 
-// asEvery shifts a curve to where every message is, at the median.
-func (e *Estimator) asEvery(c *curve, length float64) {
-	var level [2]float64
-	for d := range level {
-		p := e.buf[every][d].since(-length)
-		level[d], _ = e.fitter.spread(&p, d, c, 0)
-	}
-	c.level += (level[ToUs] + level[ToMaster]) / 2
-	c.delay += (level[ToUs] - level[ToMaster]) / 2
-}
-
-// choose takes the smoothest curve of those that miss least. A bent line is as
-// smooth as a straight one of half its length.
-func (e *Estimator) choose() (best *candidate, length float64) {
+// choose takes the smoothest curve of those that miss least, and learns the noise
+// and the delay from it. A bent line is as smooth as a straight one of half its
+// length.
+func (e *Estimator) choose() bool {
 	least := math.Inf(1)
 	for k := range e.fits {
 		for s := range e.fits[k] {
@@ -290,45 +260,26 @@ func (e *Estimator) choose() (best *candidate, length float64) {
 			}
 		}
 	}
-	for k := windows - 1; k >= 0; k-- {
-		for s := range min(shapes, windows-k) {
+	e.best.ok = false
+	for k := windows - 1; k >= 0 && !e.best.ok; k-- {
+		for s := min(shapes, windows-k) - 1; s >= 0; s-- {
 			if c := &e.fits[k+s][s]; c.ok && c.missed <= alike*least {
-				return c, e.lengths[k+s]
+				e.best = *c
 			}
 		}
 	}
-	return nil, 0
-}
-
-// learn takes the noise, the delay and the wander from the chosen curve, and
-// whether the lucky messages alone are the better ones from the longest window.
-func (e *Estimator) learn(c *candidate, length float64) {
-	e.best, e.length = c.curve, length
 	share := 1 / float64(min(e.judged+1, memory))
-	if c.measured {
-		e.delay += (c.every.delay - e.delay) * share
+	if c := &e.best.every; e.best.ok && c.measured {
+		e.delay += (c.delay - e.delay) * share
 	}
 	for d := range e.noise {
-		if p := e.buf[every][d].since(-length); len(p.x) >= few {
-			_, sigma := e.fitter.spread(&p, d, &c.every, 0)
+		if p := e.buf[every][d].since(e.best.length); e.best.ok && len(p.x) >= few {
+			_, sigma := e.fitter.spread(&p, Direction(d), &e.best.every, 0)
 			if e.noise[d] == 0 {
 				e.noise[d] = sigma
 			}
-			e.noise[d] *= math.Pow(sigma/e.noise[d], share) // so a burst counts for little
+			e.noise[d] *= math.Pow(sigma/e.noise[d], share) // so that a burst counts for little
 		}
 	}
-	k := windows - 1
-	for !e.fits[k][straight].ok {
-		k--
-	}
-	e.wander = max(e.wander*(1-1.0/memory), math.Abs(c.slope-e.fits[k][straight].slope))
-	all, _, _ := e.window(k, every)
-	good, _, rich := e.window(k, lucky)
-	if !rich {
-		e.lucky = false
-		return
-	}
-	from := e.fits[k][straight].curve
-	gain := e.fitter.fit(&good, from, ofBend, &[2]float64{}, e.delay).levelSE / e.fitter.fit(&all, from, ofBend, &[2]float64{}, e.delay).levelSE
-	e.lucky = gain < luckyGain || e.lucky && gain < 1
+	return e.best.ok
 }

@@ -20,7 +20,7 @@ type curve struct {
 }
 
 // at returns the curve of one direction.
-func (c *curve) at(d int, x float64) float64 {
+func (c *curve) at(d Direction, x float64) float64 {
 	return c.level + (c.slope+c.bend*x)*x + way[d]*c.delay
 }
 
@@ -60,7 +60,7 @@ func median(v []float64) float64 {
 
 // spread returns the median of points less a curve that is some seconds old, and
 // the robust standard deviation about it.
-func (f *fitter) spread(p *points, d int, c *curve, age float64) (level, sigma float64) {
+func (f *fitter) spread(p *points, d Direction, c *curve, age float64) (level, sigma float64) {
 	r := f.scratch[:0]
 	for i, x := range p.x {
 		r = append(r, p.y[i]-c.at(d, x+age))
@@ -103,11 +103,11 @@ const (
 // fit fits from a first slope and bend: least squares with Tukey's weights. noise
 // is the least sigma to believe of each direction. A window that holds too few
 // samples to the master keeps the delay given.
-func (f *fitter) fit(dirs *[2]points, from curve, n int, noise *[2]float64, delay float64) curve {
+func (f *fitter) fit(dirs *[2]points, from *curve, n int, noise *[2]float64, delay float64) curve {
 	c := curve{slope: from.slope, bend: from.bend}
 	var level, sigma [2]float64
 	for d := range dirs {
-		level[d], sigma[d] = f.spread(&dirs[d], d, &c, 0)
+		level[d], sigma[d] = f.spread(&dirs[d], Direction(d), &c, 0)
 		sigma[d] = max(sigma[d], noise[d])
 	}
 	if c.level, c.delay = level[ToUs]-delay, delay; float64(len(dirs[ToMaster].x)) >= minReplies {
@@ -120,7 +120,7 @@ func (f *fitter) fit(dirs *[2]points, from curve, n int, noise *[2]float64, dela
 		a = [unknowns][unknowns]float64{}
 		for d := range dirs {
 			for i, x := range dirs[d].x {
-				r := (dirs[d].y[i] - c.at(d, x)) / sigma[d]
+				r := (dirs[d].y[i] - c.at(Direction(d), x)) / sigma[d]
 				w := max(1-r*r/(tukey*tukey), 0)
 				w *= w
 				weights[d] += w

@@ -22,10 +22,9 @@ type Sample struct {
 }
 
 const (
-	// history is how many samples of each kind are kept, and longest how old they
-	// may be: the frequency of a quartz moves by some ppb in a minute.
-	history = 512
-	longest = 64 * time.Second
+	// history is how many samples are kept, and longest how old they may be: the
+	// frequency of a quartz moves by some ppb in a minute.
+	history, longest = 512, 64 * time.Second
 	// No more than crowd samples within crowdTime are kept: a master that sends
 	// oftener than any audio profile leaves room for half of longest.
 	crowd, crowdTime = 8, 500 * time.Millisecond
@@ -41,56 +40,35 @@ const (
 	kinds
 )
 
-// ring holds the latest samples of a kind.
-type ring struct {
-	data    [history]Sample
-	next, n int
-}
-
-func (r *ring) push(s Sample) {
-	r.data[r.next] = s
-	r.next = (r.next + 1) % history
-	r.n = min(r.n+1, history)
-}
-
-// at returns the i-th oldest.
-func (r *ring) at(i int) *Sample { return &r.data[(r.next-r.n+i+history)%history] }
-
-// load makes points of those that are young enough.
-func (r *ring) load(p *points, now aes67.MonoTime, base int64) {
-	p.x, p.y = p.x[:0], p.y[:0]
-	for i := range r.n {
-		if s := r.at(i); now.Sub(s.At) <= longest {
-			p.x = append(p.x, s.At.Sub(now).Seconds())
-			p.y = append(p.y, float64(s.Offset-base))
-		}
-	}
-}
-
-// stream is what is known of one direction.
+// stream holds the latest samples of one direction, oldest first.
 type stream struct {
-	rings [kinds]ring
-	news  int    // of every, since the curves were judged
-	held  int    // messages of the group that is under way
-	best  Sample // the fastest of them
+	of   [kinds][]Sample
+	held int    // messages of the group that is under way
+	best Sample // the fastest of them
 }
 
 // add takes a sample; slope, in ns/s, is that of the offset.
 func (s *stream) add(d Direction, one Sample, slope float64) {
-	r := &s.rings[every]
-	if r.n >= crowd && one.At.Sub(r.at(r.n-crowd).At) < crowdTime {
+	if n := len(s.of[every]); n >= crowd && one.At.Sub(s.of[every][n-crowd].At) < crowdTime {
 		return
 	}
-	r.push(one)
-	s.news++
+	s.push(every, one)
 	late := float64(one.Offset-s.best.Offset) - slope*one.At.Sub(s.best.At).Seconds()
 	if s.held == 0 || (d == ToUs) == (late < 0) {
 		s.best = one
 	}
 	if s.held++; s.held == group {
-		s.rings[lucky].push(s.best)
+		s.push(lucky, s.best)
 		s.held = 0
 	}
+}
+
+func (s *stream) push(kind int, one Sample) {
+	r := s.of[kind]
+	if len(r) == history {
+		r = r[:copy(r, r[1:])]
+	}
+	s.of[kind] = append(r, one)
 }
 
 // points are samples of one direction, oldest first.
@@ -99,17 +77,21 @@ type points struct {
 	y []float64 // ns, relative to a common base
 }
 
-// since returns those whose x is oldest or more.
-func (p *points) since(oldest float64) points {
-	k := len(p.x)
-	for k > 0 && p.x[k-1] >= oldest {
-		k--
+// load takes those that are young enough.
+func (p *points) load(samples []Sample, now aes67.MonoTime, base int64) {
+	p.x, p.y = p.x[:0], p.y[:0]
+	for _, s := range samples {
+		if now.Sub(s.At) <= longest {
+			p.x, p.y = append(p.x, s.At.Sub(now).Seconds()), append(p.y, float64(s.Offset-base))
+		}
 	}
-	return points{p.x[k:], p.y[k:]}
 }
 
-// latest returns the last n.
-func (p *points) latest(n int) points {
-	k := max(len(p.x)-n, 0)
+// since returns those of the last seconds.
+func (p *points) since(seconds float64) points {
+	k := len(p.x)
+	for k > 0 && p.x[k-1] > -seconds {
+		k--
+	}
 	return points{p.x[k:], p.y[k:]}
 }
