@@ -269,8 +269,8 @@ func (e *Estimator) choose() bool {
 		}
 	}
 	share := 1 / float64(min(e.judged+1, memory))
-	if c := &e.best.every; e.best.ok && c.measured {
-		e.delay += (c.delay - e.delay) * share
+	if e.best.ok {
+		e.delay += (e.best.every.delay - e.delay) * share
 	}
 	for d := range e.noise {
 		if p := e.buf[every][d].since(e.best.length); e.best.ok && len(p.x) >= few {

@@ -15,7 +15,6 @@ type curve struct {
 	slope, slopeSE float64 // ns/s
 	bend           float64 // ns/s²
 	delay          float64 // ns
-	measured       bool    // the delay, in this window
 	ok             bool
 }
 
@@ -40,10 +39,15 @@ const (
 	leastSigma, fewPoints = 20, 3
 	// rounds of reweighting suffice from a robust start.
 	rounds = 4
-	// minReplies is the weight of samples to the master that a window needs to
-	// have its own say on the delay.
-	minReplies = 1.5
+	// The delay there was so far counts for usual samples to the master.
+	usual = 4
 )
+
+// biweight is the weight of a sample that is so many standard deviations off.
+func biweight(r float64) float64 {
+	w := max(1-r*r/(tukey*tukey), 0)
+	return w * w
+}
 
 // fitter holds the memory of the fits, which allocate only to grow it.
 type fitter struct{ scratch []float64 }
@@ -101,8 +105,7 @@ const (
 )
 
 // fit fits from a first slope and bend: least squares with Tukey's weights. noise
-// is the least sigma to believe of each direction. A window that holds too few
-// samples to the master keeps the delay given.
+// is the least sigma to believe of each direction, delay the usual one; 0: unknown.
 func (f *fitter) fit(dirs *[2]points, from *curve, n int, noise *[2]float64, delay float64) curve {
 	c := curve{slope: from.slope, bend: from.bend}
 	var level, sigma [2]float64
@@ -110,20 +113,22 @@ func (f *fitter) fit(dirs *[2]points, from *curve, n int, noise *[2]float64, del
 		level[d], sigma[d] = f.spread(&dirs[d], Direction(d), &c, 0)
 		sigma[d] = max(sigma[d], noise[d])
 	}
-	if c.level, c.delay = level[ToUs]-delay, delay; float64(len(dirs[ToMaster].x)) >= minReplies {
-		c.level, c.delay = (level[ToUs]+level[ToMaster])/2, (level[ToUs]-level[ToMaster])/2
+	unsure := max(sigma[ToUs], sigma[ToMaster])
+	prior := usual / (unsure * unsure)
+	switch c.level, c.delay = (level[ToUs]+level[ToMaster])/2, (level[ToUs]-level[ToMaster])/2; {
+	case len(dirs[ToMaster].x) == 0:
+		c.level, c.delay, prior = level[ToUs]-delay, delay, 1 // ns⁻²: as good as known
+	case delay == 0:
+		prior = degenerate
 	}
 	var a [unknowns][unknowns]float64
 	for range rounds {
 		var b [unknowns]float64
-		var weights [2]float64
 		a = [unknowns][unknowns]float64{}
 		for d := range dirs {
 			for i, x := range dirs[d].x {
 				r := (dirs[d].y[i] - c.at(Direction(d), x)) / sigma[d]
-				w := max(1-r*r/(tukey*tukey), 0)
-				w *= w
-				weights[d] += w
+				w := biweight(r)
 				by := [unknowns]float64{1, way[d], x, x * x}
 				for j := range n {
 					v := w * by[j] / sigma[d]
@@ -134,10 +139,9 @@ func (f *fitter) fit(dirs *[2]points, from *curve, n int, noise *[2]float64, del
 				}
 			}
 		}
-		if c.measured = weights[ToMaster] >= minReplies; !c.measured {
-			a[ofDelay][ofDelay] += 1 // ns⁻²: as good as known
-			b[ofDelay] += delay - c.delay
-		}
+		w := max(prior*biweight((delay-c.delay)/unsure), degenerate)
+		a[ofDelay][ofDelay] += w
+		b[ofDelay] += w * (delay - c.delay)
 		if !invert(&a, n) {
 			return curve{}
 		}
