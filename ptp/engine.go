@@ -93,9 +93,7 @@ type Engine struct {
 	listenUntil  aes67.MonoTime
 	pendingSince aes67.MonoTime
 	steerAt      aes67.MonoTime
-	parent       Announcement // of the master that is followed
-	wasLocked    bool         // the clock has been locked since it was set
-	lostAt       aes67.MonoTime
+	parent       Announcement        // of the master that is followed
 	last         aes67.ClockIdentity // whose time it is that Resume gave
 	follower     follower
 	grandmaster  grandmaster
@@ -123,7 +121,8 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 // same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves.
 func (e *Engine) Resume(r Resumption) {
 	e.clock.Step(r.At, r.Time, r.Rate)
-	e.wasLocked, e.lostAt, e.last = true, r.At, r.Grandmaster
+	e.follower.servo.Trust()
+	e.last = r.Grandmaster
 	e.grandmaster.timescale = r.Grandmaster.IsZero() // as grandmaster.begin has it
 }
 
@@ -169,7 +168,6 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 func (e *Engine) leave(now aes67.MonoTime) {
 	if e.state == PortUncalibrated || e.state == PortFollower {
 		e.follower.servo.Hold(now)
-		e.lostAt = now
 		if _, known := e.follower.servo.Known(); known {
 			e.grandmaster.timescale = e.parent.Flags.Has(FlagPTPTimescale)
 		}
@@ -185,7 +183,7 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 	switch s {
 	case PortMaster:
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
-		e.wasLocked = true
+		e.follower.servo.Trust()
 	case PortListening, PortPassive:
 		e.steerAt = now
 	}
@@ -378,23 +376,17 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 		}
 		if now >= e.steerAt {
 			e.steerAt = now.Add(track.ServoInterval)
-			if e.follower.silent(now) {
-				e.follower.servo.Hold(now)
-			} else {
-				e.follower.steer(now)
-			}
-			e.judge(now)
+			e.follower.steer(now)
+			e.judge()
 		}
 	}
 }
 
 // judge follows the servo with the port's state.
-func (e *Engine) judge(now aes67.MonoTime) {
-	switch locked := e.follower.servo.State() == track.Locked; {
-	case locked:
-		e.state, e.wasLocked = PortFollower, true
-	case e.state == PortFollower:
-		e.state, e.lostAt = PortUncalibrated, now
+func (e *Engine) judge() {
+	e.state = PortUncalibrated
+	if e.follower.servo.State() == track.Locked {
+		e.state = PortFollower
 	}
 }
 

@@ -53,8 +53,9 @@ type follower struct {
 	clock     *mediaclock.Clock
 	guard     jumpGuard
 
-	syncs     time.Duration // between Syncs, as told
-	requests  time.Duration // between Delay_Req, at least on average
+	since     aes67.MonoTime // it is measured
+	syncs     time.Duration  // between Syncs, as told
+	requests  time.Duration  // between Delay_Req, at least on average
 	nextAsk   aes67.MonoTime
 	absurd    bool // the master's time stands still, or runs at no clock's rate
 	oneWay    bool // no Delay_Resp ever came: the delay is taken as 0
@@ -74,6 +75,7 @@ func (f *follower) begin(parent PortIdentity, now aes67.MonoTime) {
 	f.syncs = interval(noInterval, defaultSync)
 	f.requests = interval(noInterval, defaultDelayReq)
 	f.nextAsk = now // the first Delay_Req goes out at once
+	f.absurd = false
 	f.restart(now)
 }
 
@@ -81,6 +83,7 @@ func (f *follower) begin(parent PortIdentity, now aes67.MonoTime) {
 func (f *follower) restart(now aes67.MonoTime) {
 	f.estimator.Reset()
 	f.servo.Start(now)
+	f.since = now
 	f.guard = jumpGuard{}
 	f.oneWay, f.measured, f.squaresN = false, false, 0
 }
@@ -125,7 +128,7 @@ func (f *follower) measure(d track.Direction, s track.Sample) {
 		if d == track.ToMaster {
 			predicted -= 2 * int64(est.Delay)
 		}
-		if f.guard.stepped(d, s.Offset-predicted, f.estimator.Noise(d)) {
+		if f.guard.stepped(d, s.Offset-predicted, max(f.estimator.Noise(d), est.OffsetSE)) {
 			f.restart(s.At)
 		}
 	}
@@ -171,8 +174,12 @@ func (f *follower) noteOffset(s track.Sample) {
 	f.squaresN = min(f.squaresN+1, offsets)
 }
 
-// steer steers the clock, or steps it.
+// steer steers the clock, or steps it, or lets it run on while there is no Sync.
 func (f *follower) steer(now aes67.MonoTime) {
+	if f.silent(now) {
+		f.servo.Hold(now)
+		return
+	}
 	if f.servo.Tick(now) {
 		f.measured, f.squaresN = false, 0 // the offsets were another clock's
 	}
@@ -190,7 +197,7 @@ func (f *follower) offsetRMS() float64 {
 // silent reports that the master announces itself but sends no Sync, or none
 // that can be used.
 func (f *follower) silent(now aes67.MonoTime) bool {
-	since, sign := f.servo.Since(), f.servo.Since()
+	since, sign := f.since, f.since
 	if f.exchange.heardSync {
 		since = max(since, f.exchange.lastSync)
 	}

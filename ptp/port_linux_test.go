@@ -2,6 +2,7 @@ package ptp
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"os"
@@ -291,6 +292,8 @@ func TestFollowingDoesNotAllocateForAMessage(t *testing.T) {
 		now = now.Add(125 * time.Millisecond)
 		sequence++
 		sync[31], followUp[31] = sequence, sequence
+		binary.BigEndian.PutUint32(followUp[36:], uint32(now/testSecond)) // a clock that ticks
+		binary.BigEndian.PutUint32(followUp[40:], uint32(now%testSecond))
 		e.HandleEvent(sync, now, loopback)
 		e.HandleGeneral(followUp, now, loopback)
 		e.HandleGeneral(response, now, loopback)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/track"
 )
 
 // State is what the virtual clock is good for.
@@ -98,6 +99,7 @@ func (e *Engine) figures(now aes67.MonoTime) Status {
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
 	m, set := e.clock.Load()
 	est, known := f.servo.Known()
+	held := f.servo.State() >= track.Locked
 	s.Steps = m.Steps
 	switch {
 	case e.state == PortMaster:
@@ -109,13 +111,13 @@ func (e *Engine) figures(now aes67.MonoTime) Status {
 		s.TwoStep = f.twoStep
 		if e.state == PortFollower {
 			s.State = Locked
-		} else if e.wasLocked {
+		} else if held {
 			s.State = Holdover
 		}
 		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
-		s.DelayKnown, s.PathDelayNS = known, est.Delay
+		s.DelayKnown, s.PathDelayNS = known && !f.oneWay, est.Delay
 		s.FrequencyKnown, s.FrequencyPPB = known, est.RateAt(now)
-	case e.wasLocked:
+	case held:
 		s.State, s.Grandmaster = Holdover, e.last
 		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
 	}
@@ -146,7 +148,7 @@ func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool)
 	}
 	switch state {
 	case Holdover:
-		age := now.Sub(min(e.lostAt, now)).Seconds()
+		age := max(now.Sub(est.At), 0).Seconds()
 		return ns + age*(boundErrors*est.RateSE+2*est.Wander+holdoverDrift), true
 	case Locked, Uncalibrated:
 		return ns, true
@@ -171,6 +173,7 @@ const (
 	noTransmitTimes
 	noSync
 	noDelayResponse
+	noClock // what it sends is the time of none
 	noMaster
 	otherDomain  // there is no master but one in another domain
 	onlyVersion1 // there is none that speaks PTPv2
@@ -184,6 +187,8 @@ func (e *Engine) trouble(now aes67.MonoTime) trouble {
 		return trouble{kind: noTransmitTimes}
 	case e.following() && f.silent(now):
 		return trouble{kind: noSync, who: e.parent.Identity}
+	case e.following() && f.absurd:
+		return trouble{kind: noClock, who: e.parent.Identity}
 	case e.following() && f.oneWay:
 		return trouble{kind: noDelayResponse, who: e.parent.Identity}
 	case e.state == PortListening && now >= e.listenUntil:
@@ -220,6 +225,8 @@ func (t trouble) String() string {
 		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
 	case noDelayResponse:
 		return fmt.Sprintf("grandmaster %v does not answer Delay_Req: the switch or the master filters it; the path's delay is taken as 0", t.who)
+	case noClock:
+		return fmt.Sprintf("grandmaster %v's time does not tick: it stands still or runs at a rate that no clock has; restart it, or let another one serve", t.who)
 	case noMaster:
 		return nobody + "; connect one, or set clock.mode = \"auto\" to serve as grandmaster"
 	case otherDomain:

@@ -269,7 +269,7 @@ func (e *Estimator) choose() bool {
 		}
 	}
 	share := 1 / float64(min(e.judged+1, memory))
-	if e.best.ok {
+	if e.best.ok && len(e.buf[every][ToMaster].x) > 0 {
 		e.delay += (e.best.every.delay - e.delay) * share
 	}
 	for d := range e.noise {
@@ -278,7 +278,10 @@ func (e *Estimator) choose() bool {
 			if e.noise[d] == 0 {
 				e.noise[d] = sigma
 			}
-			e.noise[d] *= math.Pow(sigma/e.noise[d], share) // so that a burst counts for little
+			if sigma < e.noise[d] {
+				share = min(4*share, 1) // a burst is soon forgotten
+			}
+			e.noise[d] *= math.Pow(sigma/e.noise[d], share) // and counts for little
 		}
 	}
 	return e.best.ok

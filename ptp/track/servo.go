@@ -48,10 +48,13 @@ const (
 	// is no longer.
 	lockError, lockTicks = 10 * time.Microsecond, 4
 	lostShare, lostTicks = 4, 16
-	// patience is after how long a network too noisy for lockError is good enough.
-	patience = 10 * time.Second
-	// sure is how many standard errors are called sure.
-	sure = 4
+	// patience is after how long a network too noisy for lockError is good enough,
+	// up to worst: a tenth of a packet of 1 ms. While the estimate is less sure than
+	// that, the last good rate is the better guess, and drift, in ns/s, what it may
+	// be off by: some degrees of a quartz.
+	patience, worst, drift = 10 * time.Second, 100 * time.Microsecond, 500
+	// certain is how many standard errors are called certain.
+	certain = 4
 )
 
 // Servo makes a clock follow an estimate. The estimate is of the other clock
@@ -65,6 +68,7 @@ type Servo struct {
 	fresh bool           // nothing was applied since the last start
 	good  aes67.PPB      // the rate when the clock was last close to an estimate
 	since aes67.MonoTime // the last start, or when the lock was lost
+	sure  aes67.MonoTime // the latest estimate that was
 	far   int            // ticks in a row beyond StepLimit
 	count int            // ticks in a row that speak for the lock, or against it
 	limit time.Duration  // within which the clock was locked
@@ -75,9 +79,6 @@ func NewServo(clock *mediaclock.Clock) Servo { return Servo{clock: clock} }
 
 // State returns how far the clock is.
 func (s *Servo) State() State { return s.state }
-
-// Since returns when the measurement began, or the lock was lost.
-func (s *Servo) Since() aes67.MonoTime { return s.since }
 
 // Known returns the estimate that is followed.
 func (s *Servo) Known() (*Estimate, bool) { return &s.est, s.known }
@@ -125,16 +126,21 @@ func (s *Servo) Tick(now aes67.MonoTime) (stepped bool) {
 	if !s.known || s.fresh && s.est.OffsetSE > float64(trustError) && now.Sub(s.since) < trustTime {
 		return false
 	}
-	ahead, set := s.Ahead(now)
 	unsure := time.Duration(s.est.OffsetSE)
-	if s.far++; set && ahead.Abs() <= max(StepLimit, sure*unsure) {
+	if s.state >= Locked && !s.fresh && unsure > worst && unsure > time.Duration(drift*now.Sub(s.sure).Seconds()) {
+		s.Hold(now)
+		return false
+	}
+	s.sure = now
+	ahead, set := s.Ahead(now)
+	if s.far++; set && ahead.Abs() <= max(StepLimit, certain*unsure) {
 		s.far = 0
 	}
 	rate := s.est.RateAt(now.Add(ServoInterval / 2)) // of the middle of the time until the next tick
 	switch {
 	case !set || s.fresh && s.far > 0 || s.far >= stepTicks:
 		s.clock.Step(now, s.est.TimeAt(now), rate)
-		s.far, stepped = 0, set
+		s.far, s.good, stepped = 0, rate, set
 	case s.far > 0:
 		s.judge(now, rate, ahead.Abs(), unsure)
 		return false // it runs on as it did until this is decided
@@ -168,7 +174,7 @@ func (s *Servo) judge(now aes67.MonoTime, rate aes67.PPB, off, unsure time.Durat
 	}
 	s.limit = lockError
 	if now.Sub(s.since) >= patience {
-		s.limit = max(lockError, min(sure*unsure, StepLimit))
+		s.limit = max(lockError, min(certain*unsure, worst))
 	}
 	if off > s.limit {
 		s.count = 0
@@ -185,6 +191,8 @@ func (s *Servo) lose(now aes67.MonoTime) { s.state, s.count, s.since = Held, 0, 
 func (s *Servo) Hold(now aes67.MonoTime) {
 	if s.state == Locked {
 		s.lose(now)
+	}
+	if s.Applied() {
 		s.clock.Steer(now, s.good)
 	}
 }
