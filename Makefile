@@ -128,8 +128,8 @@ test-arm64: go ## the arithmetic of arm64 under qemu-user
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64-static -run 'Arithmetic|Recorded|Pushed|Panic' ./resample
 
 bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate, time to lock, one-hour scenarios (50 min, root)
-	@$(GO) test -c -trimpath -o build/ptp.test ./ptp
-	(cd ptp && $(ROOT) ../build/ptp.test -test.timeout 2h -test.run 'TestClockFigures|TestLockFigures|TestServeFigures' -rounds 5)
+	@$(GO) test -c -trimpath -o build/ptp.test ./ptp/port
+	(cd ptp/port && $(ROOT) ../../build/ptp.test -test.timeout 2h -test.run 'TestClockFigures|TestLockFigures|TestServeFigures' -rounds 5)
 	$(SIM_CLOCK)
 
 sim-clock: go ## every scenario of the clock for one simulated hour

@@ -26,7 +26,8 @@ import (
 // after it. What cannot be kept count of is in doubt.
 type guard struct {
 	rate aes67.Hz     // of the stream
-	fade aes67.Frames // of the sink: how early a gain begins to fall
+	fade aes67.Frames // of the sink: how long a gain falls
+	lead aes67.Frames // of the sink: how early it has fallen, where there is the time
 
 	doubted atomic.Uint64 // doubts so far
 	doubts  *ring.Queue[doubt]
@@ -74,6 +75,9 @@ const (
 	// guardFade is the time in which a gain falls: what a doubt may take to be
 	// settled is the buffer less this.
 	guardFade = 2 * time.Millisecond
+	// guardLead is a message of PulseAudio: of some changes, that of a monitor's
+	// volume, it tells after the first message at the new volume.
+	guardLead = 5 * time.Millisecond
 	// guardReturn is how quickly, in dB a second, a gain rises to its ramp when the
 	// server's volume has fallen: the change is told up to 20 ms before it is
 	// heard, in which time this is less than a decibel.
@@ -82,7 +86,7 @@ const (
 
 func newGuard(sink, stream aes67.Hz) guard {
 	return guard{
-		rate: stream, fade: aes67.FramesIn(guardFade, sink),
+		rate: stream, fade: aes67.FramesIn(guardFade, sink), lead: aes67.FramesIn(guardLead, sink),
 		doubts:  ring.NewQueue[doubt](guardDepth),
 		answers: ring.NewQueue[answer](guardDepth),
 		gain:    1, duck: 1,
@@ -127,10 +131,11 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	}
 	for i := range g.ahead.count {
 		c := g.ahead.at(i)
-		if c.at >= until+g.fade+need {
+		left := c.at - until
+		if left >= g.lead+g.fade+need {
 			break
 		}
-		to = min(to, towards(g.gain, c.ramp.Gain(due), c.at-until, need))
+		to = min(to, towards(g.gain, c.ramp.Gain(due), max(left-g.lead, min(left, g.fade)), need))
 	}
 	g.gain = to
 	duckFrom, duckTo := g.ducked(lost, until, need, frames)

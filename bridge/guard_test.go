@@ -53,7 +53,7 @@ func TestAGainHasFallenBeforeTheFirstFrameItIsFor(t *testing.T) {
 				if !near(from, last) {
 					t.Fatalf("until %d: a step from %v to %v", until, last, from)
 				}
-				if until <= c.at-g.fade-c.block && to != 1 {
+				if until <= c.at-g.lead-g.fade-c.block && to != 1 {
 					t.Errorf("until %d: the gain is %v already", until, to)
 				}
 				if until > c.at && (!near(from, 0.01) || !near(to, 0.01)) {

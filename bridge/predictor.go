@@ -11,8 +11,10 @@ import (
 
 // predictor continues a sound whose next frames are missing, for as long as a
 // fade takes: linear prediction from the last milliseconds, by Burg's method
-// (Burg, Maximum entropy spectral analysis, 1975), which never grows. So no frame
-// is held in reserve for a fade.
+// (Burg, Maximum entropy spectral analysis, 1975), which never grows. Its errors
+// are tapered: without that the frequency found depends on the phase in which a
+// tone breaks off (Swingler, Frequency errors in MEM processing, 1980), and what
+// follows may be noise at full level. So no frame is held in reserve for a fade.
 type predictor struct {
 	channels int
 	reach    int       // frames that are looked at
@@ -22,6 +24,7 @@ type predictor struct {
 
 	ahead    [][]float64 // [channel][order]: x[n] = sum of ahead[k]·x[n-1-k]
 	most     []float64   // [channel] the largest sample of past
+	taper    []float64   // weights of the errors
 	forward  []float64
 	backward []float64
 	lower    [predictorOrder]float64
@@ -31,7 +34,7 @@ const (
 	// predictorOrder coefficients follow sixteen partials.
 	predictorOrder = 32
 	// predictorReach is how much of the past is looked at.
-	predictorReach = 10 * time.Millisecond
+	predictorReach = 15 * time.Millisecond
 	// predictorNoise is the share of the power that is not looked at any more, -80
 	// dB: to follow it takes poles in pairs, which grow.
 	predictorNoise = 1e-8
@@ -43,7 +46,10 @@ func newPredictor(channels int, rate aes67.Hz) predictor {
 		channels: channels, reach: reach,
 		past:  make([]float32, 4*reach*channels),
 		ahead: make([][]float64, channels), most: make([]float64, channels),
-		forward: make([]float64, reach), backward: make([]float64, reach),
+		taper: make([]float64, reach), forward: make([]float64, reach), backward: make([]float64, reach),
+	}
+	for i := range p.taper { // steeper than half a sine, wider than a Hann window
+		p.taper[i] = math.Pow(math.Sin(math.Pi*(float64(i)+0.5)/float64(reach)), 1.5)
 	}
 	for c := range p.ahead {
 		p.ahead[c] = make([]float64, predictorOrder)
@@ -125,8 +131,8 @@ func (p *predictor) fit(c int) {
 		// f[i] and b[i-1] are the errors forward and backward of order m.
 		num, den := 0.0, 0.0
 		for i := m + 1; i < len(f); i++ {
-			num += f[i] * b[i-1]
-			den += f[i]*f[i] + b[i-1]*b[i-1]
+			num += p.taper[i] * f[i] * b[i-1]
+			den += p.taper[i] * (f[i]*f[i] + b[i-1]*b[i-1])
 		}
 		if m == 0 {
 			least = den * predictorNoise

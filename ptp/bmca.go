@@ -1,6 +1,10 @@
 package ptp
 
-import "cmp"
+import (
+	"cmp"
+
+	"aes67-sink/ptp/wire"
+)
 
 // This file is the best master clock algorithm (IEEE 1588-2008, 9.3): which of
 // two data sets is better (figures 27 and 28), and what an ordinary clock's
@@ -9,9 +13,9 @@ import "cmp"
 // dataset is what is compared: a grandmaster, the port that tells of it, and
 // the port that heard so.
 type dataset struct {
-	Properties
-	sender   PortIdentity
-	receiver PortIdentity
+	wire.Properties
+	sender   wire.PortIdentity
+	receiver wire.PortIdentity
 }
 
 // compare returns a negative number if a is better than b, a positive one if b
@@ -26,7 +30,7 @@ func compare(a, b *dataset) int {
 		cmp.Compare(a.Accuracy, b.Accuracy),
 		cmp.Compare(a.Variance, b.Variance),
 		cmp.Compare(a.Priority2, b.Priority2),
-		compareIdentities(a.Identity, b.Identity),
+		wire.CompareIdentities(a.Identity, b.Identity),
 	)
 }
 
@@ -66,11 +70,11 @@ type situation struct {
 	compete  bool     // take over from a worse master that is there
 }
 
-// decide is figure 26 for an ordinary clock, with two rules of our own: a
+// choose is figure 26 for an ordinary clock, with two rules of our own: a
 // clock that is only a stopgap (compete false) does not push aside a master
 // that is there, however bad, and a master that is about to qualify is waited
 // for rather than started against.
-func decide(s *situation) decision {
+func choose(s *situation) decision {
 	if s.best == nil {
 		switch {
 		case s.serving:

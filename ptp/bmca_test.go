@@ -4,16 +4,17 @@ import (
 	"testing"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 func TestCompareFollowsFigures27And28(t *testing.T) {
 	base := func(edit func(*dataset)) *dataset {
 		d := &dataset{
-			Properties: Properties{
+			Properties: wire.Properties{
 				Priority1: 128, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128,
 				Identity: aes67.ClockIdentity{0x40}, StepsRemoved: 1,
 			},
-			sender: PortIdentity{Clock: aes67.ClockIdentity{0x40}, Port: 1},
+			sender: wire.PortIdentity{Clock: aes67.ClockIdentity{0x40}, Port: 1},
 		}
 		edit(d)
 		return d
@@ -45,11 +46,11 @@ func TestCompareFollowsFigures27And28(t *testing.T) {
 	}
 }
 
-func TestDecide(t *testing.T) {
-	own := &dataset{Properties: Properties{Priority1: 250, Class: 248, Identity: aes67.ClockIdentity{5}}}
-	primary := &dataset{Properties: Properties{Priority1: 250, Class: 6, Identity: aes67.ClockIdentity{5}}}
-	better := &dataset{Properties: Properties{Priority1: 128, Class: 248, Identity: aes67.ClockIdentity{9}}}
-	worse := &dataset{Properties: Properties{Priority1: 251, Class: 248, Identity: aes67.ClockIdentity{9}}}
+func TestChoose(t *testing.T) {
+	own := &dataset{Properties: wire.Properties{Priority1: 250, Class: 248, Identity: aes67.ClockIdentity{5}}}
+	primary := &dataset{Properties: wire.Properties{Priority1: 250, Class: 6, Identity: aes67.ClockIdentity{5}}}
+	better := &dataset{Properties: wire.Properties{Priority1: 128, Class: 248, Identity: aes67.ClockIdentity{9}}}
+	worse := &dataset{Properties: wire.Properties{Priority1: 251, Class: 248, Identity: aes67.ClockIdentity{9}}}
 	for _, c := range []struct {
 		name string
 		s    situation
@@ -69,7 +70,7 @@ func TestDecide(t *testing.T) {
 		{"a worse master, follower only", situation{own: own, best: worse, compete: true}, follow},
 		{"class 6 never follows", situation{own: primary, best: better, mayServe: true, compete: true}, passive},
 	} {
-		if got := decide(&c.s); got != c.want {
+		if got := choose(&c.s); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}

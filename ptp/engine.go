@@ -8,6 +8,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp/track"
+	"aes67-sink/ptp/wire"
 )
 
 // Output is what the engine can do besides steering its clock.
@@ -24,7 +25,7 @@ type sender struct {
 	buf []byte
 }
 
-func (s *sender) send(m *Message, to netip.Addr) {
+func (s *sender) send(m *wire.Message, to netip.Addr) {
 	s.buf = m.Append(s.buf[:0])
 	s.out.Send(s.buf, to)
 }
@@ -82,7 +83,7 @@ type Counters struct {
 type Engine struct {
 	cfg     EngineConfig
 	out     sender
-	decoder decoder
+	decoder wire.Decoder
 	clock   *mediaclock.Clock
 	random  *rand.Rand
 	masters *Masters
@@ -137,15 +138,15 @@ type Resumption struct {
 // Start lets the engine run on a port. tai is International Atomic Time now,
 // as far as it is known; masters are those heard there so far, or nil; since
 // is from when on we listened.
-func (e *Engine) Start(now aes67.MonoTime, port PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.MonoTime) {
+func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.MonoTime) {
 	e.Stop(now)
 	if masters == nil {
 		masters = NewMasters(0, e.cfg.Domain)
 	}
 	e.masters = masters
-	e.own = dataset{Properties: Properties{
+	e.own = dataset{Properties: wire.Properties{
 		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
-		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: utcOffset, TimeSource: ownTimeSource,
+		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
 	e.grandmaster.own = e.own
 	e.tai = mediaclock.Map{Mono: now, PTP: tai}
@@ -154,6 +155,12 @@ func (e *Engine) Start(now aes67.MonoTime, port PortIdentity, tai aes67.PTPTime,
 	e.enter(PortListening, now)
 	e.decide(now)
 }
+
+// Port returns the state of the engine's port.
+func (e *Engine) Port() PortState { return e.state }
+
+// Masters returns what is heard on the engine's port.
+func (e *Engine) Masters() *Masters { return e.masters }
 
 // Stop disables the engine. The clock runs on at its last rate.
 func (e *Engine) Stop(now aes67.MonoTime) {
@@ -169,7 +176,7 @@ func (e *Engine) leave(now aes67.MonoTime) {
 	if e.state == PortUncalibrated || e.state == PortFollower {
 		e.follower.servo.Hold(now)
 		if _, known := e.follower.servo.Known(); known {
-			e.grandmaster.timescale = e.parent.Flags.Has(FlagPTPTimescale)
+			e.grandmaster.timescale = e.parent.Flags.Has(wire.FlagPTPTimescale)
 		}
 	}
 }
@@ -192,16 +199,16 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 // HandleEvent takes a message of the event port.
 func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
 	m, ok := e.accept(b, at, from)
-	if !ok || !m.Kind.event() {
+	if !ok || !m.Kind.Event() {
 		return
 	}
-	if m.Kind == KindSync {
+	if m.Kind == wire.KindSync {
 		e.masters.noteSync(&m)
 	}
 	switch {
-	case m.Kind == KindDelayReq && e.state == PortMaster:
+	case m.Kind == wire.KindDelayReq && e.state == PortMaster:
 		e.grandmaster.answer(&m, at, from, &e.out)
-	case m.Kind == KindSync && e.fromParent(&m):
+	case m.Kind == wire.KindSync && e.fromParent(&m):
 		e.follower.handleSync(&m, at)
 	}
 }
@@ -209,18 +216,18 @@ func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
 // HandleGeneral takes a message of the general port.
 func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
 	m, ok := e.accept(b, at, from)
-	if !ok || m.Kind.event() {
+	if !ok || m.Kind.Event() {
 		return
 	}
 	switch m.Kind {
-	case KindAnnounce:
+	case wire.KindAnnounce:
 		e.masters.Observe(&m, at, from)
 		e.decide(at)
-	case KindFollowUp:
+	case wire.KindFollowUp:
 		if e.fromParent(&m) {
 			e.follower.handleFollowUp(&m)
 		}
-	case KindDelayResp:
+	case wire.KindDelayResp:
 		if m.Requesting == e.own.sender && e.fromParent(&m) {
 			e.follower.handleResponse(&m)
 		}
@@ -229,8 +236,8 @@ func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
 
 // accept decodes a message and drops what does not concern this clock.
 // Announces of other domains pass: they are listed, and never chosen.
-func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (Message, bool) {
-	m, err := e.decoder.decode(b)
+func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (wire.Message, bool) {
+	m, err := e.decoder.Decode(b)
 	switch {
 	case err != nil:
 		e.refuse(err, at, from)
@@ -242,8 +249,8 @@ func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (Message, 
 		return m, false
 	case m.Domain != e.cfg.Domain:
 		e.counters.OtherDomain++
-		return m, m.Kind == KindAnnounce
-	case m.Flags.Has(FlagAlternateMaster) && m.Kind != KindAnnounce:
+		return m, m.Kind == wire.KindAnnounce
+	case m.Flags.Has(wire.FlagAlternateMaster) && m.Kind != wire.KindAnnounce:
 		e.counters.Alternate++
 		return m, false
 	}
@@ -252,10 +259,10 @@ func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (Message, 
 
 func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
 	switch err {
-	case ErrVersion1:
+	case wire.ErrVersion1:
 		e.counters.Version1++
 		e.version1At, e.version1From = at, from
-	case ErrSdo, ErrUnsupported:
+	case wire.ErrSdo, wire.ErrUnsupported:
 		e.counters.Ignored++
 	default:
 		e.counters.Malformed++
@@ -264,7 +271,7 @@ func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
 
 func (e *Engine) following() bool { return e.state == PortUncalibrated || e.state == PortFollower }
 
-func (e *Engine) fromParent(m *Message) bool {
+func (e *Engine) fromParent(m *wire.Message) bool {
 	if e.following() && m.Source == e.follower.parent && m.Domain == e.cfg.Domain {
 		return true
 	}
@@ -273,11 +280,11 @@ func (e *Engine) fromParent(m *Message) bool {
 }
 
 // TxTimestamp takes the instant at which an event message left.
-func (e *Engine) TxTimestamp(kind Kind, sequence uint16, at aes67.MonoTime) {
+func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
 	switch {
-	case kind == KindSync && e.state == PortMaster:
+	case kind == wire.KindSync && e.state == PortMaster:
 		e.grandmaster.transmitted(sequence, at, &e.out)
-	case kind == KindDelayReq && e.following():
+	case kind == wire.KindDelayReq && e.following():
 		e.follower.handleSent(sequence, at)
 	}
 }
@@ -314,7 +321,7 @@ func (e *Engine) decide(now aes67.MonoTime) {
 	if best != nil {
 		s.best = best.dataset(e.own.sender)
 	}
-	switch decide(&s) {
+	switch choose(&s) {
 	case serve:
 		e.enter(PortMaster, now)
 	case passive:
@@ -365,7 +372,7 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 	if e.state == PortDisabled {
 		return
 	}
-	e.masters.forget(now)
+	e.masters.Forget(now)
 	e.decide(now)
 	switch {
 	case e.state == PortMaster:
@@ -394,9 +401,9 @@ func (e *Engine) judge() {
 // of the master's intervals, so that many followers do not ask at once
 // (IEEE 1588-2008, 9.5.11.2).
 func (e *Engine) ask(now aes67.MonoTime) {
-	m := Message{
-		Kind: KindDelayReq, Domain: e.cfg.Domain, Source: e.own.sender,
-		Sequence: e.follower.exchange.request(now), LogInterval: noInterval,
+	m := wire.Message{
+		Kind: wire.KindDelayReq, Domain: e.cfg.Domain, Source: e.own.sender,
+		Sequence: e.follower.exchange.request(now), LogInterval: wire.NoInterval,
 	}
 	wait := time.Duration(e.random.Int64N(int64(2*e.follower.requests))) + 1
 	e.follower.nextAsk = now.Add(wait)

@@ -13,10 +13,11 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/wire"
 )
 
 // sent returns the messages of one kind that the engine sent.
-func (n *network) sent(kind ptp.Kind) (list []ptp.Message) {
+func (n *network) sent(kind wire.Kind) (list []wire.Message) {
 	for _, m := range n.heard {
 		if m.Kind == kind {
 			list = append(list, m)
@@ -37,14 +38,14 @@ func TestServesWhenNobodyDoes(t *testing.T) {
 	if s := n.status(); s.State != ptp.Locked || s.Role != ptp.RoleGrandmaster || s.Grandmaster != n.self.Clock || s.Problem != "" {
 		t.Errorf("after it: %+v, want grandmaster", s)
 	}
-	announces, syncs, followUps := n.sent(ptp.KindAnnounce), n.sent(ptp.KindSync), n.sent(ptp.KindFollowUp)
+	announces, syncs, followUps := n.sent(wire.KindAnnounce), n.sent(wire.KindSync), n.sent(wire.KindFollowUp)
 	if len(announces) != 11 || len(syncs) != 161 || len(followUps) < 160 {
 		t.Fatalf("in 20 s: %d Announces, %d Syncs, %d Follow_Ups; want 11, 161, 160", len(announces), len(syncs), len(followUps))
 	}
 	a := announces[3]
-	want := ptp.Message{
-		Kind: ptp.KindAnnounce, Domain: 3, Flags: ptp.FlagPTPTimescale, Source: n.self, Sequence: 3, LogInterval: 1,
-		Properties: ptp.Properties{
+	want := wire.Message{
+		Kind: wire.KindAnnounce, Domain: 3, Flags: wire.FlagPTPTimescale, Source: n.self, Sequence: 3, LogInterval: 1,
+		Properties: wire.Properties{
 			Priority1: 250, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 250,
 			Identity: n.self.Clock, UTCOffset: 37, TimeSource: 0xA0,
 		},
@@ -52,7 +53,7 @@ func TestServesWhenNobodyDoes(t *testing.T) {
 	if a != want {
 		t.Errorf("announces %+v, want %+v", a, want)
 	}
-	if s := syncs[5]; !s.Flags.Has(ptp.FlagTwoStep) || s.LogInterval != -3 || s.Sequence != 5 {
+	if s := syncs[5]; !s.Flags.Has(wire.FlagTwoStep) || s.LogInterval != -3 || s.Sequence != 5 {
 		t.Errorf("sends %+v, want a two-step Sync of interval -3", s)
 	}
 	m, ok := n.clock.Load()
@@ -69,7 +70,7 @@ func TestServesWhenNobodyDoes(t *testing.T) {
 }
 
 func TestNeedNotListenTwice(t *testing.T) {
-	n := &network{now: boot, self: ptp.PortIdentity{Clock: aes67.ClockIdentity{1}, Port: 1}}
+	n := &network{now: boot, self: wire.PortIdentity{Clock: aes67.ClockIdentity{1}, Port: 1}}
 	n.engine = ptp.NewEngine(ptp.EngineConfig{Priority1: 250}, &n.clock, n)
 	n.engine.Start(n.now, n.self, 0, nil, n.now-6*second)
 	n.engine.Tick(n.now)
@@ -226,7 +227,7 @@ func TestServesOnWithItsOwnTimeOfAMomentAgo(t *testing.T) {
 	if m, _ := n.clock.Load(); m.PTPAt(boot) != then {
 		t.Errorf("the time at the restart is now told as %v, was %v", m.PTPAt(boot), then)
 	}
-	if a := n.sent(ptp.KindAnnounce); len(a) == 0 || !a[0].Flags.Has(ptp.FlagPTPTimescale) {
+	if a := n.sent(wire.KindAnnounce); len(a) == 0 || !a[0].Flags.Has(wire.FlagPTPTimescale) {
 		t.Error("its time is no longer told to be PTP time")
 	}
 }
@@ -243,7 +244,7 @@ func TestTakesOverFromALostMasterWithoutAJump(t *testing.T) {
 	if s := n.status(); s.Role != ptp.RoleGrandmaster || s.State != ptp.Locked {
 		t.Fatalf("8 s after the master died: %+v, want grandmaster", s)
 	}
-	if a := n.sent(ptp.KindAnnounce); a[len(a)-1].Flags.Has(ptp.FlagPTPTimescale) {
+	if a := n.sent(wire.KindAnnounce); a[len(a)-1].Flags.Has(wire.FlagPTPTimescale) {
 		t.Error("serves the time of an ARB master as PTP time")
 	}
 	n.run(at(60))
@@ -298,8 +299,8 @@ func TestWaitsForAMasterThatIsAboutToQualify(t *testing.T) {
 	p.off = true
 	n.at(at(3.5), func() { p.off = false }) // heard at 4 s and, just too late, at 6 s
 	n.run(at(12))
-	if s := n.status(); s.Role != ptp.RoleFollower || s.Steps != 0 || len(n.sent(ptp.KindAnnounce)) > 0 {
-		t.Errorf("ends as %+v after %d Announces, want follower without having served", s, len(n.sent(ptp.KindAnnounce)))
+	if s := n.status(); s.Role != ptp.RoleFollower || s.Steps != 0 || len(n.sent(wire.KindAnnounce)) > 0 {
+		t.Errorf("ends as %+v after %d Announces, want follower without having served", s, len(n.sent(wire.KindAnnounce)))
 	}
 }
 
@@ -315,7 +316,7 @@ func TestDelayReqAtOnceAndThenAtRandom(t *testing.T) {
 		if chosen == 0 && n.status().Role == ptp.RoleFollower {
 			chosen = n.now
 		}
-		for len(times) < len(n.sent(ptp.KindDelayReq)) {
+		for len(times) < len(n.sent(wire.KindDelayReq)) {
 			times = append(times, n.now)
 		}
 	}
@@ -337,12 +338,12 @@ func TestDelayReqAtOnceAndThenAtRandom(t *testing.T) {
 func TestAnswersDelayReqAsAsked(t *testing.T) {
 	n := newNetwork(ptp.EngineConfig{})
 	n.run(at(10))
-	asker := ptp.PortIdentity{Clock: aes67.ClockIdentity{7, 7}, Port: 2}
-	ask := func(flags ptp.Flags, domain uint8) (answers []ptp.Message) {
-		before := len(n.sent(ptp.KindDelayResp))
-		m := ptp.Message{Kind: ptp.KindDelayReq, Domain: domain, Flags: flags, Source: asker, Sequence: 99, Correction: 1234, LogInterval: 0x7F}
+	asker := wire.PortIdentity{Clock: aes67.ClockIdentity{7, 7}, Port: 2}
+	ask := func(flags wire.Flags, domain uint8) (answers []wire.Message) {
+		before := len(n.sent(wire.KindDelayResp))
+		m := wire.Message{Kind: wire.KindDelayReq, Domain: domain, Flags: flags, Source: asker, Sequence: 99, Correction: 1234, LogInterval: 0x7F}
 		n.engine.HandleEvent(m.Append(nil), n.now, netip.MustParseAddr("10.0.0.7"))
-		return n.sent(ptp.KindDelayResp)[before:]
+		return n.sent(wire.KindDelayResp)[before:]
 	}
 	got := ask(0, 0)
 	clock, _ := n.clock.Load()
@@ -350,7 +351,7 @@ func TestAnswersDelayReqAsAsked(t *testing.T) {
 		got[0].Time != clock.PTPAt(n.now) || got[0].LogInterval != -3 || got[0].Flags != 0 {
 		t.Errorf("answers %+v", got)
 	}
-	if got := ask(ptp.FlagUnicast, 0); len(got) != 1 || !got[0].Flags.Has(ptp.FlagUnicast) || got[0].LogInterval != 0x7F {
+	if got := ask(wire.FlagUnicast, 0); len(got) != 1 || !got[0].Flags.Has(wire.FlagUnicast) || got[0].LogInterval != 0x7F {
 		t.Errorf("answers a unicast request with %+v", got)
 	}
 	if got := ask(0, 1); len(got) != 0 {
@@ -438,7 +439,7 @@ type station struct {
 	w      *segment
 	clock  mediaclock.Clock
 	engine *ptp.Engine
-	id     ptp.PortIdentity
+	id     wire.PortIdentity
 	on     bool
 }
 
@@ -452,9 +453,9 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 	if !s.on {
 		return
 	}
-	m, _ := ptp.Decode(b)
+	m, _ := wire.Decode(b)
 	copied, left := append([]byte(nil), b...), s.w.now
-	if m.Kind == ptp.KindSync || m.Kind == ptp.KindDelayReq {
+	if m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq {
 		s.w.after(50*time.Microsecond, func() { s.engine.TxTimestamp(m.Kind, m.Sequence, left) })
 	}
 	for _, o := range s.w.stations {
@@ -464,7 +465,7 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 		s.w.after(3*time.Microsecond, func() {
 			switch {
 			case !o.on:
-			case m.Kind == ptp.KindSync || m.Kind == ptp.KindDelayReq:
+			case m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq:
 				o.engine.HandleEvent(copied, s.w.now, netip.Addr{})
 			default:
 				o.engine.HandleGeneral(copied, s.w.now, netip.Addr{})
@@ -474,7 +475,7 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 }
 
 func (w *segment) start(last byte, seconds float64) *station {
-	s := &station{w: w, id: ptp.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, last}, Port: 1}}
+	s := &station{w: w, id: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, last}, Port: 1}}
 	s.engine = ptp.NewEngine(ptp.EngineConfig{Priority1: 250, Priority2: 250, Seed: uint64(last)}, &s.clock, s)
 	w.stations = append(w.stations, s)
 	var tick func()

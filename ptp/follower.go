@@ -7,6 +7,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp/track"
+	"aes67-sink/ptp/wire"
 )
 
 const (
@@ -46,7 +47,7 @@ type estimator interface {
 
 // follower measures one master and makes the clock follow it.
 type follower struct {
-	parent    PortIdentity
+	parent    wire.PortIdentity
 	exchange  exchange
 	estimator estimator
 	servo     track.Servo
@@ -68,12 +69,12 @@ type follower struct {
 }
 
 // begin starts to follow a master.
-func (f *follower) begin(parent PortIdentity, now aes67.MonoTime) {
+func (f *follower) begin(parent wire.PortIdentity, now aes67.MonoTime) {
 	sequence := f.exchange.sequence
 	f.parent = parent
 	f.exchange = exchange{sequence: sequence}
-	f.syncs = interval(noInterval, defaultSync)
-	f.requests = interval(noInterval, defaultDelayReq)
+	f.syncs = interval(wire.NoInterval, defaultSync)
+	f.requests = interval(wire.NoInterval, defaultDelayReq)
 	f.nextAsk = now // the first Delay_Req goes out at once
 	f.absurd = false
 	f.restart(now)
@@ -89,24 +90,24 @@ func (f *follower) restart(now aes67.MonoTime) {
 }
 
 // handleSync takes a Sync of the parent.
-func (f *follower) handleSync(m *Message, t2 aes67.MonoTime) {
+func (f *follower) handleSync(m *wire.Message, t2 aes67.MonoTime) {
 	f.syncs = interval(m.LogInterval, defaultSync)
-	f.twoStep = m.Flags.Has(FlagTwoStep)
+	f.twoStep = m.Flags.Has(wire.FlagTwoStep)
 	if s, ok := f.exchange.sync(m, t2); ok {
 		f.measure(track.ToUs, s)
 	}
 }
 
 // handleFollowUp takes a Follow_Up of the parent.
-func (f *follower) handleFollowUp(m *Message) {
+func (f *follower) handleFollowUp(m *wire.Message) {
 	if s, ok := f.exchange.followUp(m); ok {
 		f.measure(track.ToUs, s)
 	}
 }
 
 // handleResponse takes a Delay_Resp of the parent to us.
-func (f *follower) handleResponse(m *Message) {
-	if m.LogInterval != noInterval {
+func (f *follower) handleResponse(m *wire.Message) {
+	if m.LogInterval != wire.NoInterval {
 		f.requests = interval(m.LogInterval, defaultDelayReq)
 	}
 	if s, ok := f.exchange.response(m); ok {

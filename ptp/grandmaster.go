@@ -7,6 +7,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp/track"
+	"aes67-sink/ptp/wire"
 )
 
 // What we announce as grandmaster.
@@ -18,14 +19,15 @@ const (
 	ownVariance = 0xFFFF
 	// ownTimeSource is the internal oscillator (table 7).
 	ownTimeSource = 0xA0
-	// utcOffset is TAI less UTC since 2017, s. It is told but not called valid:
-	// nobody has told us that the computer's clock is right.
-	utcOffset = 37
 	// ownAnnounce, ownSync and ownDelayReq are log2 of seconds: the media
 	// profile's defaults (AES67-2018, annex A), and Delay_Req as often as Sync
 	// so that followers lock quickly.
 	ownAnnounce, ownSync, ownDelayReq = 1, -3, -3
 )
+
+// UTCOffset is TAI less UTC since 2017, s (IERS Bulletin C 52). It is told but not called valid:
+// nobody has told us that the computer's clock is right.
+const UTCOffset = 37
 
 // early is when a new grandmaster sends its second Announce: two are what makes
 // it eligible (IEEE 1588-2008, 9.3.2.4.4), and nobody need wait for a whole
@@ -73,23 +75,23 @@ func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
 // tick sends what is due.
 func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 	if now >= g.announceAt {
-		if g.announceAt = following(g.announceAt, now, ownAnnounce); g.fresh {
+		if g.announceAt = nextOf(g.announceAt, now, ownAnnounce); g.fresh {
 			g.announceAt, g.fresh = now.Add(early), false
 		}
-		m := g.message(KindAnnounce, g.announced, ownAnnounce)
+		m := g.message(wire.KindAnnounce, g.announced, ownAnnounce)
 		g.announced++
 		m.Properties = g.own.Properties
 		if g.timescale {
-			m.Flags |= FlagPTPTimescale
+			m.Flags |= wire.FlagPTPTimescale
 		}
 		out.send(&m, netip.Addr{})
 	}
 	if now >= g.syncAt {
-		g.syncAt = following(g.syncAt, now, ownSync)
-		m := g.message(KindSync, g.synced, ownSync)
+		g.syncAt = nextOf(g.syncAt, now, ownSync)
+		m := g.message(wire.KindSync, g.synced, ownSync)
 		g.synced++
 		g.sent++
-		m.Flags |= FlagTwoStep
+		m.Flags |= wire.FlagTwoStep
 		m.Time = g.timeAt(now)
 		out.send(&m, netip.Addr{})
 	}
@@ -120,8 +122,8 @@ func (g *grandmaster) observe(mono, raw aes67.MonoTime) {
 	}
 }
 
-// following returns the next instant of a series that never lags behind.
-func following(due, now aes67.MonoTime, log int8) aes67.MonoTime {
+// nextOf returns the next instant of a series that never lags behind.
+func nextOf(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 	every := interval(log, log)
 	if next := due.Add(every); next > now {
 		return next
@@ -132,22 +134,22 @@ func following(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 // transmitted takes the transmit timestamp of a Sync.
 func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sender) {
 	g.stamped++
-	m := g.message(KindFollowUp, sequence, ownSync)
+	m := g.message(wire.KindFollowUp, sequence, ownSync)
 	m.Time = g.timeAt(at)
 	out.send(&m, netip.Addr{})
 }
 
 // answer replies to a Delay_Req: by unicast to one that asked so (IEEE
 // 1588-2008, 16.1 and 11.3.2).
-func (g *grandmaster) answer(request *Message, at aes67.MonoTime, from netip.Addr, out *sender) {
-	m := g.message(KindDelayResp, request.Sequence, ownDelayReq)
+func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from netip.Addr, out *sender) {
+	m := g.message(wire.KindDelayResp, request.Sequence, ownDelayReq)
 	m.Correction = request.Correction
 	m.Requesting = request.Source
 	m.Time = g.timeAt(at)
 	var to netip.Addr
-	if request.Flags.Has(FlagUnicast) {
-		m.Flags |= FlagUnicast
-		m.LogInterval = noInterval
+	if request.Flags.Has(wire.FlagUnicast) {
+		m.Flags |= wire.FlagUnicast
+		m.LogInterval = wire.NoInterval
 		to = from
 	}
 	out.send(&m, to)
@@ -162,8 +164,8 @@ func (g *grandmaster) timeAt(t aes67.MonoTime) aes67.PTPTime {
 	return m.PTPAt(t)
 }
 
-func (g *grandmaster) message(kind Kind, sequence uint16, log int8) Message {
-	return Message{Kind: kind, Domain: g.domain, Source: g.own.sender, Sequence: sequence, LogInterval: log}
+func (g *grandmaster) message(kind wire.Kind, sequence uint16, log int8) wire.Message {
+	return wire.Message{Kind: kind, Domain: g.domain, Source: g.own.sender, Sequence: sequence, LogInterval: log}
 }
 
 // next returns when tick is due.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // Rules for the masters that a port hears (IEEE 1588-2008).
@@ -36,7 +37,7 @@ const (
 
 // interval returns 2^log seconds, or 2^fallback where the message has none.
 func interval(log, fallback int8) time.Duration {
-	if log == noInterval {
+	if log == wire.NoInterval {
 		log = fallback
 	}
 	log = min(max(log, minLogInterval), maxLogInterval)
@@ -46,11 +47,11 @@ func interval(log, fallback int8) time.Duration {
 // Announcement is a master as one interface hears it.
 type Announcement struct {
 	Interface int // index
-	Sender    PortIdentity
+	Sender    wire.PortIdentity
 	Address   netip.Addr
 	Domain    uint8
-	Flags     Flags
-	Properties
+	Flags     wire.Flags
+	wire.Properties
 	Interval  time.Duration  // between Announces, as told
 	At        aes67.MonoTime // of the latest Announce
 	Qualified bool           // heard often enough to be chosen
@@ -81,16 +82,15 @@ func (m *master) timeout() aes67.MonoTime {
 
 // usable reports whether the algorithm may consider m at all (9.3.2.5).
 func (m *master) usable(domain uint8) bool {
-	return m.Domain == domain && m.StepsRemoved < maxSteps && !m.Flags.Has(FlagAlternateMaster)
+	return m.Domain == domain && m.StepsRemoved < maxSteps && !m.Flags.Has(wire.FlagAlternateMaster)
 }
 
 // Masters keeps the masters that one interface hears, in every domain. Its
 // memory is bounded. It is pure: time is an argument.
 type Masters struct {
-	index  int
-	domain uint8
-	list   []master
-	// changes counts how often a master came, qualified or went.
+	index   int
+	domain  uint8
+	list    []master
 	changes uint64
 }
 
@@ -99,8 +99,8 @@ type Masters struct {
 func NewMasters(index int, domain uint8) *Masters { return &Masters{index: index, domain: domain} }
 
 // Observe notes an Announce.
-func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
-	if m.Kind != KindAnnounce {
+func (ms *Masters) Observe(m *wire.Message, at aes67.MonoTime, from netip.Addr) {
+	if m.Kind != wire.KindAnnounce {
 		return
 	}
 	rec := ms.find(m.Source, m.Domain)
@@ -136,21 +136,21 @@ func (ms *Masters) Observe(m *Message, at aes67.MonoTime, from netip.Addr) {
 }
 
 // noteSync keeps what a Sync tells of its sender.
-func (ms *Masters) noteSync(m *Message) {
+func (ms *Masters) noteSync(m *wire.Message) {
 	if rec := ms.find(m.Source, m.Domain); rec != nil {
-		rec.SyncKnown, rec.TwoStep, rec.SyncInterval = true, m.Flags.Has(FlagTwoStep), interval(m.LogInterval, defaultSync)
+		rec.SyncKnown, rec.TwoStep, rec.SyncInterval = true, m.Flags.Has(wire.FlagTwoStep), interval(m.LogInterval, defaultSync)
 	}
 }
 
 // setSyncing tells which master's Syncs arrive; none other's are looked at.
-func (ms *Masters) setSyncing(sender PortIdentity, domain uint8, syncing bool) {
+func (ms *Masters) setSyncing(sender wire.PortIdentity, domain uint8, syncing bool) {
 	for i := range ms.list {
 		m := &ms.list[i]
 		m.syncing = syncing && m.Sender == sender && m.Domain == domain
 	}
 }
 
-func (ms *Masters) find(sender PortIdentity, domain uint8) *master {
+func (ms *Masters) find(sender wire.PortIdentity, domain uint8) *master {
 	for i := range ms.list {
 		if m := &ms.list[i]; m.Sender == sender && m.Domain == domain {
 			return m
@@ -162,7 +162,7 @@ func (ms *Masters) find(sender PortIdentity, domain uint8) *master {
 // room returns a record for a newcomer: a free one, or the one that is needed
 // least: of one that is gone, or the worst, if the newcomer is better. So a flood
 // of Announces can push out nothing that is better than what it announces.
-func (ms *Masters) room(newcomer *Message, at aes67.MonoTime) *master {
+func (ms *Masters) room(newcomer *wire.Message, at aes67.MonoTime) *master {
 	if len(ms.list) < maxMasters {
 		ms.list = append(ms.list, master{})
 		return &ms.list[len(ms.list)-1]
@@ -195,17 +195,17 @@ func (ms *Masters) before(a, b *Announcement) bool {
 }
 
 // best returns the best qualified master of a domain, or nil.
-func (ms *Masters) best(domain uint8, own PortIdentity, now aes67.MonoTime) *master {
+func (ms *Masters) best(domain uint8, own wire.PortIdentity, now aes67.MonoTime) *master {
 	return ms.bestBut(nil, domain, own, now)
 }
 
 // eligible reports whether the algorithm may choose a master.
-func (ms *Masters) eligible(m *master, domain uint8, own PortIdentity, now aes67.MonoTime) bool {
+func (ms *Masters) eligible(m *master, domain uint8, own wire.PortIdentity, now aes67.MonoTime) bool {
 	return m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock && m.timeout() > now
 }
 
 // pending reports whether a master was heard that may still qualify.
-func (ms *Masters) pending(domain uint8, own PortIdentity, now aes67.MonoTime) bool {
+func (ms *Masters) pending(domain uint8, own wire.PortIdentity, now aes67.MonoTime) bool {
 	for i := range ms.list {
 		m := &ms.list[i]
 		if !m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock &&
@@ -216,12 +216,12 @@ func (ms *Masters) pending(domain uint8, own PortIdentity, now aes67.MonoTime) b
 	return false
 }
 
-func (m *master) dataset(own PortIdentity) *dataset {
+func (m *master) dataset(own wire.PortIdentity) *dataset {
 	return &dataset{Properties: m.Properties, sender: m.Sender, receiver: own}
 }
 
-// forget drops masters that have long been silent.
-func (ms *Masters) forget(now aes67.MonoTime) {
+// Forget drops masters that have long been silent.
+func (ms *Masters) Forget(now aes67.MonoTime) {
 	kept := ms.list[:0]
 	for _, m := range ms.list {
 		if now.Sub(m.At) < keepMaster || m.timeout() > now {
@@ -232,6 +232,12 @@ func (ms *Masters) forget(now aes67.MonoTime) {
 	clear(ms.list[len(kept):])
 	ms.list = kept
 }
+
+// Len returns how many masters are kept.
+func (ms *Masters) Len() int { return len(ms.list) }
+
+// Changes counts how often a master came, qualified or went.
+func (ms *Masters) Changes() uint64 { return ms.changes }
 
 // Append adds all masters heard within a minute to list.
 func (ms *Masters) Append(list []Announcement) []Announcement {

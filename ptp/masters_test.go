@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 const testSecond = aes67.MonoTime(time.Second)
 
-var ourselves = PortIdentity{Clock: aes67.ClockIdentity{0x02, 1}, Port: 1}
+var ourselves = wire.PortIdentity{Clock: aes67.ClockIdentity{0x02, 1}, Port: 1}
 
 // announced is an Announce of the n-th master.
-func announced(n byte, sequence uint16, edit func(*Message)) *Message {
-	m := &Message{
-		Kind: KindAnnounce, Source: PortIdentity{Clock: aes67.ClockIdentity{n}, Port: 1}, Sequence: sequence, LogInterval: 1,
-		Properties: Properties{Priority1: 128, Class: 248, Identity: aes67.ClockIdentity{n}},
+func announced(n byte, sequence uint16, edit func(*wire.Message)) *wire.Message {
+	m := &wire.Message{
+		Kind: wire.KindAnnounce, Source: wire.PortIdentity{Clock: aes67.ClockIdentity{n}, Port: 1}, Sequence: sequence, LogInterval: 1,
+		Properties: wire.Properties{Priority1: 128, Class: 248, Identity: aes67.ClockIdentity{n}},
 	}
 	if edit != nil {
 		edit(m)
@@ -32,7 +33,7 @@ func TestMastersQualify(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		heard []heard
-		edit  func(*Message)
+		edit  func(*wire.Message)
 		now   aes67.MonoTime
 		want  bool
 	}{
@@ -43,13 +44,13 @@ func TestMastersQualify(t *testing.T) {
 		{"across the wrap", []heard{{10 * testSecond, 65535}, {12 * testSecond, 0}}, nil, 12 * testSecond, true},
 		{"just before the timeout", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, nil, 18*testSecond - 1, true},
 		{"three intervals of silence", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, nil, 18 * testSecond, false},
-		{"another domain", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.Domain = 1 }, 12 * testSecond, false},
-		{"alternate master", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.Flags = FlagAlternateMaster }, 12 * testSecond, false},
-		{"255 steps removed", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.Properties.StepsRemoved = 255 }, 12 * testSecond, false},
-		{"our own identity", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.Source.Clock = ourselves.Clock }, 12 * testSecond, false},
-		{"a boundary clock that follows us", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.Properties.Identity = ourselves.Clock }, 12 * testSecond, false},
-		{"interval from the message", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.LogInterval = -2 }, 12 * testSecond, false},
-		{"no interval told, as in unicast", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *Message) { m.LogInterval = noInterval }, 17 * testSecond, true},
+		{"another domain", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Domain = 1 }, 12 * testSecond, false},
+		{"alternate master", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Flags = wire.FlagAlternateMaster }, 12 * testSecond, false},
+		{"255 steps removed", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Properties.StepsRemoved = 255 }, 12 * testSecond, false},
+		{"our own identity", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Source.Clock = ourselves.Clock }, 12 * testSecond, false},
+		{"a boundary clock that follows us", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Properties.Identity = ourselves.Clock }, 12 * testSecond, false},
+		{"interval from the message", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.LogInterval = -2 }, 12 * testSecond, false},
+		{"no interval told, as in unicast", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.LogInterval = wire.NoInterval }, 17 * testSecond, true},
 	} {
 		ms := NewMasters(3, 0)
 		for _, h := range c.heard {
@@ -65,7 +66,7 @@ func TestTheBestOfSeveralMasters(t *testing.T) {
 	ms := NewMasters(3, 0)
 	for sequence := range uint16(2) {
 		for n := byte(1); n <= 5; n++ {
-			ms.Observe(announced(n, sequence, func(m *Message) {
+			ms.Observe(announced(n, sequence, func(m *wire.Message) {
 				if n == 4 {
 					m.Properties.Priority1 = 10
 				}
@@ -75,7 +76,7 @@ func TestTheBestOfSeveralMasters(t *testing.T) {
 	if best := ms.best(0, ourselves, 12*testSecond); best == nil || best.Identity[0] != 4 {
 		t.Errorf("best is %+v, want master 4", best)
 	}
-	ms.Observe(announced(4, 9, func(m *Message) { m.Properties.Priority1 = 200 }), 12*testSecond, netip.Addr{})
+	ms.Observe(announced(4, 9, func(m *wire.Message) { m.Properties.Priority1 = 200 }), 12*testSecond, netip.Addr{})
 	if best := ms.best(0, ourselves, 12*testSecond); best == nil || best.Identity[0] != 1 {
 		t.Errorf("after master 4 became worse the best is %+v, want master 1", best)
 	}
@@ -85,14 +86,14 @@ func TestAMasterThatSyncsOutlivesLostAnnounces(t *testing.T) {
 	ms := NewMasters(3, 0)
 	ms.Observe(announced(7, 1, nil), 10*testSecond, netip.Addr{})
 	ms.Observe(announced(7, 2, nil), 12*testSecond, netip.Addr{})
-	ms.setSyncing(PortIdentity{Clock: aes67.ClockIdentity{7}, Port: 1}, 0, true)
+	ms.setSyncing(wire.PortIdentity{Clock: aes67.ClockIdentity{7}, Port: 1}, 0, true)
 	if ms.best(0, ourselves, 25*testSecond) == nil {
 		t.Error("gone after 13 s although its Syncs arrive")
 	}
 	if ms.best(0, ourselves, 73*testSecond) != nil {
 		t.Error("still there after 61 s without an Announce")
 	}
-	ms.setSyncing(PortIdentity{}, 0, false)
+	ms.setSyncing(wire.PortIdentity{}, 0, false)
 	if ms.best(0, ourselves, 25*testSecond) != nil {
 		t.Error("still there after 13 s without Sync or Announce")
 	}
@@ -105,7 +106,7 @@ func TestAFloodKeepsMemoryAndTheMasterThatQualified(t *testing.T) {
 	ms.Observe(announced(1, 2, nil), now+testSecond, netip.Addr{})
 	for i := range 10_000 {
 		now += testSecond / 2000
-		ms.Observe(announced(9, 0, func(m *Message) {
+		ms.Observe(announced(9, 0, func(m *wire.Message) {
 			m.Source.Clock = aes67.ClockIdentity{9, byte(i), byte(i >> 8)}
 			m.Properties.Identity = m.Source.Clock
 		}), now, netip.Addr{})
@@ -116,7 +117,7 @@ func TestAFloodKeepsMemoryAndTheMasterThatQualified(t *testing.T) {
 	if best := ms.best(0, ourselves, 11*testSecond); best == nil || best.Identity[0] != 1 {
 		t.Errorf("best is %+v, want master 1", best)
 	}
-	ms.forget(now + 120*testSecond)
+	ms.Forget(now + 120*testSecond)
 	if n := len(ms.Append(nil)); n != 0 {
 		t.Errorf("%d masters listed after two minutes of silence, want none", n)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/ptp/track"
+	"aes67-sink/ptp/wire"
 )
 
 // This file joins messages into one-way measurements (IEEE 1588-2008, 11.3):
@@ -66,21 +67,21 @@ func (x *exchange) half(sequence uint16) *syncHalf {
 }
 
 // sync takes a Sync.
-func (x *exchange) sync(m *Message, t2 aes67.MonoTime) (track.Sample, bool) {
+func (x *exchange) sync(m *wire.Message, t2 aes67.MonoTime) (track.Sample, bool) {
 	x.lastSign = t2
 	h := x.half(m.Sequence)
 	if h.received {
 		return track.Sample{}, false // a duplicate
 	}
 	h.received, h.t2, h.correction = true, t2, m.Correction
-	if !m.Flags.Has(FlagTwoStep) {
+	if !m.Flags.Has(wire.FlagTwoStep) {
 		h.told, h.t1 = true, m.Time
 	}
 	return x.finish(h)
 }
 
 // followUp takes a Follow_Up, which may overtake its Sync.
-func (x *exchange) followUp(m *Message) (track.Sample, bool) {
+func (x *exchange) followUp(m *wire.Message) (track.Sample, bool) {
 	h := x.half(m.Sequence)
 	if h.told {
 		return track.Sample{}, false // a duplicate, or the Sync was one-step
@@ -123,7 +124,7 @@ func (x *exchange) sent(sequence uint16, t3 aes67.MonoTime) (track.Sample, bool)
 }
 
 // response takes a Delay_Resp to one of our requests.
-func (x *exchange) response(m *Message) (track.Sample, bool) {
+func (x *exchange) response(m *wire.Message) (track.Sample, bool) {
 	r := &x.requests[m.Sequence%pendingRequests]
 	if !r.used || r.sequence != m.Sequence || r.answered {
 		return track.Sample{}, false

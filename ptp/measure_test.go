@@ -6,17 +6,18 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/ptp/track"
+	"aes67-sink/ptp/wire"
 )
 
 func TestExchangeJoinsT1AndT2(t *testing.T) {
 	const t1, t2 = aes67.PTPTime(1_000_000), aes67.MonoTime(5_000_900)
-	sync := Message{Kind: KindSync, Sequence: 7, Flags: FlagTwoStep, Correction: 100}
-	oneStep := Message{Kind: KindSync, Sequence: 7, Time: t1, Correction: 100}
-	followUp := Message{Kind: KindFollowUp, Sequence: 7, Time: t1, Correction: 30}
-	other := Message{Kind: KindFollowUp, Sequence: 8, Time: t1}
-	old := Message{Kind: KindFollowUp, Sequence: 7 + pendingSyncs, Time: t1}
+	sync := wire.Message{Kind: wire.KindSync, Sequence: 7, Flags: wire.FlagTwoStep, Correction: 100}
+	oneStep := wire.Message{Kind: wire.KindSync, Sequence: 7, Time: t1, Correction: 100}
+	followUp := wire.Message{Kind: wire.KindFollowUp, Sequence: 7, Time: t1, Correction: 30}
+	other := wire.Message{Kind: wire.KindFollowUp, Sequence: 8, Time: t1}
+	old := wire.Message{Kind: wire.KindFollowUp, Sequence: 7 + pendingSyncs, Time: t1}
 	type step struct {
-		m  Message
+		m  wire.Message
 		at aes67.MonoTime
 	}
 	for _, c := range []struct {
@@ -38,7 +39,7 @@ func TestExchangeJoinsT1AndT2(t *testing.T) {
 		for _, s := range c.steps {
 			var one track.Sample
 			var ok bool
-			if s.m.Kind == KindSync {
+			if s.m.Kind == wire.KindSync {
 				one, ok = x.sync(&s.m, s.at)
 			} else {
 				one, ok = x.followUp(&s.m)
@@ -63,7 +64,7 @@ func TestExchangeJoinsT3AndT4(t *testing.T) {
 	if first != 65535 || second != 0 {
 		t.Fatalf("sequence numbers %d and %d, want 65535 and 0", first, second)
 	}
-	answer := Message{Kind: KindDelayResp, Sequence: first, Time: t4, Correction: 1000}
+	answer := wire.Message{Kind: wire.KindDelayResp, Sequence: first, Time: t4, Correction: 1000}
 	if _, ok := x.response(&answer); ok {
 		t.Error("measured without T3")
 	}
@@ -77,7 +78,7 @@ func TestExchangeJoinsT3AndT4(t *testing.T) {
 	if _, ok := x.sent(second, t3+10); ok {
 		t.Error("measured without an answer")
 	}
-	late := Message{Kind: KindDelayResp, Sequence: 17, Time: t4}
+	late := wire.Message{Kind: wire.KindDelayResp, Sequence: 17, Time: t4}
 	if _, ok := x.response(&late); ok {
 		t.Error("measured from an answer to what was never asked")
 	}
@@ -100,7 +101,7 @@ func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
 	if !x.unanswered(now) {
 		t.Errorf("%d requests in %v without an answer: not called deaf", deafRequests, now)
 	}
-	x.response(&Message{Sequence: 0})
+	x.response(&wire.Message{Sequence: 0})
 	if x.unanswered(now) {
 		t.Error("an answer came: still called deaf")
 	}

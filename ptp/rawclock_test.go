@@ -3,7 +3,6 @@ package ptp
 import (
 	"math"
 	"testing"
-	"time"
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
@@ -61,18 +60,4 @@ func TestRawGuardBelievesNoShortMoves(t *testing.T) {
 			t.Fatalf("reading %d: target %v ppb", i, g.target())
 		}
 	}
-}
-
-func TestReadRaw(t *testing.T) {
-	for range 1000 {
-		if mono, raw, ok := readRaw(); ok {
-			time.Sleep(50 * time.Millisecond)
-			mono2, raw2, ok := readRaw()
-			if rate := perBillion(raw2.Sub(raw).Seconds(), mono2.Sub(mono).Seconds()); ok && math.Abs(float64(rate)) > 600_000 {
-				t.Errorf("CLOCK_MONOTONIC_RAW runs %v ppb off CLOCK_MONOTONIC", rate)
-			}
-			return
-		}
-	}
-	t.Skip("this machine never reads two clocks within a microsecond")
 }

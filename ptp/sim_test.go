@@ -20,6 +20,8 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
+	"aes67-sink/ptp/wire"
 )
 
 // The scenario suite runs the engine against the lab's grandmasters in
@@ -37,9 +39,9 @@ type network struct {
 
 	clock  mediaclock.Clock
 	engine *ptp.Engine
-	self   ptp.PortIdentity
+	self   wire.PortIdentity
 	peers  []*peer
-	heard  []ptp.Message // what the engine sent
+	heard  []wire.Message // what the engine sent
 	// raw is the oscillator behind the engine's CLOCK_MONOTONIC.
 	raw func(aes67.MonoTime) aes67.MonoTime
 	// stamp is what the timestamp of an event message makes of the instant.
@@ -99,13 +101,13 @@ func (n *network) run(until aes67.MonoTime) {
 
 // Send takes what the engine sends.
 func (n *network) Send(b []byte, _ netip.Addr) {
-	m, err := ptp.Decode(b)
+	m, err := wire.Decode(b)
 	if err != nil {
 		panic(err)
 	}
 	n.heard = append(n.heard, m)
 	left := n.now
-	if m.Kind == ptp.KindDelayReq || m.Kind == ptp.KindSync {
+	if m.Kind == wire.KindDelayReq || m.Kind == wire.KindSync {
 		// The kernel's report comes a little later than the message leaves.
 		n.after(90*time.Microsecond, func() { n.engine.TxTimestamp(m.Kind, m.Sequence, n.stamp(left)) })
 	}
@@ -117,7 +119,7 @@ func (n *network) Send(b []byte, _ netip.Addr) {
 			copied := append([]byte(nil), b...)
 			n.after(d, func() {
 				if !p.off {
-					p.gm.Datagram(&ptp.Datagram{Bytes: copied, Event: true, At: n.now})
+					p.gm.Datagram(&port.Datagram{Bytes: copied, Event: true, At: n.now})
 				}
 			})
 		}
@@ -126,7 +128,7 @@ func (n *network) Send(b []byte, _ netip.Addr) {
 
 func newNetwork(cfg ptp.EngineConfig) *network {
 	itself := func(t aes67.MonoTime) aes67.MonoTime { return t }
-	n := &network{now: boot, raw: itself, stamp: itself, self: ptp.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
+	n := &network{now: boot, raw: itself, stamp: itself, self: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
 	if cfg.Priority1 == 0 {
 		cfg.Priority1, cfg.Priority2 = 250, 250
 	}
@@ -162,12 +164,12 @@ func (n *network) tickMaster(p *peer) {
 
 func (n *network) fromMaster(p *peer, b []byte) {
 	copied := append([]byte(nil), b...)
-	m, err := ptp.Decode(copied)
+	m, err := wire.Decode(copied)
 	if err != nil {
 		panic(err)
 	}
 	left := n.now
-	if m.Kind == ptp.KindSync {
+	if m.Kind == wire.KindSync {
 		told := 60 * time.Microsecond
 		if p.cfg.FollowUpFirst {
 			told = 0
@@ -178,13 +180,13 @@ func (n *network) fromMaster(p *peer, b []byte) {
 		return
 	}
 	for _, d := range p.down.Pass() {
-		if p.cfg.FollowUpFirst && m.Kind != ptp.KindSync {
+		if p.cfg.FollowUpFirst && m.Kind != wire.KindSync {
 			d = time.Microsecond
 		}
 		n.after(d, func() {
 			switch {
 			case p.off:
-			case m.Kind == ptp.KindSync:
+			case m.Kind == wire.KindSync:
 				n.engine.HandleEvent(copied, n.stamp(n.now), netip.Addr{})
 			default:
 				n.engine.HandleGeneral(copied, n.now, netip.Addr{})
@@ -210,8 +212,8 @@ func noisy(seed uint64, j lab.Jitter, loss float64) *lab.Link {
 	return lab.NewLink(seed, 2500*time.Nanosecond, lab.Sum(lab.Kernel(), j), loss)
 }
 
-// track records the true error of the virtual clock.
-type track struct {
+// record keeps the true error of the virtual clock.
+type record struct {
 	lockedAt         float64 // s after boot; -1: never
 	rms, worst       float64 // ns, over the judged part
 	rate10           float64 // ppb, rms of the error's change over 10 s
@@ -225,8 +227,8 @@ type track struct {
 const probeEvery = 125 * time.Millisecond
 
 // watch runs the network and compares the clock with truth from a time on.
-func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) track {
-	r := track{lockedAt: -1}
+func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) record {
+	r := record{lockedAt: -1}
 	var errs, rates []float64 // each probeEvery
 	before := truth(n.now)
 	began := time.Now()
@@ -545,11 +547,14 @@ func (n *network) traffic(phase float64) lab.Jitter {
 // fast and is read in 1 to 3 µs.
 func (n *network) card() {
 	random := rand.New(rand.NewPCG(5, 5))
-	var line ptp.CardLine
+	var line port.PHCMap
 	show := func(t aes67.MonoTime) int64 { return (1e18 + int64(float64(t-boot)*(1+30e-6))) / 8 * 8 }
 	read := func() {
 		took := 1000 + random.Int64N(2000)
-		line.Read(n.now.Add(time.Duration(took/2)), took, show(n.now.Add(time.Duration((took+2*random.Int64N(took))/4))))
+		line.Observe(port.PHCReading{
+			Mono: n.now.Add(time.Duration(took / 2)), Took: took,
+			PHC: show(n.now.Add(time.Duration((took + 2*random.Int64N(took)) / 4))),
+		})
 	}
 	for range 16 {
 		read()
@@ -566,13 +571,13 @@ func (n *network) card() {
 // flood lets so many other masters announce themselves, half of them in another
 // domain, all of them worse than those of gmConfig.
 func (n *network) flood(masters int) {
-	m := ptp.Message{Kind: ptp.KindAnnounce, LogInterval: 0, Properties: ptp.Properties{Priority1: 200, Class: 248}}
+	m := wire.Message{Kind: wire.KindAnnounce, LogInterval: 0, Properties: wire.Properties{Priority1: 200, Class: 248}}
 	var each func()
 	each = func() {
 		m.Sequence++
 		for i := range masters {
 			m.Domain = uint8(i % 2)
-			m.Source = ptp.PortIdentity{Clock: aes67.ClockIdentity{0xF0, byte(i)}, Port: 1}
+			m.Source = wire.PortIdentity{Clock: aes67.ClockIdentity{0xF0, byte(i)}, Port: 1}
 			m.Properties.Identity = m.Source.Clock
 			n.engine.HandleGeneral(m.Append(nil), n.now, netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}))
 		}
@@ -583,7 +588,7 @@ func (n *network) flood(masters int) {
 
 func TestScenarios(t *testing.T) {
 	all := scenarios()
-	results := make([]track, len(all))
+	results := make([]record, len(all))
 	t.Cleanup(func() { printScenarios(all, results) })
 	for i, sc := range all {
 		t.Run(sc.name, func(t *testing.T) {
@@ -626,7 +631,7 @@ func TestScenarios(t *testing.T) {
 }
 
 // printScenarios prints the table, with the limits in brackets.
-func printScenarios(all []scenario, results []track) {
+func printScenarios(all []scenario, results []record) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	fmt.Fprintln(w, "scenario\tlock s\terror rms ns\tmax ns\trate error 10 s ppb\tfrequency 1 s ppb\tsteps\tnot locked s\ttimes real time")

@@ -7,6 +7,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/ptp/track"
+	"aes67-sink/ptp/wire"
 )
 
 // State is what the virtual clock is good for.
@@ -38,13 +39,27 @@ const (
 // String returns the word of status.
 func (r Role) String() string { return [...]string{"none", "follower", "grandmaster"}[r] }
 
+// Timestamps says where the instants of event messages come from.
+type Timestamps struct {
+	Hardware bool
+	Why      string // not; empty if they are
+}
+
+// String returns the word of status.
+func (t Timestamps) String() string {
+	if t.Hardware {
+		return "hardware"
+	}
+	return "software"
+}
+
 // Status is what the user may know. Zero means unknown where a Known says so.
 type Status struct {
 	State       State
 	Port        PortState
 	Role        Role
 	Grandmaster aes67.ClockIdentity // zero: none
-	Parent      PortIdentity        // who sends its time to us; follower only
+	Parent      wire.PortIdentity   // who sends its time to us; follower only
 	Domain      uint8
 
 	OffsetKnown bool
@@ -88,13 +103,13 @@ const (
 
 // Status tells how things are.
 func (e *Engine) Status(now aes67.MonoTime) Status {
-	s := e.figures(now)
-	s.Problem = e.trouble(now).String()
+	s := e.Figures(now)
+	s.Problem = e.Trouble(now).String()
 	return s
 }
 
-// figures is the Status without its words: it allocates nothing.
-func (e *Engine) figures(now aes67.MonoTime) Status {
+// Figures is the Status without its words: it allocates nothing.
+func (e *Engine) Figures(now aes67.MonoTime) Status {
 	f := &e.follower
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
 	m, set := e.clock.Load()
@@ -157,9 +172,9 @@ func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool)
 	return 0, false
 }
 
-// trouble is what keeps the clock from being right. It is compared many times
+// Trouble is what keeps the clock from being right. It is compared many times
 // and put into words when somebody asks.
-type trouble struct {
+type Trouble struct {
 	kind   troubleKind
 	who    aes67.ClockIdentity // the master in question
 	domain uint8               // its domain
@@ -179,27 +194,27 @@ const (
 	onlyVersion1 // there is none that speaks PTPv2
 )
 
-// trouble tells the most important that there is.
-func (e *Engine) trouble(now aes67.MonoTime) trouble {
+// Trouble tells the most important that there is.
+func (e *Engine) Trouble(now aes67.MonoTime) Trouble {
 	f := &e.follower
 	switch {
 	case e.state == PortMaster && e.grandmaster.deaf():
-		return trouble{kind: noTransmitTimes}
+		return Trouble{kind: noTransmitTimes}
 	case e.following() && f.silent(now):
-		return trouble{kind: noSync, who: e.parent.Identity}
+		return Trouble{kind: noSync, who: e.parent.Identity}
 	case e.following() && f.absurd:
-		return trouble{kind: noClock, who: e.parent.Identity}
+		return Trouble{kind: noClock, who: e.parent.Identity}
 	case e.following() && f.oneWay:
-		return trouble{kind: noDelayResponse, who: e.parent.Identity}
+		return Trouble{kind: noDelayResponse, who: e.parent.Identity}
 	case e.state == PortListening && now >= e.listenUntil:
 		return e.nobody(now)
 	}
-	return trouble{}
+	return Trouble{}
 }
 
 // nobody tells what is heard in place of a master.
-func (e *Engine) nobody(now aes67.MonoTime) trouble {
-	t := trouble{kind: noMaster, ours: e.cfg.Domain}
+func (e *Engine) nobody(now aes67.MonoTime) Trouble {
+	t := Trouble{kind: noMaster, ours: e.cfg.Domain}
 	for i := range e.masters.list {
 		if m := &e.masters.list[i]; m.Domain != e.cfg.Domain && now.Sub(m.At) < recently {
 			t.kind, t.who, t.domain = otherDomain, m.Identity, m.Domain
@@ -212,8 +227,11 @@ func (e *Engine) nobody(now aes67.MonoTime) trouble {
 	return t
 }
 
+// Exists reports whether there is any.
+func (t Trouble) Exists() bool { return t.kind != noTrouble }
+
 // String says it with the remedy; it is empty where there is none.
-func (t trouble) String() string {
+func (t Trouble) String() string {
 	nobody := ""
 	if t.kind >= noMaster {
 		nobody = fmt.Sprintf("no PTP master is heard in domain %d", t.ours)

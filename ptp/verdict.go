@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // This file puts the best master clock algorithm's choice into words: why the
@@ -29,7 +30,7 @@ func (e *Engine) verdict(m, best *master, now aes67.MonoTime) string {
 		return "no interface is in use"
 	case m.Sender.Clock == e.own.sender.Clock || m.Identity == e.own.sender.Clock:
 		return "an echo of our own messages"
-	case m.Flags.Has(FlagAlternateMaster):
+	case m.Flags.Has(wire.FlagAlternateMaster):
 		return "an alternate master, which stands by for another"
 	case m.StepsRemoved >= maxSteps:
 		return fmt.Sprintf("%d clocks away from its grandmaster", m.StepsRemoved)
@@ -93,7 +94,7 @@ func (ms *Masters) label(m *master) string {
 }
 
 // bestBut returns the best qualified master of a domain but for one, or nil.
-func (ms *Masters) bestBut(first *master, domain uint8, own PortIdentity, now aes67.MonoTime) *master {
+func (ms *Masters) bestBut(first *master, domain uint8, own wire.PortIdentity, now aes67.MonoTime) *master {
 	var second *master
 	for i := range ms.list {
 		m := &ms.list[i]

@@ -7,6 +7,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/wire"
 )
 
 // silentOutput sends nothing.
@@ -21,27 +22,27 @@ func TestEveryMasterHasAReason(t *testing.T) {
 		e.Start(now, ourselves, 0, nil, now-60*testSecond)
 		return e
 	}
-	hear := func(e *Engine, times int, m *Message) {
+	hear := func(e *Engine, times int, m *wire.Message) {
 		for i := range times {
 			m.Sequence = uint16(i)
 			e.HandleGeneral(m.Append(nil), now, netip.AddrFrom4([4]byte{10, 0, 0, 9}))
 		}
 	}
 	follower := start(aes67.ClockFollower)
-	hear(follower, 2, announced(1, 0, func(m *Message) { m.Properties.Priority1 = 10 }))
+	hear(follower, 2, announced(1, 0, func(m *wire.Message) { m.Properties.Priority1 = 10 }))
 	hear(follower, 2, announced(2, 0, nil))
-	hear(follower, 2, announced(3, 0, func(m *Message) { m.Properties.Priority1, m.Properties.Class = 10, 255 }))
-	hear(follower, 2, announced(4, 0, func(m *Message) { m.Domain = 7 }))
-	hear(follower, 2, announced(5, 0, func(m *Message) { m.Flags = FlagAlternateMaster }))
+	hear(follower, 2, announced(3, 0, func(m *wire.Message) { m.Properties.Priority1, m.Properties.Class = 10, 255 }))
+	hear(follower, 2, announced(4, 0, func(m *wire.Message) { m.Domain = 7 }))
+	hear(follower, 2, announced(5, 0, func(m *wire.Message) { m.Flags = wire.FlagAlternateMaster }))
 	hear(follower, 1, announced(6, 0, nil))
-	hear(follower, 2, announced(7, 0, func(m *Message) { m.Properties.StepsRemoved = 255 }))
-	hear(follower, 2, announced(8, 0, func(m *Message) {
+	hear(follower, 2, announced(7, 0, func(m *wire.Message) { m.Properties.StepsRemoved = 255 }))
+	hear(follower, 2, announced(8, 0, func(m *wire.Message) {
 		m.Properties.Identity, m.Properties.StepsRemoved, m.Properties.Priority1 = aes67.ClockIdentity{1}, 1, 10
 	}))
 	alone := start(aes67.ClockFollower)
 	hear(alone, 2, announced(1, 0, nil))
 	server := start(aes67.ClockGrandmaster)
-	hear(server, 2, announced(1, 0, func(m *Message) { m.Properties.Priority1 = 255 }))
+	hear(server, 2, announced(1, 0, func(m *wire.Message) { m.Properties.Priority1 = 255 }))
 
 	for _, c := range []struct {
 		engine *Engine
@@ -81,7 +82,7 @@ func TestSyncsTellOfTheirMaster(t *testing.T) {
 	now := 5000 * testSecond
 	e.Start(now, ourselves, 0, nil, now)
 	e.HandleGeneral(announced(1, 1, nil).Append(nil), now, netip.Addr{})
-	sync := Message{Kind: KindSync, Source: PortIdentity{Clock: aes67.ClockIdentity{1}, Port: 1}, Flags: FlagTwoStep, LogInterval: -3}
+	sync := wire.Message{Kind: wire.KindSync, Source: wire.PortIdentity{Clock: aes67.ClockIdentity{1}, Port: 1}, Flags: wire.FlagTwoStep, LogInterval: -3}
 	e.HandleEvent(sync.Append(nil), now, netip.Addr{})
 	e.HandleGeneral(announced(1, 2, nil).Append(nil), now, netip.Addr{})
 	if a := e.Heard(now)[0]; !a.SyncKnown || !a.TwoStep || a.SyncInterval.Milliseconds() != 125 {

@@ -65,10 +65,8 @@ func (t *session) confirm(ctx context.Context) error {
 	asked := begin // when the volume was set
 	standing := standing{long: settle, messages: t.framer.meter.messages.Load()}
 	var seen Volume
-	var doubts uint64
 	for now := begin; now.Sub(begin) < confirmLimit; now = t.cfg.Now() {
 		info := &proto.GetSinkInfoReply{}
-		doubts = t.doubts()
 		if err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info); err != nil {
 			return t.giveUp(err)
 		}
@@ -94,7 +92,10 @@ func (t *session) confirm(ctx context.Context) error {
 	}
 	t.confirmed = true
 	t.guard.begin(t.heardBefore())
-	t.sawVolume(doubts, seen)
+	if err := t.look(dirtyLevels); err != nil || !t.present {
+		t.confirmed = false
+		return err
+	}
 	t.framer.open.Store(true)
 	t.log.Info().Float64("volume_db", seen.DB()).Bool("muted", seen.Muted).Bool("first", first && !adopted).Msg("volume confirmed")
 	return nil

@@ -29,17 +29,20 @@ func (t *session) heardBefore() Volume {
 	return uniform(LevelOf(t.cfg.FirstVolumeDB), len(t.cfg.Channels), false)
 }
 
-// sawVolume takes over what the server says in answer to so many doubts.
-func (t *session) sawVolume(doubts uint64, v Volume) {
+// sawVolume takes over what the server says in answer to so many doubts. The
+// monitor and its recording add addedDB to it, which our own gain takes back.
+func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
 	now, pending := t.cfg.Now(), t.guard.pending
 	t.guard.see(now, v, circumstances{
 		program: now.Sub(aes67.MonoTime(t.playerAt.Load())) <= oneStep,
 		playing: t.playing > 0,
 	})
-	t.settle(doubts, 0)
+	if t.framer.volumes != nil {
+		t.framer.volumes.Settle(doubts, lowered(t.guard.ramp(), addedDB))
+	}
 	t.volume, t.known = t.guard.trusted, true
 	t.set(func(st *Status) {
-		st.VolumeDB, st.Muted, st.Unscaled = v.DB(), v.Muted, v.equal(uniform(LevelNorm, len(v.Levels), false))
+		st.VolumeDB, st.Muted, st.Unscaled = v.DB(), v.Muted, v.equal(whole(len(v.Levels)))
 		st.VolumeConfirmed, st.Notice = true, t.notice(now)
 	})
 	if t.guard.pending && !pending {
@@ -48,13 +51,6 @@ func (t *session) sawVolume(doubts uint64, v Volume) {
 	}
 	if t.guard.over() > 0 {
 		t.turnBack(now)
-	}
-}
-
-// settle tells our own gain, less what the monitor and its recording add.
-func (t *session) settle(doubts uint64, addedDB float64) {
-	if t.framer.volumes != nil {
-		t.framer.volumes.Settle(doubts, lowered(t.guard.ramp(), addedDB))
 	}
 }
 

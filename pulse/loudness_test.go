@@ -137,6 +137,117 @@ func TestAVolumeIsDoubtedBeforeItIsHeard(t *testing.T) {
 	}
 }
 
+// answers is a VolumeHandler that keeps all messages and answers.
+type answers struct {
+	mu       sync.Mutex
+	doubts   uint64
+	messages []message
+	answers  []answer
+}
+
+type message struct {
+	frames int
+	peak   float64
+	doubts uint64 // raised before it
+}
+
+type answer struct {
+	doubts uint64 // settled by it
+	gainDB float64
+}
+
+func (a *answers) Frames(samples []float32, _ aes67.MonoTime) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m := message{doubts: a.doubts, frames: len(samples) / 2}
+	for _, s := range samples {
+		m.peak = max(m.peak, math.Abs(float64(s)))
+	}
+	a.messages = append(a.messages, m)
+}
+
+func (a *answers) Doubt() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.doubts++
+}
+
+func (a *answers) Doubts() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.doubts
+}
+
+func (a *answers) Settle(doubts uint64, gain aes67.Ramp) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answers = append(a.answers, answer{doubts, gain.DB(now())})
+}
+
+// answered returns the least gain that the i-th message was answered with: what
+// was answered since the one before it counts, up to the answer for all its doubts.
+func (a *answers) answered(i int) (gainDB float64, known bool) {
+	for _, answer := range a.answers {
+		if i > 0 && answer.doubts <= a.messages[i-1].doubts {
+			continue
+		}
+		gainDB = min(gainDB, answer.gainDB)
+		if answer.doubts >= a.messages[i].doubts {
+			return gainDB, true
+		}
+	}
+	return gainDB, false
+}
+
+// TestNoAnswerForgetsWhatTheMonitorAdds moves the sink's volume and its monitor's
+// at one time: however the two events and their answers meet, nothing is answered
+// as louder than the sink allows.
+func TestNoAnswerForgetsWhatTheMonitorAdds(t *testing.T) {
+	for _, kind := range []string{"pipewire", "pulseaudio"} {
+		t.Run(kind, func(t *testing.T) {
+			l := startLab(t, kind, "")
+			cfg := stereo()
+			cfg.Volume = remembered(0, 2)
+			a := &answers{}
+			b := l.runInto(cfg, a)
+			b.await("the flow of the monitor", flowing)
+			defer l.play(cfg, square(0.1))()
+			b.await("a player", func(st Status) bool { return st.Playing == 1 })
+			for i := range 20 {
+				l.sh("pactl set-source-volume aes67.monitor 150%% & pactl set-sink-volume aes67 %d; wait", LevelNorm-Level(i%2)*700)
+				eventually(t, "the monitor at 0 dB", func() bool {
+					return strings.Contains(l.sh("LC_ALL=C pactl get-source-volume aes67.monitor"), "100%")
+				})
+			}
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			// As the bridge's guard does: a gain rises by 40 dB a second, since a fall of
+			// the server's volume is told before it is heard, and has fallen for the
+			// message before the one that it is for.
+			moved, gain := 0, 0.0
+			last := len(a.messages) - 1
+			for i, m := range a.messages[:last] {
+				if m.peak > 0.11 {
+					moved++
+				}
+				gain += 40 * float64(m.frames) / 48000
+				for _, message := range []int{i, i + 1} {
+					if answered, known := a.answered(message); known && a.messages[message].doubts > a.messages[max(0, message-1)].doubts {
+						gain = min(gain, answered)
+					}
+				}
+				gain = min(gain, 0)
+				if heard := m.peak * math.Pow(10, gain/20); heard > 0.115 { // little more than a decibel
+					t.Errorf("a message of peak %v was answered with %v dB, heard %v; want 0.1 at most", m.peak, gain, heard)
+				}
+			}
+			if moved == 0 {
+				t.Error("no message was louder: the monitor was never moved")
+			}
+		})
+	}
+}
+
 func TestAnEventOfTheSinksVolumeIsRecognized(t *testing.T) {
 	event := func(opcode, event, index byte) []byte {
 		return []byte{'L', 0, 0, 0, opcode, 'L', 0xFF, 0xFF, 0xFF, 0xFF, 'L', 0, 0, 0, event, 'L', 0, 0, 0, index}

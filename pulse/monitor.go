@@ -75,7 +75,7 @@ func (t *session) record() error {
 		},
 		// Samples are to pass untouched, also if somebody once turned the recording
 		// down. Relative: with flat volumes the monitor's own must not move.
-		ChannelVolumes: uniform(LevelNorm, len(channels), false).wire(),
+		ChannelVolumes: whole(len(channels)).wire(),
 		VolumeSet:      true,
 		MutedSet:       true,
 		RelativeVolume: true,

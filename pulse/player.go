@@ -123,7 +123,7 @@ func (p *player) play(ctx context.Context) error {
 		NoRemix:               true,
 		// Not set: with flat volumes a stream's volume could raise the sink's.
 		VolumeSet:      false,
-		ChannelVolumes: uniform(LevelNorm, len(p.channels), false).wire(),
+		ChannelVolumes: whole(len(p.channels)).wire(),
 		Properties: proto.PropList{
 			"media.name": proto.PropListString(label(p.cfg.Name)),
 			"media.role": proto.PropListString("test"),

@@ -32,6 +32,8 @@ const (
 	dirtyInputs                     // who plays
 	dirtyMonitor                    // the recording has ended
 	dirtyLevels                     // the monitor's or the recording's own volume
+
+	dirtyVolumes = dirtySink | dirtyLevels
 )
 
 // session is one connection's life.
@@ -188,18 +190,10 @@ func (t *session) serve(ctx context.Context) error {
 			t.remember()
 		case <-t.wakeup:
 			// At once: the sound is in doubt until the volume is known.
-			if t.confirmed && t.dirty.Load()&dirtyLevels != 0 {
-				t.dirty.And(^dirtyLevels)
-				if err := t.levels(); err != nil {
-					t.dirty.Or(dirtyLevels)
-				} else if t.dirty.Load() == 0 {
-					continue
-				}
-			}
-			if t.confirmed && t.dirty.Load()&dirtySink != 0 {
-				t.dirty.And(^dirtySink)
-				if err := t.look(); err != nil || !t.present {
-					t.dirty.Or(dirtySink)
+			if volumes := t.dirty.Load() & dirtyVolumes; t.confirmed && volumes != 0 {
+				t.dirty.And(^volumes)
+				if err := t.look(volumes); err != nil || !t.present {
+					t.dirty.Or(volumes)
 				} else if save.Reset(saveDelay); t.dirty.Load() == 0 {
 					continue
 				}
@@ -253,8 +247,8 @@ func (t *session) step(ctx context.Context) (err error) {
 		t.absent()
 		t.worn = true
 	}
-	if t.present && dirty&dirtySink != 0 {
-		if err := t.look(); err != nil || !t.present {
+	if volumes := dirty & dirtyVolumes; t.present && volumes != 0 {
+		if err := t.look(volumes); err != nil || !t.present {
 			return err
 		}
 	}
@@ -262,7 +256,7 @@ func (t *session) step(ctx context.Context) (err error) {
 		if err := t.establish(ctx); err != nil || ctx.Err() != nil {
 			return err
 		}
-		dirty |= dirtyInputs | dirtyMonitor | dirtyLevels
+		dirty |= dirtyInputs | dirtyMonitor
 	}
 	if dirty&dirtyMonitor != 0 || t.stream == noStream {
 		if err := t.record(); err != nil {
@@ -271,11 +265,6 @@ func (t *session) step(ctx context.Context) (err error) {
 	}
 	if !t.confirmed {
 		if err := t.confirm(ctx); err != nil || ctx.Err() != nil {
-			return err
-		}
-	}
-	if dirty&dirtyLevels != 0 {
-		if err := t.levels(); err != nil {
 			return err
 		}
 	}
@@ -289,8 +278,9 @@ func (t *session) step(ctx context.Context) (err error) {
 // (PulseAudio, def.h, PA_SINK_SUSPENDED).
 const sinkSuspended = 2
 
-// look reads the sink's volume and state; a sink that is gone is noted as such.
-func (t *session) look() error {
+// look reads all that scales the sound on its way, and the sink's state, for
+// something of it has changed; a sink that is gone is noted as such.
+func (t *session) look(dirty uint32) error {
 	doubts, info := t.doubts(), &proto.GetSinkInfoReply{}
 	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
 	if errors.Is(err, proto.ErrNoSuchEntity) || err == nil && info.ModuleIndex != t.module {
@@ -301,12 +291,17 @@ func (t *session) look() error {
 		return err
 	}
 	t.asleep = info.State == sinkSuspended
-	if t.confirmed {
-		if volumeOf(info).equal(t.guard.seen) { // something else has changed
-			t.deaf.changed(t.cfg.Now(), t.framer.meter.heardAt(len(t.cfg.Channels)))
-		}
-		t.sawVolume(doubts, volumeOf(info))
+	if !t.confirmed {
+		return nil
 	}
+	if dirty&dirtySink != 0 && volumeOf(info).equal(t.guard.seen) { // something else has changed
+		t.deaf.changed(t.cfg.Now(), t.framer.meter.heardAt(len(t.cfg.Channels)))
+	}
+	added, err := t.levels()
+	if err != nil {
+		return err
+	}
+	t.sawVolume(doubts, volumeOf(info), added)
 	return nil
 }
 

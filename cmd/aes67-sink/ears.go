@@ -6,7 +6,7 @@ import (
 
 	"aes67-sink/avahi"
 	"aes67-sink/netif"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/rtsp"
 	"aes67-sink/rtthread"
 	"aes67-sink/sap"
@@ -17,7 +17,7 @@ type ears struct {
 	sap        *sap.Service
 	browser    *avahi.Browser // finds sessions by DNS-SD …
 	ravenna    *rtsp.Watcher  // … and fetches their descriptions
-	ptp        *ptp.Service   // nil without the PTP ports
+	ptp        *port.Service  // nil without the PTP ports
 	interfaces *netif.Watcher
 	ours       func(avahi.Found) bool // the running bridge's own
 }

@@ -12,6 +12,7 @@ import (
 	"aes67-sink/config"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
 	"aes67-sink/rtthread"
@@ -26,8 +27,8 @@ type edges struct {
 	clock      *mediaclock.Clock
 	pipeline   *bridge.Pipeline
 	sink       *pulse.Sink
-	ptp        *ptp.Service // nil without the PTP ports
-	forbidden  string       // why there are no PTP ports, and the remedy
+	ptp        *port.Service // nil without the PTP ports
+	forbidden  string        // why there are no PTP ports, and the remedy
 	announcer  *announcer
 	ears       *ears
 	network    *network

@@ -15,7 +15,7 @@ import (
 	"aes67-sink/config"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/rtsp"
 	"aes67-sink/rtthread"
 	"aes67-sink/sap"
@@ -142,11 +142,11 @@ type listener struct {
 
 func newListener(cfg config.Config, log zerolog.Logger) *listener {
 	l := &listener{wanted: cfg.Network.Interface}
-	ports, err := ptp.OpenPorts(cfg.Clock.DSCP)
+	ports, err := port.Open(cfg.Clock.DSCP)
 	if err != nil {
 		l.deaf = append(l.deaf, "PTP masters are not heard: "+clockRemedy(err))
 	} else {
-		l.ptp = ptp.New(ptp.Config{Mode: aes67.ClockFollower, Domain: cfg.Clock.Domain, Now: rtthread.Now}, ports, &mediaclock.Clock{}, log)
+		l.ptp = port.New(port.Config{Mode: aes67.ClockFollower, Domain: cfg.Clock.Domain, Now: rtthread.Now}, ports, &mediaclock.Clock{}, log)
 		l.parts = append(l.parts, l.ptp.Run)
 	}
 	if err := dropPrivileges(); err != nil {

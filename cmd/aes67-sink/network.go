@@ -14,7 +14,7 @@ import (
 	"aes67-sink/avahi"
 	"aes67-sink/bridge"
 	"aes67-sink/netif"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/sap"
 	"aes67-sink/wake"
 )
@@ -24,7 +24,7 @@ type network struct {
 	chooser   *netif.Chooser
 	watcher   *netif.Watcher
 	dnssd     *netif.DNSSD
-	clock     *ptp.Service // nil without the PTP ports
+	clock     *port.Service // nil without the PTP ports
 	sap       *sap.Service
 	browser   *avahi.Browser // asks on the chosen interface alone
 	domain    uint8

@@ -20,6 +20,7 @@ import (
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
 	"aes67-sink/rtsp"
 	"aes67-sink/rtthread"
@@ -49,13 +50,13 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	e := &edges{cfg: cfg, clock: &mediaclock.Clock{}, log: part(log, "send"), wake: make(chan struct{}, 1), trouble: make(chan struct{}, 1)}
 	lastFile := lastRunFile{path: filepath.Join(stateDirectory(), "last-"+cfg.Sink.ID+".json"), log: part(log, "bridge")}
 	last := lastFile.load(rtthread.Now(), cfg.Clock.Domain)
-	ports, err := ptp.OpenPorts(cfg.Clock.DSCP)
+	ports, err := port.Open(cfg.Clock.DSCP)
 	if err != nil {
 		e.forbidden = clockRemedy(err)
 		log.Warn().Str("problem", e.forbidden).Msg("no PTP; sending by the own clock")
 		ownClock(e.clock)
 	} else {
-		e.ptp = ptp.New(ptp.Config{
+		e.ptp = port.New(port.Config{
 			Mode: cfg.Clock.Mode, Domain: cfg.Clock.Domain,
 			Priority1: cfg.Clock.Priority1, Priority2: cfg.Clock.Priority2, Now: rtthread.Now,
 			Resume: last.resumption(),
@@ -209,13 +210,10 @@ func clockRemedy(err error) string {
 	return fmt.Sprintf("no PTP: %v; run 'sudo setcap cap_net_bind_service+ep %s', then restart", err, program)
 }
 
-// taiOffset is TAI less UTC since 2017, seconds (IERS Bulletin C 52).
-const taiOffset = 37 * time.Second
-
 // ownClock lets the media clock run on CLOCK_MONOTONIC from the time of day,
 // for a bridge that may not speak PTP.
 func ownClock(clock *mediaclock.Clock) {
-	clock.Step(rtthread.Now(), aes67.PTPTime(time.Now().UnixNano()).Add(taiOffset), 0)
+	clock.Step(rtthread.Now(), aes67.PTPTime(time.Now().UnixNano()).Add(ptp.UTCOffset*time.Second), 0)
 }
 
 // captureThread asks for real-time priority on the thread that reads the sound

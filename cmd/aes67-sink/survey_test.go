@@ -8,6 +8,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/wire"
 	"aes67-sink/rtsp"
 	"aes67-sink/sap"
 	"aes67-sink/sdp"
@@ -49,15 +50,15 @@ func TestTheFollowedMasterIsMarked(t *testing.T) {
 	clock := func(last byte) aes67.ClockIdentity { return aes67.ClockIdentity{0, 1, 2, 0xFF, 0xFE, 0, 0, last} }
 	announce := func(last byte, domain uint8, priority byte) ptp.Announcement {
 		return ptp.Announcement{
-			Interface: 2, Sender: ptp.PortIdentity{Clock: clock(last), Port: 1}, Address: netip.MustParseAddr("10.0.0.2"), Domain: domain,
-			Properties: ptp.Properties{Priority1: priority, Identity: clock(last)},
+			Interface: 2, Sender: wire.PortIdentity{Clock: clock(last), Port: 1}, Address: netip.MustParseAddr("10.0.0.2"), Domain: domain,
+			Properties: wire.Properties{Priority1: priority, Identity: clock(last)},
 		}
 	}
 	s := survey{
 		used:       "eth0",
 		interfaces: []netif.Candidate{{Index: 2, Name: "eth0"}, {Index: 3, Name: "eth1"}},
 		masters:    []ptp.Announcement{announce(3, 1, 128), announce(2, 0, 200), announce(1, 0, 128)},
-		clock:      &ptp.Status{Role: ptp.RoleFollower, Parent: ptp.PortIdentity{Clock: clock(1), Port: 1}},
+		clock:      &ptp.Status{Role: ptp.RoleFollower, Parent: wire.PortIdentity{Clock: clock(1), Port: 1}},
 	}
 	l := s.list()
 	if len(l.Masters) != 3 || !l.Masters[0].Followed || l.Masters[1].Followed || l.Masters[2].Domain != 1 {

@@ -28,6 +28,9 @@ var mayImport = map[string][]string{
 	"safety":     {"aes67"},
 	"sdp":        {"aes67"},
 	"membership": {},
+	"ptp/wire":   {"aes67"},
+	"ptp/track":  {"aes67", "mediaclock"},
+	"ptp":        {"aes67", "mediaclock", "ptp/track", "ptp/wire"},
 
 	"wake": {},
 
@@ -36,7 +39,7 @@ var mayImport = map[string][]string{
 	"avahi":    {"aes67", "wake"},
 	"config":   {"aes67"},
 	"netif":    {"aes67", "membership", "wake"},
-	"ptp":      {"aes67", "mediaclock", "wake"},
+	"ptp/port": {"aes67", "mediaclock", "ptp", "ptp/wire", "wake"},
 	"pulse":    {"aes67", "wake"},
 	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
 	"rtsp":     {"aes67", "sdp", "wake"},
@@ -47,7 +50,7 @@ var mayImport = map[string][]string{
 	"cmd/aes67-sink": {"*"},
 
 	"internal/arch":          {},
-	"internal/lab":           {"aes67", "mediaclock", "ptp", "sdp", "rtthread"},
+	"internal/lab":           {"aes67", "mediaclock", "ptp/port", "ptp/wire", "sdp", "rtthread"},
 	"internal/lab/labtool":   {"*"},
 	"internal/chart":         {},
 	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
@@ -59,7 +62,7 @@ var mayImport = map[string][]string{
 var fences = map[string][]string{
 	"github.com/jfreymuth/pulse":              {"pulse"},
 	"github.com/pion/rtp":                     {"rtpsend", "internal/lab"},
-	"github.com/facebook/time/ptp/protocol":   {"ptp", "internal/lab"},
+	"github.com/facebook/time/ptp/protocol":   {"ptp/wire"},
 	"github.com/facebook/time/phc":            {},
 	"github.com/facebook/time/clock":          {},
 	"github.com/facebook/time/servo":          {},
@@ -72,7 +75,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "membership"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "membership", "ptp", "ptp/track", "ptp/wire"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
+	"aes67-sink/ptp/wire"
 )
 
 // GrandmasterConfig scripts a PTP grandmaster, bad behaviour included. The
@@ -124,12 +125,12 @@ func later(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 }
 
 func (g *Grandmaster) announce() {
-	m := g.header(ptp.KindAnnounce, g.announceSeq, g.cfg.AnnounceLog)
+	m := g.header(wire.KindAnnounce, g.announceSeq, g.cfg.AnnounceLog)
 	g.announceSeq++
 	if !g.cfg.ARB {
-		m.Flags |= ptp.FlagPTPTimescale
+		m.Flags |= wire.FlagPTPTimescale
 	}
-	m.Properties = ptp.Properties{
+	m.Properties = wire.Properties{
 		Priority1: g.cfg.Priority1, Class: g.cfg.Class, Accuracy: g.cfg.Accuracy, Variance: 0xFFFF,
 		Priority2: g.cfg.Priority2, Identity: g.cfg.Identity, UTCOffset: 37, TimeSource: 0xA0,
 	}
@@ -137,7 +138,7 @@ func (g *Grandmaster) announce() {
 }
 
 func (g *Grandmaster) sync(now aes67.MonoTime) {
-	m := g.header(ptp.KindSync, g.syncSeq, g.cfg.SyncLog)
+	m := g.header(wire.KindSync, g.syncSeq, g.cfg.SyncLog)
 	g.syncSeq++
 	if g.now != nil {
 		now = g.now()
@@ -152,15 +153,15 @@ func (g *Grandmaster) sync(now aes67.MonoTime) {
 	if g.cfg.OneStep {
 		m.Time = m.Time.Add(-g.noise())
 	} else {
-		m.Flags |= ptp.FlagTwoStep
+		m.Flags |= wire.FlagTwoStep
 	}
 	g.send(&m)
 }
 
 // Transmitted takes the instant at which an event message left.
-func (g *Grandmaster) Transmitted(kind ptp.Kind, sequence uint16, at aes67.MonoTime) {
+func (g *Grandmaster) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
 	handed, ok := g.handed[sequence]
-	if kind != ptp.KindSync || !ok {
+	if kind != wire.KindSync || !ok {
 		return
 	}
 	delete(g.handed, sequence)
@@ -171,7 +172,7 @@ func (g *Grandmaster) Transmitted(kind ptp.Kind, sequence uint16, at aes67.MonoT
 		g.wrong.Add(int64((took - handed.guess).Abs()))
 		return
 	}
-	m := g.header(ptp.KindFollowUp, sequence, g.cfg.SyncLog)
+	m := g.header(wire.KindFollowUp, sequence, g.cfg.SyncLog)
 	m.Time = g.TimeAt(at).Add(-g.noise())
 	g.send(&m)
 }
@@ -183,12 +184,12 @@ func (g *Grandmaster) GuessError() time.Duration {
 }
 
 // Datagram takes a message; Delay_Req is all that is answered.
-func (g *Grandmaster) Datagram(d *ptp.Datagram) {
-	request, err := ptp.Decode(d.Bytes)
-	if err != nil || request.Kind != ptp.KindDelayReq || request.Domain != g.cfg.Domain || g.cfg.Deaf {
+func (g *Grandmaster) Datagram(d *port.Datagram) {
+	request, err := wire.Decode(d.Bytes)
+	if err != nil || request.Kind != wire.KindDelayReq || request.Domain != g.cfg.Domain || g.cfg.Deaf {
 		return
 	}
-	m := g.header(ptp.KindDelayResp, request.Sequence, g.cfg.DelayReqLog)
+	m := g.header(wire.KindDelayResp, request.Sequence, g.cfg.DelayReqLog)
 	m.Correction = request.Correction
 	m.Requesting = request.Source
 	m.Time = g.TimeAt(d.At).Add(g.noise())
@@ -204,16 +205,16 @@ func (g *Grandmaster) noise() time.Duration {
 	return g.cfg.Noise(g.random)
 }
 
-func (g *Grandmaster) header(kind ptp.Kind, sequence uint16, log int8) ptp.Message {
-	return ptp.Message{
+func (g *Grandmaster) header(kind wire.Kind, sequence uint16, log int8) wire.Message {
+	return wire.Message{
 		Kind: kind, Domain: g.cfg.Domain, Sequence: sequence, LogInterval: log,
-		Source: ptp.PortIdentity{Clock: g.cfg.Identity, Port: 1},
+		Source: wire.PortIdentity{Clock: g.cfg.Identity, Port: 1},
 	}
 }
 
-func (g *Grandmaster) send(m *ptp.Message) {
+func (g *Grandmaster) send(m *wire.Message) {
 	g.buf = m.Append(g.buf[:0])
-	if m.Kind == ptp.KindAnnounce && g.cfg.TLV {
+	if m.Kind == wire.KindAnnounce && g.cfg.TLV {
 		// ORGANIZATION_EXTENSION of an organization that does not exist
 		// (IEEE 1588-2008, 14.3).
 		g.buf = append(g.buf, 0, 3, 0, 8, 0xFE, 0xFE, 0xFE, 0, 0, 1, 0xCA, 0xFE)
@@ -224,7 +225,7 @@ func (g *Grandmaster) send(m *ptp.Message) {
 
 // Serve runs g on an interface until ctx is done. The ports are its own; they
 // are left open.
-func (g *Grandmaster) Serve(ctx context.Context, ports *ptp.Ports, iface net.Interface, addr netip.Addr, now func() aes67.MonoTime) error {
+func (g *Grandmaster) Serve(ctx context.Context, ports *port.Sockets, iface net.Interface, addr netip.Addr, now func() aes67.MonoTime) error {
 	if err := ports.Join(iface.Index); err != nil {
 		return err
 	}

@@ -5,23 +5,24 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
+	"aes67-sink/ptp/wire"
 )
 
 const monoSecond = aes67.MonoTime(time.Second)
 
 // serveFor runs a grandmaster for simulated seconds and returns what it sent.
-func serveFor(t *testing.T, cfg GrandmasterConfig, seconds int) (gm *Grandmaster, sent []ptp.Message) {
+func serveFor(t *testing.T, cfg GrandmasterConfig, seconds int) (gm *Grandmaster, sent []wire.Message) {
 	t.Helper()
 	gm = NewGrandmaster(cfg)
 	now := 100 * monoSecond
 	gm.Send = func(b []byte) {
-		m, err := ptp.Decode(b)
+		m, err := wire.Decode(b)
 		if err != nil {
 			t.Fatalf("sent %x: %v", b, err)
 		}
 		sent = append(sent, m)
-		if m.Kind == ptp.KindSync {
+		if m.Kind == wire.KindSync {
 			gm.Transmitted(m.Kind, m.Sequence, now)
 		}
 	}
@@ -31,7 +32,7 @@ func serveFor(t *testing.T, cfg GrandmasterConfig, seconds int) (gm *Grandmaster
 	return gm, sent
 }
 
-func count(sent []ptp.Message, kind ptp.Kind) (n int) {
+func count(sent []wire.Message, kind wire.Kind) (n int) {
 	for _, m := range sent {
 		if m.Kind == kind {
 			n++
@@ -44,7 +45,7 @@ func TestGrandmasterKeepsItsIntervals(t *testing.T) {
 	cfg := GrandmasterConfig{Identity: aes67.ClockIdentity{1}, Domain: 7, TLV: true}
 	cfg.MediaProfile()
 	_, sent := serveFor(t, cfg, 20)
-	if a, s, f := count(sent, ptp.KindAnnounce), count(sent, ptp.KindSync), count(sent, ptp.KindFollowUp); a != 10 || s != 160 || f != 160 {
+	if a, s, f := count(sent, wire.KindAnnounce), count(sent, wire.KindSync), count(sent, wire.KindFollowUp); a != 10 || s != 160 || f != 160 {
 		t.Errorf("in 20 s: %d Announces, %d Syncs, %d Follow_Ups; want 10, 160, 160", a, s, f)
 	}
 	for _, m := range sent {
@@ -62,11 +63,11 @@ func TestGrandmasterTellsItsTime(t *testing.T) {
 	}
 	cfg.MediaProfile()
 	gm, sent := serveFor(t, cfg, 20)
-	if n := count(sent, ptp.KindFollowUp); n != 0 {
+	if n := count(sent, wire.KindFollowUp); n != 0 {
 		t.Errorf("a one-step clock sent %d Follow_Ups", n)
 	}
 	last := sent[len(sent)-1]
-	if want := gm.TimeAt(120*monoSecond - monoSecond/8); last.Kind != ptp.KindSync || last.Time.Sub(want).Abs() > time.Microsecond {
+	if want := gm.TimeAt(120*monoSecond - monoSecond/8); last.Kind != wire.KindSync || last.Time.Sub(want).Abs() > time.Microsecond {
 		t.Errorf("last Sync %+v, want at %d", last, want)
 	}
 	if got, want := gm.TimeAt(120*monoSecond), aes67.PTPTime(5_000_000_000+21_000_000_000+2_000_000); got != want {
@@ -92,15 +93,15 @@ func TestGrandmasterAnswersInItsDomain(t *testing.T) {
 		gm, sent := serveFor(t, c.cfg, 0)
 		sent = sent[:0]
 		gm.Send = func(b []byte) {
-			m, err := ptp.Decode(b)
+			m, err := wire.Decode(b)
 			if err != nil {
 				t.Fatal(err)
 			}
 			sent = append(sent, m)
 		}
-		asker := ptp.PortIdentity{Clock: aes67.ClockIdentity{2}, Port: 1}
-		request := ptp.Message{Kind: ptp.KindDelayReq, Domain: c.domain, Source: asker, Sequence: 5, Correction: 77}
-		gm.Datagram(&ptp.Datagram{Bytes: request.Append(nil), Event: true, At: 200 * monoSecond})
+		asker := wire.PortIdentity{Clock: aes67.ClockIdentity{2}, Port: 1}
+		request := wire.Message{Kind: wire.KindDelayReq, Domain: c.domain, Source: asker, Sequence: 5, Correction: 77}
+		gm.Datagram(&port.Datagram{Bytes: request.Append(nil), Event: true, At: 200 * monoSecond})
 		if len(sent) != c.want {
 			t.Errorf("%s: %d answers, want %d", c.name, len(sent), c.want)
 		}

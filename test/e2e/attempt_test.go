@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,6 +83,15 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		}
 		a.deliver(t, stood)
 		return
+	}
+}
+
+// shared lets the short form of a measurement run beside its siblings: a desktop
+// takes a tenth of a processor, and most of the time is waiting. The full form's
+// figures are taken alone.
+func shared(t *testing.T) {
+	if !full {
+		t.Parallel()
 	}
 }
 
@@ -201,6 +211,20 @@ func (w *watchman) longest(since aes67.MonoTime) (longest time.Duration) {
 	return longest
 }
 
+// aftermath is how long what a standstill of the machine did is heard, beside its
+// own length: a fade, and what the sound takes to come back.
+const aftermath = backWithin
+
+// spoilt reports whether a standstill of any length that was seen may be heard in
+// what lies between two instants.
+func (w *watchman) spoilt(from, to aes67.MonoTime) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.seen, func(p pause) bool {
+		return p.at.Add(-p.length-watchPeriod) <= to && p.at.Add(aftermath+p.length) >= from
+	})
+}
+
 // count tells how often the machine stood still for longer than standstill since
 // then. What both processors saw counts once.
 func (w *watchman) count(since aes67.MonoTime) (n int) {
@@ -215,7 +239,10 @@ func (w *watchman) count(since aes67.MonoTime) (n int) {
 	return n
 }
 
-// stand is the watchman's whole life: wake every 2 ms, at a priority
+// watchPeriod is how often a watchman wakes.
+const watchPeriod = 2 * time.Millisecond
+
+// stand is the watchman's whole life: wake in time, at a priority
 // above all that is tested, and tell when that came late.
 func stand(cpu string) {
 	debug.SetGCPercent(-1)
@@ -226,7 +253,7 @@ func stand(cpu string) {
 	rtthread.Lock("watchman", 90)
 	_ = unix.SchedSetaffinity(0, &set)
 	for next := rtthread.Now(); ; {
-		next = next.Add(2 * time.Millisecond)
+		next = next.Add(watchPeriod)
 		rtthread.SleepUntil(next)
 		if now := rtthread.Now(); now.Sub(next) > time.Millisecond {
 			fmt.Println(int64(now), int64(now.Sub(next)))

@@ -176,7 +176,10 @@ func (b *bridge) share(length time.Duration) float64 {
 // TestAvahiComesAndGoes kills Avahi and the system bus under the bridge: the
 // sessions are found again within 2 s of their return, and meanwhile nothing
 // spins.
-func TestAvahiComesAndGoes(t *testing.T) { measured(t, avahiComesAndGoes) }
+func TestAvahiComesAndGoes(t *testing.T) {
+	shared(t)
+	measured(t, avahiComesAndGoes)
+}
 
 func avahiComesAndGoes(t *attempt) {
 	w, s := newWire(t), startServer(t, "pulseaudio")

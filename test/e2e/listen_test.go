@@ -13,7 +13,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/rtthread"
 	"aes67-sink/sdp"
 )
@@ -74,7 +74,7 @@ func startGrandmasterAs(t testing.TB, w wire, rate aes67.PPB, change func(*lab.G
 	now := rtthread.Now()
 	var master *lab.Grandmaster
 	w.inside(t, speaker, func(eth0 net.Interface) error {
-		ports, err := ptp.OpenPorts(46)
+		ports, err := port.Open(46)
 		if err != nil {
 			return err
 		}

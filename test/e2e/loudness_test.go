@@ -16,6 +16,7 @@ import (
 // the sink from -40 to 0 dB under PulseAudio's flat volumes. On the wire its first
 // sound is at -40 dB and rises slowly; -40 dB stays remembered.
 func TestAPlayerOfFlatVolumesIsNotLoudAtOnce(t *testing.T) {
+	shared(t)
 	w, s := newWire(t), newServer(t, "pulseaudio")
 	config := filepath.Join(s.dir, "home/.config/pulse")
 	if err := os.MkdirAll(config, 0o700); err != nil {

@@ -67,6 +67,7 @@ func (s *stranger) end() {
 
 // TestNeighbours holds the bridge to what it owes other sessions on a network.
 func TestNeighbours(t *testing.T) {
+	shared(t)
 	w, s := newWire(t), startServer(t, "pulseaudio")
 	startGrandmaster(t, w, 0)
 	desk := stationAt(w, s)

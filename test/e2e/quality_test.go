@@ -277,6 +277,7 @@ func monoOf(master *lab.Grandmaster, timestamp aes67.RTPTime) aes67.MonoTime {
 // TestOnePass plays 44.1 kHz into a 44.1 kHz sink whose streams are of 96 kHz:
 // the sound server resamples nothing, the bridge once.
 func TestOnePass(t *testing.T) {
+	shared(t)
 	length := window(6*time.Second, 30*time.Second)
 	measured(t, func(t *attempt) {
 		w := newWire(t)

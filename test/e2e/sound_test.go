@@ -27,6 +27,7 @@ func TestTwoReceiversHearLeftAndRight(t *testing.T) {
 	length := window(8*time.Second, 50*time.Second)
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
+			shared(t)
 			measured(t, func(t *attempt) {
 				w := newWire(t)
 				startPTP4L(t, w, speaker)
@@ -91,6 +92,7 @@ func TestFollowsSkewedGrandmaster(t *testing.T) {
 			continue
 		}
 		t.Run(c.name+", "+c.kind, func(t *testing.T) {
+			shared(t)
 			measured(t, func(t *attempt) {
 				w := newWire(t)
 				master := startGrandmaster(t, w, c.rate)
@@ -192,6 +194,7 @@ func TestSoundServerRestart(t *testing.T) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
+			shared(t)
 			measured(t, func(t *attempt) {
 				w := newWire(t)
 				startGrandmaster(t, w, 20_000)

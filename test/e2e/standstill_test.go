@@ -99,6 +99,10 @@ func TestStandstill(t *testing.T) {
 	})
 }
 
+// deafened is what the bridge says of a PipeWire that has taken the links off a
+// sink that was suspended (pulse/deaf.go).
+const deafened = "gives zeros for what is played"
+
 // outlasts is a buffer that outlasts the shorter standstills of a virtual machine.
 const outlasts = "sink.latency=60ms"
 
@@ -202,34 +206,44 @@ func (d *desk) sounding(t testing.TB) {
 	t.Helper()
 	eventually(t, 15*time.Second, "the tone is on the wire", func() bool {
 		x := d.wire(rtthread.Now().Add(-500 * time.Millisecond))
-		return len(x) > 19000 && silentUntil(x) == 0
+		return len(x) > 19000 && silentUntil(x, nil) == 0
 	})
 }
 
 // silentUntil is the frame behind the last block without sound; 0: there is none.
-func silentUntil(x []float64) (until int) {
+// Blocks that are spoilt do not count.
+func silentUntil(x []float64, spoilt func(from, to int) bool) (until int) {
 	for at := 0; at+blockFrames <= len(x); at += blockFrames {
-		if lab.Peak(x[at:at+blockFrames]) < soundingPeak {
+		if lab.Peak(x[at:at+blockFrames]) < soundingPeak && (spoilt == nil || !spoilt(at, at+blockFrames)) {
 			until = at + blockFrames
 		}
 	}
 	return until
 }
 
-// steps counts the clicks in a tone.
-func steps(x []float64) (n int) {
+// steps finds the clicks in a tone, but for what is spoilt.
+func steps(x []float64, spoilt func(from, to int) bool) (found []lab.Defect) {
 	for _, d := range lab.FindDefects(x, 48000, leftHz) {
-		if d.Size > clickLevel {
-			n++
+		if d.Size > clickLevel && (spoilt == nil || !spoilt(d.Frame, d.Frame)) {
+			found = append(found, d)
 		}
 	}
-	return n
+	return found
 }
 
-// standStill holds a part, lets it go on and judges what follows.
+// spoiltSince tells of frames on the wire, counted from an instant, whether a
+// standstill of the machine may be heard in them.
+func spoiltSince(start aes67.MonoTime) func(from, to int) bool {
+	at := func(frame int) aes67.MonoTime { return start.Add(aes67.Frames(frame).Duration(48000)) }
+	return func(from, to int) bool { return watch.spoilt(at(from), at(to)) }
+}
+
+// standStill holds a part, lets it go on and judges what follows, but for what a
+// standstill of the machine spoilt meanwhile.
 func (d *desk) standStill(t *attempt, h hold) {
 	t.Helper()
 	d.sounding(t)
+	t.certain = true
 	before := d.bridge.sends(5 * time.Second)
 	from := rtthread.Now()
 	release := d.stop(t, h.what)
@@ -238,27 +252,48 @@ func (d *desk) standStill(t *attempt, h hold) {
 	letGo := rtthread.Now()
 	pass(watched)
 
-	delivered, ok := d.tap.sounds(letGo)
-	if !ok {
-		t.Fatalf("the server itself gives no sound within %v", watched)
-	}
 	x := d.wire(letGo)
-	silent := silentUntil(x)
+	silent := silentUntil(x, spoiltSince(letGo))
+	delivered, ok := d.tap.sounds(letGo)
+	switch {
+	case ok:
+	case len(x)-silent >= blockFrames: // another recording than the bridge's gets none
+		delivered = letGo
+	case strings.Contains(d.state(), deafened):
+		t.Skipf("the server gives no sound to any recording, and the bridge says so: %s", d.state())
+	default:
+		t.Fatalf("the server itself gives no sound within %v, and nobody says so: %s", watched, d.state())
+	}
 	back := time.Duration(float64(silent)/48000*1e9) - max(0, delivered.Sub(letGo))
 	if len(x)-silent < blockFrames {
-		t.certain = true // no standstill of the machine excuses that
-		t.Errorf("no sound on the wire %v after the server's first: state %q", watched-delivered.Sub(letGo), d.state())
-		return
+		t.Fatalf("no sound on the wire %v after the server's first: state %q", watched-delivered.Sub(letGo), d.state())
 	}
 	figures.atMost(t, "sound back after the server's first", back.Seconds(), backWithin.Seconds(), "s")
-	tone := lab.FitSine(x[max(silent, len(x)-24000):], 48000, leftHz)
-	figures.atMost(t, "level error", math.Abs(lab.DBFS(tone.Amplitude)-toneDBFS), 0.1, "dB")
-	figures.atMost(t, "pitch error", 1e6*math.Abs(tone.Hz/leftHz-1), 1000, "ppm")
-	figures.atMost(t, "steps beyond the server's own", float64(max(0, steps(d.wire(from))-steps(d.tap.since(from)))), 0, "")
+	// The server's own steps are those of the programs and of its standstill.
+	heard := from
+	if h.what == "the bridge" { // who is stopped breaks off as it is
+		heard = letGo
+	}
+	ours, theirs := steps(d.wire(heard), spoiltSince(heard)), steps(d.tap.since(from), nil)
+	figures.atMost(t, "steps beyond the server's own", float64(max(0, len(ours)-len(theirs))), 0, "")
+	if len(ours) > len(theirs) {
+		t.Logf("steps, let go at frame %d: %+v; the server's %+v", int(letGo.Sub(heard).Seconds()*48000), ours, theirs)
+	}
+	if tail := max(silent, len(x)-24000); !spoiltSince(letGo)(tail, len(x)) {
+		tone := lab.FitSine(x[tail:], 48000, leftHz)
+		figures.atMost(t, "level error", math.Abs(lab.DBFS(tone.Amplitude)-toneDBFS), 0.1, "dB")
+		figures.atMost(t, "pitch error", 1e6*math.Abs(tone.Hz/leftHz-1), 1000, "ppm")
+	} else {
+		t.Logf("not judged: level and pitch; the machine stood still")
+	}
 
 	r := d.bridge.sends(time.Second)
 	pass(time.Second)
 	after := d.bridge.sends(time.Second)
+	if watch.spoilt(from, rtthread.Now()) {
+		t.Logf("not judged: the buffer; the machine stood still")
+		return
+	}
 	figures.atMost(t, "underruns and overruns in the next second",
 		float64(after.Drift.Underruns-r.Drift.Underruns+after.Drift.Overruns-r.Drift.Overruns), 0, "")
 	if after.Drift.FillFrames == nil || after.Drift.FillTargetFrames == nil || after.LatencyMS == nil || before.LatencyMS == nil {
@@ -282,13 +317,18 @@ func (d *desk) keepsUp(t *attempt, quantum int) {
 		t.Fatal(err, err2)
 	}
 	name := fmt.Sprintf("cycle %d: ", quantum)
-	x, blocks := d.wire(from), 0
+	x, blocks, judged, spoilt := d.wire(from), 0, 0, spoiltSince(from)
 	for at := 0; at+blockFrames <= len(x); at += blockFrames {
+		if spoilt(at, at+blockFrames) {
+			continue
+		}
+		judged++
 		if lab.Peak(x[at:at+blockFrames]) < soundingPeak {
 			blocks++
 		}
 	}
-	silent := float64(blocks*blockFrames) / float64(max(1, len(x)))
+	silent := float64(blocks) / float64(max(1, judged))
+	t.Logf("%sjudged %d of %d blocks", name, judged, len(x)/blockFrames)
 	if silent > 0.1 {
 		t.certain = true // no standstill of the machine excuses that
 	}

@@ -11,7 +11,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/rtthread"
 )
 
@@ -61,7 +61,7 @@ func gmCommand(args []string) error {
 	if err != nil {
 		return err
 	}
-	ports, err := ptp.OpenPorts(*dscp)
+	ports, err := port.Open(*dscp)
 	if err != nil {
 		return err
 	}

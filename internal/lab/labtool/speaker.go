@@ -13,7 +13,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
-	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 	"aes67-sink/rtthread"
 )
 
@@ -75,7 +75,7 @@ func grandmaster(iface net.Interface, domain uint8, rate aes67.PPB) (serve func(
 	if err != nil {
 		return nil, nil, err
 	}
-	ports, err := ptp.OpenPorts(46) // EF, AES67's default for the clock
+	ports, err := port.Open(46) // EF, AES67's default for the clock
 	if err != nil {
 		return nil, nil, fmt.Errorf("grandmaster: %w", err)
 	}

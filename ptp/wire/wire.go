@@ -1,4 +1,4 @@
-package ptp
+package wire
 
 import (
 	"encoding/binary"
@@ -29,8 +29,9 @@ const (
 	maxSeconds = 9_000_000_000
 )
 
-// decoder holds the memory of decoding, so that a message makes no garbage.
-type decoder struct {
+// Decoder holds the memory of decoding, so that a message makes no garbage.
+// Its zero value is ready; it belongs to one goroutine.
+type Decoder struct {
 	fixed     [maxLength]byte
 	announce  protocol.Announce
 	event     protocol.SyncDelayReq
@@ -40,10 +41,10 @@ type decoder struct {
 
 // Decode reads a message. TLVs and padding after its fixed part are ignored,
 // the minor version and unused fields too; nothing of b is kept.
-func Decode(b []byte) (Message, error) { return new(decoder).decode(b) }
+func Decode(b []byte) (Message, error) { return new(Decoder).Decode(b) }
 
-// decode is Decode without allocation.
-func (d *decoder) decode(b []byte) (Message, error) {
+// Decode is the function of that name without allocation.
+func (d *Decoder) Decode(b []byte) (Message, error) {
 	// What the library's decoders do not check, or trip over, is done first:
 	// versions, the standard's nibble, lengths. They refuse whole messages for
 	// an unknown TLV, so they are only shown the fixed part.
@@ -79,7 +80,7 @@ func (d *decoder) decode(b []byte) (Message, error) {
 }
 
 // read takes the fields from a message's fixed part.
-func (m *Message) read(b []byte, d *decoder) error {
+func (m *Message) read(b []byte, d *Decoder) error {
 	switch m.Kind {
 	case KindAnnounce:
 		p := &d.announce

@@ -1,4 +1,4 @@
-package ptp_test
+package port_test
 
 import (
 	"flag"
@@ -15,6 +15,7 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 )
 
 // The figures of `make bench-clock`: the true error of the virtual clock over
@@ -104,7 +105,7 @@ func medians(all []figures) (rms, worst, rate10 float64) {
 // run is one round of a case.
 func (c *figure) run(t *testing.T) (f figures) {
 	t.Run(c.name, func(t *testing.T) {
-		w := newWire(t, "f"+c.ns)
+		w := newVeth(t, "f"+c.ns)
 		cfg := labConfig(50_000)
 		c.edit(&cfg)
 		gm := w.serve(t, cfg)
@@ -151,7 +152,7 @@ func TestLockFigures(t *testing.T) {
 		var took []time.Duration
 		for range *lockStarts {
 			t.Run(c.name, func(t *testing.T) {
-				w := newWire(t, "k")
+				w := newVeth(t, "k")
 				cfg := labConfig(50_000)
 				cfg.AnnounceLog = c.announce
 				service, clock := w.start(t, aes67.ClockFollower)
@@ -177,7 +178,7 @@ func TestLockFigures(t *testing.T) {
 	}
 }
 
-func within(s *ptp.Service, clock *mediaclock.Clock, gm *lab.Grandmaster) bool {
+func within(s *port.Service, clock *mediaclock.Clock, gm *lab.Grandmaster) bool {
 	m, set := clock.Load()
 	now := monotonic()
 	return set && s.Snapshot().State == ptp.Locked && m.PTPAt(now).Sub(gm.TimeAt(now)).Abs() < 10*time.Microsecond
@@ -188,7 +189,7 @@ func TestServeFigures(t *testing.T) {
 	if *figureRounds == 0 {
 		t.Skip("takes long: say 'make bench-clock'")
 	}
-	w := newWire(t, "v")
+	w := newVeth(t, "v")
 	w.start(t, aes67.ClockAuto)
 	out := runPtp4l(t, w.gm, "slaveOnly 1\npriority1 255\nlogAnnounceInterval 1\nannounceReceiptTimeout 3\nsummary_interval -3\nfreq_est_interval 0\n")
 	time.Sleep(80 * time.Second)

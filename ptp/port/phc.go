@@ -1,20 +1,19 @@
-package ptp
+package port
 
 import (
 	"math"
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/ptp/track"
 )
 
 // This file maps the timestamps of a network card, which are of its own clock
 // (PHC), to CLOCK_MONOTONIC. The PHC is only ever read.
 
 const (
-	// phcReadings are kept: 16 s at one in phcEvery.
+	// PHCReadings are kept: 16 s at one in phcEvery.
 	phcReadings = 128
-	phcEvery    = aes67.MonoTime(track.ServoInterval)
+	phcEvery    = aes67.MonoTime(125 * time.Millisecond)
 	// phcBest readings are enough to begin with.
 	phcBest = 4
 	// phcSpan is the least time over which readings tell the rate, ns.
@@ -24,17 +23,17 @@ const (
 	phcStep = 20_000
 )
 
-// phcReading is the PHC as read between two looks at CLOCK_MONOTONIC.
-type phcReading struct {
-	mono aes67.MonoTime // in the middle
-	took int64          // ns
-	phc  int64          // ns, of its own epoch
+// PHCReading is the PHC as read between two looks at CLOCK_MONOTONIC.
+type PHCReading struct {
+	Mono aes67.MonoTime // in the middle
+	Took int64          // ns
+	PHC  int64          // ns, of its own epoch
 }
 
-// phcMap is a straight line through the latest readings. Cards run freely or are
+// PHCMap is a straight line through the latest readings. Cards run freely or are
 // steered slowly, so over seconds a line is right.
-type phcMap struct {
-	ring  [phcReadings]phcReading
+type PHCMap struct {
+	ring  [phcReadings]PHCReading
 	n     int
 	steps uint32 // of the PHC, as seen
 
@@ -44,10 +43,10 @@ type phcMap struct {
 	slope float64 // ns of CLOCK_MONOTONIC per ns of the PHC, less 1
 }
 
-// observe takes a reading.
-func (m *phcMap) observe(r phcReading) {
+// Observe takes a reading.
+func (m *PHCMap) Observe(r PHCReading) {
 	if m.known {
-		if off := int64(m.at(r.phc).Sub(r.mono)); off > phcStep+r.took || off < -phcStep-r.took {
+		if off := int64(m.At(r.PHC).Sub(r.Mono)); off > phcStep+r.Took || off < -phcStep-r.Took {
 			m.n, m.known = 0, false
 			m.steps++
 		}
@@ -60,23 +59,23 @@ func (m *phcMap) observe(r phcReading) {
 // fit is least squares. A reading is wrong by up to half of what it took, so that
 // is what it is weighed by: one during which the thread was interrupted counts
 // for nothing.
-func (m *phcMap) fit() {
+func (m *PHCMap) fit() {
 	held := m.ring[:min(m.n, phcReadings)]
 	if len(held) < phcBest {
 		return
 	}
-	least := held[0].took
+	least := held[0].Took
 	for i := range held {
-		least = min(least, held[i].took)
+		least = min(least, held[i].Took)
 	}
 	last := &m.ring[(m.n-1)%phcReadings]
 	var n, x, y, xx, xy float64
 	for i := range held {
 		r := &held[i]
-		w := float64(least+1) / float64(r.took+1)
+		w := float64(least+1) / float64(r.Took+1)
 		w *= w
-		dx := float64(r.phc - last.phc)
-		dy := float64(int64(r.mono-last.mono)) - dx // small: what the PHC is fast or slow by
+		dx := float64(r.PHC - last.PHC)
+		dy := float64(int64(r.Mono-last.Mono)) - dx // small: what the PHC is fast or slow by
 		n, x, y, xx, xy = n+w, x+w*dx, y+w*dy, xx+w*dx*dx, xy+w*dx*dy
 	}
 	m.slope = 0
@@ -84,14 +83,14 @@ func (m *phcMap) fit() {
 	if m.n > phcReadings {
 		oldest = &m.ring[m.n%phcReadings]
 	}
-	if d := xx - x*x/n; last.phc-oldest.phc >= phcSpan && d > 0 {
+	if d := xx - x*x/n; last.PHC-oldest.PHC >= phcSpan && d > 0 {
 		m.slope = (xy - x*y/n) / d
 	}
-	m.mono, m.phc, m.known = last.mono.Add(time.Duration(math.Round((y-m.slope*x)/n))), last.phc, true
+	m.mono, m.phc, m.known = last.Mono.Add(time.Duration(math.Round((y-m.slope*x)/n))), last.PHC, true
 }
 
-// at converts a timestamp of the card.
-func (m *phcMap) at(phc int64) aes67.MonoTime {
+// At converts a timestamp of the card.
+func (m *PHCMap) At(phc int64) aes67.MonoTime {
 	d := phc - m.phc
 	return m.mono + aes67.MonoTime(d) + aes67.MonoTime(m.slope*float64(d))
 }

@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"context"
@@ -12,7 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp"
+	"aes67-sink/ptp/wire"
 )
+
+// Where PTP messages go on UDP over IPv4 (IEEE 1588-2008, annex D).
+const (
+	eventPort   = 319
+	generalPort = 320
+)
+
+// group is 224.0.1.129, which carries everything but peer delay messages
+// (IEEE 1588-2008, D.3).
+var group = [4]byte{224, 0, 1, 129}
 
 // timestamping asks for software timestamps of both directions. OPT_ID numbers
 // the datagrams so that a transmit timestamp finds its message, and OPT_TSONLY
@@ -28,10 +40,10 @@ const socketPriority = 6
 // sentHistory is how many sent event messages may await their timestamp.
 const sentHistory = 64
 
-// Ports are the sockets of PTP: UDP 319 and 320, both open for the life of the
+// Sockets are those of PTP: UDP 319 and 320, both open for the life of the
 // process. Join, Leave, Select and Wake may be called from any goroutine; Wait
 // and Send belong to one.
-type Ports struct {
+type Sockets struct {
 	event, general int // file descriptors
 	wake           int // eventfd
 	clock          wallClock
@@ -41,9 +53,9 @@ type Ports struct {
 	open           phcReader // how a card's clock is found
 
 	mu       sync.Mutex
-	selected string       // the interface whose card is to be looked for
-	stamps   Timestamps   // what is used now
-	joined   map[int]bool // interfaces whose group membership both sockets have
+	selected string         // the interface whose card is to be looked for
+	stamps   ptp.Timestamps // what is used now
+	joined   map[int]bool   // interfaces whose group membership both sockets have
 	to       [2]unix.SockaddrInet4
 	sequence uint32 // OPT_ID that the kernel gives to the next event message
 	sent     [sentHistory]sentMessage
@@ -51,18 +63,18 @@ type Ports struct {
 
 type sentMessage struct {
 	id       uint32
-	kind     Kind
+	kind     wire.Kind
 	sequence uint16
 	waiting  bool
 }
 
-// OpenPorts opens UDP 319 and 320 on all addresses. Nothing is joined yet, so
+// Open opens UDP 319 and 320 on all addresses. Nothing is joined yet, so
 // nothing is heard. The error is os.ErrPermission (errors.Is) when the process
 // may not bind ports below 1024.
-func OpenPorts(dscp int) (*Ports, error) { return openPorts(EventPort, GeneralPort, dscp) }
+func Open(dscp int) (*Sockets, error) { return openSockets(eventPort, generalPort, dscp) }
 
-func openPorts(event, general, dscp int) (*Ports, error) {
-	p := &Ports{event: -1, general: -1, wake: -1, joined: map[int]bool{}, open: openPHC}
+func openSockets(event, general, dscp int) (*Sockets, error) {
+	p := &Sockets{event: -1, general: -1, wake: -1, joined: map[int]bool{}, open: openPHC}
 	p.rx.init()
 	var err error
 	defer func() {
@@ -118,7 +130,7 @@ func openPort(port, dscp int) (fd int, err error) {
 }
 
 // Close closes the sockets. Wait must not be running.
-func (p *Ports) Close() {
+func (p *Sockets) Close() {
 	p.card.end("")
 	for _, fd := range []*int{&p.event, &p.general, &p.wake} {
 		if *fd >= 0 {
@@ -130,7 +142,7 @@ func (p *Ports) Close() {
 
 // Join makes both sockets hear the PTP group on an interface. Joining again
 // renews the membership, which an interface that came back needs.
-func (p *Ports) Join(ifindex int) error {
+func (p *Sockets) Join(ifindex int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.leave(ifindex)
@@ -146,20 +158,20 @@ func (p *Ports) Join(ifindex int) error {
 }
 
 // Rejoin tells the switches anew what is heard here, after a link came back.
-func (p *Ports) Rejoin() {
+func (p *Sockets) Rejoin() {
 	for _, i := range p.Joined() {
 		_ = p.Join(i) // an interface that is gone is missed elsewhere
 	}
 }
 
 // Leave ends what Join began. The interface may be gone already.
-func (p *Ports) Leave(ifindex int) {
+func (p *Sockets) Leave(ifindex int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.leave(ifindex)
 }
 
-func (p *Ports) leave(ifindex int) {
+func (p *Sockets) leave(ifindex int) {
 	mreq := &unix.IPMreqn{Multiaddr: group, Ifindex: int32(ifindex)}
 	for _, fd := range []int{p.event, p.general} {
 		_ = unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_DROP_MEMBERSHIP, mreq) // not a member: as wanted
@@ -168,7 +180,7 @@ func (p *Ports) leave(ifindex int) {
 }
 
 // Joined lists the interfaces that are heard.
-func (p *Ports) Joined() []int {
+func (p *Sockets) Joined() []int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := make([]int, 0, len(p.joined))
@@ -179,7 +191,7 @@ func (p *Ports) Joined() []int {
 }
 
 // Select chooses the interface that Send uses, and its address.
-func (p *Ports) Select(iface net.Interface, addr netip.Addr) error {
+func (p *Sockets) Select(iface net.Interface, addr netip.Addr) error {
 	mreq := &unix.IPMreqn{Ifindex: int32(iface.Index)}
 	if addr.Is4() {
 		mreq.Address = addr.As4()
@@ -197,7 +209,7 @@ func (p *Ports) Select(iface net.Interface, addr netip.Addr) error {
 }
 
 // Stamps tells where the timestamps come from.
-func (p *Ports) Stamps() Timestamps {
+func (p *Sockets) Stamps() ptp.Timestamps {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stamps
@@ -205,7 +217,7 @@ func (p *Ports) Stamps() Timestamps {
 
 // chooseStamps looks for the card of an interface that was just selected, and
 // follows the card if it gave up.
-func (p *Ports) chooseStamps() {
+func (p *Sockets) chooseStamps() {
 	p.mu.Lock()
 	name := p.selected
 	p.selected = ""
@@ -223,12 +235,12 @@ func (p *Ports) chooseStamps() {
 		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()) // worked when the port was opened
 	}
 	p.mu.Lock()
-	p.stamps = Timestamps{Hardware: p.card.on, Why: p.card.why}
+	p.stamps = ptp.Timestamps{Hardware: p.card.on, Why: p.card.why}
 	p.mu.Unlock()
 }
 
 // flags are those of SO_TIMESTAMPING.
-func (p *Ports) flags() int {
+func (p *Sockets) flags() int {
 	if p.hardware {
 		return timestamping | hardwareTimestamping
 	}
@@ -237,10 +249,10 @@ func (p *Ports) flags() int {
 
 // Send sends an encoded message to one address, or to the PTP group if to is
 // zero. Event messages are timestamped: the kernel's answer comes by Wait.
-func (p *Ports) Send(b []byte, to netip.Addr) error {
-	kind, sequence := Kind(b[0]&0x0F), uint16(b[30])<<8|uint16(b[31])
+func (p *Sockets) Send(b []byte, to netip.Addr) error {
+	kind, sequence := wire.Kind(b[0]&0x0F), uint16(b[30])<<8|uint16(b[31])
 	fd, sa := p.general, &p.to[1]
-	if kind.event() {
+	if kind.Event() {
 		fd, sa = p.event, &p.to[0]
 	}
 	sa.Addr = group
@@ -248,7 +260,7 @@ func (p *Ports) Send(b []byte, to netip.Addr) error {
 		sa.Addr = to.As4()
 	}
 	err := unix.Sendto(fd, b, unix.MSG_DONTWAIT, sa)
-	if kind.event() {
+	if kind.Event() {
 		p.noteSent(kind, sequence, err != nil)
 	}
 	if err != nil {
@@ -260,7 +272,7 @@ func (p *Ports) Send(b []byte, to netip.Addr) error {
 // noteSent remembers which message the next OPT_ID stands for. Whether a send
 // that failed used up a number depends on how far it got, so the kernel's
 // count is started anew; timestamps still under way are given up.
-func (p *Ports) noteSent(kind Kind, sequence uint16, failed bool) {
+func (p *Sockets) noteSent(kind wire.Kind, sequence uint16, failed bool) {
 	if failed {
 		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()&^unix.SOF_TIMESTAMPING_OPT_ID)
 		_ = unix.SetsockoptInt(p.event, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, p.flags()) // worked when the port was opened
@@ -274,7 +286,7 @@ func (p *Ports) noteSent(kind Kind, sequence uint16, failed bool) {
 
 // WakeOn ends a Wait when ctx is done. The function that it returns must be
 // called before the ports are closed: it waits until nothing touches them.
-func (p *Ports) WakeOn(ctx context.Context) (stop func()) {
+func (p *Sockets) WakeOn(ctx context.Context) (stop func()) {
 	woken := make(chan struct{})
 	unwatch := context.AfterFunc(ctx, func() {
 		defer close(woken)
@@ -288,7 +300,7 @@ func (p *Ports) WakeOn(ctx context.Context) (stop func()) {
 }
 
 // Wake makes a Wait that blocks return.
-func (p *Ports) Wake() {
+func (p *Sockets) Wake() {
 	one := [8]byte{7: 1, 0: 1} // any value but 0, in either byte order
 	_, _ = unix.Write(p.wake, one[:])
 }
@@ -296,7 +308,7 @@ func (p *Ports) Wake() {
 // TAI returns International Atomic Time now, as far as the computer's clock
 // knows it: CLOCK_REALTIME and the 37 s by which TAI is ahead of UTC since
 // 2017. CLOCK_TAI is no help, its offset stays 0 unless an NTP daemon sets it.
-func (p *Ports) TAI(now aes67.MonoTime) aes67.PTPTime {
+func (p *Sockets) TAI(now aes67.MonoTime) aes67.PTPTime {
 	p.clock.read()
-	return aes67.PTPTime(int64(now)+p.clock.offset()) + aes67.PTPTime(utcOffset*time.Second)
+	return aes67.PTPTime(int64(now)+p.clock.offset()) + aes67.PTPTime(ptp.UTCOffset*time.Second)
 }

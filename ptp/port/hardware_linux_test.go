@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"encoding/binary"
@@ -31,22 +31,22 @@ func (f *fakeCard) show(t aes67.MonoTime) int64 {
 	return (f.epoch + int64(float64(t)*(1+30e-6))) / 8 * 8 // counts in steps of 8 ns
 }
 
-func (f *fakeCard) read() (phcReading, bool) {
+func (f *fakeCard) read() (PHCReading, bool) {
 	took := int64(1000 + f.random.IntN(2000))
 	if f.random.IntN(10) == 0 {
 		took = 100_000
 	}
-	r := phcReading{mono: f.now.Add(time.Duration(took / 2)), took: took, phc: f.show(f.now.Add(time.Duration((took + 2*f.random.Int64N(took)) / 4)))}
+	r := PHCReading{Mono: f.now.Add(time.Duration(took / 2)), Took: took, PHC: f.show(f.now.Add(time.Duration((took + 2*f.random.Int64N(took)) / 4)))}
 	f.now = f.now.Add(time.Duration(took))
 	return r, !f.fails
 }
 
-func (f *fakeCard) open(string) (func() (phcReading, bool), func(), error) {
+func (f *fakeCard) open(string) (func() (PHCReading, bool), func(), error) {
 	return f.read, func() { f.closed = true }, nil
 }
 
 func newFakeCard() *fakeCard {
-	return &fakeCard{now: 5000 * testSecond, epoch: 1e18, random: rand.New(rand.NewPCG(1, 2))}
+	return &fakeCard{now: 5000e9, epoch: 1e18, random: rand.New(rand.NewPCG(1, 2))}
 }
 
 func TestACardsClockIsMapped(t *testing.T) {
@@ -91,20 +91,20 @@ func TestACardThatIsSetIsMappedAnew(t *testing.T) {
 		f.now += phcEvery
 		c.look(f.now)
 	}
-	if at := c.line.at(f.show(f.now)); at.Sub(f.now).Abs() > 5*time.Microsecond || c.line.steps == 0 {
+	if at := c.line.At(f.show(f.now)); at.Sub(f.now).Abs() > 5*time.Microsecond || c.line.steps == 0 {
 		t.Errorf("after the card was set an instant is %v off, %d steps", at.Sub(f.now), c.line.steps)
 	}
 }
 
 func TestWithoutHardwareTimestampsThoseOfTheKernelAreUsed(t *testing.T) {
 	var c card
-	c.begin("eth0", func(string) (func() (phcReading, bool), func(), error) {
+	c.begin("eth0", func(string) (func() (PHCReading, bool), func(), error) {
 		return nil, nil, errors.New("eth0 takes none")
 	})
 	if c.on || c.why != "eth0 takes none" {
 		t.Errorf("on %v, why %q", c.on, c.why)
 	}
-	c.begin("eth0", func(string) (func() (phcReading, bool), func(), error) {
+	c.begin("eth0", func(string) (func() (PHCReading, bool), func(), error) {
 		return nil, nil, fmt.Errorf("open /dev/ptp0: %w", os.ErrPermission)
 	})
 	if c.on || !strings.Contains(c.why, "udev rule") {
@@ -149,7 +149,7 @@ func stamped(software, hardware int64) []byte {
 // A port whose card is simulated: the socket is real, the card's clock and its
 // timestamps are not.
 func TestAPortUsesTheCardAndFallsBack(t *testing.T) {
-	p, err := openPorts(0, 0, 46)
+	p, err := openSockets(0, 0, 46)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestAPortUsesTheCardAndFallsBack(t *testing.T) {
 
 func TestReadPHC(t *testing.T) {
 	r, ok := readPHC(unix.CLOCK_REALTIME) // any clock is read alike
-	if !ok || r.took < 0 || time.Unix(0, r.phc).Year() < 2020 {
+	if !ok || r.Took < 0 || time.Unix(0, r.PHC).Year() < 2020 {
 		t.Errorf("read %+v, %v", r, ok)
 	}
 	if _, ok := readPHC(unix.FdToClockID(1 << 20)); ok {

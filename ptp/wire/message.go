@@ -1,4 +1,4 @@
-package ptp
+package wire
 
 import (
 	"cmp"
@@ -10,16 +10,6 @@ import (
 
 	"aes67-sink/aes67"
 )
-
-// Where PTP messages go on UDP over IPv4 (IEEE 1588-2008, annex D).
-const (
-	EventPort   = 319
-	GeneralPort = 320
-)
-
-// group is 224.0.1.129, which carries everything but peer delay messages
-// (IEEE 1588-2008, D.3).
-var group = [4]byte{224, 0, 1, 129}
 
 // Kind is a message type (IEEE 1588-2008, table 19).
 type Kind uint8
@@ -68,9 +58,9 @@ func (k Kind) layout() (length int, control uint8, known bool) {
 	return 0, 0, false
 }
 
-// event reports whether messages of this kind are timestamped and travel on
+// Event reports whether messages of this kind are timestamped and travel on
 // the event port.
-func (k Kind) event() bool { return k < KindFollowUp }
+func (k Kind) Event() bool { return k < KindFollowUp }
 
 // Flags is the flagField (IEEE 1588-2008, table 20).
 type Flags uint16
@@ -87,9 +77,9 @@ const (
 // Has reports whether all of mask are set.
 func (f Flags) Has(mask Flags) bool { return f&mask == mask }
 
-// noInterval is the logMessageInterval of messages that have none, unicast
+// NoInterval is the logMessageInterval of messages that have none, unicast
 // ones among them (IEEE 1588-2008, table 24).
-const noInterval = 0x7F
+const NoInterval = 0x7F
 
 // PortIdentity names a port of a clock (IEEE 1588-2008, 5.3.5).
 type PortIdentity struct {
@@ -103,13 +93,14 @@ func (p PortIdentity) String() string { return p.Clock.String() + "/" + strconv.
 // Compare orders port identities as the best master clock algorithm does:
 // as octets, then by port number (IEEE 1588-2008, 7.5.2.4).
 func (p PortIdentity) Compare(q PortIdentity) int {
-	if c := compareIdentities(p.Clock, q.Clock); c != 0 {
+	if c := CompareIdentities(p.Clock, q.Clock); c != 0 {
 		return c
 	}
 	return cmp.Compare(p.Port, q.Port)
 }
 
-func compareIdentities(a, b aes67.ClockIdentity) int {
+// CompareIdentities orders clock identities in the same way.
+func CompareIdentities(a, b aes67.ClockIdentity) int {
 	return cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:]))
 }
 

@@ -1,4 +1,4 @@
-package ptp_test
+package port_test
 
 import (
 	"bytes"
@@ -23,6 +23,7 @@ import (
 	"aes67-sink/internal/lab"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
 )
 
 // The tests of this file use real sockets in two network namespaces that a
@@ -38,10 +39,10 @@ const (
 	gmAddr = "10.68.0.2"
 )
 
-// wire is a pair of namespaces.
-type wire struct{ pc, gm string }
+// veth is a pair of namespaces.
+type veth struct{ pc, gm string }
 
-func newWire(t *testing.T, name string) wire {
+func newVeth(t *testing.T, name string) veth {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("real time: left out with -short")
@@ -52,7 +53,7 @@ func newWire(t *testing.T, name string) wire {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("network namespaces need iproute2:", err)
 	}
-	w := wire{fmt.Sprintf("ptpt-pc-%s-%d", name, os.Getpid()), fmt.Sprintf("ptpt-gm-%s-%d", name, os.Getpid())}
+	w := veth{fmt.Sprintf("ptpt-pc-%s-%d", name, os.Getpid()), fmt.Sprintf("ptpt-gm-%s-%d", name, os.Getpid())}
 	t.Cleanup(func() {
 		for _, ns := range []string{w.pc, w.gm} {
 			_ = exec.Command("ip", "netns", "del", ns).Run()
@@ -96,11 +97,11 @@ func inside(t *testing.T, ns string, f func() error) {
 	}
 }
 
-func openIn(t *testing.T, ns string) (ports *ptp.Ports, iface net.Interface) {
+func openIn(t *testing.T, ns string) (ports *port.Sockets, iface net.Interface) {
 	t.Helper()
 	inside(t, ns, func() error {
 		var err error
-		if ports, err = ptp.OpenPorts(46); err != nil {
+		if ports, err = port.Open(46); err != nil {
 			return err
 		}
 		i, err := net.InterfaceByName("eth0")
@@ -134,7 +135,7 @@ func realtimeAt() func(aes67.MonoTime) aes67.PTPTime {
 }
 
 // start runs a service in the namespace of the PC until the test ends.
-func (w wire) start(t *testing.T, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
+func (w veth) start(t *testing.T, mode aes67.ClockMode) (*port.Service, *mediaclock.Clock) {
 	t.Helper()
 	ports, iface := openIn(t, w.pc)
 	s, clock := run(t, ports, mode)
@@ -145,10 +146,10 @@ func (w wire) start(t *testing.T, mode aes67.ClockMode) (*ptp.Service, *mediaclo
 }
 
 // run runs a service on no interface yet until the test ends.
-func run(t *testing.T, ports *ptp.Ports, mode aes67.ClockMode) (*ptp.Service, *mediaclock.Clock) {
+func run(t *testing.T, ports *port.Sockets, mode aes67.ClockMode) (*port.Service, *mediaclock.Clock) {
 	t.Helper()
 	clock := &mediaclock.Clock{}
-	s := ptp.New(ptp.Config{Mode: mode, Priority1: 250, Priority2: 250, Now: monotonic}, ports, clock, zerolog.New(zerolog.NewTestWriter(t)))
+	s := port.New(port.Config{Mode: mode, Priority1: 250, Priority2: 250, Now: monotonic}, ports, clock, zerolog.New(zerolog.NewTestWriter(t)))
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -164,7 +165,7 @@ func run(t *testing.T, ports *ptp.Ports, mode aes67.ClockMode) (*ptp.Service, *m
 }
 
 // serve runs a lab grandmaster at the other end until the test ends.
-func (w wire) serve(t *testing.T, cfg lab.GrandmasterConfig) *lab.Grandmaster {
+func (w veth) serve(t *testing.T, cfg lab.GrandmasterConfig) *lab.Grandmaster {
 	t.Helper()
 	ports, iface := openIn(t, w.gm)
 	gm := lab.NewGrandmaster(cfg)
@@ -255,9 +256,13 @@ var (
 	judgeTime  = flag.Duration("judge", 12*time.Second, "time over which a clock is compared")
 )
 
+// labConfig is a master of the media profile with a clock that is skew fast.
 func labConfig(skew aes67.PPB) lab.GrandmasterConfig {
-	cfg := gmConfig(9, skew)
-	cfg.Clock.Start = monotonic()
+	cfg := lab.GrandmasterConfig{
+		Identity: aes67.ClockIdentity{0, 0x1D, 0xC1, 0xFF, 0xFE, 0, 0, 9},
+		Clock:    lab.Oscillator{Start: monotonic(), Epoch: 1_790_000_000e9, Skew: skew},
+	}
+	cfg.MediaProfile()
 	return cfg
 }
 
@@ -270,7 +275,7 @@ type liveMaster struct {
 // liveCase is a master at the other end, and how true the clock must be.
 type liveCase struct {
 	name, ns string
-	serve    func(t *testing.T, w wire) liveMaster
+	serve    func(t *testing.T, w veth) liveMaster
 	lock     time.Duration
 	rms      float64 // ns
 }
@@ -278,8 +283,8 @@ type liveCase struct {
 // All cases run at once: the test is mostly waiting.
 func TestFollowsMastersOnVeth(t *testing.T) {
 	t.Parallel()
-	withLab := func(edit func(*lab.GrandmasterConfig)) func(*testing.T, wire) liveMaster {
-		return func(t *testing.T, w wire) liveMaster {
+	withLab := func(edit func(*lab.GrandmasterConfig)) func(*testing.T, veth) liveMaster {
+		return func(t *testing.T, w veth) liveMaster {
 			cfg := labConfig(50_000)
 			edit(&cfg)
 			gm := w.serve(t, cfg)
@@ -292,19 +297,19 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 		// A one-step clock in software must guess when a Sync will leave.
 		{"lab, one-step, ARB, epoch 0", "o", withLab(func(c *lab.GrandmasterConfig) { c.OneStep, c.ARB, c.Clock.Epoch = true, true, 0 }), 12 * time.Second, 10_000},
 		{"lab, 0-50 µs each way", "j", withLab(func(c *lab.GrandmasterConfig) { c.Noise = lab.Uniform(50 * time.Microsecond) }), 12 * time.Second, 10_000},
-		{"lab, in 30 years", "y", withLab(func(c *lab.GrandmasterConfig) { c.Clock.Epoch += aes67.PTPTime(30 * 365 * 86400 * second) }), 8 * time.Second, 2000},
+		{"lab, in 30 years", "y", withLab(func(c *lab.GrandmasterConfig) { c.Clock.Epoch += aes67.PTPTime(30 * 365 * 24 * time.Hour) }), 8 * time.Second, 2000},
 		// Free-running, both serve CLOCK_REALTIME.
-		{"ptpd", "d", func(t *testing.T, w wire) liveMaster {
+		{"ptpd", "d", func(t *testing.T, w veth) liveMaster {
 			runPtpd(t, w.gm, "--masteronly", "--ptpengine:log_sync_interval=-3", "--ptpengine:log_delayreq_interval=-3")
 			return liveMaster{truth: realtimeAt()}
 		}, 20 * time.Second, 5000},
-		{"ptp4l", "l", func(t *testing.T, w wire) liveMaster {
+		{"ptp4l", "l", func(t *testing.T, w veth) liveMaster {
 			runPtp4l(t, w.gm, "priority1 100\n")
 			return liveMaster{truth: realtimeAt()}
 		}, 15 * time.Second, 2000},
 	}
 	type run struct {
-		service *ptp.Service
+		service *port.Service
 		clock   *mediaclock.Clock
 		master  liveMaster
 		took    time.Duration // until it was locked
@@ -314,7 +319,7 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 	runs := make([]run, len(cases))
 	var wg sync.WaitGroup
 	for i, c := range cases {
-		w := newWire(t, c.ns)
+		w := newVeth(t, c.ns)
 		r := &runs[i]
 		r.master = c.serve(t, w)
 		r.service, r.clock = w.start(t, aes67.ClockFollower)
@@ -357,7 +362,7 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 	}
 }
 
-func eventually(t *testing.T, what string, s *ptp.Service, done func() bool) {
+func eventually(t *testing.T, what string, s *port.Service, done func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(15 * time.Second)
 	defer deadline.Stop()

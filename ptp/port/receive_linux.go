@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
 
 // Receiving, in order:
@@ -36,7 +37,7 @@ type Datagram struct {
 type Handler interface {
 	Datagram(d *Datagram)
 	// Transmitted tells when an event message left.
-	Transmitted(kind Kind, sequence uint16, at aes67.MonoTime)
+	Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime)
 }
 
 const (
@@ -73,7 +74,7 @@ func (r *receiver) init() {
 
 // Wait handles what has arrived, or sleeps until something does, Wake is
 // called, or the deadline passes.
-func (p *Ports) Wait(now, deadline aes67.MonoTime, h Handler) error {
+func (p *Sockets) Wait(now, deadline aes67.MonoTime, h Handler) error {
 	r := &p.rx
 	r.polled = [3]unix.PollFd{
 		{Fd: int32(p.event), Events: unix.POLLIN},
@@ -129,7 +130,7 @@ func (r *receiver) recvmsg(fd, flags int) (n int, err error) {
 }
 
 // readSent reads the transmit timestamps.
-func (p *Ports) readSent(h Handler, stepped bool) {
+func (p *Sockets) readSent(h Handler, stepped bool) {
 	r := &p.rx
 	for range batch {
 		if _, err := r.recvmsg(p.event, unix.MSG_ERRQUEUE); err != nil {
@@ -147,7 +148,7 @@ func (p *Ports) readSent(h Handler, stepped bool) {
 	}
 }
 
-func (p *Ports) readDatagrams(fd int, h Handler, stepped bool) {
+func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
 	r := &p.rx
 	for range batch {
 		n, err := r.recvmsg(fd, 0)
@@ -171,7 +172,7 @@ func (p *Ports) readDatagrams(fd int, h Handler, stepped bool) {
 
 // instant returns when an event message passed, by the card's clock if that is
 // used.
-func (p *Ports) instant(c *control, stepped bool) (at aes67.MonoTime, ok bool) {
+func (p *Sockets) instant(c *control, stepped bool) (at aes67.MonoTime, ok bool) {
 	if p.card.on {
 		at, ok = p.card.instant(c.hardware)
 		return at, ok && p.clock.plausible(at)

@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"errors"
@@ -24,36 +24,22 @@ const hardwareTimestamping = unix.SOF_TIMESTAMPING_TX_HARDWARE | unix.SOF_TIMEST
 // there are none.
 const hardwareMisses = 8
 
-// Timestamps says where the instants of event messages come from.
-type Timestamps struct {
-	Hardware bool
-	Why      string // not; empty if they are
-}
-
-// String returns the word of status.
-func (t Timestamps) String() string {
-	if t.Hardware {
-		return "hardware"
-	}
-	return "software"
-}
-
 // card is the interface's clock, if it is used.
 type card struct {
 	on     bool
 	why    string // not
-	read   func() (phcReading, bool)
+	read   func() (PHCReading, bool)
 	close  func()
-	line   phcMap
+	line   PHCMap
 	due    aes67.MonoTime
 	missed int // event messages in a row without hardware timestamp
 }
 
 // phcReader finds the clock of an interface and returns how it is read.
-type phcReader func(ifname string) (read func() (phcReading, bool), closed func(), err error)
+type phcReader func(ifname string) (read func() (PHCReading, bool), closed func(), err error)
 
 // openPHC is the phcReader of real interfaces.
-func openPHC(ifname string) (read func() (phcReading, bool), closed func(), err error) {
+func openPHC(ifname string) (read func() (PHCReading, bool), closed func(), err error) {
 	probe, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socket: %w", err)
@@ -74,7 +60,7 @@ func openPHC(ifname string) (read func() (phcReading, bool), closed func(), err 
 		return nil, nil, err
 	}
 	id := unix.FdToClockID(int(device.Fd()))
-	return func() (phcReading, bool) { return readPHC(id) }, func() { _ = device.Close() }, nil
+	return func() (PHCReading, bool) { return readPHC(id) }, func() { _ = device.Close() }, nil
 }
 
 // stampsPTP reports whether a receive filter covers PTPv2 over UDP.
@@ -87,7 +73,7 @@ func stampsPTP(filter int32) bool {
 }
 
 // readPHC reads a clock between two looks at CLOCK_MONOTONIC.
-func readPHC(id int32) (r phcReading, ok bool) {
+func readPHC(id int32) (r PHCReading, ok bool) {
 	var before, middle, after unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &before) != nil ||
 		unix.ClockGettime(id, &middle) != nil ||
@@ -95,7 +81,7 @@ func readPHC(id int32) (r phcReading, ok bool) {
 		return r, false
 	}
 	took := after.Nano() - before.Nano()
-	return phcReading{mono: aes67.MonoTime(before.Nano() + took/2), took: took, phc: middle.Nano()}, true
+	return PHCReading{Mono: aes67.MonoTime(before.Nano() + took/2), Took: took, PHC: middle.Nano()}, true
 }
 
 // begin decides for an interface.
@@ -140,9 +126,9 @@ func (c *card) look(now aes67.MonoTime) {
 		c.end("the card's clock cannot be read any more")
 		return
 	}
-	c.line.observe(r)
+	c.line.Observe(r)
 	if c.line.known {
-		c.due = r.mono + phcEvery
+		c.due = r.Mono + phcEvery
 	}
 }
 
@@ -156,5 +142,5 @@ func (c *card) instant(hardware int64) (at aes67.MonoTime, ok bool) {
 		return 0, false
 	}
 	c.missed = 0
-	return c.line.at(hardware), c.line.known
+	return c.line.At(hardware), c.line.known
 }

@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"testing"

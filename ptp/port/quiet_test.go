@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"net"
@@ -9,7 +9,8 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
-	"aes67-sink/ptp/track"
+	"aes67-sink/ptp"
+	"aes67-sink/ptp/wire"
 )
 
 // quietInterface is the index of the interface that the services below use.
@@ -27,28 +28,28 @@ func newRunning(t *testing.T, mode aes67.ClockMode) *running {
 	if err := p.Select(net.Interface{Index: 1, Name: "lo"}, loopback); err != nil {
 		t.Fatal(err)
 	}
-	r := &running{now: 1000 * testSecond}
+	r := &running{now: 1000e9}
 	r.Service = New(Config{Mode: mode, Priority1: 128, Priority2: 128, Now: func() aes67.MonoTime { return r.now }},
 		p, &mediaclock.Clock{}, zerolog.Nop())
 	l := &r.loop
 	l.used = quietInterface
-	l.engine.Start(r.now, ourselves, aes67.PTPTime(r.now), l.mastersOn(quietInterface), r.now)
+	l.engine.Start(r.now, self, aes67.PTPTime(r.now), l.mastersOn(quietInterface), r.now)
 	return r
 }
 
 // hear lets time pass in the company of a master with 8 Syncs a second.
 func (r *running) hear(d time.Duration) {
-	master := PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 1}, Port: 1}
+	master := wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 1}, Port: 1}
 	var buf [64]byte
 	for end := r.now.Add(d); r.now < end; {
 		r.now = r.now.Add(125 * time.Millisecond)
 		sequence := uint16(r.now / aes67.MonoTime(125*time.Millisecond))
 		if sequence%16 == 0 {
-			m := Message{Kind: KindAnnounce, Source: master, Sequence: sequence / 16, LogInterval: 1}
-			m.Properties = Properties{Priority1: 100, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128, Identity: master.Clock}
+			m := wire.Message{Kind: wire.KindAnnounce, Source: master, Sequence: sequence / 16, LogInterval: 1}
+			m.Properties = wire.Properties{Priority1: 100, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128, Identity: master.Clock}
 			r.loop.Datagram(&Datagram{Bytes: m.Append(buf[:0]), Interface: quietInterface, From: loopback})
 		}
-		sync := Message{Kind: KindSync, Source: master, Sequence: sequence, LogInterval: -3, Time: aes67.PTPTime(r.now)}
+		sync := wire.Message{Kind: wire.KindSync, Source: master, Sequence: sequence, LogInterval: -3, Time: aes67.PTPTime(r.now)}
 		r.loop.Datagram(&Datagram{Bytes: sync.Append(buf[:0]), Event: true, Interface: quietInterface, From: loopback, At: r.now.Add(time.Microsecond)})
 		r.turn()
 	}
@@ -67,22 +68,22 @@ func TestNothingIsMadeForNobody(t *testing.T) {
 		name string
 		r    *running
 		pass func(time.Duration)
-		role Role
+		role ptp.Role
 	}{
 		// The master answers no Delay_Req, which is a problem with a text.
-		{"follower", follower, follower.hear, RoleFollower},
-		{"grandmaster", server, server.alone, RoleGrandmaster},
+		{"follower", follower, follower.hear, ptp.RoleFollower},
+		{"grandmaster", server, server.alone, ptp.RoleGrandmaster},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.pass(2 * time.Minute) // until the window of the estimate is full
-			if s := test.r.Snapshot(); s.State != Locked || s.Role != test.role {
+			if s := test.r.Snapshot(); s.State != ptp.Locked || s.Role != test.role {
 				t.Fatalf("%v %v: %s", s.State, s.Role, s.Problem)
 			}
 			for len(test.r.changed) > 0 {
 				<-test.r.changed
 			}
-			// The clock's map is a new one each track.ServoInterval, for readers without lock.
-			maps := float64(time.Minute / track.ServoInterval)
+			// The clock's map is a new one each time it is steered, for readers without lock.
+			maps := float64(time.Minute / (125 * time.Millisecond))
 			if n := testing.AllocsPerRun(1, func() { test.pass(time.Minute) }); n > maps+5 {
 				t.Errorf("%v allocations in a minute in which nothing changed, want at most %v", n, maps)
 			}
@@ -97,7 +98,7 @@ func TestMastersThatComeQualifyAndGoAreTold(t *testing.T) {
 	r := newRunning(t, aes67.ClockFollower)
 	r.alone(10 * time.Second)
 	other := func(sequence uint16) {
-		m := Message{Kind: KindAnnounce, Source: PortIdentity{Clock: aes67.ClockIdentity{9}, Port: 1}, Sequence: sequence, LogInterval: 1}
+		m := wire.Message{Kind: wire.KindAnnounce, Source: wire.PortIdentity{Clock: aes67.ClockIdentity{9}, Port: 1}, Sequence: sequence, LogInterval: 1}
 		r.loop.Datagram(&Datagram{Bytes: m.Append(nil), Interface: quietInterface + 1, From: loopback})
 	}
 	for _, step := range []struct {
@@ -107,7 +108,7 @@ func TestMastersThatComeQualifyAndGoAreTold(t *testing.T) {
 	}{
 		{"heard", func() { other(1) }, 1},
 		{"qualified", func() { other(2) }, 1},
-		{"forgotten", func() { r.alone(keepMaster) }, 0},
+		{"forgotten", func() { r.alone(time.Minute) }, 0},
 	} {
 		for len(r.changed) > 0 {
 			<-r.changed

@@ -1,4 +1,4 @@
-package ptp
+package wire
 
 import (
 	"bytes"
@@ -139,10 +139,10 @@ func TestCorrectionIsRoundedToNanoseconds(t *testing.T) {
 }
 
 func TestDecodeAndAppendDoNotAllocate(t *testing.T) {
-	buf, d := make([]byte, 0, maxLength), &decoder{}
+	buf, d := make([]byte, 0, maxLength), &Decoder{}
 	for _, c := range captured(t) {
 		if n := testing.AllocsPerRun(100, func() {
-			m, _ := d.decode(c.bytes)
+			m, _ := d.Decode(c.bytes)
 			_ = m.Append(buf)
 		}); n != 0 {
 			t.Errorf("%s: %v allocations a message, want 0", c.name, n)

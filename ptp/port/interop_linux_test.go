@@ -1,4 +1,4 @@
-package ptp_test
+package port_test
 
 import (
 	"bytes"
@@ -103,11 +103,11 @@ func (o *output) String() string {
 // reported offset must stay where it is, and ptpd.
 func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, "s")
+	w := newVeth(t, "s")
 	ports, iface := openIn(t, w.pc)
 	server, served := run(t, ports, aes67.ClockAuto)
 	// It has listened for long enough already, so it serves at once.
-	if err := server.Use(iface, netip.MustParseAddr(pcAddr), monotonic()-6*second); err != nil {
+	if err := server.Use(iface, netip.MustParseAddr(pcAddr), monotonic().Add(-6*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	otherPorts, otherIface := openIn(t, w.gm)

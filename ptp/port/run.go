@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp"
+	"aes67-sink/ptp/wire"
 	"aes67-sink/wake"
 )
 
@@ -21,7 +23,7 @@ type Config struct {
 	Domain               uint8
 	Priority1, Priority2 uint8 // as grandmaster
 	Now                  func() aes67.MonoTime
-	Resume               *Resumption // nil: the clock begins anew
+	Resume               *ptp.Resumption // nil: the clock begins anew
 }
 
 // Service drives an engine with the real ports. One goroutine, that of Run,
@@ -29,7 +31,7 @@ type Config struct {
 // any. What they tell is made when they are asked.
 type Service struct {
 	cfg     Config
-	ports   *Ports
+	ports   *Sockets
 	changed chan struct{}
 	loop    loop
 
@@ -40,12 +42,12 @@ type Service struct {
 }
 
 // New makes a service that hears nothing until Listen or Use is called.
-func New(cfg Config, ports *Ports, clock *mediaclock.Clock, log zerolog.Logger) *Service {
+func New(cfg Config, ports *Sockets, clock *mediaclock.Clock, log zerolog.Logger) *Service {
 	s := &Service{
 		cfg: cfg, ports: ports, changed: make(chan struct{}, 1), wanted: map[int]bool{},
-		loop: loop{cfg: cfg, ports: ports, log: log, masters: map[int]*Masters{}},
+		loop: loop{cfg: cfg, ports: ports, log: log, masters: map[int]*ptp.Masters{}},
 	}
-	s.loop.engine = NewEngine(EngineConfig{
+	s.loop.engine = ptp.NewEngine(ptp.EngineConfig{
 		Mode: cfg.Mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2,
 		Seed: uint64(cfg.Now()),
 	}, clock, &s.loop)
@@ -124,7 +126,7 @@ func (s *Service) join() (first error) {
 	s.do(func(l *loop) {
 		for i, m := range l.masters {
 			if !hear[i] {
-				l.left += m.changes + 1
+				l.left += m.Changes() + 1
 				delete(l.masters, i)
 			}
 		}
@@ -142,7 +144,7 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.
 	if err := s.ports.Select(iface, addr); err != nil {
 		return err
 	}
-	port := PortIdentity{Clock: aes67.ClockIdentityFromMAC(iface.HardwareAddr), Port: 1}
+	port := wire.PortIdentity{Clock: aes67.ClockIdentityFromMAC(iface.HardwareAddr), Port: 1}
 	if port.Clock.IsZero() {
 		port.Clock = identityOfAddress(addr) // loopback has no hardware address
 	}
@@ -200,7 +202,7 @@ func (s *Service) obey() {
 }
 
 // Snapshot tells how the clock is.
-func (s *Service) Snapshot() Status {
+func (s *Service) Snapshot() ptp.Status {
 	l := &s.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +213,7 @@ func (s *Service) Snapshot() Status {
 
 // Heard lists every master heard within the last minute, in any domain, on
 // every interface that is listened to.
-func (s *Service) Heard() []Announcement {
+func (s *Service) Heard() []ptp.Announcement {
 	s.loop.mu.Lock()
 	defer s.loop.mu.Unlock()
 	return s.loop.heard(s.cfg.Now())
@@ -225,7 +227,7 @@ func (s *Service) Changed() <-chan struct{} { return s.changed }
 // as long as nothing does.
 func (s *Service) publish(now aes67.MonoTime) {
 	l := &s.loop
-	if now < l.due && l.engine.state == l.told.port {
+	if now < l.due && l.engine.Port() == l.told.port {
 		return
 	}
 	l.due = now.Add(publishInterval)

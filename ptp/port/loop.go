@@ -1,4 +1,4 @@
-package ptp
+package port
 
 import (
 	"net/netip"
@@ -9,6 +9,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp"
+	"aes67-sink/ptp/wire"
 )
 
 // loop is what Run's goroutine works on. Its lock is held but for the time in
@@ -16,12 +18,12 @@ import (
 type loop struct {
 	mu       sync.Mutex
 	cfg      Config
-	ports    *Ports
+	ports    *Sockets
 	log      zerolog.Logger
-	engine   *Engine
+	engine   *ptp.Engine
 	used     int
-	masters  map[int]*Masters // by interface
-	left     uint64           // changes of the masters of interfaces that were left
+	masters  map[int]*ptp.Masters // by interface
+	left     uint64               // changes of the masters of interfaces that were left
 	told     news
 	known    roll           // which masters were logged
 	due      aes67.MonoTime // of the next look for changes
@@ -30,13 +32,13 @@ type loop struct {
 
 // news is what is told when it changes.
 type news struct {
-	state       State
-	role        Role
-	port        PortState
+	state       ptp.State
+	role        ptp.Role
+	port        ptp.PortState
 	grandmaster aes67.ClockIdentity
-	stamps      Timestamps
+	stamps      ptp.Timestamps
 	steps       uint32
-	trouble     trouble
+	trouble     ptp.Trouble
 }
 
 // Datagram takes a message from the ports.
@@ -45,7 +47,7 @@ func (l *loop) Datagram(d *Datagram) {
 	defer l.mu.Unlock()
 	switch {
 	case d.Interface != l.used:
-		if m, err := Decode(d.Bytes); !d.Event && err == nil && m.Kind == KindAnnounce {
+		if m, err := wire.Decode(d.Bytes); !d.Event && err == nil && m.Kind == wire.KindAnnounce {
 			l.mastersOn(d.Interface).Observe(&m, l.cfg.Now(), d.From)
 		}
 	case d.Event:
@@ -56,7 +58,7 @@ func (l *loop) Datagram(d *Datagram) {
 }
 
 // Transmitted takes a transmit timestamp from the ports.
-func (l *loop) Transmitted(kind Kind, sequence uint16, at aes67.MonoTime) {
+func (l *loop) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.engine.TxTimestamp(kind, sequence, at)
@@ -69,10 +71,10 @@ func (l *loop) Send(b []byte, to netip.Addr) {
 	}
 }
 
-func (l *loop) mastersOn(ifindex int) *Masters {
+func (l *loop) mastersOn(ifindex int) *ptp.Masters {
 	m := l.masters[ifindex]
 	if m == nil {
-		m = NewMasters(ifindex, l.cfg.Domain)
+		m = ptp.NewMasters(ifindex, l.cfg.Domain)
 		l.masters[ifindex] = m
 	}
 	return m
@@ -81,7 +83,7 @@ func (l *loop) mastersOn(ifindex int) *Masters {
 // forget drops masters that have long been silent.
 func (l *loop) forget(now aes67.MonoTime) {
 	for _, m := range l.masters {
-		m.forget(now)
+		m.Forget(now)
 	}
 }
 
@@ -90,23 +92,23 @@ func (l *loop) forget(now aes67.MonoTime) {
 func (l *loop) count() (masters int, changes uint64) {
 	changes = l.left
 	for _, m := range l.masters {
-		masters, changes = masters+len(m.list), changes+m.changes
+		masters, changes = masters+m.Len(), changes+m.Changes()
 	}
 	return masters, changes
 }
 
 // status tells how the clock is.
-func (l *loop) status(now aes67.MonoTime) Status {
+func (l *loop) status(now aes67.MonoTime) ptp.Status {
 	s := l.engine.Status(now)
 	s.Masters, _ = l.count()
 	s.Stamps = l.ports.Stamps()
 	return s
 }
 
-func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
+func (l *loop) heard(now aes67.MonoTime) (list []ptp.Announcement) {
 	l.forget(now)
 	for ifindex, m := range l.masters {
-		if ifindex == l.used && l.engine.masters == m {
+		if ifindex == l.used && l.engine.Masters() == m {
 			list = append(list, l.engine.Heard(now)...)
 			continue
 		}
@@ -121,12 +123,12 @@ func (l *loop) heard(now aes67.MonoTime) (list []Announcement) {
 
 // tell logs a change of state, role, grandmaster or problem, and reports it.
 func (l *loop) tell(at aes67.MonoTime) bool {
-	now := l.engine.figures(at)
-	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.trouble(at)}
+	now := l.engine.Figures(at)
+	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at)}
 	if next == l.told {
 		return false
 	}
-	if next.trouble != l.told.trouble && next.trouble.kind != noTrouble {
+	if next.trouble != l.told.trouble && next.trouble.Exists() {
 		l.log.Warn().Stringer("problem", next.trouble).Msg("clock problem")
 	}
 	l.told = next
@@ -158,7 +160,7 @@ func (l *loop) call(now aes67.MonoTime) bool {
 
 // roll is which masters the log knows of.
 type roll struct {
-	list    []Announcement
+	list    []ptp.Announcement
 	changes uint64         // of the masters, up to which they were looked at
 	left    int            // lines that may still be written
 	more    aes67.MonoTime // when there may be more
@@ -173,12 +175,12 @@ const (
 )
 
 // call logs masters that are heard for the first time, or no longer.
-func (r *roll) call(now aes67.MonoTime, heard []Announcement, log zerolog.Logger) {
+func (r *roll) call(now aes67.MonoTime, heard []ptp.Announcement, log zerolog.Logger) {
 	if now >= r.more {
 		r.left, r.more = rollLines, now.Add(rollTime)
 	}
-	in := func(list []Announcement, a *Announcement) bool {
-		return slices.ContainsFunc(list, func(b Announcement) bool {
+	in := func(list []ptp.Announcement, a *ptp.Announcement) bool {
+		return slices.ContainsFunc(list, func(b ptp.Announcement) bool {
 			return a.Sender == b.Sender && a.Domain == b.Domain && a.Interface == b.Interface
 		})
 	}
@@ -197,7 +199,7 @@ func (r *roll) call(now aes67.MonoTime, heard []Announcement, log zerolog.Logger
 				Float64("announce_s", a.Interval.Seconds()).Str("why", a.Why).Msg("ptp master heard")
 		}
 	}
-	r.list = slices.DeleteFunc(r.list, func(a Announcement) bool {
+	r.list = slices.DeleteFunc(r.list, func(a ptp.Announcement) bool {
 		gone := !in(heard, &a)
 		if gone {
 			log.Info().Str("grandmaster", a.Identity.String()).Stringer("address", a.Address).Msg("ptp master gone")

@@ -1,8 +1,7 @@
-package ptp
+package port
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net/netip"
 	"os"
@@ -14,7 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/wire"
 )
+
+var self = wire.PortIdentity{Clock: aes67.ClockIdentity{0x02, 1}, Port: 1}
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
@@ -28,9 +30,9 @@ func nowMono(t testing.TB) aes67.MonoTime {
 }
 
 // looped opens ports of any number that send to themselves.
-func looped(t *testing.T) *Ports {
+func looped(t *testing.T) *Sockets {
 	t.Helper()
-	p, err := openPorts(0, 0, 46)
+	p, err := openSockets(0, 0, 46)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +51,9 @@ func looped(t *testing.T) *Ports {
 // warm waits until the kernel stamps what is received: it turns that on a
 // moment after the first socket of the machine asks for it
 // (net_enable_timestamp, by a work queue), and what comes before has no stamp.
-func warm(t *testing.T, p *Ports) {
+func warm(t *testing.T, p *Sockets) {
 	t.Helper()
-	m := Message{Kind: KindDelayReq, Sequence: 1, Source: ourselves}
+	m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1, Source: self}
 	for range 100 {
 		c := &collector{left: map[uint16]aes67.MonoTime{}}
 		if err := p.Send(m.Append(nil), loopback); err != nil {
@@ -74,7 +76,7 @@ func warm(t *testing.T, p *Ports) {
 type collector struct {
 	datagrams []Datagram
 	left      map[uint16]aes67.MonoTime
-	kinds     []Kind
+	kinds     []wire.Kind
 }
 
 func (c *collector) Datagram(d *Datagram) {
@@ -83,13 +85,13 @@ func (c *collector) Datagram(d *Datagram) {
 	c.datagrams = append(c.datagrams, kept)
 }
 
-func (c *collector) Transmitted(kind Kind, sequence uint16, at aes67.MonoTime) {
+func (c *collector) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
 	c.kinds = append(c.kinds, kind)
 	c.left[sequence] = at
 }
 
 // waitFor waits until done or two seconds have passed.
-func waitFor(t *testing.T, p *Ports, h Handler, done func() bool) {
+func waitFor(t *testing.T, p *Sockets, h Handler, done func() bool) {
 	t.Helper()
 	for start := nowMono(t); !done(); {
 		now := nowMono(t)
@@ -107,7 +109,7 @@ func TestPortsStampBothDirections(t *testing.T) {
 	c := &collector{left: map[uint16]aes67.MonoTime{}}
 	const messages = 20
 	for i := range uint16(messages) {
-		m := Message{Kind: KindDelayReq, Sequence: 1000 + i, Source: ourselves}
+		m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1000 + i, Source: self}
 		before := nowMono(t)
 		if err := p.Send(m.Append(nil), loopback); err != nil {
 			t.Fatal(err)
@@ -116,14 +118,14 @@ func TestPortsStampBothDirections(t *testing.T) {
 		after := nowMono(t)
 		d := &c.datagrams[i]
 		left, ok := c.left[1000+i]
-		if !ok || c.kinds[i] != KindDelayReq {
+		if !ok || c.kinds[i] != wire.KindDelayReq {
 			t.Fatalf("transmit timestamps of %v, want of %d", c.left, 1000+i)
 		}
 		const slack = 1000 // ns, of mapping one clock to the other
 		if left < before-slack || d.At < left-slack || d.At > after+slack {
 			t.Errorf("left at %d, came at %d; want in order within %d to %d", left, d.At, before, after)
 		}
-		if got, err := Decode(d.Bytes); err != nil || got != m {
+		if got, err := wire.Decode(d.Bytes); err != nil || got != m {
 			t.Errorf("got %+v, %v; want %+v", got, err, m)
 		}
 		if !d.Event || d.From != loopback || d.Interface == 0 {
@@ -136,7 +138,7 @@ func TestPortsSurviveASendThatFails(t *testing.T) {
 	p := looped(t)
 	c := &collector{left: map[uint16]aes67.MonoTime{}}
 	send := func(sequence uint16, to netip.Addr) error {
-		m := Message{Kind: KindDelayReq, Sequence: sequence}
+		m := wire.Message{Kind: wire.KindDelayReq, Sequence: sequence}
 		return p.Send(m.Append(nil), to)
 	}
 	if err := send(1, loopback); err != nil {
@@ -158,11 +160,12 @@ func TestPortsSurviveASendThatFails(t *testing.T) {
 func TestGeneralMessagesComeByTheOtherPort(t *testing.T) {
 	p := looped(t)
 	c := &collector{left: map[uint16]aes67.MonoTime{}}
-	if err := p.Send(capturedOf(t, "announce"), loopback); err != nil {
+	announcement := (&wire.Message{Kind: wire.KindAnnounce, Source: self}).Append(nil)
+	if err := p.Send(announcement, loopback); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, p, c, func() bool { return len(c.datagrams) == 1 })
-	if d := &c.datagrams[0]; d.Event || !slices.Equal(d.Bytes, capturedOf(t, "announce")) {
+	if d := &c.datagrams[0]; d.Event || !slices.Equal(d.Bytes, announcement) {
 		t.Errorf("got %+v", d)
 	}
 	if len(c.left) != 0 {
@@ -173,13 +176,13 @@ func TestGeneralMessagesComeByTheOtherPort(t *testing.T) {
 // counter counts, and keeps nothing.
 type counter struct{ datagrams, left int }
 
-func (c *counter) Datagram(*Datagram)                       { c.datagrams++ }
-func (c *counter) Transmitted(Kind, uint16, aes67.MonoTime) { c.left++ }
+func (c *counter) Datagram(*Datagram)                            { c.datagrams++ }
+func (c *counter) Transmitted(wire.Kind, uint16, aes67.MonoTime) { c.left++ }
 
 func TestReceivingDoesNotAllocate(t *testing.T) {
 	p := looped(t)
 	c := &counter{}
-	sync := capturedOf(t, "sync")
+	sync := (&wire.Message{Kind: wire.KindSync, Flags: wire.FlagTwoStep, Source: self, LogInterval: -3}).Append(nil)
 	round := func() {
 		want := *c
 		if err := p.Send(sync, loopback); err != nil {
@@ -258,7 +261,7 @@ func TestJoinAndLeave(t *testing.T) {
 	}
 }
 
-func TestOpenPortsTellsThatPermissionIsMissing(t *testing.T) {
+func TestOpenTellsThatPermissionIsMissing(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread gives up its capabilities
@@ -268,7 +271,7 @@ func TestOpenPortsTellsThatPermissionIsMissing(t *testing.T) {
 			done <- err
 			return
 		}
-		p, err := OpenPorts(46)
+		p, err := Open(46)
 		if err == nil {
 			p.Close()
 		}
@@ -282,29 +285,4 @@ func TestOpenPortsTellsThatPermissionIsMissing(t *testing.T) {
 		t.Errorf("got %v, want os.ErrPermission", err)
 	}
 	t.Log(err)
-}
-
-func TestFollowingDoesNotAllocateForAMessage(t *testing.T) {
-	e, _, _, _ := feed(t, aes67.ClockFollower, script(t))
-	sync, followUp, response := capturedOf(t, "sync"), capturedOf(t, "follow_up"), capturedOf(t, "delay_resp")
-	now, sequence := fuzzStart.Add(time.Minute), byte(100)
-	round := func() {
-		now = now.Add(125 * time.Millisecond)
-		sequence++
-		sync[31], followUp[31] = sequence, sequence
-		binary.BigEndian.PutUint32(followUp[36:], uint32(now/testSecond)) // a clock that ticks
-		binary.BigEndian.PutUint32(followUp[40:], uint32(now%testSecond))
-		e.HandleEvent(sync, now, loopback)
-		e.HandleGeneral(followUp, now, loopback)
-		e.HandleGeneral(response, now, loopback)
-	}
-	for range 600 { // the windows fill
-		round()
-	}
-	if n := testing.AllocsPerRun(200, round); n > 0 {
-		t.Errorf("%v allocations for a Sync, a Follow_Up and a Delay_Resp, want 0", n)
-	}
-	if _, known := e.follower.servo.Known(); !known {
-		t.Error("nothing was estimated")
-	}
 }
