@@ -158,7 +158,7 @@ func (e *Estimator) Estimate(now aes67.MonoTime) (_ Estimate, ok bool) {
 		e.bets = now
 	}
 	e.at = now
-	if e.fitAll(judged); !e.choose() {
+	if !e.choose(e.fitAll(judged)) {
 		return Estimate{}, false
 	}
 	e.startled = min(e.startled, startlers-1)
@@ -205,8 +205,10 @@ func (e *Estimator) judge(now aes67.MonoTime) bool {
 	return true
 }
 
-// fitAll fits all windows, each from the one before, and makes bets if told to.
-func (e *Estimator) fitAll(bet bool) {
+// fitAll fits all windows, each from the one before, and makes bets if told to. It
+// returns the least mean error of prediction.
+func (e *Estimator) fitAll(bet bool) (least float64) {
+	least = math.Inf(1)
 	var last [shapes]candidate
 	x := e.buf[every][ToUs].x
 	for k := range e.fits {
@@ -242,24 +244,17 @@ func (e *Estimator) fitAll(bet bool) {
 			if c.missed == 0 { // it starts with what the one before has earned
 				c.missed = max(last[s].missed, last[straight].missed*float64(s))
 			}
-			last[s] = *c
+			least, last[s] = min(least, c.missed), *c
 		}
 	}
 	e.wander = max(e.wander*(1-1.0/memory), math.Abs(e.best.slope-last[straight].slope))
+	return least
 }
 
 // choose takes the smoothest curve of those that miss least, and learns the noise
 // and the delay from it. A bent line is as smooth as a straight one of half its
 // length.
-func (e *Estimator) choose() bool {
-	least := math.Inf(1)
-	for k := range e.fits {
-		for s := range e.fits[k] {
-			if c := &e.fits[k][s]; c.ok {
-				least = min(least, c.missed)
-			}
-		}
-	}
+func (e *Estimator) choose(least float64) bool {
 	e.best.ok = false
 	for k := windows - 1; k >= 0 && !e.best.ok; k-- {
 		for s := min(shapes, windows-k) - 1; s >= 0; s-- {
@@ -278,10 +273,11 @@ func (e *Estimator) choose() bool {
 			if e.noise[d] == 0 {
 				e.noise[d] = sigma
 			}
+			power := share // a burst counts for little,
 			if sigma < e.noise[d] {
-				share = min(4*share, 1) // a burst is soon forgotten
+				power = min(4*share, 1) // and is soon forgotten
 			}
-			e.noise[d] *= math.Pow(sigma/e.noise[d], share) // and counts for little
+			e.noise[d] *= math.Pow(sigma/e.noise[d], power)
 		}
 	}
 	return e.best.ok

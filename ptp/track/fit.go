@@ -122,7 +122,13 @@ func (f *fitter) fit(dirs *[2]points, from *curve, n int, noise *[2]float64, del
 		prior = degenerate
 	}
 	var a [unknowns][unknowns]float64
-	for range rounds {
+	for round := range rounds {
+		for d := range dirs { // what a first curve is off by is no noise
+			if round == rounds/2 {
+				_, sigma[d] = f.spread(&dirs[d], Direction(d), &c, 0)
+				sigma[d] = max(sigma[d], noise[d])
+			}
+		}
 		var b [unknowns]float64
 		a = [unknowns][unknowns]float64{}
 		for d := range dirs {
