@@ -142,8 +142,9 @@ func (s *Servo) Tick(now aes67.MonoTime) (stepped bool) {
 		s.clock.Step(now, s.est.TimeAt(now), rate)
 		s.far, s.good, stepped = 0, rate, set
 	case s.far > 0:
+		s.clock.Steer(now, s.good) // until this is decided
 		s.judge(now, rate, ahead.Abs(), unsure)
-		return false // it runs on as it did until this is decided
+		return false
 	default:
 		fold := min(max(s.est.Window/foldShare, fastestFold), slowestFold)
 		slew := -ahead.Seconds() / fold.Seconds() * 1e9
