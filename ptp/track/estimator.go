@@ -13,9 +13,9 @@ const (
 	windows, shortest = 7, 6
 	// luckyFrom is the first window that may be of lucky messages alone, which takes
 	// few each way, and errors that are luckyGain of the others' or less.
-	luckyFrom, few, luckyGain = 3, 4, 0.8
+	luckyFrom, few, luckyGain = 3, 4, 0.9
 	// The windows are fitted anew each refitShare of the chosen one, within these, s.
-	refitShare, refitFast, refitSlow = 8, 0.15, 0.5
+	refitShare, refitFast, refitSlow = 8, 0.15, 1
 	// memory is over how many times errors are averaged: some 15 s, since a clock
 	// that wandered a moment ago is about to again. One counts for no more than
 	// surprise standard deviations of the noise. alike is up to which ratio they are
@@ -80,6 +80,10 @@ type candidate struct {
 	lucky  bool
 	length float64 // s
 }
+
+// doubt is by how much it is expected to be off, in ns: as its like were, or more if
+// it is itself unsure.
+func (c *candidate) doubt() float64 { return max(c.missed, c.levelSE) }
 
 // Estimator estimates phase and frequency together. It fits windows of several
 // lengths with straight and bent lines: short ones are noisy, long ones are wrong
@@ -206,7 +210,7 @@ func (e *Estimator) judge(now aes67.MonoTime) bool {
 }
 
 // fitAll fits all windows, each from the one before, and makes bets if told to. It
-// returns the least mean error of prediction.
+// returns the least doubt.
 func (e *Estimator) fitAll(bet bool) (least float64) {
 	least = math.Inf(1)
 	var last [shapes]candidate
@@ -244,7 +248,7 @@ func (e *Estimator) fitAll(bet bool) (least float64) {
 			if c.missed == 0 { // it starts with what the one before has earned
 				c.missed = max(last[s].missed, last[straight].missed*float64(s))
 			}
-			least, last[s] = min(least, c.missed), *c
+			least, last[s] = min(least, c.doubt()), *c
 		}
 	}
 	e.wander = max(e.wander*(1-1.0/memory), math.Abs(e.best.slope-last[straight].slope))
@@ -258,7 +262,7 @@ func (e *Estimator) choose(least float64) bool {
 	e.best.ok = false
 	for k := windows - 1; k >= 0 && !e.best.ok; k-- {
 		for s := min(shapes, windows-k) - 1; s >= 0; s-- {
-			if c := &e.fits[k+s][s]; c.ok && c.missed <= alike*least {
+			if c := &e.fits[k+s][s]; c.ok && c.doubt() <= alike*least {
 				e.best = *c
 			}
 		}

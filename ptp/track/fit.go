@@ -133,14 +133,15 @@ func (f *fitter) fit(dirs *[2]points, from *curve, n int, noise *[2]float64, del
 		a = [unknowns][unknowns]float64{}
 		for d := range dirs {
 			for i, x := range dirs[d].x {
-				r := (dirs[d].y[i] - c.at(Direction(d), x)) / sigma[d]
-				w := biweight(r)
+				r := dirs[d].y[i] - c.at(Direction(d), x)
+				w := biweight(r/sigma[d]) / (sigma[d] * sigma[d])
 				by := [unknowns]float64{1, way[d], x, x * x}
 				for j := range n {
-					v := w * by[j] / sigma[d]
+					v := w * by[j]
 					b[j] += v * r
-					for k := range n {
-						a[j][k] += v * by[k] / sigma[d]
+					for k := range j + 1 {
+						a[j][k] += v * by[k]
+						a[k][j] = a[j][k]
 					}
 				}
 			}
