@@ -120,7 +120,7 @@ func random(r *rand.Rand) Config {
 		Network: Network{Interface: pick("auto", "eno1", "enx001122334455")},
 		Stream: Stream{
 			Layout: Layout(r.IntN(2)), Rate: aes67.Rates[r.IntN(4)], Encoding: aes67.Encoding(r.IntN(2)),
-			PacketTime: packetTimes[r.IntN(5)], AddressPrefix: Prefix{239, byte(r.IntN(256))},
+			PacketTime: aes67.PacketTimes()[r.IntN(5)], AddressPrefix: Prefix{239, byte(r.IntN(256))},
 			Port: uint16(1024 + r.IntN(64511)), PayloadType: uint8(96 + r.IntN(32)), TTL: uint8(1 + r.IntN(255)),
 			DSCP: r.IntN(64), Name: pick("", "Studio", "tab is refused, not this"),
 		},

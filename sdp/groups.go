@@ -3,8 +3,6 @@ package sdp
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 
 	"aes67-sink/aes67"
 )
@@ -12,16 +10,6 @@ import (
 // GroupPrefix is the first two octets of the groups that are derived. Dante
 // receivers subscribe within one such prefix only, 239.69 if not set otherwise.
 type GroupPrefix [2]byte
-
-// ParseGroupPrefix reads the configuration's form, such as "239.69".
-func ParseGroupPrefix(s string) (GroupPrefix, error) {
-	first, second, _ := strings.Cut(s, ".")
-	n, err := strconv.ParseUint(second, 10, 8)
-	if first != "239" || err != nil || strconv.FormatUint(n, 10) != second {
-		return GroupPrefix{}, fmt.Errorf(`address prefix %q: must be 239 and a number up to 255, such as "239.69"`, s)
-	}
-	return GroupPrefix{239, byte(n)}, nil
-}
 
 // String returns the configuration's form.
 func (p GroupPrefix) String() string { return fmt.Sprintf("%d.%d", p[0], p[1]) }
