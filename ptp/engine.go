@@ -7,6 +7,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -93,9 +94,7 @@ type Engine struct {
 	listenUntil  aes67.MonoTime
 	pendingSince aes67.MonoTime
 	steerAt      aes67.MonoTime
-	parent       Announcement // of the master that is followed
-	wasLocked    bool         // the clock has been locked since it was set
-	lostAt       aes67.MonoTime
+	parent       Announcement        // of the master that is followed
 	last         aes67.ClockIdentity // whose time it is that Resume gave
 	follower     follower
 	grandmaster  grandmaster
@@ -113,7 +112,7 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 		cfg: cfg, out: sender{out: out}, clock: clock,
 		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0, cfg.Domain),
 	}
-	e.follower.servo.clock = clock
+	e.follower = follower{clock: clock, servo: track.NewServo(clock), estimator: new(track.Estimator)}
 	e.follower.exchange.sequence = uint16(e.random.Uint32())
 	e.grandmaster = grandmaster{clock: clock, domain: cfg.Domain}
 	return e
@@ -123,7 +122,8 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 // same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves.
 func (e *Engine) Resume(r Resumption) {
 	e.clock.Step(r.At, r.Time, r.Rate)
-	e.wasLocked, e.lostAt, e.last = true, r.At, r.Grandmaster
+	e.follower.servo.Trust()
+	e.last = r.Grandmaster
 	e.grandmaster.timescale = r.Grandmaster.IsZero() // as grandmaster.begin has it
 }
 
@@ -174,9 +174,8 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 // leave ends what a state does.
 func (e *Engine) leave(now aes67.MonoTime) {
 	if e.state == PortUncalibrated || e.state == PortFollower {
-		e.follower.servo.hold(now)
-		e.lostAt = now
-		if e.follower.servo.known {
+		e.follower.servo.Hold(now)
+		if _, known := e.follower.servo.Known(); known {
 			e.grandmaster.timescale = e.parent.Flags.Has(wire.FlagPTPTimescale)
 		}
 	}
@@ -191,7 +190,7 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 	switch s {
 	case PortMaster:
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
-		e.wasLocked = true
+		e.follower.servo.Trust()
 	case PortListening, PortPassive:
 		e.steerAt = now
 	}
@@ -383,23 +382,18 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 			e.ask(now)
 		}
 		if now >= e.steerAt {
-			e.steerAt = now.Add(servoInterval)
+			e.steerAt = now.Add(track.ServoInterval)
 			e.follower.steer(now)
-			e.judge(now)
+			e.judge()
 		}
 	}
 }
 
 // judge follows the servo with the port's state.
-func (e *Engine) judge(now aes67.MonoTime) {
-	locked := e.follower.servo.locked && !e.follower.silent(now)
-	switch {
-	case locked:
-		e.state, e.wasLocked = PortFollower, true
-	case e.state == PortFollower:
-		// The way back to locked is the same as at the start.
-		e.follower.servo.locked, e.follower.servo.near = false, 0
-		e.state, e.lostAt = PortUncalibrated, now
+func (e *Engine) judge() {
+	e.state = PortUncalibrated
+	if e.follower.servo.State() == track.Locked {
+		e.state = PortFollower
 	}
 }
 

@@ -1,7 +1,9 @@
 package ptp_test
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -113,6 +115,83 @@ func TestHoldsTheFrequencyWhenTheMasterIsLost(t *testing.T) {
 	}
 	if e := m.PTPAt(n.now).Sub(p.gm.TimeAt(n.now)).Abs(); float64(e) > s.ErrorBoundNS {
 		t.Errorf("is off by %v, beyond its bound of %.0f ns", e, s.ErrorBoundNS)
+	}
+}
+
+func TestAMasterWhoseTimeIsNoClocksIsNotFollowed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		skew aes67.PPB
+	}{
+		{"stands still", -1e9},
+		{"runs 5 % fast", 50e6},
+		{"runs backwards", -2e9},
+	} {
+		for _, when := range []float64{0, 60} { // from the start, and while it is followed
+			t.Run(fmt.Sprintf("%s from %v s on", c.name, when), func(t *testing.T) {
+				n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower})
+				p := n.add(gmConfig(1, 70_000), cable(1), cable(2))
+				n.at(at(when), func() {
+					p.gm.SetClock(lab.Oscillator{Start: n.now, Epoch: p.gm.TimeAt(n.now), Skew: c.skew})
+				})
+				truth := gmConfig(1, 70_000).Clock
+				for second := 1.0; second < when+60; second++ {
+					n.run(at(second))
+					m, set := n.clock.Load()
+					if when == 0 && set {
+						t.Fatalf("after %v s its time is taken", second)
+					}
+					if off := m.PTPAt(n.now).Sub(truth.At(n.now)).Abs(); set && second > 10 && off > 100*time.Microsecond || m.Steps > 0 {
+						t.Fatalf("after %v s the clock is off by %v with %d steps, want the last good rate", second, off, m.Steps)
+					}
+				}
+				want := ptp.Uncalibrated
+				if when > 0 {
+					want = ptp.Holdover
+				}
+				if s := n.status(); s.State != want || !strings.Contains(s.Problem, "does not tick") {
+					t.Errorf("%v, problem %q; want %v, and that it does not tick", s.State, s.Problem, want)
+				}
+				good := lab.Oscillator{Start: n.now, Epoch: truth.At(n.now), Skew: 70_000}
+				p.gm.SetClock(good)
+				n.run(n.now + 20*second)
+				m, _ := n.clock.Load()
+				if s := n.status(); s.State != ptp.Locked || s.Problem != "" || m.PTPAt(n.now).Sub(good.At(n.now)).Abs() > 10*time.Microsecond {
+					t.Errorf("20 s after it ticks again: %v, problem %q, off by %v; want locked", s.State, s.Problem, m.PTPAt(n.now).Sub(good.At(n.now)))
+				}
+			})
+		}
+	}
+}
+
+func TestTheLockIsTakenBackWhileTheEstimateIsBad(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower})
+	loaded := func() lab.Jitter { // a backup fills the switch for a minute
+		return func(r *rand.Rand) time.Duration {
+			if n.now < at(60) || n.now > at(120) {
+				return 0
+			}
+			return time.Duration(r.Int64N(int64(20 * time.Millisecond)))
+		}
+	}
+	n.add(gmConfig(1, 50_000), noisy(1, loaded(), 0), noisy(2, loaded(), 0))
+	n.run(at(60))
+	if s := n.status(); s.State != ptp.Locked {
+		t.Fatalf("before the load: %v", s.State)
+	}
+	lost := 0
+	for second := 61.0; second <= 120; second++ {
+		n.run(at(second))
+		if n.status().State == ptp.Holdover {
+			lost++
+		}
+	}
+	if lost < 20 {
+		t.Errorf("said for %d of 60 s that the lock is lost, want 20 s at least", lost)
+	}
+	n.run(at(180))
+	if s := n.status(); s.State != ptp.Locked || s.Steps != 0 {
+		t.Errorf("a minute after: %v with %d steps, want locked with none", s.State, s.Steps)
 	}
 }
 

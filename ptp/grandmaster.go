@@ -6,6 +6,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -95,7 +96,7 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 		out.send(&m, netip.Addr{})
 	}
 	if now >= g.settleAt {
-		g.settleAt = now.Add(servoInterval)
+		g.settleAt = now.Add(track.ServoInterval)
 		g.slowDown(now)
 	}
 }
@@ -107,14 +108,14 @@ func (g *grandmaster) slowDown(now aes67.MonoTime) {
 	if !set || m.Rate == target {
 		return
 	}
-	step := aes67.PPB(settle * servoInterval.Seconds())
+	step := aes67.PPB(settle * track.ServoInterval.Seconds())
 	g.clock.Steer(now, max(m.Rate-step, min(m.Rate+step, target)))
 }
 
 // observe takes a reading of CLOCK_MONOTONIC_RAW. When CLOCK_MONOTONIC begins
 // or ends to be slewed, our time goes on as before.
 func (g *grandmaster) observe(mono, raw aes67.MonoTime) {
-	g.rawAt = mono.Add(servoInterval)
+	g.rawAt = mono.Add(track.ServoInterval)
 	changed := g.raw.observe(mono, raw)
 	if m, set := g.clock.Load(); set && changed != 0 {
 		g.clock.Steer(mono, min(max(m.Rate+changed, -maxSlewed), maxSlewed))

@@ -18,11 +18,11 @@ const (
 	// within rawLeave. Crystals are within 50 ppm, and so are NTP's lasting
 	// corrections of them; a slew is far beyond.
 	rawEnter, rawLeave = 50_000, 40_000
-	// rawReadings of servoInterval each are what the rate is taken over: 2 s.
+	// rawReadings of track.ServoInterval each are what the rate is taken over: 2 s.
 	rawReadings = 16
 	// rawChange, ppb, from one reading to the next is a slew that begins or
 	// ends: reading both clocks takes less than a microsecond, 8 ppm of
-	// servoInterval.
+	// track.ServoInterval.
 	rawChange = 20_000
 )
 

@@ -6,6 +6,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 )
 
 // A grandmaster whose CLOCK_MONOTONIC is slewed by NTP goes on with its
@@ -51,7 +52,7 @@ func TestASlewOfTheComputersClockDragsNobodyAlong(t *testing.T) {
 func TestRawGuardBelievesNoShortMoves(t *testing.T) {
 	var g rawGuard
 	for i := range 1000 {
-		mono := aes67.MonoTime(i) * aes67.MonoTime(servoInterval)
+		mono := aes67.MonoTime(i) * aes67.MonoTime(track.ServoInterval)
 		if changed := g.observe(mono, mono+aes67.MonoTime(i%2)*900); changed != 0 {
 			t.Fatalf("reading %d: changed by %v ppb", i, changed)
 		}

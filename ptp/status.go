@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -112,6 +113,8 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 	f := &e.follower
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
 	m, set := e.clock.Load()
+	est, known := f.servo.Known()
+	held := f.servo.State() >= track.Locked
 	s.Steps = m.Steps
 	switch {
 	case e.state == PortMaster:
@@ -123,18 +126,18 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 		s.TwoStep = f.twoStep
 		if e.state == PortFollower {
 			s.State = Locked
-		} else if e.wasLocked {
+		} else if held {
 			s.State = Holdover
 		}
 		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
-		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
-		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rateAt(now)
-	case e.wasLocked:
+		s.DelayKnown, s.PathDelayNS = known && !f.oneWay, est.Delay
+		s.FrequencyKnown, s.FrequencyPPB = known, est.RateAt(now)
+	case held:
 		s.State, s.Grandmaster = Holdover, e.last
 		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
 	}
-	if s.State != Locked && f.servo.known && !s.FrequencyKnown {
-		s.FrequencyKnown, s.FrequencyPPB = true, f.servo.est.rateAt(now)
+	if s.State != Locked && known && !s.FrequencyKnown {
+		s.FrequencyKnown, s.FrequencyPPB = true, est.RateAt(now)
 	}
 	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
 	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
@@ -146,22 +149,22 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 // bound returns what the clock is surely within.
 func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool) {
 	f := &e.follower
-	if e.state == PortMaster || !f.servo.known {
+	est, estimated := f.servo.Known()
+	if e.state == PortMaster || !estimated {
 		return 0, false
 	}
-	ns = boundErrors * f.servo.est.offsetSE
+	ns = boundErrors * est.OffsetSE
 	if f.oneWay {
 		ns += float64(oneWayBound)
 	}
 	if e.following() { // what is still to be corrected
-		ahead, _ := f.servo.phaseError(now)
+		ahead, _ := f.servo.Ahead(now)
 		ns += float64(ahead.Abs())
 	}
 	switch state {
 	case Holdover:
-		age := now.Sub(min(e.lostAt, now)).Seconds()
-		ns += f.servo.est.swing.reach() // it runs on at the mean
-		return ns + age*(boundErrors*f.servo.est.rateSE+holdoverDrift), true
+		age := max(now.Sub(est.At), 0).Seconds()
+		return ns + age*(boundErrors*est.RateSE+2*est.Wander+holdoverDrift), true
 	case Locked, Uncalibrated:
 		return ns, true
 	case Listening:
@@ -185,6 +188,7 @@ const (
 	noTransmitTimes
 	noSync
 	noDelayResponse
+	noClock // what it sends is the time of none
 	noMaster
 	otherDomain  // there is no master but one in another domain
 	onlyVersion1 // there is none that speaks PTPv2
@@ -198,6 +202,8 @@ func (e *Engine) Trouble(now aes67.MonoTime) Trouble {
 		return Trouble{kind: noTransmitTimes}
 	case e.following() && f.silent(now):
 		return Trouble{kind: noSync, who: e.parent.Identity}
+	case e.following() && f.absurd:
+		return Trouble{kind: noClock, who: e.parent.Identity}
 	case e.following() && f.oneWay:
 		return Trouble{kind: noDelayResponse, who: e.parent.Identity}
 	case e.state == PortListening && now >= e.listenUntil:
@@ -237,6 +243,8 @@ func (t Trouble) String() string {
 		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
 	case noDelayResponse:
 		return fmt.Sprintf("grandmaster %v does not answer Delay_Req: the switch or the master filters it; the path's delay is taken as 0", t.who)
+	case noClock:
+		return fmt.Sprintf("grandmaster %v's time does not tick: it stands still or runs at a rate that no clock has; restart it, or let another one serve", t.who)
 	case noMaster:
 		return nobody + "; connect one, or set clock.mode = \"auto\" to serve as grandmaster"
 	case otherDomain:
