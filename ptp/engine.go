@@ -69,7 +69,7 @@ const pendingLimit = 8 * time.Second
 type Counters struct {
 	Version1    uint64 // PTPv1, as Dante speaks it
 	Malformed   uint64 // wrong length, version, time
-	Ignored     uint64 // peer delay, signaling, management, other profiles
+	Ignored     uint64 // peer delay, signaling, management
 	OtherDomain uint64
 	Own         uint64 // our own identity
 	Alternate   uint64 // alternateMaster messages
@@ -263,7 +263,7 @@ func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
 	case wire.ErrVersion1:
 		e.counters.Version1++
 		e.version1At, e.version1From = at, from
-	case wire.ErrSdo, wire.ErrUnsupported:
+	case wire.ErrUnsupported:
 		e.counters.Ignored++
 	default:
 		e.counters.Malformed++
