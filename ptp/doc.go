@@ -8,6 +8,7 @@
 //
 //	bmca.go          which master is best, and what to do about it
 //	masters.go       who is heard: qualification, timeout, the list for users
+//	rhythm.go        how often a master really announces itself
 //	engine.go        the port's states; every message and instant enters here
 //	follower.go      following one master
 //	measure.go       T1 to T4 to one-way measurements; steps of the master
