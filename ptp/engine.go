@@ -89,7 +89,7 @@ type Engine struct {
 
 	state        PortState
 	own          dataset
-	tai          mediaclock.Map // TAI as the computer's clock knew it at Start
+	tai          mediaclock.Map // TAI as the computer's clock knew it last
 	listenUntil  aes67.MonoTime
 	pendingSince aes67.MonoTime
 	steerAt      aes67.MonoTime
@@ -148,12 +148,19 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
 		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
-	e.grandmaster.own = e.own
-	e.tai = mediaclock.Map{Mono: now, PTP: tai}
+	e.grandmaster.own, e.grandmaster.unstamped = e.own, 0
+	e.SetTAI(now, tai)
 	e.listenUntil = min(since, now).Add(announceTimeout())
 	e.pendingSince = 0
 	e.enter(PortListening, now)
 	e.decide(now)
+}
+
+// SetTAI tells anew what International Atomic Time is, as far as it is known: a
+// computer without a battery gets its date after the network. It counts for a
+// clock that is not set when the engine begins to serve.
+func (e *Engine) SetTAI(now aes67.MonoTime, tai aes67.PTPTime) {
+	e.tai = mediaclock.Map{Mono: now, PTP: tai}
 }
 
 // Port returns the state of the engine's port.
@@ -408,7 +415,7 @@ func (e *Engine) judge(now aes67.MonoTime) {
 // (IEEE 1588-2008, 9.5.11.2).
 func (e *Engine) ask(now aes67.MonoTime) {
 	m := wire.Message{
-		Kind: wire.KindDelayReq, Domain: e.cfg.Domain, Source: e.own.sender,
+		Kind: wire.KindDelayReq, Transport: e.parent.Transport, Domain: e.cfg.Domain, Source: e.own.sender,
 		Sequence: e.follower.exchange.request(now), LogInterval: wire.NoInterval,
 	}
 	wait := time.Duration(e.random.Int64N(int64(2*e.follower.requests))) + 1

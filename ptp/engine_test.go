@@ -167,6 +167,8 @@ func TestTakesOverFromALostMasterWithoutAJump(t *testing.T) {
 	}
 	if a := n.sent(wire.KindAnnounce); a[len(a)-1].Flags.Has(wire.FlagPTPTimescale) {
 		t.Error("serves the time of an ARB master as PTP time")
+	} else if a[len(a)-1].Properties.UTCOffset != 0 {
+		t.Errorf("tells currentUtcOffset %d of a time that is not TAI, want 0", a[len(a)-1].Properties.UTCOffset)
 	}
 	n.run(at(60))
 	m, _ := n.clock.Load()
@@ -362,6 +364,7 @@ type station struct {
 	engine *ptp.Engine
 	id     wire.PortIdentity
 	on     bool
+	mute   bool // its driver gives no transmit timestamps
 }
 
 // segment is a wire that joins engines.
@@ -376,7 +379,7 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 	}
 	m, _ := wire.Decode(b)
 	copied, left := append([]byte(nil), b...), s.w.now
-	if m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq {
+	if !s.mute && (m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq) {
 		s.w.after(50*time.Microsecond, func() { s.engine.TxTimestamp(m.Kind, m.Sequence, left) })
 	}
 	for _, o := range s.w.stations {

@@ -50,6 +50,7 @@ type Announcement struct {
 	Sender    wire.PortIdentity
 	Address   netip.Addr
 	Domain    uint8
+	Transport uint8 // transportSpecific of its messages
 	Flags     wire.Flags
 	wire.Properties
 	Interval  time.Duration  // between Announces, as told
@@ -137,7 +138,7 @@ func (ms *Masters) Observe(m *wire.Message, at aes67.MonoTime, from netip.Addr) 
 	}
 	syncKnown, twoStep, syncs := rec.SyncKnown, rec.TwoStep, rec.SyncInterval
 	rec.Announcement = Announcement{
-		Interface: ms.index, Sender: m.Source, Address: from, Domain: m.Domain, Flags: m.Flags,
+		Interface: ms.index, Sender: m.Source, Address: from, Domain: m.Domain, Transport: m.Transport, Flags: m.Flags,
 		Properties: m.Properties,
 		Interval:   interval(m.LogInterval, defaultAnnounce),
 		At:         at,

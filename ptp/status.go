@@ -232,7 +232,7 @@ func (t Trouble) String() string {
 	}
 	switch t.kind {
 	case noTransmitTimes:
-		return "the network driver gives no transmit timestamps: this machine cannot be the grandmaster; use another interface, or set clock.mode = \"follower\""
+		return "the network driver gives no transmit timestamps: this machine serves its time some 10 µs late; use another interface, or set clock.mode = \"follower\""
 	case noSync:
 		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
 	case noDelayResponse:
