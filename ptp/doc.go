@@ -12,6 +12,7 @@
 //	engine.go        the port's states; every message and instant enters here
 //	follower.go      following one master
 //	measure.go       T1 to T4 to one-way measurements; steps of the master
+//	request.go       T3 and T4, and what is wrong with the answers
 //	estimator.go     phase and frequency from windows of samples.go
 //	fit.go           the fits of one window, for two kinds of noise
 //	swing.go         the fit for a frequency that swings; leastsquares.go

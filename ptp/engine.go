@@ -74,6 +74,7 @@ type Counters struct {
 	Own         uint64 // our own identity
 	Alternate   uint64 // alternateMaster messages
 	NotParent   uint64 // of masters that are not followed
+	Absurd      uint64 // Delay_Resp with a time that cannot be the master's
 }
 
 // Engine is an ordinary clock with end-to-end delay measurement. It is pure:
@@ -416,9 +417,14 @@ func (e *Engine) judge(now aes67.MonoTime) {
 func (e *Engine) ask(now aes67.MonoTime) {
 	m := wire.Message{
 		Kind: wire.KindDelayReq, Transport: e.parent.Transport, Domain: e.cfg.Domain, Source: e.own.sender,
-		Sequence: e.follower.exchange.request(now), LogInterval: wire.NoInterval,
+		LogInterval: wire.NoInterval,
 	}
-	wait := time.Duration(e.random.Int64N(int64(2*e.follower.requests))) + 1
-	e.follower.nextAsk = now.Add(wait)
-	e.out.send(&m, netip.Addr{})
+	var to netip.Addr
+	var unicast bool
+	if m.Sequence, unicast = e.follower.exchange.request(now); unicast && e.parent.Address.Is4() {
+		to = e.parent.Address
+		m.Flags = wire.FlagUnicast
+	}
+	e.follower.nextAsk = now.Add(time.Duration(e.random.Int64N(int64(2*e.follower.wait()))) + 1)
+	e.out.send(&m, to)
 }

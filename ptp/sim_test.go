@@ -122,6 +122,9 @@ func (n *network) Send(b []byte, to netip.Addr) {
 		}
 		for _, d := range p.up.Pass() {
 			copied := append([]byte(nil), b...)
+			if n.mute {
+				d += handOver
+			}
 			n.after(d, func() {
 				if !p.off {
 					p.gm.Datagram(&port.Datagram{Bytes: copied, Event: true, At: n.now})
@@ -232,6 +235,9 @@ type record struct {
 	unbound          float64 // ns, the most by which the error passed its bound in holdover
 	took             time.Duration
 }
+
+// handOver is how long a message takes to the wire.
+const handOver = 15 * time.Microsecond
 
 const probeEvery = 125 * time.Millisecond
 
@@ -401,6 +407,10 @@ func scenarios() []scenario {
 				return lab.Kernel()(r)
 			}
 			return one(n, gmConfig(1, 50*ppm), down, cable(6))
+		}},
+		{name: "no transmit timestamps", limits: limits{lock: 5, rms: 9000, worst: 10_000, rate10: 15}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			n.mute = true
+			return one(n, gmConfig(1, 50*ppm), cable(1), cable(2))
 		}},
 		simple("Delay_Resp never", limits{lock: 8, rms: 3500, worst: 6000, rate10: 15}, func(c *lab.GrandmasterConfig) { c.Deaf = true }),
 		{name: "master lost and back", mode: aes67.ClockFollower, until: 120, limits: limits{lock: 5, rms: 500, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {

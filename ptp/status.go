@@ -93,6 +93,9 @@ const (
 	// oneWayBound is the delay that a network without Delay_Resp is believed to
 	// have at most. UNVERIFIED
 	oneWayBound = 250 * time.Microsecond
+	// handOver is how long a message takes at most from handing it over to the wire,
+	// where nobody tells when it left. UNVERIFIED
+	handOver = 100 * time.Microsecond
 	// holdoverDrift is how much a crystal's frequency may change in holdover,
 	// ppb: some degrees of temperature. UNVERIFIED
 	holdoverDrift = 500
@@ -111,6 +114,7 @@ func (e *Engine) Status(now aes67.MonoTime) Status {
 func (e *Engine) Figures(now aes67.MonoTime) Status {
 	f := &e.follower
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
+	s.Counters.Absurd = f.exchange.refused
 	m, set := e.clock.Load()
 	s.Steps = m.Steps
 	switch {
@@ -153,6 +157,9 @@ func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool)
 	if f.oneWay {
 		ns += float64(oneWayBound)
 	}
+	if f.exchange.handsOver() {
+		ns += float64(handOver / 2) // the delay is half of what there and back take
+	}
 	if e.following() { // what is still to be corrected
 		ahead, _ := f.servo.phaseError(now)
 		ns += float64(ahead.Abs())
@@ -181,10 +188,13 @@ type Trouble struct {
 type troubleKind uint8
 
 const (
-	noTrouble troubleKind = iota
-	noTransmitTimes
+	noTrouble       troubleKind = iota
+	noTransmitTimes             // of Sync
+	noRequestTimes              // of Delay_Req
 	noSync
 	noDelayResponse
+	stoppedDelayResponse
+	absurdDelayResponse
 	noMaster
 	otherDomain  // there is no master but one in another domain
 	onlyVersion1 // there is none that speaks PTPv2
@@ -198,8 +208,14 @@ func (e *Engine) Trouble(now aes67.MonoTime) Trouble {
 		return Trouble{kind: noTransmitTimes}
 	case e.following() && f.silent(now):
 		return Trouble{kind: noSync, who: e.parent.Identity}
+	case e.following() && f.exchange.absurd >= absurdAnswers:
+		return Trouble{kind: absurdDelayResponse, who: e.parent.Identity}
 	case e.following() && f.oneWay:
 		return Trouble{kind: noDelayResponse, who: e.parent.Identity}
+	case e.following() && f.exchange.stopped(now):
+		return Trouble{kind: stoppedDelayResponse, who: e.parent.Identity}
+	case e.following() && f.exchange.handsOver():
+		return Trouble{kind: noRequestTimes}
 	case e.state == PortListening && now >= e.listenUntil:
 		return e.nobody(now)
 	}
@@ -233,10 +249,16 @@ func (t Trouble) String() string {
 	switch t.kind {
 	case noTransmitTimes:
 		return "the network driver gives no transmit timestamps: this machine serves its time some 10 µs late; use another interface, or set clock.mode = \"follower\""
+	case noRequestTimes:
+		return "the network driver gives no transmit timestamps: the path's delay is measured some 10 µs too long; use another interface"
 	case noSync:
 		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
 	case noDelayResponse:
 		return fmt.Sprintf("grandmaster %v does not answer Delay_Req: the switch or the master filters it; the path's delay is taken as 0", t.who)
+	case stoppedDelayResponse:
+		return fmt.Sprintf("grandmaster %v no longer answers Delay_Req: the switch or the master filters it, or it has too many followers; the path's delay is taken as it was", t.who)
+	case absurdDelayResponse:
+		return fmt.Sprintf("grandmaster %v answers Delay_Req with a time that is not its own: such answers are not used; restart it", t.who)
 	case noMaster:
 		return nobody + "; connect one, or set clock.mode = \"auto\" to serve as grandmaster"
 	case otherDomain:
