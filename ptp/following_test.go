@@ -61,11 +61,14 @@ func TestFollowsWithoutTransmitTimestamps(t *testing.T) {
 
 // Nor does it hang when there are no timestamps and the answers stop as well.
 func TestLocksOneWayWhenAnswersStopThatWereNeverMeasured(t *testing.T) {
-	n, p := newFollower()
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower})
+	cfg := gmConfig(1, 40_000)
+	cfg.DelayReqLog = 0
+	p := n.add(cfg, cable(1), cable(2))
 	n.mute = true
 	answered := 0
 	p.takes = func(*wire.Message) bool { answered++; return answered <= 2 }
-	n.run(at(15))
+	n.run(at(10))
 	n.expect(t, "two answers without T3", p, 100*time.Microsecond, "does not answer Delay_Req")
 }
 
