@@ -97,7 +97,8 @@ type Engine struct {
 	parent       Announcement // of the master that is followed
 	wasLocked    bool         // the clock has been locked since it was set
 	lostAt       aes67.MonoTime
-	last         aes67.ClockIdentity // whose time it is that Resume gave
+	last         aes67.ClockIdentity // whose time the clock shows; zero: our own
+	serveOn      aes67.MonoTime      // until then it serves at once: the network had our time a moment ago
 	follower     follower
 	grandmaster  grandmaster
 	counters     Counters
@@ -121,19 +122,24 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 }
 
 // Resume gives a new engine the time of one that ran until a moment ago on the
-// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves.
+// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves: at
+// once, if that one was the grandmaster and nobody can have missed it yet.
 func (e *Engine) Resume(r Resumption) {
-	e.clock.Step(r.At, r.Time, r.Rate)
+	e.clock.Step(r.At, r.Time, r.Frequency)
 	e.wasLocked, e.lostAt, e.last = true, r.At, r.Grandmaster
-	e.grandmaster.timescale = r.Grandmaster.IsZero() // as grandmaster.begin has it
+	e.grandmaster.timescale = !r.Arbitrary
+	if r.Grandmaster.IsZero() {
+		e.serveOn = r.At.Add(announceTimeout())
+	}
 }
 
 // Resumption is what one run leaves to the next.
 type Resumption struct {
 	At          aes67.MonoTime
-	Time        aes67.PTPTime // at that instant
-	Rate        aes67.PPB
+	Time        aes67.PTPTime       // at that instant
+	Frequency   aes67.PPB           // against CLOCK_MONOTONIC, without what a servo adds for the phase's sake
 	Grandmaster aes67.ClockIdentity // whose time it is; zero: our own
+	Arbitrary   bool                // it is not TAI
 }
 
 // Start lets the engine run on a port. tai is International Atomic Time now,
@@ -152,6 +158,10 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 	e.grandmaster.own, e.grandmaster.unstamped = e.own, 0
 	e.SetTAI(now, tai)
 	e.listenUntil = min(since, now).Add(announceTimeout())
+	if now < e.serveOn {
+		e.listenUntil = now
+	}
+	e.serveOn = 0
 	e.pendingSince = 0
 	e.enter(PortListening, now)
 	e.decide(now)
@@ -184,9 +194,6 @@ func (e *Engine) leave(now aes67.MonoTime) {
 	if e.state == PortUncalibrated || e.state == PortFollower {
 		e.follower.servo.hold(now)
 		e.lostAt = now
-		if e.follower.servo.known {
-			e.grandmaster.timescale = e.parent.Flags.Has(wire.FlagPTPTimescale)
-		}
 	}
 }
 
@@ -199,7 +206,7 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 	switch s {
 	case PortMaster:
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
-		e.wasLocked = true
+		e.wasLocked, e.last = true, aes67.ClockIdentity{}
 	case PortListening, PortPassive:
 		e.steerAt = now
 	}
@@ -393,6 +400,9 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 		if now >= e.steerAt {
 			e.steerAt = now.Add(servoInterval)
 			e.follower.steer(now)
+			if e.follower.steers() {
+				e.last, e.grandmaster.timescale = e.parent.Identity, e.parent.Flags.Has(wire.FlagPTPTimescale)
+			}
 			e.judge(now)
 		}
 	}

@@ -204,6 +204,9 @@ func (f *follower) steer(now aes67.MonoTime) {
 	}
 }
 
+// steers reports that the clock shows the master's time.
+func (f *follower) steers() bool { return f.servo.known && !f.servo.fresh }
+
 // offsetRMS returns the root of the mean square of the latest offsets, ns.
 func (f *follower) offsetRMS() float64 {
 	var sum float64

@@ -57,9 +57,10 @@ type Status struct {
 	State       State
 	Port        PortState
 	Role        Role
-	Grandmaster aes67.ClockIdentity // zero: none
+	Grandmaster aes67.ClockIdentity // whose time the clock shows, or will once it is measured; zero: none
 	Parent      wire.PortIdentity   // who sends its time to us; follower only
 	Domain      uint8
+	Arbitrary   bool // the clock shows a time that is not TAI: ptpTimescale is not set
 
 	OffsetKnown bool
 	OffsetNS    float64 // ours minus grandmaster, as the latest Sync shows it
@@ -116,7 +117,7 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
 	s.Counters.Absurd = f.exchange.refused
 	m, set := e.clock.Load()
-	s.Steps = m.Steps
+	s.Steps, s.Arbitrary = m.Steps, set && !e.grandmaster.timescale
 	switch {
 	case e.state == PortMaster:
 		s.State, s.Role, s.Grandmaster = Locked, RoleGrandmaster, e.own.Identity
@@ -128,7 +129,7 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 		if e.state == PortFollower {
 			s.State = Locked
 		} else if e.wasLocked {
-			s.State = Holdover
+			s.State, s.Grandmaster = Holdover, e.last
 		}
 		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
 		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
