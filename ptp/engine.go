@@ -128,7 +128,7 @@ func (e *Engine) Resume(r Resumption) {
 	e.clock.Step(r.At, r.Time, r.Frequency)
 	e.wasLocked, e.lostAt, e.last = true, r.At, r.Grandmaster
 	e.grandmaster.timescale = !r.Arbitrary
-	if r.Grandmaster.IsZero() {
+	if r.Grandmaster.IsZero() && e.cfg.Mode != aes67.ClockFollower {
 		e.serveOn = r.At.Add(announceTimeout())
 	}
 }

@@ -49,6 +49,24 @@ func TestARestartedGrandmasterServesOnBeforeAnybodyMissesIt(t *testing.T) {
 	}
 }
 
+// A clock of our own was never lost, not even until the network is there.
+func TestARestartedGrandmasterIsNotInHoldover(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockGrandmaster})
+	n.engine.Resume(ptp.Resumption{At: boot - second, Time: 1e18})
+	if s := n.status(); s.State != ptp.Locked || s.Problem != "" {
+		t.Errorf("before it has a network: %+v, want locked", s)
+	}
+	n.run(at(0.5))
+	if s := n.status(); s.State != ptp.Locked || s.Role != ptp.RoleGrandmaster {
+		t.Errorf("with one: %+v, want the grandmaster", s)
+	}
+	n = newNetwork(ptp.EngineConfig{Mode: aes67.ClockGrandmaster})
+	n.engine.Resume(ptp.Resumption{At: boot - 7*second, Time: 1e18})
+	if s := n.status(); s.State != ptp.Holdover {
+		t.Errorf("a while after: %+v, want holdover", s)
+	}
+}
+
 func TestDoesNotServeAtOnceWithoutReason(t *testing.T) {
 	other := aes67.ClockIdentity{0, 0x1D, 0xC1, 0xFF, 0xFE, 0, 0, 9}
 	for _, c := range []struct {

@@ -16,7 +16,7 @@ type State uint8
 const (
 	Listening    State = iota // no time yet
 	Uncalibrated              // a master is being measured for the first time
-	Locked                    // follows a master, or is the grandmaster
+	Locked                    // follows a master, or is the grandmaster, or will be in a moment, again
 	Holdover                  // has been locked, and runs on at its last rate
 )
 
@@ -135,7 +135,9 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
 		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rateAt(now)
 	case e.wasLocked:
-		s.State, s.Grandmaster = Holdover, e.last
+		if s.State, s.Grandmaster = Holdover, e.last; now < e.serveOn {
+			s.State = Locked // nothing was lost: the port is about to serve
+		}
 		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
 	}
 	if s.State != Locked && f.servo.known && !s.FrequencyKnown {
@@ -249,9 +251,9 @@ func (t Trouble) String() string {
 	}
 	switch t.kind {
 	case noTransmitTimes:
-		return "the network driver gives no transmit timestamps: this machine serves its time some 10 µs late; use another interface, or set clock.mode = \"follower\""
+		return "the network driver gives no transmit timestamps: this machine serves its time, some microseconds late; use another interface, or set clock.mode = \"follower\""
 	case noRequestTimes:
-		return "the network driver gives no transmit timestamps: the path's delay is measured some 10 µs too long; use another interface"
+		return "the network driver gives no transmit timestamps: the path's delay is measured some microseconds too long; use another interface"
 	case noSync:
 		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
 	case noDelayResponse:
