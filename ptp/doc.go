@@ -9,9 +9,11 @@
 //
 //	bmca.go          which master is best, and what to do about it
 //	masters.go       who is heard: qualification, timeout, the list for users
+//	rhythm.go        how often a master really announces itself
 //	engine.go        the port's states; every message and instant enters here
 //	follower.go      following one master; its state is track's
 //	measure.go       T1 to T4 to one-way measurements; steps of the master
+//	request.go       T3 and T4, and what is wrong with the answers
 //	grandmaster.go   serving the virtual clock; rawclock.go: whatever NTP does
 //	verdict.go       why each master is, or is not, followed
 //	status.go        what the user may know, and what is wrong

@@ -70,11 +70,12 @@ const pendingLimit = 8 * time.Second
 type Counters struct {
 	Version1    uint64 // PTPv1, as Dante speaks it
 	Malformed   uint64 // wrong length, version, time
-	Ignored     uint64 // peer delay, signaling, management, other profiles
+	Ignored     uint64 // peer delay, signaling, management
 	OtherDomain uint64
 	Own         uint64 // our own identity
 	Alternate   uint64 // alternateMaster messages
 	NotParent   uint64 // of masters that are not followed
+	Absurd      uint64 // Delay_Resp with a time that cannot be the master's
 }
 
 // Engine is an ordinary clock with end-to-end delay measurement. It is pure:
@@ -90,12 +91,13 @@ type Engine struct {
 
 	state        PortState
 	own          dataset
-	tai          mediaclock.Map // TAI as the computer's clock knew it at Start
+	tai          mediaclock.Map // TAI as the computer's clock knew it last
 	listenUntil  aes67.MonoTime
 	pendingSince aes67.MonoTime
 	steerAt      aes67.MonoTime
 	parent       Announcement        // of the master that is followed
-	last         aes67.ClockIdentity // whose time it is that Resume gave
+	last         aes67.ClockIdentity // whose time the clock shows; zero: our own
+	serveOn      aes67.MonoTime      // until then it serves at once: the network had our time a moment ago
 	follower     follower
 	grandmaster  grandmaster
 	counters     Counters
@@ -119,20 +121,25 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 }
 
 // Resume gives a new engine the time of one that ran until a moment ago on the
-// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves.
+// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves: at
+// once, if that one was the grandmaster and nobody can have missed it yet.
 func (e *Engine) Resume(r Resumption) {
-	e.clock.Step(r.At, r.Time, r.Rate)
+	e.clock.Step(r.At, r.Time, r.Frequency)
 	e.follower.servo.Trust()
 	e.last = r.Grandmaster
-	e.grandmaster.timescale = r.Grandmaster.IsZero() // as grandmaster.begin has it
+	e.grandmaster.timescale = !r.Arbitrary
+	if r.Grandmaster.IsZero() && e.cfg.Mode != aes67.ClockFollower {
+		e.serveOn = r.At.Add(announceTimeout())
+	}
 }
 
 // Resumption is what one run leaves to the next.
 type Resumption struct {
 	At          aes67.MonoTime
-	Time        aes67.PTPTime // at that instant
-	Rate        aes67.PPB
+	Time        aes67.PTPTime       // at that instant
+	Frequency   aes67.PPB           // against CLOCK_MONOTONIC, without what a servo adds for the phase's sake
 	Grandmaster aes67.ClockIdentity // whose time it is; zero: our own
+	Arbitrary   bool                // it is not TAI
 }
 
 // Start lets the engine run on a port. tai is International Atomic Time now,
@@ -148,12 +155,23 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
 		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
-	e.grandmaster.own = e.own
-	e.tai = mediaclock.Map{Mono: now, PTP: tai}
+	e.grandmaster.own, e.grandmaster.unstamped = e.own, 0
+	e.SetTAI(now, tai)
 	e.listenUntil = min(since, now).Add(announceTimeout())
+	if now < e.serveOn {
+		e.listenUntil = now
+	}
+	e.serveOn = 0
 	e.pendingSince = 0
 	e.enter(PortListening, now)
 	e.decide(now)
+}
+
+// SetTAI tells anew what International Atomic Time is, as far as it is known: a
+// computer without a battery gets its date after the network. It counts for a
+// clock that is not set when the engine begins to serve.
+func (e *Engine) SetTAI(now aes67.MonoTime, tai aes67.PTPTime) {
+	e.tai = mediaclock.Map{Mono: now, PTP: tai}
 }
 
 // Port returns the state of the engine's port.
@@ -175,9 +193,6 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 func (e *Engine) leave(now aes67.MonoTime) {
 	if e.state == PortUncalibrated || e.state == PortFollower {
 		e.follower.servo.Hold(now)
-		if _, known := e.follower.servo.Known(); known {
-			e.grandmaster.timescale = e.parent.Flags.Has(wire.FlagPTPTimescale)
-		}
 	}
 }
 
@@ -191,6 +206,7 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 	case PortMaster:
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
 		e.follower.servo.Trust()
+		e.last = aes67.ClockIdentity{}
 	case PortListening, PortPassive:
 		e.steerAt = now
 	}
@@ -262,7 +278,7 @@ func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
 	case wire.ErrVersion1:
 		e.counters.Version1++
 		e.version1At, e.version1From = at, from
-	case wire.ErrSdo, wire.ErrUnsupported:
+	case wire.ErrUnsupported:
 		e.counters.Ignored++
 	default:
 		e.counters.Malformed++
@@ -384,6 +400,9 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 		if now >= e.steerAt {
 			e.steerAt = now.Add(track.ServoInterval)
 			e.follower.steer(now)
+			if e.follower.servo.Applied() {
+				e.last, e.grandmaster.timescale = e.parent.Identity, e.parent.Flags.Has(wire.FlagPTPTimescale)
+			}
 			e.judge()
 		}
 	}
@@ -402,10 +421,15 @@ func (e *Engine) judge() {
 // (IEEE 1588-2008, 9.5.11.2).
 func (e *Engine) ask(now aes67.MonoTime) {
 	m := wire.Message{
-		Kind: wire.KindDelayReq, Domain: e.cfg.Domain, Source: e.own.sender,
-		Sequence: e.follower.exchange.request(now), LogInterval: wire.NoInterval,
+		Kind: wire.KindDelayReq, Transport: e.parent.Transport, Domain: e.cfg.Domain, Source: e.own.sender,
+		LogInterval: wire.NoInterval,
 	}
-	wait := time.Duration(e.random.Int64N(int64(2*e.follower.requests))) + 1
-	e.follower.nextAsk = now.Add(wait)
-	e.out.send(&m, netip.Addr{})
+	var to netip.Addr
+	var unicast bool
+	if m.Sequence, unicast = e.follower.exchange.request(now); unicast && e.parent.Address.Is4() {
+		to = e.parent.Address
+		m.Flags = wire.FlagUnicast
+	}
+	e.follower.nextAsk = now.Add(time.Duration(e.random.Int64N(int64(2*e.follower.wait()))) + 1)
+	e.out.send(&m, to)
 }

@@ -97,14 +97,14 @@ func TestHoldsTheFrequencyWhenTheMasterIsLost(t *testing.T) {
 	n.run(at(60))
 	p.off = true
 	n.run(at(64))
-	if s := n.status(); s.State != ptp.Holdover || s.Role != ptp.RoleFollower {
+	if s := n.status(); s.State != ptp.Holdover || s.Role != ptp.RoleFollower || s.Grandmaster != p.cfg.Identity {
 		t.Errorf("4 s after the last Sync: %v as %v, want holdover as follower", s.State, s.Role)
 	}
 	early := n.status().ErrorBoundNS
 	n.run(at(120))
 	s := n.status()
-	if s.State != ptp.Holdover || s.Role != ptp.RoleNone || !s.Grandmaster.IsZero() {
-		t.Errorf("a minute after: %+v, want holdover without a master", s)
+	if s.State != ptp.Holdover || s.Role != ptp.RoleNone || s.Grandmaster != p.cfg.Identity {
+		t.Errorf("a minute after: %+v, want holdover on its time, without a master", s)
 	}
 	if !s.BoundKnown || s.ErrorBoundNS <= early {
 		t.Errorf("error bound %v then %v ns, want it to grow", early, s.ErrorBoundNS)
@@ -199,7 +199,7 @@ func TestGoesOnWithTheTimeOfAMomentAgo(t *testing.T) {
 	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
 	cfg := gmConfig(1, 70_000)
 	p := n.add(cfg, cable(1), cable(2))
-	n.engine.Resume(ptp.Resumption{At: boot, Time: p.gm.TimeAt(boot), Rate: 70_003, Grandmaster: cfg.Identity})
+	n.engine.Resume(ptp.Resumption{At: boot, Time: p.gm.TimeAt(boot), Frequency: 70_003, Grandmaster: cfg.Identity})
 	n.run(at(0.1))
 	if s := n.status(); s.State != ptp.Holdover || s.Grandmaster != cfg.Identity || !s.FrequencyKnown {
 		t.Errorf("at once: %+v, want holdover on the time of the grandmaster", s)
@@ -246,6 +246,8 @@ func TestTakesOverFromALostMasterWithoutAJump(t *testing.T) {
 	}
 	if a := n.sent(wire.KindAnnounce); a[len(a)-1].Flags.Has(wire.FlagPTPTimescale) {
 		t.Error("serves the time of an ARB master as PTP time")
+	} else if a[len(a)-1].Properties.UTCOffset != 0 {
+		t.Errorf("tells currentUtcOffset %d of a time that is not TAI, want 0", a[len(a)-1].Properties.UTCOffset)
 	}
 	n.run(at(60))
 	m, _ := n.clock.Load()
@@ -441,12 +443,14 @@ type station struct {
 	engine *ptp.Engine
 	id     wire.PortIdentity
 	on     bool
+	mute   bool // its driver gives no transmit timestamps
 }
 
 // segment is a wire that joins engines.
 type segment struct {
 	network
-	stations []*station
+	stations  []*station
+	announced []aes67.MonoTime // when there was an Announce
 }
 
 func (s *station) Send(b []byte, _ netip.Addr) {
@@ -454,8 +458,11 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 		return
 	}
 	m, _ := wire.Decode(b)
+	if m.Kind == wire.KindAnnounce {
+		s.w.announced = append(s.w.announced, s.w.now)
+	}
 	copied, left := append([]byte(nil), b...), s.w.now
-	if m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq {
+	if !s.mute && (m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq) {
 		s.w.after(50*time.Microsecond, func() { s.engine.TxTimestamp(m.Kind, m.Sequence, left) })
 	}
 	for _, o := range s.w.stations {
@@ -474,9 +481,15 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 	}
 }
 
-func (w *segment) start(last byte, seconds float64) *station {
+func (w *segment) start(last byte, seconds float64) *station { return w.resume(last, seconds, nil) }
+
+// resume is start with what an earlier run left.
+func (w *segment) resume(last byte, seconds float64, r *ptp.Resumption) *station {
 	s := &station{w: w, id: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, last}, Port: 1}}
 	s.engine = ptp.NewEngine(ptp.EngineConfig{Priority1: 250, Priority2: 250, Seed: uint64(last)}, &s.clock, s)
+	if r != nil {
+		s.engine.Resume(*r)
+	}
 	w.stations = append(w.stations, s)
 	var tick func()
 	tick = func() {

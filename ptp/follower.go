@@ -30,6 +30,11 @@ const (
 	// defaultSync and defaultDelayReq are the intervals (log2 s) until a
 	// message tells them: those of the media profile (AES67-2018, annex A).
 	defaultSync, defaultDelayReq = -3, 0
+	// The first Delay_Req, hastyRequests at most, go out at hastyInterval on average
+	// whatever the master asks for: a clock is set the sooner, and their number is
+	// nothing to a master. (9.5.11.2 asks for a mean interval, no shortest one.)
+	hastyRequests = 8
+	hastyInterval = 125 * time.Millisecond
 	// offsets is over how many Syncs the offset's rms is taken.
 	offsets = 64
 )
@@ -58,8 +63,10 @@ type follower struct {
 	syncs     time.Duration  // between Syncs, as told
 	requests  time.Duration  // between Delay_Req, at least on average
 	nextAsk   aes67.MonoTime
+	hasty     int  // Delay_Req that may still go out soon
 	absurd    bool // the master's time stands still, or runs at no clock's rate
-	oneWay    bool // no Delay_Resp ever came: the delay is taken as 0
+	twoWay    bool // there were answers enough to know the delay
+	oneWay    bool // there are not, and none come: the delay is taken as 0
 	twoStep   bool
 	measured  bool    // offset is
 	offset    float64 // ns, ours minus grandmaster at the latest Sync
@@ -70,12 +77,11 @@ type follower struct {
 
 // begin starts to follow a master.
 func (f *follower) begin(parent wire.PortIdentity, now aes67.MonoTime) {
-	sequence := f.exchange.sequence
+	sequence, refused := f.exchange.sequence, f.exchange.refused
 	f.parent = parent
-	f.exchange = exchange{sequence: sequence}
+	f.exchange = exchange{sequence: sequence, answers: answers{refused: refused}}
 	f.syncs = interval(wire.NoInterval, defaultSync)
 	f.requests = interval(wire.NoInterval, defaultDelayReq)
-	f.nextAsk = now // the first Delay_Req goes out at once
 	f.absurd = false
 	f.restart(now)
 }
@@ -86,6 +92,8 @@ func (f *follower) restart(now aes67.MonoTime) {
 	f.servo.Start(now)
 	f.since = now
 	f.guard = jumpGuard{}
+	f.nextAsk, f.hasty = now, hastyRequests // the first Delay_Req goes out at once
+	f.twoWay = false
 	f.oneWay, f.measured, f.squaresN = false, false, 0
 }
 
@@ -94,15 +102,37 @@ func (f *follower) handleSync(m *wire.Message, t2 aes67.MonoTime) {
 	f.syncs = interval(m.LogInterval, defaultSync)
 	f.twoStep = m.Flags.Has(wire.FlagTwoStep)
 	if s, ok := f.exchange.sync(m, t2); ok {
-		f.measure(track.ToUs, s)
+		f.measureSync(s)
 	}
 }
 
 // handleFollowUp takes a Follow_Up of the parent.
 func (f *follower) handleFollowUp(m *wire.Message) {
 	if s, ok := f.exchange.followUp(m); ok {
-		f.measure(track.ToUs, s)
+		f.measureSync(s)
 	}
+}
+
+// measureSync takes the measurement of a Sync, and of the answers that waited for
+// the first one.
+func (f *follower) measureSync(s track.Sample) {
+	if f.exchange.measured == 0 {
+		for i := range f.exchange.requests {
+			if answer, ok := f.exchange.settle(&f.exchange.requests[i]); ok {
+				f.measure(track.ToMaster, answer)
+			}
+		}
+	}
+	f.measure(track.ToUs, s)
+}
+
+// wait is how long to wait with the next Delay_Req on average.
+func (f *follower) wait() time.Duration {
+	if f.hasty == 0 {
+		return f.requests
+	}
+	f.hasty--
+	return min(f.requests, hastyInterval)
 }
 
 // handleResponse takes a Delay_Resp of the parent to us.
@@ -153,11 +183,13 @@ func (f *follower) measure(d track.Direction, s track.Sample) {
 func (f *follower) ready(now aes67.MonoTime) bool {
 	syncs, span := f.estimator.Count(track.ToUs)
 	replies, _ := f.estimator.Count(track.ToMaster)
-	if f.oneWay = f.exchange.unanswered(now) && replies == 0; f.oneWay {
-		replies = readyReplies
+	needed := readyReplies
+	if span >= rareSpan {
+		needed = rareReplies
 	}
-	return syncs >= readySyncs && replies >= readyReplies && span >= readySpan ||
-		syncs >= rareSyncs && replies >= rareReplies && span >= rareSpan
+	f.twoWay = f.twoWay || min(replies, f.exchange.recent(now)) >= needed
+	f.oneWay = !f.twoWay && f.exchange.unanswered(now)
+	return (f.twoWay || f.oneWay) && (syncs >= readySyncs && span >= readySpan || syncs >= rareSyncs && span >= rareSpan)
 }
 
 // noteOffset keeps what the user sees: the virtual clock against the

@@ -29,6 +29,14 @@ const (
 // nobody has told us that the computer's clock is right.
 const UTCOffset = 37
 
+// firstDate is 2024-01-01 in TAI: a date before this program's own is none. It is
+// what a computer without a battery has until a time server answers.
+const firstDate = aes67.PTPTime(1_704_067_200+UTCOffset) * aes67.PTPTime(time.Second)
+
+// deafSyncs without a transmit timestamp, 2 s of them, tell a driver that gives
+// none.
+const deafSyncs = 16
+
 // early is when a new grandmaster sends its second Announce: two are what makes
 // it eligible (IEEE 1588-2008, 9.3.2.4.4), and nobody need wait for a whole
 // interval to hear that the network has a master again.
@@ -56,8 +64,7 @@ type grandmaster struct {
 	synced     uint16 // of the next Sync
 	raw        rawGuard
 	rawAt      aes67.MonoTime // the next reading of CLOCK_MONOTONIC_RAW is due
-	sent       int            // Syncs since begin
-	stamped    int            // transmit timestamps since begin
+	unstamped  int            // Syncs since the latest transmit timestamp
 }
 
 // begin starts to serve. A clock that is set goes on from where it is: its
@@ -65,11 +72,11 @@ type grandmaster struct {
 func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
 	if _, set := g.clock.Load(); !set {
 		g.clock.Step(now, tai, 0)
-		g.timescale = true
+		g.timescale = tai >= firstDate
 	}
 	g.announceAt, g.syncAt, g.settleAt = now, now, now
 	g.raw, g.rawAt = rawGuard{}, now
-	g.sent, g.stamped, g.fresh = 0, 0, true
+	g.fresh = true
 }
 
 // tick sends what is due.
@@ -83,6 +90,8 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 		m.Properties = g.own.Properties
 		if g.timescale {
 			m.Flags |= wire.FlagPTPTimescale
+		} else {
+			m.Properties.UTCOffset = 0 // means nothing in an arbitrary timescale (7.2.3)
 		}
 		out.send(&m, netip.Addr{})
 	}
@@ -90,8 +99,12 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 		g.syncAt = nextOf(g.syncAt, now, ownSync)
 		m := g.message(wire.KindSync, g.synced, ownSync)
 		g.synced++
-		g.sent++
-		m.Flags |= wire.FlagTwoStep
+		// Where nobody tells when it left, the instant of handing over must do: a
+		// Follow_Up would never come.
+		if !g.deaf() {
+			m.Flags |= wire.FlagTwoStep
+		}
+		g.unstamped++
 		m.Time = g.timeAt(now)
 		out.send(&m, netip.Addr{})
 	}
@@ -133,7 +146,11 @@ func nextOf(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 
 // transmitted takes the transmit timestamp of a Sync.
 func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sender) {
-	g.stamped++
+	oneStep := g.deaf()
+	g.unstamped = 0
+	if oneStep {
+		return
+	}
 	m := g.message(wire.KindFollowUp, sequence, ownSync)
 	m.Time = g.timeAt(at)
 	out.send(&m, netip.Addr{})
@@ -143,7 +160,7 @@ func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sende
 // 1588-2008, 16.1 and 11.3.2).
 func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from netip.Addr, out *sender) {
 	m := g.message(wire.KindDelayResp, request.Sequence, ownDelayReq)
-	m.Correction = request.Correction
+	m.Correction, m.Transport = request.Correction, request.Transport
 	m.Requesting = request.Source
 	m.Time = g.timeAt(at)
 	var to netip.Addr
@@ -157,7 +174,7 @@ func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from neti
 
 // deaf reports that the kernel gives no transmit timestamps, without which no
 // Follow_Up can be sent.
-func (g *grandmaster) deaf() bool { return g.sent >= 16 && g.stamped == 0 }
+func (g *grandmaster) deaf() bool { return g.unstamped >= deafSyncs }
 
 func (g *grandmaster) timeAt(t aes67.MonoTime) aes67.PTPTime {
 	m, _ := g.clock.Load()

@@ -59,8 +59,9 @@ func TestExchangeJoinsT1AndT2(t *testing.T) {
 
 func TestExchangeJoinsT3AndT4(t *testing.T) {
 	const t3, t4 = aes67.MonoTime(9_000_000), aes67.PTPTime(5_002_000)
-	x := exchange{sequence: 65535}
-	first, second := x.request(1), x.request(2)
+	x := exchange{sequence: 65535, heardSync: true, offset: 3_999_500}
+	first, _ := x.request(1)
+	second, _ := x.request(2)
 	if first != 65535 || second != 0 {
 		t.Fatalf("sequence numbers %d and %d, want 65535 and 0", first, second)
 	}
@@ -89,7 +90,7 @@ func TestExchangeJoinsT3AndT4(t *testing.T) {
 }
 
 func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
-	var x exchange
+	x := exchange{heardSync: true}
 	now := aes67.MonoTime(time.Second)
 	for range deafRequests {
 		if x.unanswered(now) {
@@ -101,7 +102,7 @@ func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
 	if !x.unanswered(now) {
 		t.Errorf("%d requests in %v without an answer: not called deaf", deafRequests, now)
 	}
-	x.response(&wire.Message{Sequence: 0})
+	x.response(&wire.Message{Sequence: 0, Time: aes67.PTPTime(time.Second)})
 	if x.unanswered(now) {
 		t.Error("an answer came: still called deaf")
 	}

@@ -42,6 +42,8 @@ type network struct {
 	self   wire.PortIdentity
 	peers  []*peer
 	heard  []wire.Message // what the engine sent
+	to     []netip.Addr   // whom
+	mute   bool           // the driver gives no transmit timestamps
 	// raw is the oscillator behind the engine's CLOCK_MONOTONIC.
 	raw func(aes67.MonoTime) aes67.MonoTime
 	// stamp is what the timestamp of an event message makes of the instant.
@@ -54,6 +56,9 @@ type peer struct {
 	cfg      lab.GrandmasterConfig
 	down, up *lab.Link // to the engine, to the master
 	off      bool
+	address  netip.Addr
+	edit     func(*wire.Message)      // changes what the master sends
+	takes    func(*wire.Message) bool // which requests reach it; nil: all
 }
 
 type event struct {
@@ -100,23 +105,26 @@ func (n *network) run(until aes67.MonoTime) {
 }
 
 // Send takes what the engine sends.
-func (n *network) Send(b []byte, _ netip.Addr) {
+func (n *network) Send(b []byte, to netip.Addr) {
 	m, err := wire.Decode(b)
 	if err != nil {
 		panic(err)
 	}
-	n.heard = append(n.heard, m)
+	n.heard, n.to = append(n.heard, m), append(n.to, to)
 	left := n.now
-	if m.Kind == wire.KindDelayReq || m.Kind == wire.KindSync {
+	if !n.mute && (m.Kind == wire.KindDelayReq || m.Kind == wire.KindSync) {
 		// The kernel's report comes a little later than the message leaves.
 		n.after(90*time.Microsecond, func() { n.engine.TxTimestamp(m.Kind, m.Sequence, n.stamp(left)) })
 	}
 	for _, p := range n.peers {
-		if p.off {
+		if p.off || to.IsValid() && to != p.address || p.takes != nil && !p.takes(&m) {
 			continue
 		}
 		for _, d := range p.up.Pass() {
 			copied := append([]byte(nil), b...)
+			if n.mute {
+				d += handOver
+			}
 			n.after(d, func() {
 				if !p.off {
 					p.gm.Datagram(&port.Datagram{Bytes: copied, Event: true, At: n.now})
@@ -150,7 +158,7 @@ func (n *network) tick() {
 
 // add connects a master.
 func (n *network) add(cfg lab.GrandmasterConfig, down, up *lab.Link) *peer {
-	p := &peer{gm: lab.NewGrandmaster(cfg), cfg: cfg, down: down, up: up}
+	p := &peer{gm: lab.NewGrandmaster(cfg), cfg: cfg, down: down, up: up, address: netip.AddrFrom4([4]byte{10, 0, 0, 1 + byte(len(n.peers))})}
 	p.gm.Send = func(b []byte) { n.fromMaster(p, b) }
 	n.peers = append(n.peers, p)
 	n.after(0, func() { n.tickMaster(p) })
@@ -163,11 +171,15 @@ func (n *network) tickMaster(p *peer) {
 }
 
 func (n *network) fromMaster(p *peer, b []byte) {
-	copied := append([]byte(nil), b...)
-	m, err := wire.Decode(copied)
+	m, err := wire.Decode(b)
 	if err != nil {
 		panic(err)
 	}
+	if p.edit != nil {
+		p.edit(&m)
+	}
+	copied := m.Append(nil)
+	copied = append(copied, b[min(len(copied), len(b)):]...) // a TLV
 	left := n.now
 	if m.Kind == wire.KindSync {
 		told := 60 * time.Microsecond
@@ -187,9 +199,9 @@ func (n *network) fromMaster(p *peer, b []byte) {
 			switch {
 			case p.off:
 			case m.Kind == wire.KindSync:
-				n.engine.HandleEvent(copied, n.stamp(n.now), netip.Addr{})
+				n.engine.HandleEvent(copied, n.stamp(n.now), p.address)
 			default:
-				n.engine.HandleGeneral(copied, n.now, netip.Addr{})
+				n.engine.HandleGeneral(copied, n.now, p.address)
 			}
 		})
 	}
@@ -223,6 +235,9 @@ type record struct {
 	unbound          float64 // ns, the most by which the error passed its bound in holdover
 	took             time.Duration
 }
+
+// handOver is how long a message takes to the wire.
+const handOver = 15 * time.Microsecond
 
 const probeEvery = 125 * time.Millisecond
 
@@ -397,6 +412,10 @@ func scenarios() []scenario {
 				return lab.Kernel()(r)
 			}
 			return one(n, gmConfig(1, 50*ppm), down, cable(6))
+		}},
+		{name: "no transmit timestamps", limits: limits{lock: 5, rms: 9000, worst: 10_000, rate10: 15}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+			n.mute = true
+			return one(n, gmConfig(1, 50*ppm), cable(1), cable(2))
 		}},
 		simple("Delay_Resp never", limits{lock: 8, rms: 3500, worst: 6000, rate10: 15}, func(c *lab.GrandmasterConfig) { c.Deaf = true }),
 		{name: "master lost and back", mode: aes67.ClockFollower, until: 120, limits: limits{lock: 5, rms: 500, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {

@@ -86,6 +86,9 @@ func (s *Service) turn() (now, next aes67.MonoTime) {
 			l.engine.ObserveRaw(mono, raw)
 		}
 	}
+	if l.engine.Port() == ptp.PortListening {
+		l.engine.SetTAI(now, l.ports.TAI(now)) // the date may come after the network
+	}
 	l.engine.Tick(now)
 	s.publish(now)
 	return now, l.engine.Next(now)
