@@ -57,16 +57,6 @@ const (
 	ClockGrandmaster                  // serve unless a better master is heard
 )
 
-// ParseClockMode reads the value of clock.mode.
-func ParseClockMode(s string) (ClockMode, error) {
-	for m := ClockAuto; m <= ClockGrandmaster; m++ {
-		if s == m.String() {
-			return m, nil
-		}
-	}
-	return 0, fmt.Errorf("clock mode %q: not one of auto, follower, grandmaster", s)
-}
-
 // String returns the value of clock.mode.
 func (m ClockMode) String() string {
 	switch m {

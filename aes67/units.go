@@ -95,3 +95,17 @@ func FramesIn(d time.Duration, rate Hz) Frames {
 	sec, rest := ns/int64(time.Second), ns%int64(time.Second)
 	return Frames(sec*r + (rest*r+int64(time.Second)-1)/int64(time.Second))
 }
+
+// Rates are the sample rates that a sink and a stream may have. AES67 names
+// 44.1, 48 and 96 kHz (AES67-2018, 7.1); 88.2 kHz is a RAVENNA extension.
+var Rates = [...]Hz{44100, 48000, 88200, 96000}
+
+// ValidRate reports whether r is one of Rates.
+func ValidRate(r Hz) bool {
+	for _, known := range Rates {
+		if r == known {
+			return true
+		}
+	}
+	return false
+}

@@ -47,27 +47,37 @@ func plot(r *rig, from aes67.MonoTime, c *chart.Chart) {
 	}
 }
 
+// plotted is a rig that plays, and what records its pulls.
+func plotted(t *testing.T, c *chart.Chart) (r *rig, record func(bool)) {
+	r = newRig(t, PipelineConfig{}, 50_000)
+	r.SetConfirmed(true)
+	r.pullFor(2*time.Second, nil)
+	from := r.now
+	return r, func(bool) { plot(r, from, c) }
+}
+
+// standStill lets the server stand still, and hand over then what it has kept.
+func (r *rig) standStill(long time.Duration, record func(bool)) {
+	r.stopped, r.missed = true, 0
+	r.pullFor(long, record)
+	r.stopped = false
+	for range r.missed {
+		r.fragment(r.now)
+	}
+}
+
 func plotLate(t *testing.T) chart.Chart {
 	c := chart.Chart{
 		Title: "Cycles that are 1, 8 and 20 ms late", X: "seconds", Y: "ms",
 		From: 0, To: 0.85, Low: 0, High: 32, Every: 0.1, Each: 4,
 	}
-	r := newRig(t, PipelineConfig{}, 50_000)
-	r.SetConfirmed(true)
-	r.pullFor(2*time.Second, nil)
-	from := r.now
-	record := func(bool) { plot(r, from, &c) }
+	r, record := plotted(t, &c)
 	for _, late := range []time.Duration{1, 8, 20} {
 		r.pullFor(200*time.Millisecond, record)
 		for r.next.Sub(r.now) > lessThan1 { // until a cycle is due
 			record(r.pull())
 		}
-		r.stopped, r.missed = true, 0
-		r.pullFor(late*time.Millisecond, record)
-		r.stopped = false
-		for range r.missed {
-			r.fragment(r.now)
-		}
+		r.standStill(late*time.Millisecond, record)
 	}
 	r.pullFor(200*time.Millisecond, record)
 	return c
@@ -78,18 +88,9 @@ func plotStandstill(t *testing.T) chart.Chart {
 		Title: "The sound server stands still for two seconds, then hands over all it has kept", X: "seconds", Y: "ms",
 		From: 0, To: 3, Low: 0, High: 32, Every: 0.5, Each: 4,
 	}
-	r := newRig(t, PipelineConfig{}, 50_000)
-	r.SetConfirmed(true)
-	r.pullFor(2*time.Second, nil)
-	from := r.now
-	record := func(bool) { plot(r, from, &c) }
+	r, record := plotted(t, &c)
 	r.pullFor(500*time.Millisecond, record)
-	r.stopped, r.missed = true, 0
-	r.pullFor(2*time.Second, record)
-	r.stopped = false
-	for range r.missed {
-		r.fragment(r.now)
-	}
+	r.standStill(2*time.Second, record)
 	r.pullFor(500*time.Millisecond, record)
 	return c
 }

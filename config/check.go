@@ -91,15 +91,11 @@ func parsePrefix(s string) (Prefix, error) {
 	first, second, ok := strings.Cut(s, ".")
 	a, errA := octet(first)
 	b, errB := octet(second)
-	switch {
-	case !ok || errA != nil || errB != nil:
+	if !ok || errA != nil || errB != nil {
 		return Prefix{}, errors.New("not two numbers from 0 to 255 with a point between")
-	case a < 224 || a > 239:
-		return Prefix{}, errors.New("not multicast")
-	case a == 224 && b == 0:
-		return Prefix{}, errors.New("reserved for routers and clocks (RFC 5771, 4 and 5)")
-	case a == 232:
-		return Prefix{}, errors.New("source-specific multicast, which needs receivers that name the sender (RFC 4607)")
+	}
+	if err := aes67.CheckGroupPrefix(a, b); err != nil {
+		return Prefix{}, err
 	}
 	return Prefix{a, b}, nil
 }
@@ -115,26 +111,10 @@ func octet(s string) (uint8, error) {
 // parseGroup reads the multicast address of a stream.
 func parseGroup(s string) (netip.Addr, error) {
 	group, err := netip.ParseAddr(s)
-	switch {
-	case err != nil || !group.Is4():
+	if err != nil {
 		return group, fmt.Errorf("%q is not an IPv4 address", s)
-	case !group.IsMulticast():
-		return group, fmt.Errorf("%s is not a multicast address (224.1.0.0 to 239.255.255.255)", s)
 	}
-	octets := group.As4()
-	if _, err := parsePrefix(fmt.Sprintf("%d.%d", octets[0], octets[1])); err != nil {
-		return group, fmt.Errorf("%s: %w", s, err)
-	}
-	// Only the low 23 bits reach the Ethernet address (RFC 1112, 6.4).
-	switch low := [3]byte{octets[1] & 0x7F, octets[2], octets[3]}; {
-	case octets[0] == 239 && octets[1] == 255 && octets[2] == 255:
-		return group, fmt.Errorf("%s: 239.255.255.x carries announcements (RFC 2365, 9)", s)
-	case low == [3]byte{127, 255, 255}:
-		return group, fmt.Errorf("%s: shares its Ethernet address with the announcements on 239.255.255.255", s)
-	case low == [3]byte{0, 1, 129}:
-		return group, fmt.Errorf("%s: shares its Ethernet address with the clock on 224.0.1.129", s)
-	}
-	return group, nil
+	return group, aes67.CheckGroup(group)
 }
 
 // positions are the channel positions of PulseAudio (pulse/channelmap.h); aux0

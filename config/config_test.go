@@ -120,7 +120,7 @@ func random(r *rand.Rand) Config {
 		Network: Network{Interface: pick("auto", "eno1", "enx001122334455")},
 		Stream: Stream{
 			Layout: Layout(r.IntN(2)), Rate: aes67.Rates[r.IntN(4)], Encoding: aes67.Encoding(r.IntN(2)),
-			PacketTime: packetTimes[r.IntN(5)], AddressPrefix: Prefix{239, byte(r.IntN(256))},
+			PacketTime: aes67.PacketTimes()[r.IntN(5)], AddressPrefix: Prefix{239, byte(r.IntN(256))},
 			Port: uint16(1024 + r.IntN(64511)), PayloadType: uint8(96 + r.IntN(32)), TTL: uint8(1 + r.IntN(255)),
 			DSCP: r.IntN(64), Name: pick("", "Studio", "tab is refused, not this"),
 		},
@@ -208,6 +208,7 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"an address twice", "[stream]\naddresses = [\"239.1.1.1\", \"239.1.1.1\"]", `config.toml:2: stream.addresses = ["239.1.1.1", "239.1.1.1"]: 239.1.1.1 twice: streams cannot share a group; must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
 		{"the address of announcements", "[stream]\naddresses = [\"239.255.255.255\"]", `config.toml:2: stream.addresses = ["239.255.255.255"]: 239.255.255.255: 239.255.255.x carries announcements (RFC 2365, 9); must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
 		{"an address that meets the clock's", "[stream]\naddresses = [\"239.128.1.129\"]", `config.toml:2: stream.addresses = ["239.128.1.129"]: 239.128.1.129: shares its Ethernet address with the clock on 224.0.1.129; must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
+		{"an address that meets mDNS", "[stream]\naddresses = [\"239.0.0.251\"]", `config.toml:2: stream.addresses = ["239.0.0.251"]: 239.0.0.251: shares its Ethernet address with 224.0.0.251: switches send it to every port; must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
 		{"an address that is not multicast", "[stream]\naddresses = [\"10.0.0.1\"]", `config.toml:2: stream.addresses = ["10.0.0.1"]: 10.0.0.1 is not a multicast address (224.1.0.0 to 239.255.255.255); must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},
 		{"too few addresses", "[stream]\naddresses = [\"239.1.1.1\"]", `config.toml:2: stream.addresses = ["239.1.1.1"]: 1 address for 2 streams; must be 2 in channel order, or [] to derive them`},
 		{"a status page without port", "[status]\nlisten = \"127.0.0.1\"", `config.toml:2: status.listen = "127.0.0.1": not an address with a port; must be "" or an IP address with a port, such as "127.0.0.1:6767"; the default is "127.0.0.1:6767"`},

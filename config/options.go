@@ -97,15 +97,14 @@ var Options = []Option{
 		Help:   "the sample format on the network",
 		Detail: "L24 is 24 bits, L16 is 16. Choose L16 only for a receiver that cannot take L24, or to fit more channels into a packet.",
 		field: choice(func(c *Config) *aes67.Encoding { return &c.Stream.Encoding },
-			[]aes67.Encoding{aes67.L24, aes67.L16}, aes67.Encoding.String),
+			aes67.Encodings(), aes67.Encoding.String),
 	},
 	{
 		Key: "stream.ptime", Default: `"1ms"`,
 		Help:   "the time of sound in one packet",
 		Detail: "1ms is the one that every receiver takes. Shorter packets lower the latency, cost more of the computer and the network, and want real-time priority: with 125us a standstill of 2 ms is a jump of the timestamps; 4ms exists at 44100 and 48000 Hz alone.",
 		field: choice(func(c *Config) *aes67.PacketTime { return &c.Stream.PacketTime },
-			[]aes67.PacketTime{aes67.PacketTime125us, aes67.PacketTime250us, aes67.PacketTime333us, aes67.PacketTime1ms, aes67.PacketTime4ms},
-			aes67.PacketTime.String),
+			aes67.PacketTimes(), aes67.PacketTime.String),
 	},
 	{
 		Key: "stream.address-prefix", Default: `"239.69"`,

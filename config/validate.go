@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"aes67-sink/aes67"
@@ -75,11 +76,6 @@ func longPackets(c Config) (why, remedy string) {
 	return "", ""
 }
 
-// packetTimes from the longest down.
-var packetTimes = []aes67.PacketTime{
-	aes67.PacketTime4ms, aes67.PacketTime1ms, aes67.PacketTime333us, aes67.PacketTime250us, aes67.PacketTime125us,
-}
-
 // payload: what is sent must fit a packet (AES67-2018, 6.3).
 func payload(c Config) (why, remedy string) {
 	stream := aes67.Stream{
@@ -90,7 +86,7 @@ func payload(c Config) (why, remedy string) {
 	}
 	why = fmt.Sprintf("%d channels of %v at %d Hz make %d bytes a packet: must be at most %d",
 		len(stream.Channels), stream.Encoding, stream.Rate, stream.PayloadBytes(), aes67.MaxPayload)
-	for _, shorter := range packetTimes {
+	for _, shorter := range slices.Backward(aes67.PacketTimes()) {
 		if stream.PacketTime = shorter; stream.PayloadBytes() <= aes67.MaxPayload && shorter < c.Stream.PacketTime {
 			return why, fmt.Sprintf("take stream.ptime = \"%v\" or stream.layout = \"mono\"", shorter)
 		}

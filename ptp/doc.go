@@ -3,18 +3,17 @@
 // and writes mediaclock.Clock; no clock of the computer is ever set.
 //
 // It is pure: events with timestamps go in, messages and the steering of the
-// clock come out. Package wire reads and writes the messages, package port has
-// the sockets, the kernel's clocks and the goroutine.
+// clock come out. Package wire reads and writes the messages, package track makes
+// estimates of measurements and pursues them, package port has the sockets, the
+// kernel's clocks and the goroutine.
 //
 //	bmca.go          which master is best, and what to do about it
 //	masters.go       who is heard: qualification, timeout, the list for users
+//	rhythm.go        how often a master really announces itself
 //	engine.go        the port's states; every message and instant enters here
-//	follower.go      following one master
+//	follower.go      following one master; its state is track's
 //	measure.go       T1 to T4 to one-way measurements; steps of the master
-//	estimator.go     phase and frequency from windows of samples.go
-//	fit.go           the fits of one window, for two kinds of noise
-//	swing.go         the fit for a frequency that swings; leastsquares.go
-//	servo.go         the virtual clock's pursuit of the estimate
+//	request.go       T3 and T4, and what is wrong with the answers
 //	grandmaster.go   serving the virtual clock
 //	neighbour.go     another PTP program on this computer
 //	verdict.go       why each master is, or is not, followed

@@ -7,6 +7,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -69,11 +70,12 @@ const pendingLimit = 8 * time.Second
 type Counters struct {
 	Version1    uint64 // PTPv1, as Dante speaks it
 	Malformed   uint64 // wrong length, version, time
-	Ignored     uint64 // peer delay, signaling, management, other profiles
+	Ignored     uint64 // peer delay, signaling, management
 	OtherDomain uint64
 	Own         uint64 // our own identity
 	Alternate   uint64 // alternateMaster messages
 	NotParent   uint64 // of masters that are not followed
+	Absurd      uint64 // Delay_Resp with a time that cannot be the master's
 }
 
 // Engine is an ordinary clock with end-to-end delay measurement. It is pure:
@@ -89,14 +91,13 @@ type Engine struct {
 
 	state        PortState
 	own          dataset
-	tai          mediaclock.Map // TAI as the computer's clock knew it at Start
+	tai          mediaclock.Map // TAI as the computer's clock knew it last
 	listenUntil  aes67.MonoTime
 	pendingSince aes67.MonoTime
 	steerAt      aes67.MonoTime
-	parent       Announcement // of the master that is followed
-	wasLocked    bool         // the clock has been locked since it was set
-	lostAt       aes67.MonoTime
-	last         aes67.ClockIdentity // whose time it is that Resume gave
+	parent       Announcement        // of the master that is followed
+	last         aes67.ClockIdentity // whose time the clock shows; zero: our own
+	serveOn      aes67.MonoTime      // until then it serves at once: the network had our time a moment ago
 	follower     follower
 	grandmaster  grandmaster
 	neighbour    string // another PTP program on this computer
@@ -114,26 +115,32 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 		cfg: cfg, out: sender{out: out}, clock: clock,
 		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0, cfg.Domain),
 	}
-	e.follower.servo.clock = clock
+	e.follower = follower{clock: clock, servo: track.NewServo(clock), estimator: new(track.Estimator)}
 	e.follower.exchange.sequence = uint16(e.random.Uint32())
 	e.grandmaster = grandmaster{clock: clock, domain: cfg.Domain}
 	return e
 }
 
 // Resume gives a new engine the time of one that ran until a moment ago on the
-// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves.
+// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves: at
+// once, if that one was the grandmaster and nobody can have missed it yet.
 func (e *Engine) Resume(r Resumption) {
-	e.clock.Step(r.At, r.Time, r.Rate)
-	e.wasLocked, e.lostAt, e.last = true, r.At, r.Grandmaster
-	e.grandmaster.timescale = r.Grandmaster.IsZero() // as grandmaster.begin has it
+	e.clock.Step(r.At, r.Time, r.Frequency)
+	e.follower.servo.Trust()
+	e.last = r.Grandmaster
+	e.grandmaster.timescale = !r.Arbitrary
+	if r.Grandmaster.IsZero() && e.cfg.Mode != aes67.ClockFollower {
+		e.serveOn = r.At.Add(announceTimeout())
+	}
 }
 
 // Resumption is what one run leaves to the next.
 type Resumption struct {
 	At          aes67.MonoTime
-	Time        aes67.PTPTime // at that instant
-	Rate        aes67.PPB
+	Time        aes67.PTPTime       // at that instant
+	Frequency   aes67.PPB           // against CLOCK_MONOTONIC, without what a servo adds for the phase's sake
 	Grandmaster aes67.ClockIdentity // whose time it is; zero: our own
+	Arbitrary   bool                // it is not TAI
 }
 
 // Start lets the engine run on a port. tai is International Atomic Time now,
@@ -149,9 +156,13 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
 		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
-	e.grandmaster.own = e.own
-	e.tai = mediaclock.Map{Mono: now, PTP: tai}
+	e.grandmaster.own, e.grandmaster.unstamped = e.own, 0
+	e.SetTAI(now, tai)
 	e.listenUntil = min(since, now).Add(announceTimeout())
+	if now < e.serveOn {
+		e.listenUntil = now
+	}
+	e.serveOn = 0
 	e.pendingSince = 0
 	e.enter(PortListening, now)
 	e.decide(now)
@@ -161,7 +172,15 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 // not to be trusted until a master is followed, or we serve anew.
 func (e *Engine) Slept(now aes67.MonoTime) {
 	e.Stop(now)
-	e.wasLocked, e.grandmaster.stale = false, true
+	e.follower.servo = track.NewServo(e.clock)
+	e.last, e.serveOn, e.grandmaster.stale = aes67.ClockIdentity{}, 0, true
+}
+
+// SetTAI tells anew what International Atomic Time is, as far as it is known: a
+// computer without a battery gets its date after the network. It counts for a
+// clock that is not set when the engine begins to serve.
+func (e *Engine) SetTAI(now aes67.MonoTime, tai aes67.PTPTime) {
+	e.tai = mediaclock.Map{Mono: now, PTP: tai}
 }
 
 // Port returns the state of the engine's port.
@@ -182,11 +201,7 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 // leave ends what a state does.
 func (e *Engine) leave(now aes67.MonoTime) {
 	if e.state == PortUncalibrated || e.state == PortFollower {
-		e.follower.servo.hold(now)
-		e.lostAt = now
-		if e.follower.servo.known {
-			e.grandmaster.timescale = e.parent.Flags.Has(wire.FlagPTPTimescale)
-		}
+		e.follower.servo.Hold(now)
 	}
 }
 
@@ -199,7 +214,8 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 	switch s {
 	case PortMaster:
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
-		e.wasLocked = true
+		e.follower.servo.Trust()
+		e.last = aes67.ClockIdentity{}
 	case PortListening, PortPassive:
 		e.steerAt = now
 	}
@@ -271,7 +287,7 @@ func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
 	case wire.ErrVersion1:
 		e.counters.Version1++
 		e.version1At, e.version1From = at, from
-	case wire.ErrSdo, wire.ErrUnsupported:
+	case wire.ErrUnsupported:
 		e.counters.Ignored++
 	default:
 		e.counters.Malformed++
@@ -380,23 +396,21 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 			e.ask(now)
 		}
 		if now >= e.steerAt {
-			e.steerAt = now.Add(servoInterval)
+			e.steerAt = now.Add(track.ServoInterval)
 			e.follower.steer(now)
-			e.judge(now)
+			if e.follower.servo.Applied() {
+				e.last, e.grandmaster.timescale = e.parent.Identity, e.parent.Flags.Has(wire.FlagPTPTimescale)
+			}
+			e.judge()
 		}
 	}
 }
 
 // judge follows the servo with the port's state.
-func (e *Engine) judge(now aes67.MonoTime) {
-	locked := e.follower.servo.locked && !e.follower.silent(now)
-	switch {
-	case locked:
-		e.state, e.wasLocked, e.grandmaster.stale = PortFollower, true, false
-	case e.state == PortFollower:
-		// The way back to locked is the same as at the start.
-		e.follower.servo.locked, e.follower.servo.near = false, 0
-		e.state, e.lostAt = PortUncalibrated, now
+func (e *Engine) judge() {
+	e.state = PortUncalibrated
+	if e.follower.servo.State() == track.Locked {
+		e.state, e.grandmaster.stale = PortFollower, false
 	}
 }
 
@@ -405,10 +419,15 @@ func (e *Engine) judge(now aes67.MonoTime) {
 // (IEEE 1588-2008, 9.5.11.2).
 func (e *Engine) ask(now aes67.MonoTime) {
 	m := wire.Message{
-		Kind: wire.KindDelayReq, Domain: e.cfg.Domain, Source: e.own.sender,
-		Sequence: e.follower.exchange.request(now), LogInterval: wire.NoInterval,
+		Kind: wire.KindDelayReq, Transport: e.parent.Transport, Domain: e.cfg.Domain, Source: e.own.sender,
+		LogInterval: wire.NoInterval,
 	}
-	wait := time.Duration(e.random.Int64N(int64(2*e.follower.requests))) + 1
-	e.follower.nextAsk = now.Add(wait)
-	e.out.send(&m, netip.Addr{})
+	var to netip.Addr
+	var unicast bool
+	if m.Sequence, unicast = e.follower.exchange.request(now); unicast && e.parent.Address.Is4() {
+		to = e.parent.Address
+		m.Flags = wire.FlagUnicast
+	}
+	e.follower.nextAsk = now.Add(time.Duration(e.random.Int64N(int64(2*e.follower.wait()))) + 1)
+	e.out.send(&m, to)
 }

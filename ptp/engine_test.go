@@ -1,7 +1,9 @@
 package ptp_test
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -95,14 +97,14 @@ func TestHoldsTheFrequencyWhenTheMasterIsLost(t *testing.T) {
 	n.run(at(60))
 	p.off = true
 	n.run(at(64))
-	if s := n.status(); s.State != ptp.Holdover || s.Role != ptp.RoleFollower {
+	if s := n.status(); s.State != ptp.Holdover || s.Role != ptp.RoleFollower || s.Grandmaster != p.cfg.Identity {
 		t.Errorf("4 s after the last Sync: %v as %v, want holdover as follower", s.State, s.Role)
 	}
 	early := n.status().ErrorBoundNS
 	n.run(at(120))
 	s := n.status()
-	if s.State != ptp.Holdover || s.Role != ptp.RoleNone || !s.Grandmaster.IsZero() {
-		t.Errorf("a minute after: %+v, want holdover without a master", s)
+	if s.State != ptp.Holdover || s.Role != ptp.RoleNone || s.Grandmaster != p.cfg.Identity {
+		t.Errorf("a minute after: %+v, want holdover on its time, without a master", s)
 	}
 	if !s.BoundKnown || s.ErrorBoundNS <= early {
 		t.Errorf("error bound %v then %v ns, want it to grow", early, s.ErrorBoundNS)
@@ -116,11 +118,88 @@ func TestHoldsTheFrequencyWhenTheMasterIsLost(t *testing.T) {
 	}
 }
 
+func TestAMasterWhoseTimeIsNoClocksIsNotFollowed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		skew aes67.PPB
+	}{
+		{"stands still", -1e9},
+		{"runs 5 % fast", 50e6},
+		{"runs backwards", -2e9},
+	} {
+		for _, when := range []float64{0, 60} { // from the start, and while it is followed
+			t.Run(fmt.Sprintf("%s from %v s on", c.name, when), func(t *testing.T) {
+				n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower})
+				p := n.add(gmConfig(1, 70_000), cable(1), cable(2))
+				n.at(at(when), func() {
+					p.gm.SetClock(lab.Oscillator{Start: n.now, Epoch: p.gm.TimeAt(n.now), Skew: c.skew})
+				})
+				truth := gmConfig(1, 70_000).Clock
+				for second := 1.0; second < when+60; second++ {
+					n.run(at(second))
+					m, set := n.clock.Load()
+					if when == 0 && set {
+						t.Fatalf("after %v s its time is taken", second)
+					}
+					if off := m.PTPAt(n.now).Sub(truth.At(n.now)).Abs(); set && second > 10 && off > 100*time.Microsecond || m.Steps > 0 {
+						t.Fatalf("after %v s the clock is off by %v with %d steps, want the last good rate", second, off, m.Steps)
+					}
+				}
+				want := ptp.Uncalibrated
+				if when > 0 {
+					want = ptp.Holdover
+				}
+				if s := n.status(); s.State != want || !strings.Contains(s.Problem, "does not tick") {
+					t.Errorf("%v, problem %q; want %v, and that it does not tick", s.State, s.Problem, want)
+				}
+				good := lab.Oscillator{Start: n.now, Epoch: truth.At(n.now), Skew: 70_000}
+				p.gm.SetClock(good)
+				n.run(n.now + 20*second)
+				m, _ := n.clock.Load()
+				if s := n.status(); s.State != ptp.Locked || s.Problem != "" || m.PTPAt(n.now).Sub(good.At(n.now)).Abs() > 10*time.Microsecond {
+					t.Errorf("20 s after it ticks again: %v, problem %q, off by %v; want locked", s.State, s.Problem, m.PTPAt(n.now).Sub(good.At(n.now)))
+				}
+			})
+		}
+	}
+}
+
+func TestTheLockIsTakenBackWhileTheEstimateIsBad(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower})
+	loaded := func() lab.Jitter { // a backup fills the switch for a minute
+		return func(r *rand.Rand) time.Duration {
+			if n.now < at(60) || n.now > at(120) {
+				return 0
+			}
+			return time.Duration(r.Int64N(int64(20 * time.Millisecond)))
+		}
+	}
+	n.add(gmConfig(1, 50_000), noisy(1, loaded(), 0), noisy(2, loaded(), 0))
+	n.run(at(60))
+	if s := n.status(); s.State != ptp.Locked {
+		t.Fatalf("before the load: %v", s.State)
+	}
+	lost := 0
+	for second := 61.0; second <= 120; second++ {
+		n.run(at(second))
+		if n.status().State == ptp.Holdover {
+			lost++
+		}
+	}
+	if lost < 20 {
+		t.Errorf("said for %d of 60 s that the lock is lost, want 20 s at least", lost)
+	}
+	n.run(at(180))
+	if s := n.status(); s.State != ptp.Locked || s.Steps != 0 {
+		t.Errorf("a minute after: %v with %d steps, want locked with none", s.State, s.Steps)
+	}
+}
+
 func TestGoesOnWithTheTimeOfAMomentAgo(t *testing.T) {
 	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
 	cfg := gmConfig(1, 70_000)
 	p := n.add(cfg, cable(1), cable(2))
-	n.engine.Resume(ptp.Resumption{At: boot, Time: p.gm.TimeAt(boot), Rate: 70_003, Grandmaster: cfg.Identity})
+	n.engine.Resume(ptp.Resumption{At: boot, Time: p.gm.TimeAt(boot), Frequency: 70_003, Grandmaster: cfg.Identity})
 	n.run(at(0.1))
 	if s := n.status(); s.State != ptp.Holdover || s.Grandmaster != cfg.Identity || !s.FrequencyKnown {
 		t.Errorf("at once: %+v, want holdover on the time of the grandmaster", s)
@@ -167,6 +246,8 @@ func TestTakesOverFromALostMasterWithoutAJump(t *testing.T) {
 	}
 	if a := n.sent(wire.KindAnnounce); a[len(a)-1].Flags.Has(wire.FlagPTPTimescale) {
 		t.Error("serves the time of an ARB master as PTP time")
+	} else if a[len(a)-1].Properties.UTCOffset != 0 {
+		t.Errorf("tells currentUtcOffset %d of a time that is not TAI, want 0", a[len(a)-1].Properties.UTCOffset)
 	}
 	n.run(at(60))
 	m, _ := n.clock.Load()
@@ -362,12 +443,14 @@ type station struct {
 	engine *ptp.Engine
 	id     wire.PortIdentity
 	on     bool
+	mute   bool // its driver gives no transmit timestamps
 }
 
 // segment is a wire that joins engines.
 type segment struct {
 	network
-	stations []*station
+	stations  []*station
+	announced []aes67.MonoTime // when there was an Announce
 }
 
 func (s *station) Send(b []byte, _ netip.Addr) {
@@ -375,8 +458,11 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 		return
 	}
 	m, _ := wire.Decode(b)
+	if m.Kind == wire.KindAnnounce {
+		s.w.announced = append(s.w.announced, s.w.now)
+	}
 	copied, left := append([]byte(nil), b...), s.w.now
-	if m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq {
+	if !s.mute && (m.Kind == wire.KindSync || m.Kind == wire.KindDelayReq) {
 		s.w.after(50*time.Microsecond, func() { s.engine.TxTimestamp(m.Kind, m.Sequence, left) })
 	}
 	for _, o := range s.w.stations {
@@ -395,9 +481,15 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 	}
 }
 
-func (w *segment) start(last byte, seconds float64) *station {
+func (w *segment) start(last byte, seconds float64) *station { return w.resume(last, seconds, nil) }
+
+// resume is start with what an earlier run left.
+func (w *segment) resume(last byte, seconds float64, r *ptp.Resumption) *station {
 	s := &station{w: w, id: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, last}, Port: 1}}
 	s.engine = ptp.NewEngine(ptp.EngineConfig{Priority1: 250, Priority2: 250, Seed: uint64(last)}, &s.clock, s)
+	if r != nil {
+		s.engine.Resume(*r)
+	}
 	w.stations = append(w.stations, s)
 	var tick func()
 	tick = func() {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -28,28 +30,43 @@ const (
 	// defaultSync and defaultDelayReq are the intervals (log2 s) until a
 	// message tells them: those of the media profile (AES67-2018, annex A).
 	defaultSync, defaultDelayReq = -3, 0
+	// The first Delay_Req, hastyRequests at most, go out at hastyInterval on average
+	// whatever the master asks for: a clock is set the sooner, and their number is
+	// nothing to a master. (9.5.11.2 asks for a mean interval, no shortest one.)
+	hastyRequests = 8
+	hastyInterval = 125 * time.Millisecond
 	// offsets is over how many Syncs the offset's rms is taken.
 	offsets = 64
-	// A new estimate is made with each 64th of its window: of 64 s of
-	// measurements that are all alike, half a second more tells nothing. One that is
-	// surprising, by so many standard deviations of the noise, is not kept waiting.
-	estimateShare = 64
-	surprise      = 4
 )
+
+// estimator makes estimates of one-way measurements.
+type estimator interface {
+	Add(d track.Direction, s track.Sample)
+	// Estimate makes one, if that is due and there is news.
+	Estimate(now aes67.MonoTime) (track.Estimate, bool)
+	Count(d track.Direction) (n int, span time.Duration)
+	// Noise is the standard deviation of single messages, in ns.
+	Noise(d track.Direction) float64
+	Reset()
+}
 
 // follower measures one master and makes the clock follow it.
 type follower struct {
 	parent    wire.PortIdentity
 	exchange  exchange
 	estimator estimator
-	servo     servo
+	servo     track.Servo
+	clock     *mediaclock.Clock
 	guard     jumpGuard
 
-	syncs     time.Duration // between Syncs, as told
-	requests  time.Duration // between Delay_Req, at least on average
+	since     aes67.MonoTime // it is measured
+	syncs     time.Duration  // between Syncs, as told
+	requests  time.Duration  // between Delay_Req, at least on average
 	nextAsk   aes67.MonoTime
-	fitAt     aes67.MonoTime // the next estimate is made, at the latest
-	oneWay    bool           // no Delay_Resp ever came: the delay is taken as 0
+	hasty     int  // Delay_Req that may still go out soon
+	absurd    bool // the master's time stands still, or runs at no clock's rate
+	twoWay    bool // there were answers enough to know the delay
+	oneWay    bool // there are not, and none come: the delay is taken as 0
 	twoStep   bool
 	measured  bool    // offset is
 	offset    float64 // ns, ours minus grandmaster at the latest Sync
@@ -60,21 +77,23 @@ type follower struct {
 
 // begin starts to follow a master.
 func (f *follower) begin(parent wire.PortIdentity, now aes67.MonoTime) {
-	sequence := f.exchange.sequence
+	sequence, refused := f.exchange.sequence, f.exchange.refused
 	f.parent = parent
-	f.exchange = exchange{sequence: sequence}
+	f.exchange = exchange{sequence: sequence, answers: answers{refused: refused}}
 	f.syncs = interval(wire.NoInterval, defaultSync)
 	f.requests = interval(wire.NoInterval, defaultDelayReq)
-	f.nextAsk = now // the first Delay_Req goes out at once
+	f.absurd = false
 	f.restart(now)
 }
 
 // restart measures anew, after a step of the master's time.
 func (f *follower) restart(now aes67.MonoTime) {
-	f.estimator.reset()
-	f.servo.start(now)
+	f.estimator.Reset()
+	f.servo.Start(now)
+	f.since = now
 	f.guard = jumpGuard{}
-	f.fitAt = now
+	f.nextAsk, f.hasty = now, hastyRequests // the first Delay_Req goes out at once
+	f.twoWay = false
 	f.oneWay, f.measured, f.squaresN = false, false, 0
 }
 
@@ -83,15 +102,37 @@ func (f *follower) handleSync(m *wire.Message, t2 aes67.MonoTime) {
 	f.syncs = interval(m.LogInterval, defaultSync)
 	f.twoStep = m.Flags.Has(wire.FlagTwoStep)
 	if s, ok := f.exchange.sync(m, t2); ok {
-		f.measure(toUs, s)
+		f.measureSync(s)
 	}
 }
 
 // handleFollowUp takes a Follow_Up of the parent.
 func (f *follower) handleFollowUp(m *wire.Message) {
 	if s, ok := f.exchange.followUp(m); ok {
-		f.measure(toUs, s)
+		f.measureSync(s)
 	}
+}
+
+// measureSync takes the measurement of a Sync, and of the answers that waited for
+// the first one.
+func (f *follower) measureSync(s track.Sample) {
+	if f.exchange.measured == 0 {
+		for i := range f.exchange.requests {
+			if answer, ok := f.exchange.settle(&f.exchange.requests[i]); ok {
+				f.measure(track.ToMaster, answer)
+			}
+		}
+	}
+	f.measure(track.ToUs, s)
+}
+
+// wait is how long to wait with the next Delay_Req on average.
+func (f *follower) wait() time.Duration {
+	if f.hasty == 0 {
+		return f.requests
+	}
+	f.hasty--
+	return min(f.requests, hastyInterval)
 }
 
 // handleResponse takes a Delay_Resp of the parent to us.
@@ -100,39 +141,39 @@ func (f *follower) handleResponse(m *wire.Message) {
 		f.requests = interval(m.LogInterval, defaultDelayReq)
 	}
 	if s, ok := f.exchange.response(m); ok {
-		f.measure(toMaster, s)
+		f.measure(track.ToMaster, s)
 	}
 }
 
 // handleSent takes the transmit timestamp of a Delay_Req.
 func (f *follower) handleSent(sequence uint16, t3 aes67.MonoTime) {
 	if s, ok := f.exchange.sent(sequence, t3); ok {
-		f.measure(toMaster, s)
+		f.measure(track.ToMaster, s)
 	}
 }
 
 // measure takes one measurement.
-func (f *follower) measure(direction int, s sample) {
-	if f.servo.known {
-		predicted := f.servo.est.offsetAt(s.at) + int64(f.servo.est.delay)
-		if direction == toMaster {
-			predicted = f.servo.est.offsetAt(s.at) - int64(f.servo.est.delay)
+func (f *follower) measure(d track.Direction, s track.Sample) {
+	if est, known := f.servo.Known(); known {
+		predicted := est.OffsetAt(s.At) + int64(est.Delay)
+		if d == track.ToMaster {
+			predicted -= 2 * int64(est.Delay)
 		}
-		late := s.offset - predicted
-		if f.guard.stepped(direction, late, f.estimator.noise[direction]) {
-			f.restart(s.at)
-		} else if math.Abs(float64(late)) > surprise*f.estimator.noise[direction] {
-			f.fitAt = s.at
+		if f.guard.stepped(d, s.Offset-predicted, max(f.estimator.Noise(d), est.OffsetSE)) {
+			f.restart(s.At)
 		}
 	}
-	f.estimator.add(direction, s)
-	if direction != toUs {
+	f.estimator.Add(d, s)
+	if d != track.ToUs {
 		return
 	}
-	if f.ready(s.at) && s.at >= f.fitAt {
-		if e, ok := f.estimator.estimate(s.at, f.syncs); ok {
-			f.servo.take(e)
-			f.fitAt = s.at.Add(e.window / estimateShare)
+	if f.ready(s.At) {
+		if e, ok := f.estimator.Estimate(s.At); ok {
+			f.absurd = !f.servo.Take(s.At, e)
+			if f.absurd {
+				f.restart(s.At)
+				return
+			}
 		}
 	}
 	f.noteOffset(s)
@@ -140,32 +181,39 @@ func (f *follower) measure(direction int, s sample) {
 
 // ready reports whether an estimate is worth making.
 func (f *follower) ready(now aes67.MonoTime) bool {
-	syncs, span := f.estimator.count(toUs)
-	replies, _ := f.estimator.count(toMaster)
-	if f.oneWay = f.exchange.unanswered(now) && replies == 0; f.oneWay {
-		replies = readyReplies
+	syncs, span := f.estimator.Count(track.ToUs)
+	replies, _ := f.estimator.Count(track.ToMaster)
+	needed := readyReplies
+	if span >= rareSpan {
+		needed = rareReplies
 	}
-	return syncs >= readySyncs && replies >= readyReplies && span >= readySpan ||
-		syncs >= rareSyncs && replies >= rareReplies && span >= rareSpan
+	f.twoWay = f.twoWay || min(replies, f.exchange.recent(now)) >= needed
+	f.oneWay = !f.twoWay && f.exchange.unanswered(now)
+	return (f.twoWay || f.oneWay) && (syncs >= readySyncs && span >= readySpan || syncs >= rareSyncs && span >= rareSpan)
 }
 
 // noteOffset keeps what the user sees: the virtual clock against the
 // grandmaster as this Sync shows it.
-func (f *follower) noteOffset(s sample) {
-	m, set := f.servo.clock.Load()
-	if !set || !f.servo.known || f.servo.fresh {
+func (f *follower) noteOffset(s track.Sample) {
+	m, set := f.clock.Load()
+	if !set || !f.servo.Applied() {
 		return
 	}
-	f.offset = float64(s.offset-(int64(s.at)-int64(m.PTPAt(s.at)))) - f.servo.est.delay
+	est, _ := f.servo.Known()
+	f.offset = float64(s.Offset-(int64(s.At)-int64(m.PTPAt(s.At)))) - est.Delay
 	f.measured = true
 	f.squares[f.squaresAt] = f.offset * f.offset
 	f.squaresAt = (f.squaresAt + 1) % offsets
 	f.squaresN = min(f.squaresN+1, offsets)
 }
 
-// steer steers the clock, or steps it.
+// steer steers the clock, or steps it, or lets it run on while there is no Sync.
 func (f *follower) steer(now aes67.MonoTime) {
-	if f.servo.tick(now) {
+	if f.silent(now) {
+		f.servo.Hold(now)
+		return
+	}
+	if f.servo.Tick(now) {
 		f.measured, f.squaresN = false, 0 // the offsets were another clock's
 	}
 }
@@ -182,7 +230,7 @@ func (f *follower) offsetRMS() float64 {
 // silent reports that the master announces itself but sends no Sync, or none
 // that can be used.
 func (f *follower) silent(now aes67.MonoTime) bool {
-	since, sign := f.servo.since, f.servo.since
+	since, sign := f.since, f.since
 	if f.exchange.heardSync {
 		since = max(since, f.exchange.lastSync)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -27,6 +28,14 @@ const (
 // UTCOffset is TAI less UTC since 2017, s (IERS Bulletin C 52). It is told but not called valid:
 // nobody has told us that the computer's clock is right.
 const UTCOffset = 37
+
+// firstDate is 2024-01-01 in TAI: a date before this program's own is none. It is
+// what a computer without a battery has until a time server answers.
+const firstDate = aes67.PTPTime(1_704_067_200+UTCOffset) * aes67.PTPTime(time.Second)
+
+// deafSyncs without a transmit timestamp, 2 s of them, tell a driver that gives
+// none.
+const deafSyncs = 16
 
 // early is when a new grandmaster sends its second Announce: two are what makes
 // it eligible (IEEE 1588-2008, 9.3.2.4.4), and nobody need wait for a whole
@@ -51,8 +60,7 @@ type grandmaster struct {
 	synced     uint16    // of the next Sync
 	target     aes67.PPB // the rate that our time ought to have
 	stale      bool      // the computer has slept since the clock was right
-	sent       int       // Syncs since begin
-	stamped    int       // transmit timestamps since begin
+	unstamped  int       // Syncs since the latest transmit timestamp
 }
 
 // begin starts to serve. A clock that is set goes on from where it is: its
@@ -61,10 +69,10 @@ type grandmaster struct {
 func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
 	if _, set := g.clock.Load(); !set || g.stale {
 		g.clock.Step(now, tai, g.target)
-		g.timescale, g.stale = true, false
+		g.timescale, g.stale = tai >= firstDate, false
 	}
 	g.announceAt, g.syncAt, g.settleAt = now, now, now
-	g.sent, g.stamped, g.fresh = 0, 0, true
+	g.fresh = true
 }
 
 // tick sends what is due.
@@ -78,6 +86,8 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 		m.Properties = g.own.Properties
 		if g.timescale {
 			m.Flags |= wire.FlagPTPTimescale
+		} else {
+			m.Properties.UTCOffset = 0 // means nothing in an arbitrary timescale (7.2.3)
 		}
 		out.send(&m, netip.Addr{})
 	}
@@ -85,13 +95,17 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 		g.syncAt = nextOf(g.syncAt, now, ownSync)
 		m := g.message(wire.KindSync, g.synced, ownSync)
 		g.synced++
-		g.sent++
-		m.Flags |= wire.FlagTwoStep
+		// Where nobody tells when it left, the instant of handing over must do: a
+		// Follow_Up would never come.
+		if !g.deaf() {
+			m.Flags |= wire.FlagTwoStep
+		}
+		g.unstamped++
 		m.Time = g.timeAt(now)
 		out.send(&m, netip.Addr{})
 	}
 	if now >= g.settleAt {
-		g.settleAt = now.Add(servoInterval)
+		g.settleAt = now.Add(track.ServoInterval)
 		g.slowDown(now)
 	}
 }
@@ -102,7 +116,7 @@ func (g *grandmaster) slowDown(now aes67.MonoTime) {
 	if !set || m.Rate == g.target {
 		return
 	}
-	step := aes67.PPB(settle * servoInterval.Seconds())
+	step := aes67.PPB(settle * track.ServoInterval.Seconds())
 	g.clock.Steer(now, max(m.Rate-step, min(m.Rate+step, g.target)))
 }
 
@@ -117,7 +131,11 @@ func nextOf(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 
 // transmitted takes the transmit timestamp of a Sync.
 func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sender) {
-	g.stamped++
+	oneStep := g.deaf()
+	g.unstamped = 0
+	if oneStep {
+		return
+	}
 	m := g.message(wire.KindFollowUp, sequence, ownSync)
 	m.Time = g.timeAt(at)
 	out.send(&m, netip.Addr{})
@@ -127,7 +145,7 @@ func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sende
 // 1588-2008, 16.1 and 11.3.2).
 func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from netip.Addr, out *sender) {
 	m := g.message(wire.KindDelayResp, request.Sequence, ownDelayReq)
-	m.Correction = request.Correction
+	m.Correction, m.Transport = request.Correction, request.Transport
 	m.Requesting = request.Source
 	m.Time = g.timeAt(at)
 	var to netip.Addr
@@ -141,7 +159,7 @@ func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from neti
 
 // deaf reports that the kernel gives no transmit timestamps, without which no
 // Follow_Up can be sent.
-func (g *grandmaster) deaf() bool { return g.sent >= 16 && g.stamped == 0 }
+func (g *grandmaster) deaf() bool { return g.unstamped >= deafSyncs }
 
 func (g *grandmaster) timeAt(t aes67.MonoTime) aes67.PTPTime {
 	m, _ := g.clock.Load()

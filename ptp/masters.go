@@ -18,9 +18,9 @@ const (
 	timeoutIntervals = 3
 	// syncingIntervals is the timeout of the master that is followed while its
 	// Syncs still arrive: it is alive, Announces just get lost on a bad network.
-	// One that is gone sends neither. (7.7.3.1 allows a timeout of 10 for all; at
-	// a loss of one half that would still be a false alarm in an hour.)
-	syncingIntervals = 30
+	// It is the longest that 7.7.3.1 allows: others have given up a master that
+	// ceased to announce itself after 3, and have another by then.
+	syncingIntervals = 10
 	// maxSteps: an Announce that passed this many clocks is not used (9.3.2.5).
 	maxSteps = 255
 	// defaultAnnounce is logAnnounceInterval where none is told: that of the
@@ -50,6 +50,7 @@ type Announcement struct {
 	Sender    wire.PortIdentity
 	Address   netip.Addr
 	Domain    uint8
+	Transport uint8 // transportSpecific of its messages
 	Flags     wire.Flags
 	wire.Properties
 	Interval  time.Duration  // between Announces, as told
@@ -68,16 +69,25 @@ type master struct {
 	Announcement
 	sequence uint16
 	previous aes67.MonoTime // the Announce before the latest
-	heard    int            // Announces in a row, none further apart than the window
-	syncing  bool           // it is followed, and its Syncs arrive
+	rhythm   rhythm
+	heard    int  // Announces in a row, none further apart than the window
+	syncing  bool // it is followed, and its Syncs arrive
 }
 
 // timeout returns when the master counts as gone.
 func (m *master) timeout() aes67.MonoTime {
+	every := m.rhythm.interval(m.Interval)
 	if m.syncing {
-		return m.At.Add(syncingIntervals * m.Interval)
+		return m.At.Add(syncingIntervals * every)
 	}
-	return m.At.Add(timeoutIntervals * m.Interval)
+	return m.At.Add(timeoutIntervals * every)
+}
+
+// window is how far apart a master's first Announces may be: no less than
+// those of a master of the media profile, for some come more rarely than they
+// tell, and how often shows with the second only.
+func window(told time.Duration) time.Duration {
+	return qualifyIntervals * max(told, interval(defaultAnnounce, defaultAnnounce))
 }
 
 // usable reports whether the algorithm may consider m at all (9.3.2.5).
@@ -114,10 +124,12 @@ func (ms *Masters) Observe(m *wire.Message, at aes67.MonoTime, from netip.Addr) 
 	case m.Sequence == rec.sequence:
 		return // a duplicate says nothing new, and must not qualify anybody
 	default:
-		rec.previous = rec.At
-		if !rec.syncing && at.Sub(rec.At) > qualifyIntervals*interval(m.LogInterval, defaultAnnounce) {
+		told := interval(m.LogInterval, defaultAnnounce)
+		if !rec.syncing && at.Sub(rec.At) > max(window(told), qualifyIntervals*rec.rhythm.interval(told)) {
 			rec.heard = 0
 		}
+		rec.rhythm.note(at.Sub(rec.At), m.Sequence-rec.sequence, told)
+		rec.previous = rec.At
 		rec.heard++
 	}
 	rec.sequence = m.Sequence
@@ -126,7 +138,7 @@ func (ms *Masters) Observe(m *wire.Message, at aes67.MonoTime, from netip.Addr) 
 	}
 	syncKnown, twoStep, syncs := rec.SyncKnown, rec.TwoStep, rec.SyncInterval
 	rec.Announcement = Announcement{
-		Interface: ms.index, Sender: m.Source, Address: from, Domain: m.Domain, Flags: m.Flags,
+		Interface: ms.index, Sender: m.Source, Address: from, Domain: m.Domain, Transport: m.Transport, Flags: m.Flags,
 		Properties: m.Properties,
 		Interval:   interval(m.LogInterval, defaultAnnounce),
 		At:         at,
@@ -209,7 +221,7 @@ func (ms *Masters) pending(domain uint8, own wire.PortIdentity, now aes67.MonoTi
 	for i := range ms.list {
 		m := &ms.list[i]
 		if !m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock &&
-			now.Sub(m.At) <= qualifyIntervals*m.Interval {
+			now.Sub(m.At) <= window(m.Interval) {
 			return true
 		}
 	}

@@ -49,7 +49,8 @@ func TestMastersQualify(t *testing.T) {
 		{"255 steps removed", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Properties.StepsRemoved = 255 }, 12 * testSecond, false},
 		{"our own identity", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Source.Clock = ourselves.Clock }, 12 * testSecond, false},
 		{"a boundary clock that follows us", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.Properties.Identity = ourselves.Clock }, 12 * testSecond, false},
-		{"interval from the message", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.LogInterval = -2 }, 12 * testSecond, false},
+		{"interval from the message", []heard{{10 * testSecond, 1}, {24 * testSecond, 2}}, func(m *wire.Message) { m.LogInterval = 2 }, 24 * testSecond, true},
+		{"they come more rarely than they tell", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.LogInterval = -3 }, 14 * testSecond, true},
 		{"no interval told, as in unicast", []heard{{10 * testSecond, 1}, {12 * testSecond, 2}}, func(m *wire.Message) { m.LogInterval = wire.NoInterval }, 17 * testSecond, true},
 	} {
 		ms := NewMasters(3, 0)
@@ -90,12 +91,49 @@ func TestAMasterThatSyncsOutlivesLostAnnounces(t *testing.T) {
 	if ms.best(0, ourselves, 25*testSecond) == nil {
 		t.Error("gone after 13 s although its Syncs arrive")
 	}
-	if ms.best(0, ourselves, 73*testSecond) != nil {
-		t.Error("still there after 61 s without an Announce")
+	if ms.best(0, ourselves, 33*testSecond) != nil {
+		t.Error("still there after 21 s, ten intervals, without an Announce: all others have another master by then")
 	}
 	ms.setSyncing(wire.PortIdentity{}, 0, false)
 	if ms.best(0, ourselves, 25*testSecond) != nil {
 		t.Error("still there after 13 s without Sync or Announce")
+	}
+}
+
+func TestMastersAreJudgedByWhenTheirAnnouncesCome(t *testing.T) {
+	const tenth = testSecond / 10
+	for _, c := range []struct {
+		name  string
+		told  int8             // logMessageInterval
+		at    []aes67.MonoTime // of the Announces, tenths of a second
+		steps []uint16         // of the sequence number; nil: 1 each
+		gone  aes67.MonoTime   // tenths of a second after the last one
+	}{
+		{"as told", 1, []aes67.MonoTime{0, 20, 40, 60, 80}, nil, 60},
+		{"told 1/8 s, one each 2 s", -3, []aes67.MonoTime{0, 20, 40}, nil, 60},
+		{"told 16 s, one a second", 4, []aes67.MonoTime{0, 10, 20, 30, 40, 50, 60, 70, 80}, nil, 30},
+		{"told 16 s, one a second, not often enough to believe it", 4, []aes67.MonoTime{0, 10, 20}, nil, 480},
+		{"some lost", 1, []aes67.MonoTime{0, 60, 80, 120, 140}, []uint16{0, 3, 1, 2, 1}, 60},
+		{"told 1/8 s, one each 2 s, some lost", -3, []aes67.MonoTime{0, 20, 60, 80}, []uint16{0, 1, 2, 1}, 60},
+		{"held up and let go together", 1, []aes67.MonoTime{0, 80, 80, 80, 80, 80, 80}, []uint16{0, 4, 1, 1, 1, 1, 1}, 60},
+		{"numbered with its other messages", 1, []aes67.MonoTime{0, 20, 40, 60, 80}, []uint16{0, 9, 9, 9, 9}, 60},
+		{"started anew", 1, []aes67.MonoTime{0, 20, 60, 80}, []uint16{0, 1, 65000, 1}, 60},
+	} {
+		ms, sequence, now := NewMasters(3, 0), uint16(7), aes67.MonoTime(0)
+		for i, at := range c.at {
+			step := uint16(1)
+			if c.steps != nil {
+				step = c.steps[i]
+			}
+			sequence, now = sequence+step, (100+at)*tenth
+			ms.Observe(announced(7, sequence, func(m *wire.Message) { m.LogInterval = c.told }), now, netip.Addr{})
+		}
+		if ms.best(0, ourselves, now+(c.gone-1)*tenth) == nil {
+			t.Errorf("%s: gone before %d tenths of a second", c.name, c.gone)
+		}
+		if ms.best(0, ourselves, now+(c.gone+1)*tenth) != nil {
+			t.Errorf("%s: still there after %d tenths of a second", c.name, c.gone)
+		}
 	}
 }
 

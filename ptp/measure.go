@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -16,13 +17,10 @@ import (
 //
 // Each pair is one measurement of mono - ptp, late by the path's delay in one
 // direction and early by it in the other. Pairs need not be mates: the
-// estimator takes both directions as they come.
+// estimator takes both directions as they come. T3 and T4 are in request.go.
 
-// pendingSyncs and pendingRequests bound what may be under way at once.
-const (
-	pendingSyncs    = 8
-	pendingRequests = 16
-)
+// pendingSyncs bounds how many may be under way at once.
+const pendingSyncs = 8
 
 // syncHalf is a Sync or a Follow_Up that may await the other.
 type syncHalf struct {
@@ -34,25 +32,15 @@ type syncHalf struct {
 	correction           time.Duration // of the Sync, while T1 is awaited
 }
 
-// request is a Delay_Req under way.
-type request struct {
-	sequence       uint16
-	used           bool
-	sent, answered bool
-	t3             aes67.MonoTime
-	t4             aes67.PTPTime // less the correction
-}
-
 // exchange matches the messages of one master.
 type exchange struct {
 	syncs    [pendingSyncs]syncHalf
 	requests [pendingRequests]request
 	sequence uint16 // of the next Delay_Req
-
-	asked     int            // Delay_Req sent since the last answer
-	firstAsk  aes67.MonoTime // the first of those
+	answers
 	lastSync  aes67.MonoTime // the latest complete T1, T2
 	heardSync bool
+	offset    int64          // ns, mono - ptp as it showed it
 	lastSign  aes67.MonoTime // the latest Sync, of whatever use
 }
 
@@ -66,11 +54,11 @@ func (x *exchange) half(sequence uint16) *syncHalf {
 }
 
 // sync takes a Sync.
-func (x *exchange) sync(m *wire.Message, t2 aes67.MonoTime) (sample, bool) {
+func (x *exchange) sync(m *wire.Message, t2 aes67.MonoTime) (track.Sample, bool) {
 	x.lastSign = t2
 	h := x.half(m.Sequence)
 	if h.received {
-		return sample{}, false // a duplicate
+		return track.Sample{}, false // a duplicate
 	}
 	h.received, h.t2, h.correction = true, t2, m.Correction
 	if !m.Flags.Has(wire.FlagTwoStep) {
@@ -80,76 +68,24 @@ func (x *exchange) sync(m *wire.Message, t2 aes67.MonoTime) (sample, bool) {
 }
 
 // followUp takes a Follow_Up, which may overtake its Sync.
-func (x *exchange) followUp(m *wire.Message) (sample, bool) {
+func (x *exchange) followUp(m *wire.Message) (track.Sample, bool) {
 	h := x.half(m.Sequence)
 	if h.told {
-		return sample{}, false // a duplicate, or the Sync was one-step
+		return track.Sample{}, false // a duplicate, or the Sync was one-step
 	}
 	h.told, h.t1 = true, m.Time.Add(m.Correction)
 	return x.finish(h)
 }
 
-func (x *exchange) finish(h *syncHalf) (sample, bool) {
+func (x *exchange) finish(h *syncHalf) (track.Sample, bool) {
 	if !h.received || !h.told || h.done {
-		return sample{}, false
+		return track.Sample{}, false
 	}
 	h.done = true
+	x.offset = int64(h.t2) - int64(h.t1.Add(h.correction))
 	x.lastSync, x.heardSync = h.t2, true
-	t1 := h.t1.Add(h.correction)
-	return sample{at: h.t2, offset: int64(h.t2) - int64(t1)}, true
+	return track.Sample{At: h.t2, Offset: x.offset}, true
 }
-
-// request notes that a Delay_Req is handed over and returns its sequence
-// number.
-func (x *exchange) request(now aes67.MonoTime) (sequence uint16) {
-	if x.asked == 0 {
-		x.firstAsk = now
-	}
-	x.asked++
-	sequence = x.sequence
-	x.sequence++
-	x.requests[sequence%pendingRequests] = request{sequence: sequence, used: true}
-	return sequence
-}
-
-// sent takes T3. It may come after the answer.
-func (x *exchange) sent(sequence uint16, t3 aes67.MonoTime) (sample, bool) {
-	r := &x.requests[sequence%pendingRequests]
-	if !r.used || r.sequence != sequence || r.sent {
-		return sample{}, false
-	}
-	r.sent, r.t3 = true, t3
-	return r.finish()
-}
-
-// response takes a Delay_Resp to one of our requests.
-func (x *exchange) response(m *wire.Message) (sample, bool) {
-	r := &x.requests[m.Sequence%pendingRequests]
-	if !r.used || r.sequence != m.Sequence || r.answered {
-		return sample{}, false
-	}
-	x.asked = 0
-	r.answered, r.t4 = true, m.Time.Add(-m.Correction)
-	return r.finish()
-}
-
-func (r *request) finish() (sample, bool) {
-	if !r.sent || !r.answered {
-		return sample{}, false
-	}
-	return sample{at: r.t3, offset: int64(r.t3) - int64(r.t4)}, true
-}
-
-// unanswered reports whether the master does not answer: enough requests, over
-// long enough, and not one Delay_Resp.
-func (x *exchange) unanswered(now aes67.MonoTime) bool {
-	return x.asked >= deafRequests && now.Sub(x.firstAsk) >= deafTime
-}
-
-const (
-	deafRequests = 4
-	deafTime     = 3 * time.Second
-)
 
 // jumpGuard tells a step of the master's time from late messages. A message
 // may be late by any time, but it cannot be early: the first direction shows a
@@ -162,8 +98,6 @@ type jumpGuard struct {
 }
 
 const (
-	// stepLimit is the error from which time is stepped rather than slewed.
-	stepLimit = time.Millisecond
 	// earlySteps and lateSteps are how many measurements in a row must tell of
 	// a step: lateness needs more, for a congested network shows it too.
 	earlySteps, lateSteps = 3, 24
@@ -173,17 +107,17 @@ const (
 
 // stepped takes how much later than predicted a measurement is, and the usual
 // noise, and reports whether the master's time has stepped.
-func (g *jumpGuard) stepped(direction int, late int64, noise float64) bool {
-	if direction == toMaster {
+func (g *jumpGuard) stepped(direction track.Direction, late int64, noise float64) bool {
+	if direction == track.ToMaster {
 		late = -late // mono - ptp is the smaller the later the message
 	}
-	limit := int64(max(float64(stepLimit), stepNoise*noise))
+	limit := int64(max(float64(track.StepLimit), stepNoise*noise))
 	if late < -limit {
 		g.early[direction]++
 		return g.early[direction] >= earlySteps
 	}
 	g.early[direction] = 0
-	if direction == toMaster {
+	if direction == track.ToMaster {
 		return false
 	}
 	if late <= limit {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -36,7 +37,7 @@ func TestExchangeJoinsT1AndT2(t *testing.T) {
 		var x exchange
 		var got []int64
 		for _, s := range c.steps {
-			var one sample
+			var one track.Sample
 			var ok bool
 			if s.m.Kind == wire.KindSync {
 				one, ok = x.sync(&s.m, s.at)
@@ -44,9 +45,9 @@ func TestExchangeJoinsT1AndT2(t *testing.T) {
 				one, ok = x.followUp(&s.m)
 			}
 			if ok {
-				got = append(got, one.offset)
-				if one.at != t2 {
-					t.Errorf("%s: measured at %d, want %d", c.name, one.at, t2)
+				got = append(got, one.Offset)
+				if one.At != t2 {
+					t.Errorf("%s: measured at %d, want %d", c.name, one.At, t2)
 				}
 			}
 		}
@@ -58,8 +59,9 @@ func TestExchangeJoinsT1AndT2(t *testing.T) {
 
 func TestExchangeJoinsT3AndT4(t *testing.T) {
 	const t3, t4 = aes67.MonoTime(9_000_000), aes67.PTPTime(5_002_000)
-	x := exchange{sequence: 65535}
-	first, second := x.request(1), x.request(2)
+	x := exchange{sequence: 65535, heardSync: true, offset: 3_999_500}
+	first, _ := x.request(1)
+	second, _ := x.request(2)
 	if first != 65535 || second != 0 {
 		t.Fatalf("sequence numbers %d and %d, want 65535 and 0", first, second)
 	}
@@ -68,7 +70,7 @@ func TestExchangeJoinsT3AndT4(t *testing.T) {
 		t.Error("measured without T3")
 	}
 	one, ok := x.sent(first, t3)
-	if want := (sample{t3, 3_999_000}); !ok || one != want {
+	if want := (track.Sample{At: t3, Offset: 3_999_000}); !ok || one != want {
 		t.Errorf("got %v, %v; want %v", one, ok, want)
 	}
 	if _, ok := x.response(&answer); ok {
@@ -88,7 +90,7 @@ func TestExchangeJoinsT3AndT4(t *testing.T) {
 }
 
 func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
-	var x exchange
+	x := exchange{heardSync: true}
 	now := aes67.MonoTime(time.Second)
 	for range deafRequests {
 		if x.unanswered(now) {
@@ -100,7 +102,7 @@ func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
 	if !x.unanswered(now) {
 		t.Errorf("%d requests in %v without an answer: not called deaf", deafRequests, now)
 	}
-	x.response(&wire.Message{Sequence: 0})
+	x.response(&wire.Message{Sequence: 0, Time: aes67.PTPTime(time.Second)})
 	if x.unanswered(now) {
 		t.Error("an answer came: still called deaf")
 	}
@@ -116,20 +118,20 @@ func TestJumpGuard(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name      string
-		direction int
+		direction track.Direction
 		late      []int64 // as mono - ptp: a Delay_Req that is late shows less
 		noise     float64
 		want      bool
 	}{
-		{"a master that jumped ahead: Syncs too early", toUs, repeat(3, -5*ms), 0, true},
-		{"a master that jumped back: Delay_Req too early", toMaster, repeat(3, 5*ms), 0, true},
-		{"two early ones", toUs, repeat(2, -5*ms), 0, false},
-		{"early, right, early, early", toUs, []int64{-5 * ms, 0, -5 * ms, -5 * ms}, 0, false},
-		{"queues on the way to us", toUs, []int64{5 * ms, 9 * ms, 3 * ms, 12 * ms, 7 * ms, 2 * ms}, 0, false},
-		{"queues on the way to the master", toMaster, repeat(40, -5*ms), 0, false},
-		{"late by the same for three seconds", toUs, repeat(24, 5*ms), 0, true},
-		{"less than a millisecond", toUs, repeat(40, -ms+1), 0, false},
-		{"no more than the network's noise", toUs, repeat(40, -5*ms), float64(ms), false},
+		{"a master that jumped ahead: Syncs too early", track.ToUs, repeat(3, -5*ms), 0, true},
+		{"a master that jumped back: Delay_Req too early", track.ToMaster, repeat(3, 5*ms), 0, true},
+		{"two early ones", track.ToUs, repeat(2, -5*ms), 0, false},
+		{"early, right, early, early", track.ToUs, []int64{-5 * ms, 0, -5 * ms, -5 * ms}, 0, false},
+		{"queues on the way to us", track.ToUs, []int64{5 * ms, 9 * ms, 3 * ms, 12 * ms, 7 * ms, 2 * ms}, 0, false},
+		{"queues on the way to the master", track.ToMaster, repeat(40, -5*ms), 0, false},
+		{"late by the same for three seconds", track.ToUs, repeat(24, 5*ms), 0, true},
+		{"less than a millisecond", track.ToUs, repeat(40, -ms+1), 0, false},
+		{"no more than the network's noise", track.ToUs, repeat(40, -5*ms), float64(ms), false},
 	} {
 		var g jumpGuard
 		got := false

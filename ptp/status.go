@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp/track"
 	"aes67-sink/ptp/wire"
 )
 
@@ -16,7 +17,7 @@ type State uint8
 const (
 	Listening    State = iota // no time yet
 	Uncalibrated              // a master is being measured for the first time
-	Locked                    // follows a master, or is the grandmaster
+	Locked                    // follows a master, or is the grandmaster, or will be in a moment, again
 	Holdover                  // has been locked, and runs on at its last rate
 )
 
@@ -57,9 +58,10 @@ type Status struct {
 	State       State
 	Port        PortState
 	Role        Role
-	Grandmaster aes67.ClockIdentity // zero: none
+	Grandmaster aes67.ClockIdentity // whose time the clock shows, or will once it is measured; zero: none
 	Parent      wire.PortIdentity   // who sends its time to us; follower only
 	Domain      uint8
+	Arbitrary   bool // the clock shows a time that is not TAI: ptpTimescale is not set
 
 	OffsetKnown bool
 	OffsetNS    float64 // ours minus grandmaster, as the latest Sync shows it
@@ -93,6 +95,9 @@ const (
 	// oneWayBound is the delay that a network without Delay_Resp is believed to
 	// have at most. UNVERIFIED
 	oneWayBound = 250 * time.Microsecond
+	// handOver is how long a message takes at most from handing it over to the wire,
+	// where nobody tells when it left. UNVERIFIED
+	handOver = 100 * time.Microsecond
 	// holdoverDrift is how much a crystal's frequency may change in holdover,
 	// ppb: some degrees of temperature. UNVERIFIED
 	holdoverDrift = 500
@@ -111,8 +116,11 @@ func (e *Engine) Status(now aes67.MonoTime) Status {
 func (e *Engine) Figures(now aes67.MonoTime) Status {
 	f := &e.follower
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
+	s.Counters.Absurd = f.exchange.refused
 	m, set := e.clock.Load()
-	s.Steps = m.Steps
+	est, known := f.servo.Known()
+	held := f.servo.State() >= track.Locked
+	s.Steps, s.Arbitrary = m.Steps, set && !e.grandmaster.timescale
 	switch {
 	case e.state == PortMaster:
 		s.State, s.Role, s.Grandmaster = Locked, RoleGrandmaster, e.own.Identity
@@ -123,18 +131,20 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 		s.TwoStep = f.twoStep
 		if e.state == PortFollower {
 			s.State = Locked
-		} else if e.wasLocked {
-			s.State = Holdover
+		} else if held {
+			s.State, s.Grandmaster = Holdover, e.last
 		}
 		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
-		s.DelayKnown, s.PathDelayNS = f.estimator.known && f.servo.known, f.servo.est.delay
-		s.FrequencyKnown, s.FrequencyPPB = f.servo.known, f.servo.est.rateAt(now)
-	case e.wasLocked:
-		s.State, s.Grandmaster = Holdover, e.last
+		s.DelayKnown, s.PathDelayNS = known && f.twoWay, est.Delay
+		s.FrequencyKnown, s.FrequencyPPB = known, est.RateAt(now)
+	case held:
+		if s.State, s.Grandmaster = Holdover, e.last; now < e.serveOn {
+			s.State = Locked // nothing was lost: the port is about to serve
+		}
 		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
 	}
-	if s.State != Locked && f.servo.known && !s.FrequencyKnown {
-		s.FrequencyKnown, s.FrequencyPPB = true, f.servo.est.rateAt(now)
+	if s.State != Locked && known && !s.FrequencyKnown {
+		s.FrequencyKnown, s.FrequencyPPB = true, est.RateAt(now)
 	}
 	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
 	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
@@ -146,22 +156,25 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 // bound returns what the clock is surely within.
 func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool) {
 	f := &e.follower
-	if e.state == PortMaster || !f.servo.known {
+	est, estimated := f.servo.Known()
+	if e.state == PortMaster || !estimated {
 		return 0, false
 	}
-	ns = boundErrors * f.servo.est.offsetSE
+	ns = boundErrors * est.OffsetSE
 	if f.oneWay {
 		ns += float64(oneWayBound)
 	}
+	if f.exchange.handsOver() {
+		ns += float64(handOver / 2) // the delay is half of what there and back take
+	}
 	if e.following() { // what is still to be corrected
-		ahead, _ := f.servo.phaseError(now)
+		ahead, _ := f.servo.Ahead(now)
 		ns += float64(ahead.Abs())
 	}
 	switch state {
 	case Holdover:
-		age := now.Sub(min(e.lostAt, now)).Seconds()
-		ns += f.servo.est.swing.reach() // it runs on at the mean
-		return ns + age*(boundErrors*f.servo.est.rateSE+holdoverDrift), true
+		age := max(now.Sub(est.At), 0).Seconds()
+		return ns + age*(boundErrors*est.RateSE+2*est.Wander+holdoverDrift), true
 	case Locked, Uncalibrated:
 		return ns, true
 	case Listening:
@@ -183,12 +196,16 @@ type Trouble struct {
 type troubleKind uint8
 
 const (
-	noTrouble troubleKind = iota
-	noTransmitTimes
+	noTrouble       troubleKind = iota
+	noTransmitTimes             // of Sync
+	noRequestTimes              // of Delay_Req
 	noSync
 	noDelayResponse
 	otherServes   // as another program on this computer may
 	otherAnswered // another program here gets the answers to us
+	noClock       // what it sends is the time of none
+	stoppedDelayResponse
+	absurdDelayResponse
 	noMaster
 	otherDomain  // there is no master but one in another domain
 	onlyVersion1 // there is none that speaks PTPv2
@@ -205,8 +222,16 @@ func (e *Engine) Trouble(now aes67.MonoTime) Trouble {
 		return Trouble{kind: noTransmitTimes}
 	case e.following() && f.silent(now):
 		return Trouble{kind: noSync, who: e.parent.Identity}
+	case e.following() && f.absurd:
+		return Trouble{kind: noClock, who: e.parent.Identity}
+	case e.following() && f.exchange.absurd >= absurdAnswers:
+		return Trouble{kind: absurdDelayResponse, who: e.parent.Identity}
 	case e.following() && f.oneWay:
 		return Trouble{kind: noDelayResponse, who: e.parent.Identity}
+	case e.following() && f.exchange.stopped(now):
+		return Trouble{kind: stoppedDelayResponse, who: e.parent.Identity}
+	case e.following() && f.exchange.handsOver():
+		return Trouble{kind: noRequestTimes}
 	case e.state == PortListening && now >= e.listenUntil:
 		return e.nobody(now)
 	}
@@ -239,7 +264,9 @@ func (t Trouble) String() string {
 	}
 	switch t.kind {
 	case noTransmitTimes:
-		return "the network driver gives no transmit timestamps: this machine cannot be the grandmaster; use another interface, or set clock.mode = \"follower\""
+		return "the network driver gives no transmit timestamps: this machine serves its time, some microseconds late; use another interface, or set clock.mode = \"follower\""
+	case noRequestTimes:
+		return "the network driver gives no transmit timestamps: the path's delay is measured some microseconds too long; use another interface"
 	case noSync:
 		return fmt.Sprintf("grandmaster %v announces itself but no Sync arrives: allow UDP port 319 in the firewall, and multicast 224.0.1.129 in the switch", t.who)
 	case noDelayResponse:
@@ -248,6 +275,12 @@ func (t Trouble) String() string {
 		return fmt.Sprintf("another PTP program runs on this computer, %s: the two do not hear each other, and only one may serve; end it, or let another device be the grandmaster", t.program)
 	case otherAnswered:
 		return fmt.Sprintf("another PTP program runs on this computer, %s, and gets the grandmaster's answers to us: the path's delay is taken as 0; end it", t.program)
+	case noClock:
+		return fmt.Sprintf("grandmaster %v's time does not tick: it stands still or runs at a rate that no clock has; restart it, or let another one serve", t.who)
+	case stoppedDelayResponse:
+		return fmt.Sprintf("grandmaster %v no longer answers Delay_Req: the switch or the master filters it, or it has too many followers; the path's delay is taken as it was", t.who)
+	case absurdDelayResponse:
+		return fmt.Sprintf("grandmaster %v answers Delay_Req with a time that is not its own: such answers are not used; restart it", t.who)
 	case noMaster:
 		return nobody + "; connect one, or set clock.mode = \"auto\" to serve as grandmaster"
 	case otherDomain:

@@ -145,9 +145,7 @@ func (r *rig) check() {
 
 func TestPacketsGoOutOneByOneAtTheirInstant(t *testing.T) {
 	for _, rate := range aes67.Rates {
-		for _, ptime := range []aes67.PacketTime{
-			aes67.PacketTime125us, aes67.PacketTime250us, aes67.PacketTime333us, aes67.PacketTime1ms, aes67.PacketTime4ms,
-		} {
+		for _, ptime := range aes67.PacketTimes() {
 			t.Run(fmt.Sprintf("%d Hz %v", rate, ptime), func(t *testing.T) {
 				r := newRig(t, ptime, rate)
 				r.set(100_000) // +100 ppm
@@ -410,7 +408,7 @@ func TestPacerHoldsItsPromisesUnderRandomTrouble(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 67))
 		rate := aes67.Rates[random.IntN(len(aes67.Rates))]
-		ptimes := []aes67.PacketTime{aes67.PacketTime125us, aes67.PacketTime250us, aes67.PacketTime333us, aes67.PacketTime1ms, aes67.PacketTime4ms}
+		ptimes := aes67.PacketTimes()
 		ptime := ptimes[random.IntN(len(ptimes))]
 		r := newRig(t, ptime, rate)
 		r.wakeUp = func() time.Duration {

@@ -60,22 +60,13 @@ func (p *packetizer) next(planes [][]float64, timestamp aes67.RTPTime) []byte {
 			// source of as many bits that nothing has touched. They stay so.
 			noise = nil
 		}
-		if p.encoding == aes67.L24 {
-			putL24(payload[3*c:], plane, 3*p.channels, noise)
-		} else {
-			putL16(payload[2*c:], plane, 2*p.channels, noise)
-		}
+		put(payload[c*p.encoding.Bytes():], plane, p.encoding, p.channels, noise)
 	}
 	return p.buffer
 }
 
 // scale returns the step count of full scale.
-func scale(e aes67.Encoding) float64 {
-	if e == aes67.L24 {
-		return 1 << 23
-	}
-	return 1 << 15
-}
+func scale(e aes67.Encoding) float64 { return float64(int64(1) << (e.Bits() - 1)) }
 
 // onGrid reports whether every sample is a value of the encoding. That a packet
 // of sound which needs rounding is so by chance does not happen.
@@ -89,25 +80,15 @@ func onGrid(samples []float64, e aes67.Encoding) bool {
 	return true
 }
 
-// putL24 writes samples as 24-bit two's complement, big-endian (RFC 3190, 4),
-// each stride bytes after the last, with dither unless noise is nil.
-func putL24(b []byte, samples []float64, stride int, noise *uint64) {
-	at := 0
-	for _, x := range samples {
-		v := quantize(x*(1<<23)+dither(noise), 1<<23)
-		b[at], b[at+1], b[at+2] = byte(v>>16), byte(v>>8), byte(v)
-		at += stride
-	}
-}
-
-// putL16 writes samples as 16-bit two's complement, big-endian (RFC 3551,
-// 4.5.11), likewise.
-func putL16(b []byte, samples []float64, stride int, noise *uint64) {
-	at := 0
-	for _, x := range samples {
-		v := quantize(x*(1<<15)+dither(noise), 1<<15)
-		b[at], b[at+1] = byte(v>>8), byte(v)
-		at += stride
+// put writes the samples of one channel among several as two's complement,
+// big-endian (RFC 3551, 4.5.11; RFC 3190, 4), with dither unless noise is nil.
+func put(b []byte, samples []float64, e aes67.Encoding, channels int, noise *uint64) {
+	full, size := scale(e), e.Bytes()
+	for i, x := range samples {
+		v := quantize(x*full+dither(noise), full)
+		for at := i*channels*size + size - 1; at >= i*channels*size; at-- {
+			b[at], v = byte(v), v>>8
+		}
 	}
 }
 

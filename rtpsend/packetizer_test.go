@@ -60,9 +60,9 @@ func TestSamplesBecomeKnownBytes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b [3]byte
-			putL24(b[:], []float64{tt.x}, 3, nil)
+			put(b[:], []float64{tt.x}, aes67.L24, 1, nil)
 			if got := hex.EncodeToString(b[:]); got != tt.want {
-				t.Errorf("putL24(%g) = %s, want %s", tt.x, got, tt.want)
+				t.Errorf("put(%g) = %s, want %s", tt.x, got, tt.want)
 			}
 		})
 	}
@@ -71,7 +71,7 @@ func TestSamplesBecomeKnownBytes(t *testing.T) {
 func TestEvery24BitSampleSurvives(t *testing.T) {
 	var b [3]byte
 	for v := -1 << 23; v < 1<<23; v += 13 {
-		putL24(b[:], []float64{float64(float32(v) / (1 << 23))}, 3, nil)
+		put(b[:], []float64{float64(float32(v) / (1 << 23))}, aes67.L24, 1, nil)
 		if got := int(int32(uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8) >> 8); got != v {
 			t.Fatalf("24-bit sample %d arrives as %d", v, got)
 		}

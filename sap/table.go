@@ -29,18 +29,6 @@ type Heard struct {
 	LastHeard   aes67.MonoTime
 }
 
-// Conflicts returns a session of others that uses a group, so that the group
-// had better not be used. With port 0 any session on the group counts: AES67
-// wants a group for each sender, and receivers of the group would get both.
-func Conflicts(heard []Heard, group netip.Addr, port uint16) (Heard, bool) {
-	for _, h := range heard {
-		if h.Description.Group == group && (port == 0 || h.Description.Port == port) {
-			return h, true
-		}
-	}
-	return Heard{}, false
-}
-
 // sessionKey names a session: where it was heard, who sends it, its o= line
 // less the version, and where its packets go. The last is needed because
 // PipeWire 1.4 writes one and the same o= line, with hash 0, for all its

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -199,33 +200,12 @@ func TestTableIsBounded(t *testing.T) {
 	if got := len(table.list()); got != maxSessions {
 		t.Errorf("%d sessions, want %d", got, maxSessions)
 	}
-	if _, ok := Conflicts(table.list(), named("A", 1, eno1).Stream.Group, 5004); !ok {
+	if !slices.ContainsFunc(table.list(), func(h Heard) bool { return h.Description.Group == named("A", 1, eno1).Stream.Group }) {
 		t.Error("the flood drove out an older session")
 	}
 	// Room comes back when the flood is over.
 	if got := table.take(at(time.Hour), 3, ip("10.9.9.9"), announcement(named("Z", 1, eno1)), anyone); got != changed {
 		t.Errorf("an hour later: got %v, want changed", got)
-	}
-}
-
-func TestConflicts(t *testing.T) {
-	table, a := newTable(), named("A", 1, eno1)
-	table.take(0, 3, eno1.addr, announcement(a), anyone)
-	tests := []struct {
-		name  string
-		group string
-		port  uint16
-		want  bool
-	}{
-		{"the same group and port", "239.69.10.1", 5004, true},
-		{"the same group, another port", "239.69.10.1", 5006, false},
-		{"the same group, any port", "239.69.10.1", 0, true},
-		{"another group", "239.69.10.2", 5004, false},
-	}
-	for _, test := range tests {
-		if h, got := Conflicts(table.list(), ip(test.group), test.port); got != test.want || got && h.Description.Name != "A" {
-			t.Errorf("%s: got %v (%+v), want %v", test.name, got, h, test.want)
-		}
 	}
 }
 

@@ -29,8 +29,9 @@ type Description struct {
 	Info     string // the media's i= line, such as "1 channels: Left"
 	Group    netip.Addr
 	Port     uint16
-	TTL      uint8 // 0: not told
-	Payload  uint8 // RTP payload type
+	Second   netip.AddrPort // where the second audio stream goes, as the other leg of redundant ones; invalid: none
+	TTL      uint8          // 0: not told
+	Payload  uint8          // RTP payload type
 	Encoding string
 	Rate     aes67.Hz
 	Channels int
@@ -38,6 +39,18 @@ type Description struct {
 	Frames   aes67.Frames  // in one packet, from framecount; 0: not told
 	RefClock string        // the first a=ts-refclk, the media's before the session's
 	MediaClk string        // the first a=mediaclk, likewise
+}
+
+// Legs returns where the session's audio goes: d, and a copy with the second
+// stream's address if there is one.
+func (d *Description) Legs() []Description {
+	legs := []Description{*d}
+	if d.Second.IsValid() && d.Second != netip.AddrPortFrom(d.Group, d.Port) {
+		second := *d
+		second.Group, second.Port = d.Second.Addr(), d.Second.Port()
+		legs = append(legs, second)
+	}
+	return legs
 }
 
 // PacketFrames returns the frames in one packet, 0 when they are not told:

@@ -3,8 +3,6 @@ package sdp
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 
 	"aes67-sink/aes67"
 )
@@ -12,16 +10,6 @@ import (
 // GroupPrefix is the first two octets of the groups that are derived. Dante
 // receivers subscribe within one such prefix only, 239.69 if not set otherwise.
 type GroupPrefix [2]byte
-
-// ParseGroupPrefix reads the configuration's form, such as "239.69".
-func ParseGroupPrefix(s string) (GroupPrefix, error) {
-	first, second, _ := strings.Cut(s, ".")
-	n, err := strconv.ParseUint(second, 10, 8)
-	if first != "239" || err != nil || strconv.FormatUint(n, 10) != second {
-		return GroupPrefix{}, fmt.Errorf(`address prefix %q: must be 239 and a number up to 255, such as "239.69"`, s)
-	}
-	return GroupPrefix{239, byte(n)}, nil
-}
 
 // String returns the configuration's form.
 func (p GroupPrefix) String() string { return fmt.Sprintf("%d.%d", p[0], p[1]) }
@@ -43,7 +31,7 @@ const (
 // address of the host that sends them. The third octet is the host's last, so
 // hosts of one /24 never meet; the block in the last octet comes from the
 // host's middle octets, so hosts of a wider network seldom do. A group that is
-// used, or that CheckGroup refuses, is passed over in a fixed order, which
+// used, or that aes67.CheckGroup refuses, is passed over in a fixed order, which
 // leaves the other streams' groups as they are. used may be nil.
 func Groups(prefix GroupPrefix, host netip.Addr, n int, used func(netip.Addr) bool) ([]netip.Addr, error) {
 	if !host.Is4() {
@@ -72,32 +60,9 @@ func freeGroup(prefix GroupPrefix, host [4]byte, place int, used func(netip.Addr
 		third := byte(int(host[3]) + probe/blocks)
 		block := (home + probe) % blocks
 		group := netip.AddrFrom4([4]byte{prefix[0], prefix[1], third, byte(1 + block*blockSize + place)})
-		if CheckGroup(group) == nil && (used == nil || !used(group)) {
+		if aes67.CheckGroup(group) == nil && (used == nil || !used(group)) {
 			return group, true
 		}
 	}
 	return netip.Addr{}, false
-}
-
-// CheckGroup tells why a stream had better not use a group: it is no IPv4
-// multicast address, it belongs to another protocol, or switches flood it.
-func CheckGroup(group netip.Addr) error {
-	if !group.Is4() || !group.IsMulticast() {
-		return fmt.Errorf("group %v: not an IPv4 multicast address", group)
-	}
-	o := group.As4()
-	// Only the low 23 bits reach the Ethernet address (RFC 1112, 6.4), and
-	// switches forward by that.
-	low := [3]byte{o[1] & 0x7F, o[2], o[3]}
-	switch {
-	case low[0] == 0 && low[1] == 0:
-		return fmt.Errorf("group %v: shares its Ethernet address with 224.0.0.%d: switches send it to every port", group, o[3])
-	case low == [3]byte{0, 1, 129}:
-		return fmt.Errorf("group %v: shares its Ethernet address with PTP's 224.0.1.129: every clock would receive it", group)
-	case low == [3]byte{127, 255, 255}:
-		return fmt.Errorf("group %v: shares its Ethernet address with 239.255.255.255: every SAP listener would receive it", group)
-	case o[0] == 239 && o[1] == 255 && o[2] == 255:
-		return fmt.Errorf("group %v: 239.255.255.0/24 belongs to SAP, SSDP and their like", group) // RFC 2365, 9
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package sdp
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"net/netip"
 	"strconv"
@@ -25,10 +26,12 @@ const (
 // Parse reads a description, its own or a foreign one: lines end with LF or
 // CRLF or with the text, session attributes may follow where the RFC does not
 // want them, t= and what is not known may be missing. Of several media the
-// first audio one is taken. It fails only if the text does not tell which
-// session it is and where its packets go.
+// first audio one is taken, and of the next the address alone, which is the other
+// leg of redundant streams (SMPTE ST 2022-7). It fails only if the text does not
+// tell where audio goes: whoever sends to a group is to be known and kept clear
+// of, whatever else he writes.
 //
-//  1. fields: the lines of the session and of its first audio stream
+//  1. fields: the lines of the session and of its audio streams
 //  2. each known line is read; the media's wins over the session's
 //  3. what must not be missing is checked
 func Parse(text []byte) (Description, error) {
@@ -37,12 +40,10 @@ func Parse(text []byte) (Description, error) {
 	}
 	p := parser{}
 	for line := range lines(string(text)) {
-		if err := p.line(line[0], line[2:]); err != nil {
-			return Description{}, fmt.Errorf("sdp: line %q: %w", clean(line, maxForeignWord), err)
+		if !p.version && (line[0] != 'v' || strings.TrimSpace(line[2:]) != "0") {
+			return Description{}, fmt.Errorf("sdp: line %q: must be %q", clean(line, maxForeignWord), "v=0")
 		}
-		if p.done {
-			break
-		}
+		p.line(line[0], line[2:])
 	}
 	return p.result()
 }
@@ -55,8 +56,7 @@ func ParseOrigin(text []byte) (Origin, bool) {
 	}
 	for line := range lines(string(text)) {
 		if line[0] == 'o' {
-			o, err := parseOrigin(line[2:])
-			return o, err == nil
+			return parseOrigin(line[2:])
 		}
 	}
 	return Origin{}, false
@@ -75,86 +75,87 @@ func lines(text string) func(yield func(string) bool) {
 	}
 }
 
-// parser gathers the session's and the chosen media's lines.
+// parser gathers the lines of the session and of its audio streams.
 type parser struct {
-	d                    Description
-	version, origin      bool
-	media, skipped, done bool // inside the chosen media; inside another; behind it
-	connection           bool // the media has a c= line of its own
-	mapped               bool // the media's rtpmap was read
-	session              struct{ refClock, mediaClk string }
+	d               Description
+	version, origin bool
+	audio           int  // audio streams so far
+	skipped         bool // inside a stream of another kind
+	connection      bool // the first one has a c= line of its own
+	mapped          bool // its rtpmap was read
+	session         struct{ refClock, mediaClk string }
+	second          uint16 // the second one's port
+	broken          error  // of a c= line
 }
 
-func (p *parser) line(kind byte, value string) (err error) {
-	if !p.version && (kind != 'v' || strings.TrimSpace(value) != "0") {
-		return errors.New(`must be "v=0"`)
-	}
-	if kind == 'm' {
-		return p.mediaLine(value)
-	}
-	if p.skipped {
-		return nil
-	}
-	switch kind {
-	case 'v':
+// media reports whether the lines are those of the first audio stream.
+func (p *parser) media() bool { return !p.skipped && p.audio == 1 }
+
+func (p *parser) line(kind byte, value string) {
+	switch {
+	case kind == 'm':
+		p.mediaLine(value)
+	case kind == 'o' && !p.origin:
+		p.origin = true
+		p.d.Origin, _ = parseOrigin(value)
+	case p.skipped || p.audio > 2:
+	case p.audio == 2:
+		if group, _, err := parseConnection(value); kind == 'c' && err == nil {
+			p.d.Second = netip.AddrPortFrom(group, p.second)
+		}
+	case kind == 'v':
 		p.version = true
-	case 'o':
-		if !p.origin {
-			p.origin = true
-			p.d.Origin, err = parseOrigin(value)
+	case kind == 's' && p.d.Name == "":
+		p.d.Name = clean(value, maxForeignName)
+	case kind == 'i' && p.media():
+		p.d.Info = clean(value, maxForeignName)
+	case kind == 'c' && !p.connection:
+		group, ttl, err := parseConnection(value)
+		if err != nil {
+			p.broken = fmt.Errorf("sdp: line %q: %w", clean("c="+value, maxForeignWord), err)
+			return
 		}
-	case 's':
-		if p.d.Name == "" {
-			p.d.Name = clean(value, maxForeignName)
-		}
-	case 'i':
-		if p.media {
-			p.d.Info = clean(value, maxForeignName)
-		}
-	case 'c':
-		if !p.connection {
-			p.connection = p.media
-			p.d.Group, p.d.TTL, err = parseConnection(value)
-		}
-	case 'a':
+		p.connection = p.media()
+		p.d.Group, p.d.TTL = group, ttl
+	case kind == 'a':
 		name, rest, _ := strings.Cut(value, ":")
 		p.attribute(name, strings.TrimSpace(rest))
 	}
-	return err
 }
 
-// mediaLine reads "audio 5004 RTP/AVP 98" (RFC 8866, 5.14).
-func (p *parser) mediaLine(value string) error {
-	if p.media {
-		p.done = true
-		return nil
-	}
+// mediaLine reads "audio 5004 RTP/AVP 98" (RFC 8866, 5.14). A port or a payload
+// type that is none is 0.
+func (p *parser) mediaLine(value string) {
 	f := strings.Fields(value)
-	if p.skipped = len(f) < 1 || f[0] != "audio"; p.skipped {
-		return nil
+	if p.skipped = len(f) == 0 || f[0] != "audio"; p.skipped {
+		return
 	}
-	if len(f) < 4 || !strings.HasPrefix(f[2], "RTP/") {
-		return errors.New(`must be "audio PORT RTP/AVP TYPE"`)
+	p.audio++
+	number := func(i, bits int) uint64 {
+		if i >= len(f) {
+			return 0
+		}
+		text, _, _ := strings.Cut(f[i], "/")
+		n, err := strconv.ParseUint(text, 10, bits)
+		if err != nil {
+			return 0
+		}
+		return n
 	}
-	port, _, _ := strings.Cut(f[1], "/")
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
-		return errors.New("port must be 1 to 65535")
+	if p.audio == 2 {
+		p.second = uint16(number(1, 16))
 	}
-	payload, err := strconv.ParseUint(f[3], 10, 7)
-	if err != nil {
-		return errors.New("payload type must be 0 to 127")
+	if p.audio > 1 {
+		return
 	}
-	p.media = true
-	p.d.Port, p.d.Payload = uint16(n), uint8(payload)
+	p.d.Port, p.d.Payload = uint16(number(1, 16)), uint8(number(3, 7))
 	// The static types of RFC 3551, 6 need no rtpmap.
-	switch payload {
+	switch p.d.Payload {
 	case 10:
 		p.d.Encoding, p.d.Rate, p.d.Channels = "L16", 44100, 2
 	case 11:
 		p.d.Encoding, p.d.Rate, p.d.Channels = "L16", 44100, 1
 	}
-	return nil
 }
 
 // attribute reads the attributes that are known; one that is broken counts as
@@ -166,7 +167,7 @@ func (p *parser) attribute(name, value string) {
 	case "mediaclk":
 		p.first(&p.d.MediaClk, &p.session.mediaClk, value)
 	case "rtpmap":
-		if p.media && !p.mapped {
+		if p.media() && !p.mapped {
 			p.mapped = p.rtpmap(value)
 		}
 	case "ptime":
@@ -183,7 +184,7 @@ func (p *parser) attribute(name, value string) {
 // first keeps the first value that each level has.
 func (p *parser) first(media, session *string, value string) {
 	at := session
-	if p.media {
+	if p.media() {
 		at = media
 	}
 	if *at == "" {
@@ -212,7 +213,8 @@ func (p *parser) rtpmap(value string) bool {
 			return false
 		}
 	}
-	p.d.Encoding, p.d.Rate, p.d.Channels = clean(f[0], maxForeignWord), aes67.Hz(rate), int(channels)
+	// Names of formats are the same in any case (RFC 4855, 3).
+	p.d.Encoding, p.d.Rate, p.d.Channels = strings.ToUpper(clean(f[0], maxForeignWord)), aes67.Hz(rate), int(channels)
 	return true
 }
 
@@ -220,10 +222,10 @@ func (p *parser) result() (Description, error) {
 	switch {
 	case !p.version:
 		return Description{}, errors.New("sdp: no v= line: not a session description")
-	case !p.origin:
-		return Description{}, errors.New("sdp: no o= line: the session cannot be told from others")
-	case !p.media:
+	case p.audio == 0:
 		return Description{}, errors.New("sdp: no audio: no m=audio line")
+	case !p.d.Group.IsValid() && p.broken != nil:
+		return Description{}, p.broken
 	case !p.d.Group.IsValid():
 		return Description{}, errors.New("sdp: no c= line: no address")
 	}
@@ -237,22 +239,30 @@ func (p *parser) result() (Description, error) {
 }
 
 // parseOrigin reads "USER ID VERSION IN IP4 ADDRESS"; the user is what stands
-// before the last five words, since devices exist that put spaces into it.
-func parseOrigin(value string) (o Origin, err error) {
+// before the last five words, since devices exist that put spaces into it. ok is
+// false if the line has not that form; all of it is the user then.
+func parseOrigin(value string) (o Origin, ok bool) {
 	f := strings.Fields(value)
 	if len(f) < 5 {
-		return o, errors.New(`must be "USER ID VERSION IN IP4 ADDRESS"`)
+		return Origin{User: clean(value, maxForeignWord)}, false
 	}
 	last := f[len(f)-5:]
-	if o.ID, err = strconv.ParseUint(last[0], 10, 64); err != nil {
-		return Origin{}, errors.New("session id must be a decimal number of 64 bits")
-	}
-	if o.Version, err = strconv.ParseUint(last[1], 10, 64); err != nil {
-		return Origin{}, errors.New("session version must be a decimal number of 64 bits")
-	}
-	o.User = clean(strings.Join(f[:len(f)-5], " "), maxForeignWord)
+	o = Origin{User: clean(strings.Join(f[:len(f)-5], " "), maxForeignWord), ID: numberOf(last[0]), Version: numberOf(last[1])}
 	o.Addr, _ = parseAddr(last[4])
-	return o, nil
+	return o, true
+}
+
+// numberOf reads a session id or version. Devices exist that write negative
+// numbers, fractions and twenty digits: for what is no number of 64 bits one stands
+// that is another for another text.
+func numberOf(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(text))
+		n = h.Sum64()
+	}
+	return n
 }
 
 // parseConnection reads "IN IP4 239.69.1.1/32": an address and, for IPv4, a TTL

@@ -2,6 +2,7 @@ package sdp_test
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -18,7 +19,7 @@ import (
 	"aes67-sink/sdp"
 )
 
-var addrs = cmpopts.EquateComparable(netip.Addr{})
+var addrs = cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})
 
 func ip(s string) netip.Addr { return netip.MustParseAddr(s) }
 
@@ -52,7 +53,7 @@ func TestParseReadsWhatIsInTheField(t *testing.T) {
 		{"lawo", sdp.Description{
 			Name:   "Core 4 MADI",
 			Origin: sdp.Origin{User: "-", ID: 1311738121, Version: 1311738121, Addr: ip("10.10.10.3")},
-			Group:  ip("239.3.8.1"), Port: 5004, TTL: 31, Payload: 98,
+			Group:  ip("239.3.8.1"), Port: 5004, TTL: 31, Second: netip.MustParseAddrPort("239.4.8.2:5004"), Payload: 98,
 			Encoding: "L24", Rate: 48000, Channels: 8, Ptime: 120 * time.Microsecond, Frames: 6,
 			RefClock: "ptp=IEEE1588-2008:00-0B-72-FF-FE-07-DC-FC:0", MediaClk: "direct=1423",
 		}, 6},
@@ -127,6 +128,26 @@ func TestParseTakes(t *testing.T) {
 		},
 		{"a frame count that is a range", "/2", "/2\na=framecount:64-192", func(*sdp.Description) {}},
 		{"a packet time that is no number", "/2", "/2\na=ptime:NaN\na=ptime:1e300\na=ptime:-1", func(*sdp.Description) {}},
+		{"a negative session version", "- 1 2", "- 1 -2", func(d *sdp.Description) { d.Origin.Version = odd("-2") }},
+		{"a session id of twenty digits", "- 1 2", "- 19624187939614271962 2", func(d *sdp.Description) { d.Origin.ID = odd("19624187939614271962") }},
+		{"fractions", "- 1 2", "- 1698210484.87 1698210484.88", func(d *sdp.Description) {
+			d.Origin.ID, d.Origin.Version = odd("1698210484.87"), odd("1698210484.88")
+		}},
+		{"an origin cut short", " IN IP4 10.0.0.1\ns", "\ns", func(d *sdp.Description) { d.Origin = sdp.Origin{User: "- 1 2"} }},
+		{"no origin", "o=- 1 2 IN IP4 10.0.0.1\n", "", func(d *sdp.Description) { d.Origin = sdp.Origin{} }},
+		{"a session's address that is none", "t=0 0", "c=IN IP4 group.example", func(*sdp.Description) {}},
+		{"a port out of range", "5004", "65536", func(d *sdp.Description) { d.Port = 0 }},
+		{"a payload type out of range", "AVP 96", "AVP 128", func(d *sdp.Description) { d.Payload, d.Encoding, d.Rate, d.Channels = 0, "", 0, 0 }},
+		{"another transport", "RTP/AVP", "udp", func(*sdp.Description) {}},
+		{"an encoding in small letters", "L24", "l24", func(*sdp.Description) {}},
+		{
+			"both legs", "/48000/2", "/48000/2\nm=audio 5006 RTP/AVP 96\nc=IN IP4 239.2.2.3/8\na=rtpmap:96 L16/44100/1\nm=audio 5008 RTP/AVP 96\nc=IN IP4 239.3.2.3/8",
+			func(d *sdp.Description) { d.Second = netip.MustParseAddrPort("239.2.2.3:5006") },
+		},
+		{
+			"a leg behind a video", "/48000/2", "/48000/2\nm=video 5006 RTP/AVP 33\nc=IN IP4 239.9.9.9/8\nm=audio 5006 RTP/AVP 96\nc=IN IP4 239.2.2.3/8",
+			func(d *sdp.Description) { d.Second = netip.MustParseAddrPort("239.2.2.3:5006") },
+		},
 		{"control characters in the name", "s=x", "s=a\x1b]0;b\x07\xff\xfec", func(d *sdp.Description) { d.Name = "a ]0;b c" }},
 	}
 	for _, test := range tests {
@@ -153,22 +174,21 @@ func TestParseTakes(t *testing.T) {
 	}
 }
 
+// odd is what stands for a session id or version that is no number of 64 bits.
+func odd(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text))
+	return h.Sum64()
+}
+
 func TestParseRefuses(t *testing.T) {
 	tests := []struct{ name, old, new, want string }{
 		{"another version", "v=0", "v=1", `must be "v=0"`},
 		{"what is no description", "v=0\n", "", `must be "v=0"`},
-		{"no origin", "o=- 1 2 IN IP4 10.0.0.1\n", "", "no o= line"},
-		{"an origin cut short", " IN IP4 10.0.0.1\ns", "\ns", "USER ID VERSION"},
-		{"a session id that is no number", "- 1 2", "- one 2", "session id"},
-		{"a session version that is no number", "- 1 2", "- 1 -2", "session version"},
 		{"no audio", "m=audio", "m=video", "no audio"},
 		{"no address", "c=IN IP4 239.1.2.3/8\n", "", "no c= line"},
 		{"an address that is none", "239.1.2.3", "group.example", "not an IP address"},
 		{"an address with a zone", "239.1.2.3", "fe80::1%" + strings.Repeat("z", 99), "not an IP address"},
-		{"port 0", "5004", "0", "port must be"},
-		{"a port out of range", "5004", "65536", "port must be"},
-		{"a payload type out of range", "AVP 96", "AVP 128", "payload type"},
-		{"another transport", "RTP/AVP", "udp", "RTP/AVP"},
 		{"a text of any length", "s=x", "s=" + strings.Repeat("x", sdp.MaxText), "more than"},
 	}
 	for _, test := range tests {
@@ -209,7 +229,7 @@ func TestOriginsOfOneSessionDifferInTheVersionAlone(t *testing.T) {
 
 var (
 	positions   = []string{"mono", "front-left", "front-right", "front-center", "lfe", "rear-left", "side-right", "aux0", "aux31"}
-	packetTimes = []aes67.PacketTime{aes67.PacketTime125us, aes67.PacketTime250us, aes67.PacketTime333us, aes67.PacketTime1ms, aes67.PacketTime4ms}
+	packetTimes = aes67.PacketTimes()
 )
 
 // arbitrary makes a valid session of any kind.
@@ -316,7 +336,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("kept %q", s)
 			}
 		}
-		if o, ok := sdp.ParseOrigin(text); !ok || o != d.Origin {
+		if o, ok := sdp.ParseOrigin(text); ok && o != d.Origin {
 			t.Fatalf("ParseOrigin: %+v, %v; Parse: %+v", o, ok, d.Origin)
 		}
 		encoding, err := aes67.ParseEncoding(d.Encoding)

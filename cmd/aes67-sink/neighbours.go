@@ -53,10 +53,12 @@ func (n *neighbours) latest() *bridge.Neighbours {
 func (n *neighbours) gather() {
 	next := &bridge.Neighbours{Host: hostName(), Refused: n.refused()}
 	for _, a := range n.announced(n.chosen()) {
-		f := bridge.Foreign{Name: a.name, Origin: a.description.Origin, Group: a.description.Group, Port: a.description.Port}
-		f.Origin.Version = 0                    // a new version alone changes nothing here
-		if !slices.Contains(next.Sessions, f) { // heard in two ways
-			next.Sessions = append(next.Sessions, f)
+		for _, leg := range a.description.Legs() {
+			f := bridge.Foreign{Name: a.name, Origin: leg.Origin, Group: leg.Group, Port: leg.Port}
+			f.Origin.Version = 0                    // a new version alone changes nothing here
+			if !slices.Contains(next.Sessions, f) { // heard in two ways
+				next.Sessions = append(next.Sessions, f)
+			}
 		}
 	}
 	if old := n.told.Load(); old == nil || !reflect.DeepEqual(old, next) {

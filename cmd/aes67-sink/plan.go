@@ -48,7 +48,7 @@ func planSessions(cfg config.Config, memory identityFile) bridge.SessionPlan {
 		}
 		return groups, nil
 	}
-	plan.Suits = func(group netip.Addr) bool { return prefix.Contains(group) && sdp.CheckGroup(group) == nil }
+	plan.Suits = func(group netip.Addr) bool { return prefix.Contains(group) && aes67.CheckGroup(group) == nil }
 	plan.NewID = func() uint64 { return 1 + rand.Uint64N(math.MaxUint32) }
 	plan.Identity, plan.Keep = memory.Load(), memory.Save
 	// The first ids come from the machine, so that they are the same at the next

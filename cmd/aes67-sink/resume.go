@@ -40,8 +40,9 @@ type lastRun struct {
 	Left        aes67.MonoTime `json:"left_ns"`
 	At          aes67.MonoTime `json:"at_ns"` // anchor of the clock's map
 	Time        aes67.PTPTime  `json:"ptp_ns"`
-	Rate        aes67.PPB      `json:"rate_ppb"`
-	Grandmaster string         `json:"grandmaster,omitempty"` // absent: the bridge itself
+	Frequency   aes67.PPB      `json:"rate_ppb"`              // without what a servo adds for the phase's sake
+	Grandmaster string         `json:"grandmaster,omitempty"` // whose time it is; absent: the bridge's own
+	Arbitrary   bool           `json:"arbitrary,omitempty"`   // it is not TAI
 	Domain      uint8          `json:"domain"`
 	Interface   string         `json:"interface"`
 	Address     netip.Addr     `json:"address"`
@@ -79,7 +80,7 @@ func (r *lastRun) resumption() *ptp.Resumption {
 	if r == nil {
 		return nil
 	}
-	out := &ptp.Resumption{At: r.At, Time: r.Time, Rate: r.Rate}
+	out := &ptp.Resumption{At: r.At, Time: r.Time, Frequency: r.Frequency, Arbitrary: r.Arbitrary}
 	if r.Grandmaster != "" {
 		identity, err := aes67.ParseClockIdentity(r.Grandmaster)
 		if err != nil {
@@ -124,7 +125,7 @@ func (f lastRunFile) save(e *edges) {
 
 // leave puts down the clock as it is now.
 func leave(now aes67.MonoTime, m mediaclock.Map, clock ptp.Status) lastRun {
-	r := lastRun{Left: now, At: now, Time: m.PTPAt(now), Rate: m.Rate, Domain: clock.Domain}
+	r := lastRun{Left: now, At: now, Time: m.PTPAt(now), Frequency: m.Frequency, Domain: clock.Domain, Arbitrary: clock.Arbitrary}
 	r.Boot, r.Slept = thisBoot()
 	if clock.Role != ptp.RoleGrandmaster && !clock.Grandmaster.IsZero() {
 		r.Grandmaster = clock.Grandmaster.String()

@@ -17,7 +17,8 @@ import (
 func TestWhatTheLastRunLeft(t *testing.T) {
 	gm := aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 0x3A, 0x4C, 0x5D}
 	now := rtthread.Now()
-	good := leave(now, mediaclock.Map{Mono: now.Add(-time.Second), PTP: 5e18, Rate: 1000}, ptp.Status{Role: ptp.RoleFollower, Grandmaster: gm, Domain: 3})
+	good := leave(now, mediaclock.Map{Mono: now.Add(-time.Second), PTP: 5e18, Rate: 1000, Frequency: 900},
+		ptp.Status{Role: ptp.RoleFollower, Grandmaster: gm, Domain: 3, Arbitrary: true})
 	good.Interface = "eno1"
 	for name, test := range map[string]struct {
 		change func(r *lastRun)
@@ -51,7 +52,7 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 				return
 			}
 			p := got.resumption()
-			if p == nil || p.Grandmaster != gm || p.At != now || p.Time != 5e18+1e9+1000 || p.Rate != 1000 {
+			if p == nil || p.Grandmaster != gm || p.At != now || p.Time != 5e18+1e9+1000 || p.Frequency != 900 || !p.Arbitrary {
 				t.Errorf("resumption %+v", p)
 			}
 			if c := got.chooser("auto"); c.Interface != "auto" || c.Last != "eno1" {

@@ -49,13 +49,17 @@ func (s *survey) list() status.Listing {
 	}
 	for i := range s.heard {
 		h := &s.heard[i]
-		l.Sessions = join(l.Sessions, listed(&h.Description, s.name(h.Index), h.Source), status.ViaSAP, "")
+		for _, leg := range h.Description.Legs() {
+			l.Sessions = join(l.Sessions, listed(&leg, s.name(h.Index), h.Source), status.ViaSAP, "")
+		}
 	}
 	for i := range s.found {
 		f := &s.found[i]
-		entry := listed(&f.Description, s.name(f.Index), f.Address.Addr())
-		entry.Name = cmp.Or(entry.Name, f.Name)
-		l.Sessions = join(l.Sessions, entry, status.ViaMDNS, f.host)
+		for _, leg := range f.Description.Legs() {
+			entry := listed(&leg, s.name(f.Index), f.Address.Addr())
+			entry.Name = cmp.Or(entry.Name, f.Name)
+			l.Sessions = join(l.Sessions, entry, status.ViaMDNS, f.host)
+		}
 	}
 	slices.SortStableFunc(l.Sessions, func(a, b status.ListedSession) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Group, b.Group))

@@ -46,6 +46,26 @@ func TestASessionHeardInTwoWaysIsListedOnce(t *testing.T) {
 	}
 }
 
+func TestBothLegsAreListedAndKeptClearOf(t *testing.T) {
+	d := sdp.Description{
+		Name: "Both", Group: netip.MustParseAddr("239.69.2.1"), Port: 5004, Second: netip.MustParseAddrPort("239.70.2.1:5006"),
+	}
+	s := survey{used: "eth0", heard: []sap.Heard{{Index: 2, Source: netip.MustParseAddr("10.0.0.2"), Description: d}}}
+	l := s.list()
+	if len(l.Sessions) != 2 || l.Sessions[0].Group != "239.69.2.1" || l.Sessions[1].Group != "239.70.2.1" || l.Sessions[1].Port != 5006 {
+		t.Errorf("sessions %+v", l.Sessions)
+	}
+	n := neighbours{
+		chosen: func() int { return 2 }, refused: func() []string { return nil },
+		announced: func(int) []announced { return []announced{{d.Name, &d}} },
+		changed:   make(chan struct{}, 1),
+	}
+	n.gather()
+	if got := n.latest().Sessions; len(got) != 2 || got[0].Group != d.Group || got[1].Group != d.Second.Addr() {
+		t.Errorf("kept clear of %+v", got)
+	}
+}
+
 func TestTheFollowedMasterIsMarked(t *testing.T) {
 	clock := func(last byte) aes67.ClockIdentity { return aes67.ClockIdentity{0, 1, 2, 0xFF, 0xFE, 0, 0, last} }
 	announce := func(last byte, domain uint8, priority byte) ptp.Announcement {

@@ -23,6 +23,16 @@ func Exponential(mean time.Duration) Jitter {
 	return func(r *rand.Rand) time.Duration { return time.Duration(r.ExpFloat64() * float64(mean)) }
 }
 
+// Erlang draws the waiting time of so many busy queues in a row.
+func Erlang(hops int, mean time.Duration) Jitter {
+	return func(r *rand.Rand) (d time.Duration) {
+		for range hops {
+			d += Exponential(mean)(r)
+		}
+		return d
+	}
+}
+
 // Kernel draws what software timestamps of two Linux machines show: a narrow
 // core with a tail of a few microseconds, and now and then an interrupt that
 // was late.

@@ -24,7 +24,81 @@ type Oscillator struct {
 	// 1000 s, with phases drawn from Seed.
 	Noise aes67.PPB
 	Seed  uint64
+
+	// Course is added to the frequency, from Start on; nil: nothing.
+	Course *Course
 }
+
+// Course is a frequency over time, straight from second to second.
+type Course struct {
+	ppb []float64 // at each second
+	ns  []float64 // gained until then
+}
+
+// NewCourse makes a course of so many seconds, which goes on as it ends, from the
+// frequency at each second.
+func NewCourse(seconds int, frequency func(s float64) aes67.PPB) *Course {
+	c := &Course{ppb: make([]float64, seconds+1), ns: make([]float64, seconds+1)}
+	for i := range c.ppb {
+		c.ppb[i] = float64(frequency(float64(i)))
+		if i > 0 {
+			c.ns[i] = c.ns[i-1] + (c.ppb[i-1]+c.ppb[i])/2
+		}
+	}
+	return c
+}
+
+func (c *Course) gained(s float64) float64 {
+	last := len(c.ppb) - 1
+	i := min(max(int(s), 0), last)
+	next := c.ppb[min(i+1, last)]
+	s -= float64(i)
+	ns := c.ns[i] + c.ppb[i]*s
+	if i < last {
+		ns += (next - c.ppb[i]) * s * s / 2
+	}
+	return ns
+}
+
+// WarmUp is a quartz that is that much off when it is switched on, and settles
+// exponentially.
+func WarmUp(off aes67.PPB, settle time.Duration) *Course {
+	return NewCourse(courseSeconds, func(s float64) aes67.PPB { return off * aes67.PPB(math.Exp(-s/settle.Seconds())) })
+}
+
+// RandomWalk is the frequency of a free quartz: it moves by the given rms in a
+// second, and by the root of the time in longer ones.
+func RandomWalk(seed uint64, step aes67.PPB) *Course {
+	random, at := rand.New(rand.NewPCG(seed, 2)), aes67.PPB(0)
+	return NewCourse(courseSeconds, func(float64) aes67.PPB {
+		at += step * aes67.PPB(random.NormFloat64())
+		return at
+	})
+}
+
+// Thermostat is a saw-tooth: a heater drives the frequency up by swing within a
+// fifth of the period, and it falls in the rest.
+func Thermostat(swing aes67.PPB, period time.Duration) *Course {
+	return NewCourse(courseSeconds, func(s float64) aes67.PPB {
+		turn := math.Mod(s/period.Seconds(), 1)
+		return swing * aes67.PPB(min(5*turn, (1-turn)/0.8))
+	})
+}
+
+// Disciplined is a clock that NTP corrects at each poll: its frequency is another
+// one, within the given limit.
+func Disciplined(seed uint64, limit aes67.PPB, poll time.Duration) *Course {
+	random, at := rand.New(rand.NewPCG(seed, 3)), aes67.PPB(0)
+	return NewCourse(courseSeconds, func(s float64) aes67.PPB {
+		if math.Mod(s, poll.Seconds()) == 0 {
+			at = limit * aes67.PPB(2*random.Float64()-1)
+		}
+		return at
+	})
+}
+
+// courseSeconds is how long those above are.
+const courseSeconds = 3700
 
 // noisePeriods are those of the random wander, in seconds; the slower, the
 // stronger, as in a quartz that follows the room's temperature.
@@ -61,6 +135,9 @@ func (o *Oscillator) gained(s float64) float64 {
 			amplitude := float64(o.Noise) * math.Sqrt(p/power)
 			ns += amplitude / w * (math.Cos(phase) - math.Cos(w*s+phase))
 		}
+	}
+	if o.Course != nil {
+		ns += o.Course.gained(s)
 	}
 	return ns
 }

@@ -58,8 +58,9 @@ func parseRTP(b []byte) (rtpPacket, error) {
 
 // decodeSample reads one sample of a payload.
 func decodeSample(b []byte, encoding aes67.Encoding) float32 {
-	if encoding == aes67.L16 {
-		return float32(int16(binary.BigEndian.Uint16(b))) / (1 << 15)
+	v := int32(0)
+	for i, x := range b[:encoding.Bytes()] {
+		v |= int32(x) << (24 - 8*i)
 	}
-	return float32(int32(uint32(b[0])<<24|uint32(b[1])<<16|uint32(b[2])<<8)>>8) / (1 << 23)
+	return float32(v>>(32-encoding.Bits())) / float32(int32(1)<<(encoding.Bits()-1))
 }

@@ -35,9 +35,7 @@ func Subscribe(d sdp.Description) (Subscription, error) {
 // packetTimeOf finds the packet time that has so many frames; two decimals of
 // ptime may be half a frame off.
 func packetTimeOf(frames aes67.Frames, rate aes67.Hz) (aes67.PacketTime, error) {
-	for _, p := range []aes67.PacketTime{
-		aes67.PacketTime125us, aes67.PacketTime250us, aes67.PacketTime333us, aes67.PacketTime1ms, aes67.PacketTime4ms,
-	} {
+	for _, p := range aes67.PacketTimes() {
 		if n := p.Frames(rate); frames >= n-1 && frames <= n+1 {
 			return p, nil
 		}

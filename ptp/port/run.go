@@ -60,7 +60,7 @@ func New(cfg Config, ports *Sockets, clock *mediaclock.Clock, log zerolog.Logger
 		Seed: uint64(cfg.Now()),
 	}, s.loop.composer.Kept, &s.loop)
 	if r := cfg.Resume; r != nil {
-		told := mediaclock.Map{Mono: r.At, PTP: r.Time, Rate: r.Rate, Frequency: r.Rate}
+		told := mediaclock.Map{Mono: r.At, PTP: r.Time, Rate: r.Frequency, Frequency: r.Frequency}
 		kept := *r
 		kept.At = ports.Raw(r.At)
 		s.loop.engine.Resume(kept)
@@ -102,6 +102,9 @@ func (s *Service) turn() (now, next aes67.MonoTime) {
 	}
 	l.engine.ServeAt(l.ports.target())
 	raw := l.ports.Raw(now)
+	if l.engine.Port() == ptp.PortListening {
+		l.engine.SetTAI(raw, l.ports.TAI(now)) // the date may come after the network
+	}
 	l.engine.Tick(raw)
 	if now >= s.renewAt || l.changed() {
 		l.renew()

@@ -9,6 +9,10 @@ import (
 func FuzzDecode(f *testing.F) {
 	for _, c := range captured(f) {
 		f.Add(c.bytes)
+		rubbish := slices.Clone(c.bytes)
+		rubbish[0] |= 0x10                                    // transportSpecific
+		copy(rubbish[34:44], slices.Repeat([]byte{0xFF}, 10)) // the time
+		f.Add(rubbish)
 	}
 	f.Add([]byte{0, 1, 0, 1, 0x5F, 0x44, 0x46, 0x4C, 0x54})
 	f.Fuzz(func(t *testing.T, b []byte) {

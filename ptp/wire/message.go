@@ -121,7 +121,11 @@ type Properties struct {
 // Message is a decoded message. Which of the last fields mean something
 // depends on Kind.
 type Message struct {
-	Kind        Kind
+	Kind Kind
+	// Transport is transportSpecific, 4 bits (majorSdoId since 2019): over UDP
+	// nothing depends on it (IEEE 1588-2008, D.4), but some devices want to read
+	// their own.
+	Transport   uint8
 	Domain      uint8
 	Flags       Flags
 	Correction  time.Duration // correctionField, whole nanoseconds

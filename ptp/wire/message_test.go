@@ -81,7 +81,11 @@ func TestDecodeRefuses(t *testing.T) {
 		{"one byte", []byte{0}, ErrLength},
 		{"PTP version 1, as Dante sends", []byte{0, 1, 0, 1, 0x5F, 0x44, 0x46, 0x4C, 0x54}, ErrVersion1},
 		{"version 3", edit("sync", set(1, 3)), ErrVersion},
-		{"802.1AS", edit("sync", set(0, 0x10)), ErrSdo},
+		{"a one-step Sync of no possible time", edit("sync", func(b []byte) []byte {
+			b[6] &^= 0x02 // twoStepFlag
+			return set(40, 0xFF)(b)
+		}), ErrValue},
+		{"a Delay_Resp of no possible time", edit("delay_resp", set(34, 0xFF)), ErrValue},
 		{"Pdelay_Req", edit("sync", set(0, 2)), ErrUnsupported},
 		{"management", edit("sync", set(0, 0xD)), ErrUnsupported},
 		{"a header cut short", edit("sync", cut(33)), ErrLength},
@@ -116,6 +120,48 @@ func TestDecodeIgnoresWhatIsNotOurs(t *testing.T) {
 		m, err := Decode(change(slices.Clone(capturedOf(t, "announce"))))
 		if err != nil || m != plain {
 			t.Errorf("with %s: %+v, %v; want as without", name, m, err)
+		}
+	}
+}
+
+// A time that nobody reads may be anything (IEEE 1588-2008, 9.5.9.3 and 11.3.2
+// leave it to the sender).
+func TestTimesThatNobodyReadsAreNoReasonToRefuse(t *testing.T) {
+	for _, name := range []string{"sync", "delay_req"} {
+		for field, change := range map[string]func(b []byte){
+			"seconds":     func(b []byte) { b[34] = 0xFF },
+			"nanoseconds": func(b []byte) { b[40] = 0xFF },
+		} {
+			plain, b := capturedOf(t, name), slices.Clone(capturedOf(t, name))
+			change(b)
+			want, err := Decode(plain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := Decode(b); err != nil || got != want {
+				t.Errorf("%s with rubbish in its %s: %+v, %v; want as without", name, field, got, err)
+			}
+		}
+	}
+}
+
+// Over UDP the four bits of transportSpecific say nothing about whom a message
+// is for (IEEE 1588-2008, D.4).
+func TestTransportSpecificIsReadAndNoReasonToRefuse(t *testing.T) {
+	for _, c := range captured(t) {
+		want, err := Decode(c.bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := slices.Clone(c.bytes)
+		b[0] |= 0x10
+		want.Transport = 1
+		got, err := Decode(b)
+		if err != nil || got != want {
+			t.Errorf("%s: got %+v, %v; want %+v", c.name, got, err, want)
+		}
+		if written := got.Append(nil); written[0] != b[0] {
+			t.Errorf("%s: writes %#x, want %#x", c.name, written[0], b[0])
 		}
 	}
 }

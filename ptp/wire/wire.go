@@ -16,7 +16,6 @@ var (
 	ErrVersion1    = errors.New("ptp: message of PTP version 1")
 	ErrVersion     = errors.New("ptp: message of an unknown PTP version")
 	ErrLength      = errors.New("ptp: message shorter than it must be")
-	ErrSdo         = errors.New("ptp: message of another standard's profile (majorSdoId not 0)")
 	ErrUnsupported = errors.New("ptp: message type not used by an end-to-end ordinary clock")
 	ErrValue       = errors.New("ptp: message with an impossible time or correction")
 )
@@ -46,8 +45,8 @@ func Decode(b []byte) (Message, error) { return new(Decoder).Decode(b) }
 // Decode is the function of that name without allocation.
 func (d *Decoder) Decode(b []byte) (Message, error) {
 	// What the library's decoders do not check, or trip over, is done first:
-	// versions, the standard's nibble, lengths. They refuse whole messages for
-	// an unknown TLV, so they are only shown the fixed part.
+	// versions and lengths. They refuse whole messages for an unknown TLV, so
+	// they are only shown the fixed part.
 	if len(b) < 2 {
 		return Message{}, ErrLength
 	}
@@ -58,10 +57,7 @@ func (d *Decoder) Decode(b []byte) (Message, error) {
 	default:
 		return Message{}, ErrVersion
 	}
-	if b[0]>>4 != 0 {
-		return Message{}, ErrSdo
-	}
-	m := Message{Kind: Kind(b[0] & 0x0F)}
+	m := Message{Kind: Kind(b[0] & 0x0F), Transport: b[0] >> 4}
 	length, _, known := m.Kind.layout()
 	if !known {
 		return Message{}, ErrUnsupported
@@ -117,13 +113,28 @@ func (m *Message) read(b []byte, d *Decoder) error {
 		if err := p.UnmarshalBinary(b); err != nil {
 			return ErrLength
 		}
+		// Who reads the time of a Delay_Req, or of a Sync whose Follow_Up tells it?
+		if m.Kind == KindDelayReq || Flags(p.FlagField).Has(FlagTwoStep) {
+			if _, ok := nanoseconds(p.OriginTimestamp); !ok {
+				p.OriginTimestamp = protocol.Timestamp{}
+			}
+		}
 		return m.setHeader(&p.Header, p.OriginTimestamp)
 	}
 }
 
-func (m *Message) setHeader(h *protocol.Header, t protocol.Timestamp) error {
+// nanoseconds returns a timestamp as one number, if it can be one.
+func nanoseconds(t protocol.Timestamp) (aes67.PTPTime, bool) {
 	seconds := t.Seconds.Seconds() // 48 bits
-	if seconds > maxSeconds || t.Nanoseconds >= uint32(time.Second) || h.CorrectionField.TooBig() {
+	if seconds > maxSeconds || t.Nanoseconds >= uint32(time.Second) {
+		return 0, false
+	}
+	return aes67.PTPTime(seconds)*aes67.PTPTime(time.Second) + aes67.PTPTime(t.Nanoseconds), true
+}
+
+func (m *Message) setHeader(h *protocol.Header, t protocol.Timestamp) error {
+	told, ok := nanoseconds(t)
+	if !ok || h.CorrectionField.TooBig() {
 		return ErrValue
 	}
 	m.Domain = h.DomainNumber
@@ -132,7 +143,7 @@ func (m *Message) setHeader(h *protocol.Header, t protocol.Timestamp) error {
 	m.Source = port(h.SourcePortIdentity)
 	m.Sequence = h.SequenceID
 	m.LogInterval = int8(h.LogMessageInterval)
-	m.Time = aes67.PTPTime(seconds)*aes67.PTPTime(time.Second) + aes67.PTPTime(t.Nanoseconds)
+	m.Time = told
 	return nil
 }
 
@@ -145,7 +156,7 @@ func (m *Message) Append(b []byte) []byte {
 		panic("ptp: Append of a message of no known kind")
 	}
 	header := protocol.Header{
-		SdoIDAndMsgType:    protocol.SdoIDAndMsgType(m.Kind),
+		SdoIDAndMsgType:    protocol.SdoIDAndMsgType(m.Kind) | protocol.SdoIDAndMsgType(m.Transport)<<4,
 		Version:            2,
 		MessageLength:      uint16(length),
 		DomainNumber:       m.Domain,

@@ -17,7 +17,6 @@ import (
 // TestDiscovery finds both streams in every way that receivers look for them,
 // and plays them by the descriptions found so.
 func TestDiscovery(t *testing.T) {
-	shared(t)
 	w, s := newWire(t), startServer(t, "pipewire")
 	here, there := startAvahi(t, w, pc, "lab-pc"), startAvahi(t, w, speaker, "lab-speaker")
 	startGrandmaster(t, w, 0)

@@ -212,7 +212,7 @@ func TestPurity(t *testing.T) {
 				figures.atLeast(t, "SINAD", spectrum.SINAD(c.hz), 138, "dB")
 				each, most := 10*time.Second, 0.05
 				if c.wander != 0 {
-					each, most = time.Second, 0.4
+					each, most = time.Second, 2
 				}
 				figures.atMost(t, "pitch error of "+each.String()+" averages", worstPitch(t, l, master, c.hz, each), most, "ppm")
 			})
