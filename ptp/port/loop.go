@@ -118,6 +118,8 @@ func (l *loop) now() aes67.MonoTime { return l.ports.Raw(l.cfg.Now()) }
 func (l *loop) start(listenedSince aes67.MonoTime) {
 	mono := l.cfg.Now()
 	tai := l.ports.TAI(mono) // compares the clocks anew
+	l.neighbour.due = 0
+	l.watchNeighbours(l.ports.Raw(mono)) // or it would serve for a moment
 	l.engine.Start(l.ports.Raw(mono), l.self, tai, l.mastersOn(l.used), listenedSince)
 }
 

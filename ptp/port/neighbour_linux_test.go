@@ -30,10 +30,10 @@ func TestPtp4lOnTheSameComputer(t *testing.T) {
 	if err := s.Use(iface, netip.MustParseAddr(pcAddr), monotonic().Add(-6*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ptp4l is named", s, func() bool { return strings.Contains(s.Snapshot().Problem, "ptp4l (process ") })
-	if got := s.Snapshot(); got.Role != ptp.RoleNone {
-		t.Errorf("%+v, want no role", got)
-	}
+	eventually(t, "ptp4l is named, and we keep quiet", s, func() bool {
+		got := s.Snapshot()
+		return strings.Contains(got.Problem, "ptp4l (process ") && got.Role == ptp.RoleNone
+	})
 	// At the other end only one master is heard, of ptp4l's identity.
 	otherPorts, otherIface := openIn(t, w.gm)
 	other, _ := run(t, otherPorts, aes67.ClockFollower)
@@ -91,8 +91,8 @@ func TestMoreInterfacesThanMemberships(t *testing.T) {
 	w := newVeth(t, "i")
 	const many = 24
 	var script strings.Builder
-	for i := range many {
-		fmt.Fprintf(&script, "link add d%d type dummy\nlink set d%d up multicast on\naddr add 10.69.%d.1/24 dev d%d\n", i, i, i, i)
+	for i := range many / 2 {
+		fmt.Fprintf(&script, "link add d%d type veth peer name e%d\nlink set d%d up multicast on\nlink set e%d up multicast on\n", i, i, i, i)
 	}
 	cmd := exec.Command("ip", "-n", w.pc, "-b", "-")
 	cmd.Stdin = strings.NewReader(script.String())

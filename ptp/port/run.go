@@ -210,7 +210,6 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.
 	}
 	s.do(func(l *loop) {
 		l.used, l.self = iface.Index, port
-		l.neighbour.due = 0
 		l.start(l.ports.Raw(listenedSince))
 	})
 	return nil
