@@ -400,6 +400,7 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 			e.follower.steer(now)
 			if e.follower.servo.Applied() {
 				e.last, e.grandmaster.timescale = e.parent.Identity, e.parent.Flags.Has(wire.FlagPTPTimescale)
+				e.grandmaster.stale = false
 			}
 			e.judge()
 		}
@@ -410,7 +411,7 @@ func (e *Engine) Tick(now aes67.MonoTime) {
 func (e *Engine) judge() {
 	e.state = PortUncalibrated
 	if e.follower.servo.State() == track.Locked {
-		e.state, e.grandmaster.stale = PortFollower, false
+		e.state = PortFollower
 	}
 }
 

@@ -82,7 +82,7 @@ func (f *follower) begin(parent wire.PortIdentity, now aes67.MonoTime) {
 	f.exchange = exchange{sequence: sequence, answers: answers{refused: refused}}
 	f.syncs = interval(wire.NoInterval, defaultSync)
 	f.requests = interval(wire.NoInterval, defaultDelayReq)
-	f.absurd = false
+	f.absurd, f.hasty = false, hastyRequests
 	f.restart(now)
 }
 
@@ -92,7 +92,7 @@ func (f *follower) restart(now aes67.MonoTime) {
 	f.servo.Start(now)
 	f.since = now
 	f.guard = jumpGuard{}
-	f.nextAsk, f.hasty = now, hastyRequests // the first Delay_Req goes out at once
+	f.nextAsk = now // the first Delay_Req goes out at once
 	f.twoWay = false
 	f.oneWay, f.measured, f.squaresN = false, false, 0
 }

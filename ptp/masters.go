@@ -68,7 +68,6 @@ type Announcement struct {
 type master struct {
 	Announcement
 	sequence uint16
-	previous aes67.MonoTime // the Announce before the latest
 	rhythm   rhythm
 	heard    int  // Announces in a row, none further apart than the window
 	syncing  bool // it is followed, and its Syncs arrive
@@ -119,7 +118,7 @@ func (ms *Masters) Observe(m *wire.Message, at aes67.MonoTime, from netip.Addr) 
 		if rec = ms.room(m, at); rec == nil {
 			return
 		}
-		*rec = master{heard: 1, previous: at}
+		*rec = master{heard: 1}
 		ms.changes++
 	case m.Sequence == rec.sequence:
 		return // a duplicate says nothing new, and must not qualify anybody
@@ -129,7 +128,6 @@ func (ms *Masters) Observe(m *wire.Message, at aes67.MonoTime, from netip.Addr) 
 			rec.heard = 0
 		}
 		rec.rhythm.note(at.Sub(rec.At), m.Sequence-rec.sequence, told)
-		rec.previous = rec.At
 		rec.heard++
 	}
 	rec.sequence = m.Sequence

@@ -1,6 +1,9 @@
 package ptp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // rhythm is how far apart a master's Announces really come. What they tell of
 // it is not always true, and a master is no more gone than it comes.
@@ -36,15 +39,22 @@ func (r *rhythm) note(gap time.Duration, steps uint16, told time.Duration) {
 	r.n++
 }
 
-// interval is the one to judge the master by: the longest of the latest gaps,
-// and no less than told until there are enough of them.
+// interval is the one to judge the master by: the second longest of the latest
+// gaps, for one may be a time in which the master had nothing to say; and no less
+// than told until there are enough of them.
 func (r *rhythm) interval(told time.Duration) time.Duration {
-	longest := told
+	least := told
 	if r.n >= rhythmGaps {
-		longest = min(told, rhythmShortest)
+		least = min(told, rhythmShortest)
 	}
-	for _, gap := range r.gaps[:min(r.n, rhythmGaps)] {
-		longest = max(longest, gap)
+	gaps := r.gaps
+	noted := gaps[:min(r.n, rhythmGaps)]
+	slices.Sort(noted)
+	switch n := len(noted); {
+	case n > 2:
+		return max(least, noted[n-2])
+	case n > 0: // too few to tell one from the rest
+		return max(least, noted[n-1])
 	}
-	return longest
+	return least
 }

@@ -209,6 +209,7 @@ const (
 	noMaster
 	otherDomain  // there is no master but one in another domain
 	onlyVersion1 // there is none that speaks PTPv2
+	troubleKinds // how many there are
 )
 
 // Trouble tells the most important that there is.

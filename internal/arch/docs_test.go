@@ -79,3 +79,25 @@ func TestLinksInDocumentsLead(t *testing.T) {
 		}
 	}
 }
+
+var goFile = regexp.MustCompile("`([a-z0-9/_-]+/[a-z0-9_]+\\.go)`")
+
+func TestFilesThatDocumentsNameAreThere(t *testing.T) {
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		documents, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, document := range documents {
+			text, err := os.ReadFile(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, named := range goFile.FindAllStringSubmatch(string(text), -1) {
+				if _, err := os.Stat(filepath.Join(root, named[1])); err != nil {
+					t.Errorf("%s names %s: %v", filepath.Base(document), named[1], err)
+				}
+			}
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (l *loop) Datagram(d *Datagram) {
 	kind := kindOf(d.Bytes)
 	switch {
 	case !d.Group && byGroupOnly(kind):
-	case kind == wire.KindDelayReq && !l.answers.take(now):
+	case kind == wire.KindDelayReq && d.Interface == l.used && !l.answers.take(now):
 	case d.Interface != l.used:
 		m, err := wire.Decode(d.Bytes)
 		ours := l.used != 0 && m.Source.Clock == l.self.Clock // a second way into our network

@@ -148,6 +148,9 @@ func (p *Sockets) readSent(h Handler, stepped bool) {
 		}
 		sent.waiting = false
 		p.card.awaited = 0
+		if p.card.on && c.hardware == 0 { // the kernel's own stands for the card's
+			p.card.miss(outward)
+		}
 		if at, ok := p.instant(&c, stepped, outward); ok {
 			h.Transmitted(sent.kind, sent.sequence, at)
 		}

@@ -205,8 +205,8 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.
 		return err
 	}
 	s.used = iface.Index
-	if err := s.join(); err != nil {
-		return err
+	if err := s.join(); err != nil { // of one that is only listened to
+		s.loop.log.Warn().Err(err).Msg("no PTP is heard on some interfaces")
 	}
 	s.do(func(l *loop) {
 		l.used, l.self = iface.Index, port

@@ -149,6 +149,9 @@ func (s *Servo) Tick(now aes67.MonoTime) (stepped bool) {
 		fold := min(max(s.est.Window/foldShare, fastestFold), slowestFold)
 		slew := -ahead.Seconds() / fold.Seconds() * 1e9
 		s.clock.Pursue(now, rate+aes67.PPB(min(max(slew, -maxSlew), maxSlew)), rate)
+		if s.fresh { // a clock that is right already is not stepped
+			s.good = rate
+		}
 		s.judge(now, rate, ahead.Abs(), unsure)
 	}
 	if s.fresh = false; s.state == Measuring {

@@ -289,3 +289,22 @@ func TestADifferenceOfManyMillisecondsIsAStep(t *testing.T) {
 		t.Errorf("%d steps, %d ns off; want one step", m.Steps, off)
 	}
 }
+
+// A clock that is right from the start, as an inherited one, is not stepped: what it
+// holds, before it was ever locked, is the other's rate all the same.
+func TestARateIsHeldThatWasNeverLockedTo(t *testing.T) {
+	const rate = 40_000
+	clock, start := mediaclock.Clock{}, aes67.MonoTime(time.Hour)
+	clock.Step(start, aes67.PTPTime(start), rate)
+	s := track.NewServo(&clock)
+	s.Trust()
+	s.Start(start)
+	now := steps(&s, start, 1, func(now aes67.MonoTime) track.Estimate {
+		gained := float64(now.Sub(start)) * rate * 1e-9
+		return track.Estimate{At: now, Offset: -gained, OffsetSE: 1000, Rate: rate, Window: time.Second}
+	})
+	s.Hold(now)
+	if m, _ := clock.Load(); m.Rate != rate {
+		t.Errorf("holds %v ppb, want %v", m.Rate, rate)
+	}
+}

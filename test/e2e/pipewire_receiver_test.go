@@ -56,7 +56,6 @@ func startPipeWireReceiver(t testing.TB, w wire) *server {
 // TestPipeWireReceiver lets PipeWire 1.4 find both streams by itself and play
 // the right one of each.
 func TestPipeWireReceiver(t *testing.T) {
-	shared(t)
 	w := newWire(t)
 	receiver := startPipeWireReceiver(t, w)
 	s := startServer(t, "pipewire")
