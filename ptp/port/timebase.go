@@ -18,6 +18,10 @@ const (
 	// readEvery is how often the two clocks are compared while nothing happens,
 	// and readOften while CLOCK_MONOTONIC is slewed or has just changed its rate.
 	readEvery, readOften = 125 * time.Millisecond, 10 * time.Millisecond
+	// slewWatched is for how long a rate must have stood to be none of a slew: the
+	// kernel's PLL changes it each second. A virtual machine's clock may be off for
+	// good.
+	slewWatched = 10 * time.Second
 	// The kernel changes a slew when CLOCK_REALTIME begins a second, at the next
 	// tick of its timer (ntp.c, second_overflow): at the latest after tickLatest, for
 	// CONFIG_HZ is 250 or more but on small systems.
@@ -138,7 +142,7 @@ func (b *TimeBase) Due(second aes67.MonoTime) aes67.MonoTime {
 	switch {
 	case b.last == b.origin: // the rate has just changed: soon it is known
 		return b.last.mono.Add(readSoon)
-	case b.away, !b.Settled():
+	case !b.Settled(), b.away && b.span() < slewWatched:
 		return b.last.mono.Add(readOften)
 	}
 	const each = aes67.MonoTime(time.Second)

@@ -49,6 +49,22 @@ func TestTimeBaseBelievesNoShortMoves(t *testing.T) {
 	}
 }
 
+// A virtual machine's CLOCK_MONOTONIC may be off for good: that is no slew, and not
+// looked at 100 times a second for ever.
+func TestAClockThatIsOffForGoodIsReadAsUsual(t *testing.T) {
+	var b TimeBase
+	readings, now := 0, int64(1e12)
+	for end := now + int64(30*time.Second); now < end; now = max(int64(b.Due(0)), now+1) {
+		b.Observe(Pair{Before: now, Inner: now + int64(float64(now)*100e-6), After: now + 100})
+		if now > end-int64(10*time.Second) {
+			readings++
+		}
+	}
+	if !b.away || readings > 100 {
+		t.Errorf("away %v, %d readings in ten seconds; want to be away, and 9 a second", b.away, readings)
+	}
+}
+
 // What an earlier run left is against CLOCK_MONOTONIC: it is published at once, and
 // goes on without a jump when more is known.
 func TestInheritedTimeGoesOn(t *testing.T) {
