@@ -54,11 +54,12 @@ type mark struct {
 type TimeBase struct {
 	known        bool
 	last         mark
-	origin, next mark      // the rate is taken since origin, and later on since next
-	rate         aes67.PPB // RAW against CLOCK_MONOTONIC, plus = CLOCK_MONOTONIC slow
-	doubt        float64   // ppb, by which it may be wrong
-	usual        aes67.PPB // the latest rate that was settled
-	away         bool      // usual is too far off for a grandmaster
+	origin, next mark           // the rate is taken since origin, and later on since next
+	rate         aes67.PPB      // RAW against CLOCK_MONOTONIC, plus = CLOCK_MONOTONIC slow
+	doubt        float64        // ppb, by which it may be wrong
+	usual        aes67.PPB      // the latest rate that was settled
+	away         bool           // usual is too far off for a grandmaster
+	slewed       aes67.MonoTime // the rate was last seen to change
 }
 
 // Observe takes a reading of CLOCK_MONOTONIC_RAW. It reports whether a slew has
@@ -66,7 +67,7 @@ type TimeBase struct {
 func (b *TimeBase) Observe(p Pair) (changed bool) {
 	now := mark{p.Middle(), p.ahead()}
 	if !b.known {
-		*b = TimeBase{known: true, last: now, origin: now, next: now, doubt: rateWorst}
+		*b = TimeBase{known: true, last: now, origin: now, next: now, doubt: rateWorst, slewed: now.mono}
 		return false
 	}
 	elapsed := float64(now.mono - b.last.mono)
@@ -86,7 +87,7 @@ func (b *TimeBase) Observe(p Pair) (changed bool) {
 			b.rate, b.doubt = step, doubt+math.Abs(float64(step-b.usual))
 			changed = b.judge(step, doubt)
 		}
-		b.origin, b.next = now, now
+		b.origin, b.next, b.slewed = now, now, now.mono
 	}
 	b.last = now
 	span := now.mono.Sub(b.origin.mono)
@@ -142,7 +143,7 @@ func (b *TimeBase) Due(second aes67.MonoTime) aes67.MonoTime {
 	switch {
 	case b.last == b.origin: // the rate has just changed: soon it is known
 		return b.last.mono.Add(readSoon)
-	case !b.Settled(), b.away && b.span() < slewWatched:
+	case !b.Settled(), b.away && b.last.mono.Sub(b.slewed) < slewWatched:
 		return b.last.mono.Add(readOften)
 	}
 	const each = aes67.MonoTime(time.Second)
