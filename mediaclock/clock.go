@@ -15,7 +15,8 @@ type Map struct {
 	// the grandmaster's frequency is believed to be, and so the smoother one.
 	Frequency aes67.PPB
 	// Steps counts the jumps of the time base since the clock was made: maps
-	// with equal Steps join without a jump.
+	// with equal Steps join, but for what a slew of CLOCK_MONOTONIC gained
+	// until it was seen (ptp/port, timebase.go).
 	Steps uint32
 }
 
@@ -92,5 +93,5 @@ func (c *Clock) Pursue(t aes67.MonoTime, rate, frequency aes67.PPB) {
 }
 
 // Set puts a whole map in force, for a writer that keeps the time elsewhere. With
-// the same Steps it must join the one before it.
+// the same Steps it must join the one before it, but for what a slew gained.
 func (c *Clock) Set(m Map) { c.store(m) }

@@ -122,7 +122,7 @@ func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
 }
 
 // Resume gives a new engine the time of one that ran until a moment ago on the
-// same CLOCK_MONOTONIC. It is in holdover until it has a master, or serves: at
+// same clock of the computer. It is in holdover until it has a master, or serves: at
 // once, if that one was the grandmaster and nobody can have missed it yet.
 func (e *Engine) Resume(r Resumption) {
 	e.clock.Step(r.At, r.Time, r.Frequency)
@@ -138,7 +138,7 @@ func (e *Engine) Resume(r Resumption) {
 type Resumption struct {
 	At          aes67.MonoTime
 	Time        aes67.PTPTime       // at that instant
-	Frequency   aes67.PPB           // against CLOCK_MONOTONIC, without what a servo adds for the phase's sake
+	Frequency   aes67.PPB           // without what a servo adds for the phase's sake
 	Grandmaster aes67.ClockIdentity // whose time it is; zero: our own
 	Arbitrary   bool                // it is not TAI
 }

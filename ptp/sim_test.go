@@ -496,7 +496,7 @@ func scenarios() []scenario {
 			n.at(at(60), func() { p.gm.SetIntervals(0, -5, -4) })
 			return p.gm.TimeAt
 		}},
-		{name: "CLOCK_MONOTONIC slewed 500 ppm for 60 s, follower", from: 50, until: 160, limits: limits{lock: 5, rms: 80_000, worst: 600_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "master slews by 500 ppm for 60 s", from: 50, until: 160, limits: limits{lock: 5, rms: 80_000, worst: 600_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			p := n.add(cfg, cable(1), cable(2))
 			for when, skew := range map[float64]aes67.PPB{60: -450 * ppm, 120: 50 * ppm} {

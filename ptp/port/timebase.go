@@ -34,7 +34,7 @@ const (
 	rateLongest = 2 * time.Second
 	// rateWander, ppb, is how much the rate may change unseen between readings.
 	rateWander = 50
-	// rateWorst, ppb, is what NTP does at most: chrony's maxslewrate.
+	// rateWorst, ppb, is more than NTP does: chrony slews by up to 83 333 ppm.
 	rateWorst = 100_000_000
 	// A grandmaster leaves CLOCK_MONOTONIC beyond rawEnter, ppb, and returns
 	// within rawLeave. Crystals are within 50 ppm, and so are NTP's lasting
