@@ -195,6 +195,10 @@ FILES = \
 	docs/resampler/passband.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/passband.svg \
 	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
+	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \
+	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
+	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \
+	docs/glossary.md:$(PREFIX)/share/doc/aes67-sink/docs/glossary.md \
 	packaging/udev.rules:$(PREFIX)/lib/udev/rules.d/60-aes67-sink.rules \
 	packaging/firewall/firewalld.xml:$(PREFIX)/lib/firewalld/services/aes67-sink.xml \
 	packaging/firewall/ufw:/etc/ufw/applications.d/aes67-sink

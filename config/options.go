@@ -158,7 +158,7 @@ var Options = []Option{
 	{
 		Key: "clock.domain", Default: "0",
 		Help:   "the PTP domain",
-		Detail: "Masters of other domains are not heard. AES67, RAVENNA and Dante use 0; change it only together with every device.",
+		Detail: "Masters of other domains are listed (`aes67-sink list`) but not followed. AES67, RAVENNA and Dante use 0; change it only together with every device.",
 		field:  integer(func(c *Config) *uint8 { return &c.Clock.Domain }, 0, 127),
 	},
 	{
@@ -231,7 +231,7 @@ var Options = []Option{
 	{
 		Key: "status.listen", Default: `"127.0.0.1:6767"`,
 		Help:   "address and port where /status.json is served; \"\" turns it off",
-		Detail: "127.0.0.1 is seen by this computer only. Another address shows the page to the whole network, without a password; it can be read but changes nothing.",
+		Detail: "127.0.0.1 is seen by this computer only. Another address lets the whole network read /status.json, without a password; nothing can be changed by it.",
 		field:  text(func(c *Config) *string { return &c.Status.Listen }, checkListen, "\"\" or an IP address with a port, such as \"127.0.0.1:6767\""),
 	},
 	{

@@ -132,7 +132,7 @@ func runBridge(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		e.ears.browser.Run, e.ears.ravenna.Run, e.ears.Run, service.Run, servers.RunControl,
 		func(ctx context.Context) error {
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
-				log.Warn().Err(err).Msg("no status page; going on without")
+				log.Warn().Err(err).Msg("the status is not served; going on without")
 			}
 			<-ctx.Done()
 			return nil
