@@ -80,15 +80,37 @@ func onGrid(samples []float64, e aes67.Encoding) bool {
 	return true
 }
 
-// put writes the samples of one channel among several as two's complement,
-// big-endian (RFC 3551, 4.5.11; RFC 3190, 4), with dither unless noise is nil.
+// put writes the samples of one channel among several, with dither unless noise is
+// nil.
 func put(b []byte, samples []float64, e aes67.Encoding, channels int, noise *uint64) {
-	full, size := scale(e), e.Bytes()
-	for i, x := range samples {
-		v := quantize(x*full+dither(noise), full)
-		for at := i*channels*size + size - 1; at >= i*channels*size; at-- {
-			b[at], v = byte(v), v>>8
-		}
+	writers[e](b, samples, channels*e.Bytes(), noise)
+}
+
+// writers are how each encoding is written: two's complement, big-endian, each
+// sample stride bytes after the last. One loop for all costs a quarter more
+// (BenchmarkPacketizer).
+var writers = [...]func(b []byte, samples []float64, stride int, noise *uint64){
+	aes67.L24: putL24,
+	aes67.L16: putL16,
+}
+
+// putL24 writes 24 bits (RFC 3190, 4).
+func putL24(b []byte, samples []float64, stride int, noise *uint64) {
+	at := 0
+	for _, x := range samples {
+		v := quantize(x*(1<<23)+dither(noise), 1<<23)
+		b[at], b[at+1], b[at+2] = byte(v>>16), byte(v>>8), byte(v)
+		at += stride
+	}
+}
+
+// putL16 writes 16 bits (RFC 3551, 4.5.11).
+func putL16(b []byte, samples []float64, stride int, noise *uint64) {
+	at := 0
+	for _, x := range samples {
+		v := quantize(x*(1<<15)+dither(noise), 1<<15)
+		b[at], b[at+1] = byte(v>>8), byte(v)
+		at += stride
 	}
 }
 

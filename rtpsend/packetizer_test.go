@@ -257,6 +257,12 @@ func TestNextDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestEveryEncodingHasAWriter(t *testing.T) {
+	if len(writers) != len(aes67.Encodings()) {
+		t.Errorf("%d writers for %d encodings", len(writers), len(aes67.Encodings()))
+	}
+}
+
 func BenchmarkPacketizer(b *testing.B) {
 	for _, encoding := range []aes67.Encoding{aes67.L24, aes67.L16} {
 		b.Run(encoding.String(), func(b *testing.B) {
