@@ -200,7 +200,7 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 
 // leave ends what a state does.
 func (e *Engine) leave(now aes67.MonoTime) {
-	if e.state == PortUncalibrated || e.state == PortFollower {
+	if e.following() {
 		e.follower.servo.Hold(now)
 	}
 }

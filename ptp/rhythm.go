@@ -8,8 +8,9 @@ import (
 // rhythm is how far apart a master's Announces really come. What they tell of
 // it is not always true, and a master is no more gone than it comes.
 type rhythm struct {
-	gaps [rhythmGaps]time.Duration // the latest, by sequence number
-	n    int                       // noted so far
+	gaps  [rhythmGaps]time.Duration // the latest, by sequence number
+	n     int                       // noted so far
+	usual time.Duration             // the second longest of them, or the longer of two
 }
 
 const (
@@ -37,6 +38,13 @@ func (r *rhythm) note(gap time.Duration, steps uint16, told time.Duration) {
 	}
 	r.gaps[r.n%rhythmGaps] = min(gap, interval(maxLogInterval, maxLogInterval))
 	r.n++
+	gaps := r.gaps
+	noted := gaps[:min(r.n, rhythmGaps)]
+	slices.Sort(noted)
+	r.usual = noted[len(noted)-1]
+	if len(noted) > 2 { // else too few to tell one from the rest
+		r.usual = noted[len(noted)-2]
+	}
 }
 
 // interval is the one to judge the master by: the second longest of the latest
@@ -47,14 +55,5 @@ func (r *rhythm) interval(told time.Duration) time.Duration {
 	if r.n >= rhythmGaps {
 		least = min(told, rhythmShortest)
 	}
-	gaps := r.gaps
-	noted := gaps[:min(r.n, rhythmGaps)]
-	slices.Sort(noted)
-	switch n := len(noted); {
-	case n > 2:
-		return max(least, noted[n-2])
-	case n > 0: // too few to tell one from the rest
-		return max(least, noted[n-1])
-	}
-	return least
+	return max(least, r.usual)
 }

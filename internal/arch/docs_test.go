@@ -60,7 +60,9 @@ func TestEveryListedMessageIsStillPrinted(t *testing.T) {
 
 var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 
-func TestLinksInDocumentsLead(t *testing.T) {
+// documents calls f with each document and its text.
+func documents(t *testing.T, f func(file, text string)) {
+	t.Helper()
 	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
@@ -71,33 +73,29 @@ func TestLinksInDocumentsLead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, target := range link.FindAllStringSubmatch(string(text), -1) {
-				if _, err := os.Stat(filepath.Join(filepath.Dir(file), target[1])); err != nil {
-					t.Errorf("%s: link to %s: %v", file, target[1], err)
-				}
-			}
+			f(file, string(text))
 		}
 	}
+}
+
+func TestLinksInDocumentsLead(t *testing.T) {
+	documents(t, func(file, text string) {
+		for _, target := range link.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target[1])); err != nil {
+				t.Errorf("%s: link to %s: %v", file, target[1], err)
+			}
+		}
+	})
 }
 
 var goFile = regexp.MustCompile("`([a-z0-9/_-]+/[a-z0-9_]+\\.go)`")
 
 func TestFilesThatDocumentsNameAreThere(t *testing.T) {
-	for _, pattern := range []string{"*.md", "docs/*.md"} {
-		documents, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, document := range documents {
-			text, err := os.ReadFile(document)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, named := range goFile.FindAllStringSubmatch(string(text), -1) {
-				if _, err := os.Stat(filepath.Join(root, named[1])); err != nil {
-					t.Errorf("%s names %s: %v", filepath.Base(document), named[1], err)
-				}
+	documents(t, func(file, text string) {
+		for _, named := range goFile.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(root, named[1])); err != nil {
+				t.Errorf("%s names %s: %v", file, named[1], err)
 			}
 		}
-	}
+	})
 }

@@ -153,5 +153,5 @@ func (c *card) instant(hardware int64, d direction) (at aes67.MonoTime, ok bool)
 // port and has no hardware timestamp.
 func stampable(b []byte) bool {
 	const version2 = 2
-	return len(b) >= 2 && wire.Kind(b[0]&0x0F).Event() && b[1]&0x0F == version2
+	return len(b) >= 2 && wire.KindOf(b).Event() && b[1]&0x0F == version2
 }

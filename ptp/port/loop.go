@@ -55,7 +55,7 @@ func (l *loop) Datagram(d *Datagram) {
 	defer l.mu.Unlock()
 	now := l.now()
 	l.heardAt[d.Interface] = now
-	kind := kindOf(d.Bytes)
+	kind := wire.KindOf(d.Bytes)
 	switch {
 	case !d.Group && byGroupOnly(kind):
 	case kind == wire.KindDelayReq && d.Interface == l.used && !l.answers.take(now):
@@ -70,14 +70,6 @@ func (l *loop) Datagram(d *Datagram) {
 	default:
 		l.engine.HandleGeneral(d.Bytes, now, d.From)
 	}
-}
-
-// kindOf returns what a message is, before it is decoded.
-func kindOf(b []byte) wire.Kind {
-	if len(b) == 0 {
-		return 0x0F // none that there is
-	}
-	return wire.Kind(b[0] & 0x0F)
 }
 
 // byGroupOnly reports whether a message counts only if it was sent to the group:
@@ -127,10 +119,9 @@ func (l *loop) start(listenedSince aes67.MonoTime) {
 // and that of ours stood still.
 func (l *loop) wake() {
 	l.log.Warn().Msg("the computer has slept: the clock begins anew")
-	for _, m := range l.masters {
-		l.left += m.Changes() + 1
+	for ifindex := range l.masters {
+		l.drop(ifindex)
 	}
-	clear(l.masters)
 	l.engine.Slept(l.now())
 	if l.used != 0 {
 		l.start(l.now())
@@ -192,6 +183,12 @@ func (l *loop) mastersOn(ifindex int) *ptp.Masters {
 		l.masters[ifindex] = m
 	}
 	return m
+}
+
+// drop forgets the masters of an interface.
+func (l *loop) drop(ifindex int) {
+	l.left += l.masters[ifindex].Changes() + 1
+	delete(l.masters, ifindex)
 }
 
 // forget drops masters that have long been silent.

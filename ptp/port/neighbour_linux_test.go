@@ -1,7 +1,6 @@
 package port_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -50,20 +49,7 @@ func TestPtp4lOnTheSameComputer(t *testing.T) {
 // the sockets of others.
 func runIn(t *testing.T, ns string, ports *port.Sockets, mode aes67.ClockMode) (*port.Service, *mediaclock.Clock) {
 	t.Helper()
-	clock := &mediaclock.Clock{}
-	s := port.New(port.Config{Mode: mode, Priority1: 250, Priority2: 250, Now: monotonic}, ports, clock, zerolog.New(zerolog.NewTestWriter(t)))
-	ctx, stop := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := enter(ns, func() error { return s.Run(ctx) }); err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	t.Cleanup(func() {
-		stop()
-		wg.Wait()
-	})
-	return s, clock
+	return runBy(t, ports, mode, func(serve func() error) error { return enter(ns, serve) })
 }
 
 // lines counts what is logged.

@@ -153,12 +153,18 @@ func (w veth) start(t *testing.T, mode aes67.ClockMode) (*port.Service, *mediacl
 // run runs a service on no interface yet until the test ends.
 func run(t *testing.T, ports *port.Sockets, mode aes67.ClockMode) (*port.Service, *mediaclock.Clock) {
 	t.Helper()
+	return runBy(t, ports, mode, func(serve func() error) error { return serve() })
+}
+
+// runBy is run with what its goroutine does around the service.
+func runBy(t *testing.T, ports *port.Sockets, mode aes67.ClockMode, around func(serve func() error) error) (*port.Service, *mediaclock.Clock) {
+	t.Helper()
 	clock := &mediaclock.Clock{}
 	s := port.New(port.Config{Mode: mode, Priority1: 250, Priority2: 250, Now: monotonic}, ports, clock, zerolog.New(zerolog.NewTestWriter(t)))
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := s.Run(ctx); err != nil {
+		if err := around(func() error { return s.Run(ctx) }); err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})

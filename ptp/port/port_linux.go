@@ -279,7 +279,7 @@ func (p *Sockets) flags() int {
 // Send sends an encoded message to one address, or to the PTP group if to is
 // zero. Event messages are timestamped: the kernel's answer comes by Wait.
 func (p *Sockets) Send(b []byte, to netip.Addr) error {
-	kind, sequence := wire.Kind(b[0]&0x0F), uint16(b[30])<<8|uint16(b[31])
+	kind, sequence := wire.KindOf(b), uint16(b[30])<<8|uint16(b[31])
 	fd, sa := p.general, &p.to[1]
 	if kind.Event() {
 		fd, sa = p.event, &p.to[0]
@@ -423,6 +423,6 @@ func (p *Sockets) Mono(raw aes67.MonoTime) aes67.MonoTime {
 // knows it: CLOCK_REALTIME and the 37 s by which TAI is ahead of UTC since
 // 2017. CLOCK_TAI is no help, its offset stays 0 unless an NTP daemon sets it.
 func (p *Sockets) TAI(now aes67.MonoTime) aes67.PTPTime {
-	p.look()
+	p.lookAgain(now)
 	return aes67.PTPTime(int64(now)+p.clock.offset()) + aes67.PTPTime(ptp.UTCOffset*time.Second)
 }

@@ -157,10 +157,9 @@ func (s *Service) join() (first error) {
 	}
 	s.full = full
 	s.do(func(l *loop) {
-		for i, m := range l.masters {
+		for i := range l.masters {
 			if !hear[i] {
-				l.left += m.Changes() + 1
-				delete(l.masters, i)
+				l.drop(i)
 			}
 		}
 		now := l.now()

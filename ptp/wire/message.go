@@ -58,6 +58,15 @@ func (k Kind) layout() (length int, control uint8, known bool) {
 	return 0, 0, false
 }
 
+// KindOf returns what a message is, before it is decoded (IEEE 1588-2008, 13.3.2.2).
+// Of no bytes it is a kind that there is none of.
+func KindOf(b []byte) Kind {
+	if len(b) == 0 {
+		return 0x0F
+	}
+	return Kind(b[0] & 0x0F)
+}
+
 // Event reports whether messages of this kind are timestamped and travel on
 // the event port.
 func (k Kind) Event() bool { return k < KindFollowUp }

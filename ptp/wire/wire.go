@@ -57,7 +57,7 @@ func (d *Decoder) Decode(b []byte) (Message, error) {
 	default:
 		return Message{}, ErrVersion
 	}
-	m := Message{Kind: Kind(b[0] & 0x0F), Transport: b[0] >> 4}
+	m := Message{Kind: KindOf(b), Transport: b[0] >> 4}
 	length, _, known := m.Kind.layout()
 	if !known {
 		return Message{}, ErrUnsupported
