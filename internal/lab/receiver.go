@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/rtthread"
 )
 
 // ReceiverConfig says what one receiver hears and keeps.
@@ -142,6 +143,19 @@ func (r *Receiver) TakeLevels() []Level {
 		r.stream.recent[i] = meter{}
 	}
 	return levels
+}
+
+// TakeLongestGap returns the longest time between two packets since it was last
+// called, whatever stream they belonged to, up to now.
+func (r *Receiver) TakeLongestGap() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	longest := r.stream.longestGap
+	if r.stream.newestAt > 0 {
+		longest = max(longest, rtthread.Now().Sub(r.stream.newestAt))
+	}
+	r.stream.longestGap = 0
+	return longest
 }
 
 // Offset returns the least of arrival less RTP instant less the sender's

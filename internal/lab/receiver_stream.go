@@ -44,6 +44,8 @@ type stream struct {
 	firstTimestamp aes67.RTPTime
 	firstAt        aes67.MonoTime
 	lastAt         aes67.MonoTime
+	newestAt       aes67.MonoTime // of the newest packet, whatever it belonged to
+	longestGap     time.Duration  // between two of those, since it was taken
 
 	delays, gaps Distribution
 	least        envelope
@@ -124,6 +126,10 @@ func (s *stream) take(a arrival) {
 	}
 	s.store(&p, position)
 	if newest {
+		if s.newestAt > 0 {
+			s.longestGap = max(s.longestGap, a.at.Sub(s.newestAt))
+		}
+		s.newestAt = a.at
 		if s.marks != nil {
 			s.findMarks(&p, a.at)
 		}

@@ -317,7 +317,7 @@ func TestPackageUpgrade(t *testing.T) {
 		l := listen(t, w, m.descriptions("alice")[0], nil, 0)
 		l.lasts(t, time.Second)
 		pid := m.unit("alice", "MainPID")
-		gap := l.watchGaps()
+		l.TakeLongestGap()
 		m.apt(deb)
 		eventually(t, 20*time.Second, "the new one runs", func() bool {
 			now := m.unit("alice", "MainPID")
@@ -325,7 +325,7 @@ func TestPackageUpgrade(t *testing.T) {
 		})
 		r := m.sending(40 * time.Second)
 		eventually(t, 15*time.Second, "the listener hears it again", func() bool { return l.Report(0).SSRCChanges > 0 })
-		figures.atMost(t, "gap of a change to "+kindOf(deb), gap().Seconds(), 3, "s")
+		figures.atMost(t, "gap of a change to "+kindOf(deb), l.TakeLongestGap().Seconds(), 3, "s")
 		if r.Sink.VolumeDB == nil || *r.Sink.VolumeDB < -18.2 || *r.Sink.VolumeDB > -17.9 {
 			t.Errorf("after %s the volume is %v, want -18.1 dB", kindOf(deb), r.Sink.VolumeDB)
 		}
@@ -364,34 +364,6 @@ func kindOf(deb string) string {
 
 func groupOf(description []byte) string {
 	return regexp.MustCompile(`c=IN IP4 (\S+)`).FindString(string(description))
-}
-
-// watchGaps looks for pauses between packets, whoever sends them, until the
-// function that it returns is called; that tells the longest.
-func (l listener) watchGaps() (longest func() time.Duration) {
-	end, result := make(chan struct{}), make(chan time.Duration)
-	go func() {
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		var gap time.Duration
-		count, last := uint64(0), time.Now()
-		for {
-			select {
-			case <-end:
-				result <- gap
-				return
-			case now := <-tick.C:
-				gap = max(gap, now.Sub(last))
-				if n := l.Report(0).Packets; n != count {
-					count, last = n, now
-				}
-			}
-		}
-	}()
-	return func() time.Duration {
-		close(end)
-		return <-result
-	}
 }
 
 // mustOutputFor is mustOutput for what takes longer than a minute.

@@ -158,11 +158,20 @@ func (a *avahiAt) env() string {
 }
 
 // browse returns the RAVENNA sessions that avahi-browse finds: name, address
-// and port.
+// and port. avahi-browse waits for ever for a session that went away while it
+// was being resolved, so it is asked again.
 func (a *avahiAt) browse() map[string]string {
 	a.t.Helper()
-	text := mustOutput(a.t, append(os.Environ(), a.env()), a.wire.in(a.side,
-		"avahi-browse", "--parsable", "--resolve", "--terminate", "_ravenna_session._sub._rtsp._tcp")...)
+	command := a.wire.in(a.side, "timeout", "3", "avahi-browse", "--parsable", "--resolve", "--terminate", "_ravenna_session._sub._rtsp._tcp")
+	text, err := "", error(nil)
+	for range 5 {
+		if text, err = output(append(os.Environ(), a.env()), command...); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
 	found := map[string]string{}
 	for _, line := range strings.Split(text, "\n") {
 		// =;eth0;IPv4;NAME;TYPE;DOMAIN;HOST;ADDRESS;PORT;TXT
