@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file: write and gap run in the capture context, the rest in the sender
+// Hot: write and gap run in the capture context, the rest in the sender
 // context. No allocation, lock, log, channel or map.
 
 import (

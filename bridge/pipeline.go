@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file: Frames, Gap and Doubt run in the capture context, Pull and Skipped in
+// Hot: Frames, Gap and Doubt run in the capture context, Pull and Skipped in
 // the sender context. No allocation, lock, log or map; no channel but a send that
 // does not wait, when something has gone wrong or the phase has changed.
 

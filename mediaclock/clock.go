@@ -1,5 +1,7 @@
 package mediaclock
 
+// Hot: maps are read by the sender at each packet.
+
 import (
 	"sync/atomic"
 
