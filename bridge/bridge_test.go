@@ -139,7 +139,7 @@ func TestALostGrandmasterChangesNothingInTheText(t *testing.T) {
 	w, b := newWorld(t)
 	b.look(w.mono)
 	w.diary = nil
-	w.in.Clock = ClockInput{State: ClockHoldover, Role: RoleFollower}
+	w.in.Clock = ClockInput{State: ClockHoldover}
 	b.look(w.mono)
 	w.expect(t)
 	if got := b.Snapshot().State; got != Holdover {

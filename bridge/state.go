@@ -40,17 +40,6 @@ const (
 	ClockHoldover                       // the grandmaster is lost
 )
 
-// Role is what this clock is in the network.
-type Role uint8
-
-// The roles of the clock. RoleNone stands both for "not decided" and for a
-// bridge that may not open the PTP ports and sends by its own clock.
-const (
-	RoleNone Role = iota
-	RoleFollower
-	RoleGrandmaster
-)
-
 // SinkInput is what the supervisor knows of the sound server.
 type SinkInput struct {
 	Ready           bool // the sink exists and its monitor is recorded
@@ -76,7 +65,6 @@ type NetworkInput struct {
 type ClockInput struct {
 	Forbidden   bool // the PTP ports could not be opened: the bridge sends by its own clock
 	State       ClockState
-	Role        Role
 	Grandmaster aes67.ClockIdentity
 	Domain      uint8
 	Problem     string

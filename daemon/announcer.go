@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -19,11 +19,11 @@ import (
 // announcer tells receivers of the sessions in every way that is switched on.
 // DNS-SD points to the RTSP server, so it begins when that one listens.
 type announcer struct {
-	sap   *sap.Service     // always there: it listens too
-	bySAP bool             // announce by it
-	rtsp  *rtsp.Server     // nil: off
-	dnssd *avahi.Publisher // nil: off
-	ttl   int
+	sap       *sap.Service     // always there: it listens too
+	bySAP     bool             // announce by it
+	rtsp      *rtsp.Server     // nil: off
+	publisher *avahi.Publisher // nil: off
+	ttl       int
 
 	mu       sync.Mutex
 	network  bridge.Network
@@ -32,26 +32,26 @@ type announcer struct {
 
 // newAnnouncer makes the parts that announce; former are the texts of the last
 // run.
-func newAnnouncer(cfg config.Config, former []string, log zerolog.Logger) *announcer {
+func newAnnouncer(cfg config.Config, former []string, log func(part string) zerolog.Logger) *announcer {
 	a := &announcer{bySAP: cfg.Announce.SAP, ttl: int(cfg.Stream.TTL)}
-	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, part(log, "sap"))
+	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, log("sap"))
 	if cfg.Announce.RTSPPort != 0 {
-		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, part(log, "rtsp"))
+		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
 		if cfg.Announce.MDNS {
-			a.dnssd = avahi.New(avahi.Config{}, part(log, "mdns"))
+			a.publisher = avahi.New(avahi.Config{}, log("mdns"))
 		}
 	}
 	return a
 }
 
-// parts are to be run; they withdraw what is announced when they are ended.
+// parts are to be run, with sap; they withdraw what is announced when they are ended.
 func (a *announcer) parts() []func(context.Context) error {
-	parts := []func(context.Context) error{a.Run, a.sap.Run}
+	parts := []func(context.Context) error{a.Run}
 	if a.rtsp != nil {
 		parts = append(parts, a.rtsp.Run)
 	}
-	if a.dnssd != nil {
-		parts = append(parts, a.dnssd.Run)
+	if a.publisher != nil {
+		parts = append(parts, a.publisher.Run)
 	}
 	return parts
 }
@@ -96,7 +96,7 @@ func (a *announcer) Run(ctx context.Context) error {
 
 // publish brings DNS-SD up to date.
 func (a *announcer) publish() {
-	if a.dnssd == nil {
+	if a.publisher == nil {
 		return
 	}
 	a.mu.Lock()
@@ -107,15 +107,15 @@ func (a *announcer) publish() {
 			services = append(services, avahi.Service{Name: sdp.CleanName(a.sessions[i].Stream.Name), Port: uint16(port)})
 		}
 	}
-	a.dnssd.Publish(a.network.Interface.Index, services)
+	a.publisher.Publish(a.network.Interface.Index, services)
 }
 
 // refused returns the names that somebody else has.
 func (a *announcer) refused() []string {
-	if a.dnssd == nil {
+	if a.publisher == nil {
 		return nil
 	}
-	return a.dnssd.Snapshot().Collided
+	return a.publisher.Snapshot().Collided
 }
 
 // isOurs reports whether DNS-SD found what is published here.
@@ -141,8 +141,8 @@ func (a *announcer) model() status.Announce {
 		}
 		m.Problem = s.Problem
 	}
-	if a.dnssd != nil {
-		s := a.dnssd.Snapshot()
+	if a.publisher != nil {
+		s := a.publisher.Snapshot()
 		m.MDNS = string(s.State)
 		if m.Problem == "" {
 			m.Problem = s.Problem
@@ -157,7 +157,7 @@ func (a *announcer) ways() []string {
 	if a.bySAP && a.sap.State() == "announcing" {
 		ways = append(ways, status.ViaSAP)
 	}
-	if a.dnssd != nil && a.dnssd.Snapshot().State == avahi.StateEstablished {
+	if a.publisher != nil && a.publisher.Snapshot().State == avahi.StateEstablished {
 		ways = append(ways, status.ViaMDNS)
 	}
 	return ways

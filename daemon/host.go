@@ -1,9 +1,10 @@
-package main
+package daemon
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,4 +52,24 @@ func pollUntil(ctx context.Context, path string, done func() bool) error {
 		return fmt.Errorf("polling %s: %w", path, err)
 	}
 	return nil
+}
+
+// hostName returns the first label of this machine's name.
+func hostName() string {
+	host, err := os.Hostname()
+	if host, _, _ = strings.Cut(host, "."); err != nil || host == "" {
+		return "aes67-sink"
+	}
+	return host
+}
+
+// hostID tells this machine from every other, for as long as it is installed
+// (machine-id(5)); without one the host name must do.
+func hostID() string {
+	for _, path := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {
+		if id, err := os.ReadFile(path); err == nil && len(id) >= 32 {
+			return strings.TrimSpace(string(id))
+		}
+	}
+	return hostName()
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"fmt"
@@ -17,6 +17,7 @@ import (
 type teller struct {
 	edges      *edges
 	supervisor *bridge.Bridge
+	version    string
 	started    aes67.MonoTime
 }
 
@@ -24,9 +25,9 @@ type teller struct {
 func (t *teller) Model() status.Model {
 	e, b := t.edges, t.supervisor.Snapshot()
 	sink := e.sink.Snapshot()
-	stats := e.senderStats()
+	stats := e.sender.stats()
 	m := status.Model{
-		Version:  version,
+		Version:  t.version,
 		UptimeS:  status.Tenths(rtthread.Now().Sub(t.started).Seconds()),
 		State:    b.State.String(),
 		Problem:  b.Problem,
@@ -78,9 +79,6 @@ func (t *teller) Listing() status.Listing {
 	} else {
 		s.notes = append(s.notes, "PTP masters are not heard: "+e.forbidden)
 	}
-	if why := e.ears.browser.Snapshot().Problem; why != "" {
-		s.notes = append(s.notes, why)
-	}
 	return s.list()
 }
 
@@ -114,14 +112,7 @@ func (e *edges) describeSink(s pulse.Status) status.Sink {
 
 // heardModel counts what others announce.
 func (e *edges) heardModel() status.Heard {
-	return status.Heard{Sessions: len(e.neighbours.latest().Sessions), Masters: e.mastersHeard()}
-}
-
-func (e *edges) mastersHeard() int {
-	if e.ptp == nil {
-		return 0
-	}
-	return len(lookedAt(e.ptp.Heard(), rtthread.Now()))
+	return status.Heard{Sessions: len(e.neighbours.latest().Sessions), Masters: len(e.ears.masters())}
 }
 
 func (e *edges) clockModel() status.Clock {
@@ -149,7 +140,7 @@ func (e *edges) clockModel() status.Clock {
 		m.ErrorBoundNS = whole(s.ErrorBoundNS)
 	}
 	heard := survey{
-		masters: lookedAt(e.ptp.Heard(), rtthread.Now()), clock: &s,
+		masters: e.ears.masters(), clock: &s,
 		interfaces: e.ears.interfaces.Candidates(), used: e.network.input().Chosen.Interface.Name,
 	}
 	m.Masters = heard.listMasters()

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -7,25 +7,19 @@ import (
 	"sync/atomic"
 
 	"aes67-sink/bridge"
-	"aes67-sink/sdp"
 	"aes67-sink/wake"
 )
 
 // neighbours gathers what others announce on the chosen network, for the
 // supervisor to keep the sessions clear of.
 type neighbours struct {
-	announced func(index int) []announced // what is announced on an interface; 0: on any
-	refused   func() []string             // names of ours that DNS-SD refuses
-	chosen    func() int                  // index of the interface in use, 0: none
-	wake      chan struct{}               // by any of these
-	changed   chan<- struct{}             // tells the supervisor
-	told      atomic.Pointer[bridge.Neighbours]
-}
-
-// announced is a foreign session, by whatever way it was heard.
-type announced struct {
-	name        string // by which it is announced; may differ from the description's
-	description *sdp.Description
+	foreign func(index int) []bridge.Foreign // what is announced on an interface; 0: on any
+	refused func() []string                  // names of ours that DNS-SD refuses
+	chosen  func() int                       // index of the interface in use, 0: none
+	host    func() string                    // the name of this computer
+	wake    chan struct{}                    // by any of these
+	changed chan<- struct{}                  // tells the supervisor
+	told    atomic.Pointer[bridge.Neighbours]
 }
 
 // Run gathers when something has changed, until ctx is done.
@@ -51,14 +45,10 @@ func (n *neighbours) latest() *bridge.Neighbours {
 
 // gather replaces what is told if it has changed.
 func (n *neighbours) gather() {
-	next := &bridge.Neighbours{Host: hostName(), Refused: n.refused()}
-	for _, a := range n.announced(n.chosen()) {
-		for _, leg := range a.description.Legs() {
-			f := bridge.Foreign{Name: a.name, Origin: leg.Origin, Group: leg.Group, Port: leg.Port}
-			f.Origin.Version = 0                    // a new version alone changes nothing here
-			if !slices.Contains(next.Sessions, f) { // heard in two ways
-				next.Sessions = append(next.Sessions, f)
-			}
+	next := &bridge.Neighbours{Host: n.host(), Refused: n.refused()}
+	for _, f := range n.foreign(n.chosen()) {
+		if !slices.Contains(next.Sessions, f) { // heard in two ways
+			next.Sessions = append(next.Sessions, f)
 		}
 	}
 	if old := n.told.Load(); old == nil || !reflect.DeepEqual(old, next) {

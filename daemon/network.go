@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
-	"aes67-sink/avahi"
 	"aes67-sink/bridge"
 	"aes67-sink/netif"
 	"aes67-sink/ptp/port"
@@ -23,16 +22,15 @@ import (
 type network struct {
 	chooser   *netif.Chooser
 	watcher   *netif.Watcher
-	dnssd     *netif.DNSSD
+	services  *netif.DNSSD // hears of AES67 devices before anything is asked
+	ears      hearing
 	clock     *port.Service // nil without the PTP ports
-	sap       *sap.Service
-	browser   *avahi.Browser // asks on the chosen interface alone
 	domain    uint8
 	automatic bool        // no interface is named
 	playing   func() bool // a program plays into the sink
 	now       func() aes67.MonoTime
 	log       zerolog.Logger
-	wake      chan struct{} // by what is looked at, but for watcher and dnssd
+	wake      chan struct{} // by what is looked at, but for watcher and services
 	changed   chan struct{} // tells that input has
 
 	listening []int
@@ -42,6 +40,14 @@ type network struct {
 	used      bridge.Network
 	report    string
 	told      atomic.Pointer[networkState]
+}
+
+// hearing is what listens where it is told to.
+type hearing interface {
+	listen(indexes []int) (deaf bool) // PTP and SAP; deaf: again soon
+	rejoin()                          // where it listens, for switches that forgot
+	browse(indexes []int)             // ask for sessions by DNS-SD there alone
+	announced() []sap.Heard           // by SAP
 }
 
 // networkState is what others are told.
@@ -72,7 +78,7 @@ func (n *network) Run(ctx context.Context) error {
 			return nil
 		case <-due.C:
 		case <-n.watcher.Changed():
-		case <-n.dnssd.Changed():
+		case <-n.services.Changed():
 		case <-n.wake:
 		}
 	}
@@ -141,7 +147,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 	}
 	n.inUse, n.used = false, bridge.Network{}
 	if !next.Usable {
-		n.browser.Browse(nil)
+		n.ears.browse(nil)
 		n.log.Warn().Str("reason", next.reason).Msg("interface lost")
 		return
 	}
@@ -153,7 +159,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 		}
 	}
 	n.inUse, n.used = true, chosen
-	n.browser.Browse([]int{chosen.Interface.Index})
+	n.ears.browse([]int{chosen.Interface.Index})
 	n.log.Info().Str("interface", chosen.Interface.Name).Stringer("address", chosen.Address).Str("reason", next.reason).
 		Msg("interface chosen")
 }
@@ -163,17 +169,10 @@ func (n *network) listen(indexes []int) {
 	if !n.deaf && slices.Equal(indexes, n.listening) {
 		return
 	}
-	n.listening, n.deaf = slices.Clone(indexes), false
-	if n.clock != nil {
-		if err := n.clock.Listen(indexes); err != nil {
-			n.retryListen("PTP", err)
-		}
-	}
-	if err := n.sap.Listen(indexes); err != nil {
-		n.retryListen("SAP", err)
-	}
-	if err := n.dnssd.Listen(indexes); err != nil {
-		n.retryListen("DNS-SD", err)
+	n.listening, n.deaf = slices.Clone(indexes), n.ears.listen(indexes)
+	if err := n.services.Listen(indexes); err != nil {
+		n.log.Debug().Err(err).Str("protocol", "DNS-SD").Msg("cannot listen yet")
+		n.deaf = true
 	}
 }
 
@@ -187,17 +186,9 @@ func (n *network) rejoin(candidates []netif.Candidate) {
 		n.carriers[c.Index] = c.Carrier
 	}
 	if back {
-		if n.clock != nil {
-			n.clock.Rejoin()
-		}
-		n.sap.Rejoin()
-		n.dnssd.Rejoin()
+		n.ears.rejoin()
+		n.services.Rejoin()
 	}
-}
-
-func (n *network) retryListen(what string, err error) {
-	n.log.Debug().Err(err).Str("protocol", what).Msg("cannot listen yet")
-	n.deaf = true // the interface may not be ready: again soon
 }
 
 // signs collects what was heard of AES67.
@@ -213,7 +204,7 @@ func (n *network) signs() []netif.Sign {
 			}
 		}
 	}
-	for _, h := range n.sap.Heard() {
+	for _, h := range n.ears.announced() {
 		if h.Description.IsPCM() {
 			signs = append(signs, netif.Sign{
 				Index: h.Index, Kind: netif.SignSAP, At: h.LastHeard,
@@ -221,7 +212,7 @@ func (n *network) signs() []netif.Sign {
 			})
 		}
 	}
-	return append(signs, n.dnssd.Signs()...)
+	return append(signs, n.services.Signs()...)
 }
 
 func (s *networkState) same(o networkState) bool {

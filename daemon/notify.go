@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
 
+	"aes67-sink/internal/instance"
+	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
 
@@ -21,12 +23,12 @@ const (
 	readyAfter = 20 * time.Second
 )
 
-// manager tells the service manager how the bridge is (sd_notify(3)). Without
+// notifier tells the service manager how the bridge is (sd_notify(3)). Without
 // one it does nothing.
-type manager struct {
+type notifier struct {
 	log     zerolog.Logger
 	model   func() status.Model
-	changed <-chan struct{}          // the state, the problem or the sink
+	changed chan struct{}            // the state, the problem or the sink
 	send    func(state string) error // nil: to the socket in NOTIFY_SOCKET
 	ready   bool
 	told    string
@@ -37,17 +39,17 @@ func underManager() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
 // Run tells until ctx is done: readiness when the sink is there, the state when
 // it changes, and the watchdog twice in its time as long as the bridge answers.
-func (m *manager) Run(ctx context.Context) error {
+func (n *notifier) Run(ctx context.Context) error {
 	if !underManager() {
 		<-ctx.Done()
 		return nil
 	}
-	if m.send == nil {
-		m.send = notifyManager
+	if n.send == nil {
+		n.send = notifyManager
 	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		m.log.Warn().Err(err).Msg("no watchdog")
+		n.log.Warn().Err(err).Msg("no watchdog")
 	}
 	var feed <-chan time.Time
 	if watchdog > 0 {
@@ -58,12 +60,12 @@ func (m *manager) Run(ctx context.Context) error {
 	late, rest := time.NewTimer(readyAfter), time.NewTimer(0)
 	defer late.Stop()
 	defer rest.Stop()
-	isLate, changed := false, m.changed
+	isLate, changed := false, n.changed
 	for {
-		m.tell(isLate, watchdog > 0)
+		n.tell(isLate, watchdog > 0)
 		select {
 		case <-ctx.Done():
-			return m.send(daemon.SdNotifyStopping)
+			return n.send(daemon.SdNotifyStopping)
 		case <-feed:
 		case <-late.C:
 			isLate = true
@@ -71,23 +73,23 @@ func (m *manager) Run(ctx context.Context) error {
 			changed = nil
 			rest.Reset(notifyRest)
 		case <-rest.C:
-			changed = m.changed
+			changed = n.changed
 		}
 	}
 }
 
 // tell sends what there is to tell. That the model can be made shows that no
 // part hangs: it asks them all.
-func (m *manager) tell(late, watchdog bool) {
-	model := m.model()
+func (n *notifier) tell(late, watchdog bool) {
+	model := n.model()
 	state := ""
-	if !m.ready && (late || model.Sink.State == "running") {
-		m.ready = true
+	if !n.ready && (late || model.Sink.State == "running") {
+		n.ready = true
 		state += daemon.SdNotifyReady + "\n"
 	}
-	if text := statusLine(model); text != m.told {
-		m.told = text
-		state += "STATUS=" + text + "\n"
+	if line := statusLine(model); line != n.told {
+		n.told = line
+		state += "STATUS=" + line + "\n"
 	}
 	if watchdog {
 		state += daemon.SdNotifyWatchdog + "\n"
@@ -95,18 +97,18 @@ func (m *manager) tell(late, watchdog bool) {
 	if state == "" {
 		return
 	}
-	if err := m.send(state); err != nil {
-		m.log.Debug().Err(err).Msg("the service manager does not listen")
+	if err := n.send(state); err != nil {
+		n.log.Debug().Err(err).Msg("the service manager does not listen")
 	}
 }
 
 // statusLine is the bridge in one line.
 func statusLine(m status.Model) string {
-	text := words(stateWords, m.State)
+	line := status.Words(m.State)
 	if m.Problem != "" {
-		text += ": " + m.Problem
+		line += ": " + m.Problem
 	}
-	return printable(text)
+	return text.Printable(line)
 }
 
 // lookForLock is how often a network side that somebody else owns is asked for.
@@ -116,18 +118,18 @@ const lookForLock = 2 * time.Second
 // program again and again, another user's bridge is waited for: whoever logs in
 // second hears as soon as the first has logged out. It returns nil when ctx is
 // done before.
-func acquire(ctx context.Context, log zerolog.Logger) (*status.Lock, error) {
+func acquire(ctx context.Context, log zerolog.Logger) (*instance.Lock, error) {
 	waiting := ""
 	for {
-		lock, err := status.Acquire()
-		if !errors.Is(err, status.ErrOwned) || !underManager() {
+		lock, err := instance.Acquire()
+		if !errors.Is(err, instance.ErrOwned) || !underManager() {
 			return lock, err
 		}
 		state := daemon.SdNotifyWatchdog
 		if err.Error() != waiting {
 			waiting = err.Error()
 			log.Warn().Str("problem", waiting).Msg("waiting for the network side")
-			state += "\n" + daemon.SdNotifyReady + "\nSTATUS=waiting: " + printable(waiting)
+			state += "\n" + daemon.SdNotifyReady + "\nSTATUS=waiting: " + text.Printable(waiting)
 		}
 		if err := notifyManager(state); err != nil {
 			log.Debug().Err(err).Msg("the service manager does not listen")

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -35,7 +35,7 @@ func TestManagerIsToldWhatItWaitsFor(t *testing.T) {
 				if test.sinkAfter > 0 {
 					time.AfterFunc(test.sinkAfter, func() { wake.Signal(changed) })
 				}
-				m := manager{log: zerolog.Nop(), changed: changed, model: func() status.Model {
+				n := notifier{log: zerolog.Nop(), changed: changed, model: func() status.Model {
 					models++
 					model := status.Model{State: status.WaitingSoundServer, Problem: "no sound\x1bserver"}
 					if test.sinkAfter > 0 && time.Since(began) >= test.sinkAfter {
@@ -51,7 +51,7 @@ func TestManagerIsToldWhatItWaitsFor(t *testing.T) {
 				}}
 				ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 				defer stop()
-				if err := m.Run(ctx); err != nil {
+				if err := n.Run(ctx); err != nil {
 					t.Error(err)
 				}
 				if readyAt != test.ready {
@@ -83,8 +83,8 @@ func TestTheWatchdogIsFed(t *testing.T) {
 	t.Setenv("WATCHDOG_PID", "")
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	m := manager{log: zerolog.Nop(), model: func() status.Model { return status.Model{State: status.Sending} }}
-	go func() { done <- m.Run(ctx) }()
+	n := notifier{log: zerolog.Nop(), model: func() status.Model { return status.Model{State: status.Sending} }}
+	go func() { done <- n.Run(ctx) }()
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	buf := make([]byte, 1024)
 	for fed := 0; fed < 5; {

@@ -1,11 +1,10 @@
-package main
+package daemon
 
 import (
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"strings"
 
 	"aes67-sink/aes67"
@@ -16,7 +15,7 @@ import (
 
 // planSessions says what the streams of cfg have in common for the program's
 // life. What lasts longer is in memory.
-func planSessions(cfg config.Config, memory identityFile) bridge.SessionPlan {
+func planSessions(cfg config.Config, memory identityMemory) bridge.SessionPlan {
 	base := aes67.Stream{
 		Port:        cfg.Stream.Port,
 		TTL:         cfg.Stream.TTL,
@@ -50,7 +49,7 @@ func planSessions(cfg config.Config, memory identityFile) bridge.SessionPlan {
 	}
 	plan.Suits = func(group netip.Addr) bool { return prefix.Contains(group) && aes67.CheckGroup(group) == nil }
 	plan.NewID = func() uint64 { return 1 + rand.Uint64N(math.MaxUint32) }
-	plan.Identity, plan.Keep = memory.Load(), memory.Save
+	plan.Identity, plan.Keep = memory.load(), memory.save
 	// The first ids come from the machine, so that they are the same at the next
 	// start even where nothing can be remembered.
 	for i := len(plan.Identity.Streams); i < len(plan.Streams); i++ {
@@ -86,24 +85,4 @@ func joinWords(head, tail string) string {
 		return sdp.CleanName(head)
 	}
 	return sdp.JoinName(head, tail)
-}
-
-// hostName returns the first label of this machine's name.
-func hostName() string {
-	host, err := os.Hostname()
-	if host, _, _ = strings.Cut(host, "."); err != nil || host == "" {
-		return "aes67-sink"
-	}
-	return host
-}
-
-// hostID tells this machine from every other, for as long as it is installed
-// (machine-id(5)); without one the host name must do.
-func hostID() string {
-	for _, path := range []string{"/etc/machine-id", "/var/lib/dbus/machine-id"} {
-		if id, err := os.ReadFile(path); err == nil && len(id) >= 32 {
-			return strings.TrimSpace(string(id))
-		}
-	}
-	return hostName()
 }

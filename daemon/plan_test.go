@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"net/netip"
@@ -9,18 +9,17 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"aes67-sink/bridge"
 	"aes67-sink/config"
 )
 
-// newIdentityFile is the file of a machine that remembers nothing yet.
-func newIdentityFile(t *testing.T) identityFile {
+// noMemory is that of a computer that remembers nothing yet.
+func noMemory(t *testing.T) memory {
 	t.Helper()
-	return identityFile{path: filepath.Join(t.TempDir(), "state", "sessions-aes67.json"), log: zerolog.Nop()}
+	return remember(filepath.Join(t.TempDir(), "state"), "aes67", zerolog.Nop())
 }
 
 func TestPlanGivesOneMonoStreamAChannel(t *testing.T) {
-	plan := planSessions(config.Default(), newIdentityFile(t))
+	plan := planSessions(config.Default(), noMemory(t).identities)
 	if ids := plan.Identity.Streams; len(plan.Streams) != 2 || len(ids) != 2 || ids[0].ID == ids[1].ID {
 		t.Fatalf("plan %+v", plan)
 	}
@@ -35,7 +34,7 @@ func TestPlanGivesOneMonoStreamAChannel(t *testing.T) {
 			t.Errorf("stream %d: %+v", i, s)
 		}
 	}
-	again := planSessions(config.Default(), newIdentityFile(t))
+	again := planSessions(config.Default(), noMemory(t).identities)
 	if again.Identity.Streams[0].ID != plan.Identity.Streams[0].ID {
 		t.Error("a session has another id at the next start")
 	}
@@ -44,7 +43,7 @@ func TestPlanGivesOneMonoStreamAChannel(t *testing.T) {
 func TestPlanGivesOneStreamForAllChannels(t *testing.T) {
 	cfg := config.Default()
 	cfg.Stream.Layout, cfg.Stream.Name = config.Multi, "Hall"
-	plan := planSessions(cfg, newIdentityFile(t))
+	plan := planSessions(cfg, noMemory(t).identities)
 	if len(plan.Streams) != 1 || len(plan.Streams[0].Channels) != 2 {
 		t.Errorf("plan %+v", plan)
 	}
@@ -56,7 +55,7 @@ func TestPlanGivesOneStreamForAllChannels(t *testing.T) {
 func TestALongNameKeepsChannelAndNumber(t *testing.T) {
 	cfg := config.Default()
 	cfg.Stream.Name = strings.Repeat("long ", 12)
-	names := planSessions(cfg, newIdentityFile(t)).Names("pc", 12)
+	names := planSessions(cfg, noMemory(t).identities).Names("pc", 12)
 	for i, tail := range []string{" Left #12", " Right #12"} {
 		if !strings.HasSuffix(names[i], tail) || len(names[i]) > 63 {
 			t.Errorf("name %q of %d bytes", names[i], len(names[i]))
@@ -67,40 +66,10 @@ func TestALongNameKeepsChannelAndNumber(t *testing.T) {
 func TestPlanTakesGivenGroupsAsTheyAre(t *testing.T) {
 	cfg := config.Default()
 	cfg.Stream.Addresses = []netip.Addr{netip.MustParseAddr("239.1.2.3"), netip.MustParseAddr("239.1.2.4")}
-	plan := planSessions(cfg, newIdentityFile(t))
+	plan := planSessions(cfg, noMemory(t).identities)
 	for i, want := range cfg.Stream.Addresses {
 		if got := plan.Streams[i].Group; got != want {
 			t.Errorf("group %v, want %v", got, want)
-		}
-	}
-}
-
-func TestIdentityIsRemembered(t *testing.T) {
-	file := newIdentityFile(t)
-	want := bridge.Identity{Base: "pc", Number: 2, Streams: []bridge.SessionIdentity{
-		{ID: 7, Version: 9, Group: netip.MustParseAddr("239.69.1.1"), Text: "v=0\r\n"}, {ID: 8},
-	}}
-	file.Save(want)
-	got := planSessions(config.Default(), file).Identity
-	if got.Base != want.Base || got.Number != want.Number || !slices.Equal(got.Streams, want.Streams) {
-		t.Errorf("remembered %+v, want %+v", got, want)
-	}
-	if all := texts(got); len(all) != 1 || all[0] != "v=0\r\n" {
-		t.Errorf("texts %q", all)
-	}
-}
-
-func TestAnUnreadableIdentityBeginsAnew(t *testing.T) {
-	for name, text := range map[string]string{
-		"rubbish": "\x00{", "too long": `"` + strings.Repeat("x", maxIdentity) + `"`, "too many": `{"streams":[{},{},{},{},{},{},{},{},{}]}`,
-		"no address": `{"streams":[{"group":"here"}]}`,
-	} {
-		file := newIdentityFile(t)
-		if err := replaceFile(file.path, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if got := file.Load(); len(got.Streams) != 0 || got.Number != 0 {
-			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -9,11 +9,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
-	"aes67-sink/avahi"
+	"aes67-sink/bridge"
 	"aes67-sink/netif"
 	"aes67-sink/rtthread"
 	"aes67-sink/sap"
-	"aes67-sink/sdp"
 	"aes67-sink/wake"
 )
 
@@ -45,12 +44,13 @@ func TestTheRelayWakesWhoLooks(t *testing.T) {
 func TestNeighboursAreGatheredWhenSomethingHasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gathered, changed := 0, make(chan struct{}, 1)
-		var others []announced
+		var others []bridge.Foreign
 		n := &neighbours{
-			announced: func(int) []announced { gathered++; return others },
-			refused:   func() []string { return nil },
-			chosen:    func() int { return 2 },
-			wake:      make(chan struct{}, 1), changed: changed,
+			foreign: func(int) []bridge.Foreign { gathered++; return others },
+			refused: func() []string { return nil },
+			chosen:  func() int { return 2 },
+			host:    func() string { return "pc" },
+			wake:    make(chan struct{}, 1), changed: changed,
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -61,7 +61,7 @@ func TestNeighboursAreGatheredWhenSomethingHasChanged(t *testing.T) {
 		if gathered != 1 || len(changed) != 0 {
 			t.Errorf("gathered %d times in an hour in which nothing changed", gathered)
 		}
-		others = []announced{{"kitchen", &sdp.Description{Port: 5004}}}
+		others = []bridge.Foreign{{Name: "kitchen", Port: 5004}}
 		wake.Signal(n.wake)
 		synctest.Wait()
 		if got := n.latest().Sessions; len(changed) != 1 || len(got) != 1 || got[0].Name != "kitchen" {
@@ -87,8 +87,8 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	}
 	n := &network{
 		chooser: netif.NewChooser(netif.ChooserConfig{Interface: "lo"}), watcher: watcher,
-		dnssd: netif.NewDNSSD(rtthread.Now, zerolog.Nop()), sap: sap.New(sap.Config{Now: rtthread.Now}, zerolog.Nop()),
-		browser: avahi.NewBrowser(avahi.Config{}, zerolog.Nop()), playing: func() bool { return false },
+		services: netif.NewDNSSD(rtthread.Now, zerolog.Nop()), ears: newEars(sap.New(sap.Config{Now: rtthread.Now}, zerolog.Nop()), nil, nil,
+			func(string) zerolog.Logger { return zerolog.Nop() }), playing: func() bool { return false },
 		log: zerolog.Nop(), changed: make(chan struct{}, 1), carriers: map[int]bool{},
 	}
 	if next := n.choose(1); next != 0 || !n.input().Usable || len(n.changed) != 1 {

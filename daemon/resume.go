@@ -1,7 +1,6 @@
-package main
+package daemon
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/netip"
@@ -13,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/bridge"
+	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
@@ -50,20 +51,16 @@ type lastRun struct {
 
 // lastRunFile remembers it.
 type lastRunFile struct {
-	path string
-	log  zerolog.Logger
+	state.File[lastRun]
+	log zerolog.Logger
 }
 
 // load returns what the last run left, nil if that is no longer true.
 func (f lastRunFile) load(now aes67.MonoTime, domain uint8) *lastRun {
-	text, err := os.ReadFile(f.path)
-	var r lastRun
-	if err == nil {
-		err = json.Unmarshal(text, &r)
-	}
+	r, err := f.Load()
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			f.log.Debug().Err(err).Str("file", f.path).Msg("nothing to go on with")
+			f.log.Debug().Err(err).Str("file", f.Path).Msg("nothing to go on with")
 		}
 		return nil
 	}
@@ -91,8 +88,8 @@ func (r *lastRun) resumption() *ptp.Resumption {
 	return out
 }
 
-// chooser is the network's part.
-func (r *lastRun) chooser(name string) netif.ChooserConfig {
+// network is the network's part.
+func (r *lastRun) network(name string) netif.ChooserConfig {
 	c := netif.ChooserConfig{Interface: name}
 	if r != nil {
 		c.Last, c.LastAddr = r.Interface, r.Address
@@ -102,24 +99,14 @@ func (r *lastRun) chooser(name string) netif.ChooserConfig {
 
 // save leaves word of a bridge that was sending; of another there is nothing to
 // go on with.
-func (f lastRunFile) save(e *edges) {
-	network := e.network.input()
-	m, set := e.clock.Load()
-	if !network.Usable || !set || e.ptp == nil {
-		return
-	}
-	clock := e.ptp.Snapshot()
-	if clock.State != ptp.Locked && clock.State != ptp.Holdover {
+func (f lastRunFile) save(network bridge.NetworkInput, m mediaclock.Map, clock ptp.Status) {
+	if !network.Usable || clock.State != ptp.Locked && clock.State != ptp.Holdover {
 		return
 	}
 	r := leave(rtthread.Now(), m, clock)
 	r.Interface, r.Address = network.Chosen.Interface.Name, network.Chosen.Address
-	text, err := json.Marshal(r)
-	if err == nil {
-		err = replaceFile(f.path, text)
-	}
-	if err != nil {
-		f.log.Debug().Err(err).Str("file", f.path).Msg("the next run will begin anew")
+	if err := f.Save(r); err != nil {
+		f.log.Debug().Err(err).Str("file", f.Path).Msg("the next run will begin anew")
 	}
 }
 

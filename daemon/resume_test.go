@@ -1,7 +1,7 @@
-package main
+package daemon
 
 import (
-	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/rtthread"
@@ -36,12 +37,8 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := good
 			test.change(&r)
-			f := lastRunFile{path: filepath.Join(t.TempDir(), "state", "last-aes67.json"), log: zerolog.Nop()}
-			text, err := json.Marshal(r)
-			if err == nil {
-				err = replaceFile(f.path, text)
-			}
-			if err != nil {
+			f := lastRunFile{state.File[lastRun]{Path: filepath.Join(t.TempDir(), "state", "last-aes67.json")}, zerolog.Nop()}
+			if err := f.Save(r); err != nil {
 				t.Fatal(err)
 			}
 			got := f.load(now.Add(test.after), 3)
@@ -55,7 +52,7 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 			if p == nil || p.Grandmaster != gm || p.At != now || p.Time != 5e18+1e9+1000 || p.Frequency != 900 || !p.Arbitrary {
 				t.Errorf("resumption %+v", p)
 			}
-			if c := got.chooser("auto"); c.Interface != "auto" || c.Last != "eno1" {
+			if c := got.network("auto"); c.Interface != "auto" || c.Last != "eno1" {
 				t.Errorf("chooser %+v", c)
 			}
 		})
@@ -63,11 +60,11 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 }
 
 func TestNothingWasLeft(t *testing.T) {
-	f := lastRunFile{path: filepath.Join(t.TempDir(), "none.json"), log: zerolog.Nop()}
-	if r := f.load(rtthread.Now(), 0); r != nil || r.resumption() != nil || r.chooser("eno1").Last != "" {
+	f := lastRunFile{state.File[lastRun]{Path: filepath.Join(t.TempDir(), "none.json")}, zerolog.Nop()}
+	if r := f.load(rtthread.Now(), 0); r != nil || r.resumption() != nil || r.network("eno1").Last != "" {
 		t.Errorf("loaded %+v", r)
 	}
-	if err := replaceFile(f.path, []byte("{")); err != nil {
+	if err := os.WriteFile(f.Path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if r := f.load(rtthread.Now(), 0); r != nil {

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -7,33 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"aes67-sink/aes67"
-	"aes67-sink/netif"
 	"aes67-sink/ptp"
-	"aes67-sink/rtsp"
-	"aes67-sink/sap"
 	"aes67-sink/sdp"
 	"aes67-sink/status"
 )
-
-// survey is what is heard of a network at one time; list makes it a listing.
-type survey struct {
-	own        []sdp.Session // of the running bridge, on the interface used
-	ownVia     []string      // the ways by which these are announced
-	used       string        // name of the interface in use
-	heard      []sap.Heard
-	found      []found
-	masters    []ptp.Announcement
-	clock      *ptp.Status // of the running bridge; nil: none
-	interfaces []netif.Candidate
-	notes      []string
-}
-
-// found is a session found by DNS-SD.
-type found struct {
-	rtsp.Found
-	host string
-}
 
 // list joins what was heard in several ways.
 func (s *survey) list() status.Listing {
@@ -165,12 +142,3 @@ func (s *survey) name(index int) string {
 	}
 	return strconv.Itoa(index)
 }
-
-// lookedAt drops the masters that have been silent for longer than they should.
-func lookedAt(all []ptp.Announcement, now aes67.MonoTime) []ptp.Announcement {
-	return slices.DeleteFunc(all, func(a ptp.Announcement) bool { return now.Sub(a.At) > masterSilence })
-}
-
-// masterSilence is how long a master is listed after its last Announce: three
-// of the longest interval of the media profile, 16 s (AES67-2018, annex A).
-const masterSilence = 48 * time.Second

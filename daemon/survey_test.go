@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"net/netip"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"aes67-sink/aes67"
+	"aes67-sink/bridge"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/wire"
@@ -29,7 +30,7 @@ func TestASessionHeardInTwoWaysIsListedOnce(t *testing.T) {
 			{Index: 2, Source: netip.MustParseAddr("10.0.0.2"), Description: other},
 			{Index: 2, Source: netip.MustParseAddr("10.0.0.2"), Description: d},
 		},
-		found: []found{{host: "stage.local", Found: rtsp.Found{
+		found: []describedSession{{host: "stage.local", Found: rtsp.Found{
 			Target:      rtsp.Target{Name: "Stage 1", Index: 2, Address: netip.MustParseAddrPort("10.0.0.2:554")},
 			Description: d,
 		}}},
@@ -57,8 +58,8 @@ func TestBothLegsAreListedAndKeptClearOf(t *testing.T) {
 	}
 	n := neighbours{
 		chosen: func() int { return 2 }, refused: func() []string { return nil },
-		announced: func(int) []announced { return []announced{{d.Name, &d}} },
-		changed:   make(chan struct{}, 1),
+		foreign: func(int) []bridge.Foreign { return foreign(d.Name, &d) }, host: func() string { return "pc" },
+		changed: make(chan struct{}, 1),
 	}
 	n.gather()
 	if got := n.latest().Sessions; len(got) != 2 || got[0].Group != d.Group || got[1].Group != d.Second.Addr() {

@@ -1,4 +1,4 @@
-package status
+package instance
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"aes67-sink/internal/text"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 	directoryMode = 0o700
 )
 
-// Directory returns where the control socket and the lock are: aes67-sink in
+// Directory returns where the control socket and the lock of this user are: aes67-sink in
 // XDG_RUNTIME_DIR, else in /run/user/UID, else a private directory under the
 // temporary one. It need not exist.
 func Directory() string {
@@ -29,8 +31,8 @@ func Directory() string {
 	return filepath.Join(runtime, directoryName)
 }
 
-// makeDirectory makes Directory if need be and checks that it is private.
-func makeDirectory() (string, error) {
+// MakeDirectory makes Directory if need be and checks that it is private.
+func MakeDirectory() (string, error) {
 	directory := Directory()
 	if parent := filepath.Dir(directory); parent == filepath.Clean(os.Getenv("XDG_RUNTIME_DIR")) {
 		if err := owned(parent); err != nil {
@@ -56,7 +58,7 @@ var (
 func owned(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return cause(err)
+		return text.Cause(err)
 	}
 	if !info.IsDir() {
 		return errNoDirectory

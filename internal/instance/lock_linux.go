@@ -1,4 +1,4 @@
-package status
+package instance
 
 import (
 	"errors"
@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/text"
 )
 
 const (
@@ -37,7 +39,7 @@ var ErrOwned = errors.New("owns the network side")
 func Acquire() (*Lock, error) { return acquire(networkName) }
 
 func acquire(networkName string) (*Lock, error) {
-	directory, err := makeDirectory()
+	directory, err := MakeDirectory()
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +52,7 @@ func acquire(networkName string) (*Lock, error) {
 	if errors.Is(err, unix.EADDRINUSE) {
 		err = fmt.Errorf("the aes67-sink of %s %w: only one may send; end that one first", networkOwner(networkName), ErrOwned)
 	} else if err != nil {
-		err = fmt.Errorf("network lock %s: %w", networkName, cause(err))
+		err = fmt.Errorf("network lock %s: %w", networkName, text.Cause(err))
 	}
 	if err != nil {
 		l.Release()
@@ -74,7 +76,7 @@ func lockFile(path string) (*os.File, error) {
 	for range lockTries {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 		if errors.Is(err, os.ErrNotExist) { // its directory was removed by one that ended
-			if _, err := makeDirectory(); err != nil {
+			if _, err := MakeDirectory(); err != nil {
 				return nil, err
 			}
 			continue
@@ -124,11 +126,11 @@ func writePID(file *os.File) error {
 
 // writtenPID returns 0 when the file does not say.
 func writtenPID(file *os.File) int {
-	text, err := io.ReadAll(io.LimitReader(file, 32))
+	written, err := io.ReadAll(io.LimitReader(file, 32))
 	if err != nil {
 		return 0
 	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(written)))
 	return pid
 }
 

@@ -1,4 +1,4 @@
-package status
+package instance
 
 import (
 	"bufio"
@@ -10,12 +10,29 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv("INSTANCE_TEST_ROLE"); role != "" {
+		os.Exit(playRole(role))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// privateRuntime gives the test a runtime directory of its own.
+func privateRuntime(t *testing.T) (runtime string) {
+	t.Helper()
+	runtime = t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	return runtime
+}
 
 // testName is a network side of the test's own, which both its processes know:
 // a bridge may be running beside the test.
 func testName() string {
-	if name := os.Getenv("STATUS_TEST_NAME"); name != "" {
+	if name := os.Getenv("INSTANCE_TEST_NAME"); name != "" {
 		return name
 	}
 	return fmt.Sprintf("@aes67-sink-test-%d", os.Getpid())
@@ -42,7 +59,7 @@ func playRole(role string) int {
 func holder(t *testing.T, environment ...string) (process *exec.Cmd, said string, end func()) {
 	t.Helper()
 	process = exec.Command(os.Args[0])
-	process.Env = append(append(os.Environ(), "STATUS_TEST_ROLE=holder", "STATUS_TEST_NAME="+testName(), "GORACE=atexit_sleep_ms=0"), environment...)
+	process.Env = append(append(os.Environ(), "INSTANCE_TEST_ROLE=holder", "INSTANCE_TEST_NAME="+testName(), "GORACE=atexit_sleep_ms=0"), environment...)
 	process.Stderr = os.Stderr
 	input, err := process.StdinPipe()
 	if err != nil {

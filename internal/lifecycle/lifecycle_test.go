@@ -1,9 +1,8 @@
-package main
+package lifecycle
 
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -37,7 +36,7 @@ func TestTheSupervisorEndsBeforeTheEdges(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var d diary
 	cancel()
-	if err := runAll(ctx, zerolog.Nop(), d.until("supervisor"), d.until("edge"), d.until("edge")); err != nil {
+	if err := Run(ctx, zerolog.Nop(), d.until("supervisor"), d.until("edge"), d.until("edge")); err != nil {
 		t.Errorf("an end by signal is an error: %v", err)
 	}
 	if want := []string{"supervisor", "edge", "edge"}; !slices.Equal(d.lines, want) {
@@ -48,10 +47,10 @@ func TestTheSupervisorEndsBeforeTheEdges(t *testing.T) {
 func TestAnEdgeThatFailsEndsAllInOrder(t *testing.T) {
 	var d diary
 	boom := errors.New("boom")
-	err := runAll(context.Background(), zerolog.Nop(), d.until("supervisor"),
+	err := Run(context.Background(), zerolog.Nop(), d.until("supervisor"),
 		d.until("edge"), func(context.Context) error { return boom })
 	if !errors.Is(err, boom) {
-		t.Errorf("runAll = %v, want boom", err)
+		t.Errorf("Run = %v, want boom", err)
 	}
 	if want := []string{"supervisor", "edge"}; !slices.Equal(d.lines, want) {
 		t.Errorf("ended in the order %v, want %v", d.lines, want)
@@ -60,28 +59,19 @@ func TestAnEdgeThatFailsEndsAllInOrder(t *testing.T) {
 
 func TestAnEdgeThatEndsByItselfIsAnError(t *testing.T) {
 	var d diary
-	err := runAll(context.Background(), zerolog.Nop(), d.until("supervisor"), func(context.Context) error { return nil })
+	err := Run(context.Background(), zerolog.Nop(), d.until("supervisor"), func(context.Context) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "ended by itself") {
-		t.Errorf("runAll = %v", err)
+		t.Errorf("Run = %v", err)
 	}
 }
 
 func TestAPanicEndsAllInOrder(t *testing.T) {
 	var d diary
-	err := runAll(context.Background(), zerolog.Nop(), d.until("supervisor"), func(context.Context) error { panic("index 7") })
+	err := Run(context.Background(), zerolog.Nop(), d.until("supervisor"), func(context.Context) error { panic("index 7") })
 	if err == nil || !strings.Contains(err.Error(), "index 7") {
-		t.Errorf("runAll = %v, want the panic's text", err)
+		t.Errorf("Run = %v, want the panic's text", err)
 	}
 	if want := []string{"supervisor"}; !slices.Equal(d.lines, want) {
 		t.Errorf("ended %v, want %v", d.lines, want)
-	}
-}
-
-func TestClockRemedyNamesTheCommand(t *testing.T) {
-	if got := clockRemedy(os.ErrPermission); !strings.Contains(got, "sudo setcap cap_net_bind_service+ep ") {
-		t.Errorf("no permission: %q", got)
-	}
-	if got := clockRemedy(errors.New("address in use")); strings.Contains(got, "setcap") || !strings.Contains(got, "address in use") {
-		t.Errorf("ports taken: %q", got)
 	}
 }

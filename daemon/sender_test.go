@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"net"
@@ -10,6 +10,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/mediaclock"
+	"aes67-sink/rtpsend"
 )
 
 func TestASenderThatEndsByItselfHasFailedWhenThatIsTold(t *testing.T) {
@@ -17,20 +18,21 @@ func TestASenderThatEndsByItselfHasFailedWhenThatIsTold(t *testing.T) {
 	if err != nil {
 		t.Skip("no loopback:", err)
 	}
-	e := &edges{clock: &mediaclock.Clock{}, log: zerolog.Nop(), wake: make(chan struct{}, 1)}
-	ownClock(e.clock) // and no pipeline: the sender breaks off at its first packet
+	clock, ended := &mediaclock.Clock{}, make(chan struct{}, 1)
+	ownClock(clock) // and no pipeline: the sender breaks off at its first packet
 	stream := aes67.Stream{
 		Name: "left", Channels: []string{"front-left"}, Group: netip.MustParseAddr("239.69.1.1"), Port: 5004, TTL: 1,
 		PayloadType: 98, Rate: 48000, PacketTime: aes67.PacketTime1ms,
 	}
+	s := sender{clock: clock, source: (*bridge.Pipeline)(nil), log: zerolog.Nop(), ended: ended}
 	for range 20 {
-		if err := e.StartSender(bridge.Network{Interface: *lo, Address: netip.MustParseAddr("127.0.0.1")}, []aes67.Stream{stream}); err != nil {
+		if err := s.start(rtpsend.Config{Interface: *lo, Source: netip.MustParseAddr("127.0.0.1"), Streams: []aes67.Stream{stream}, Loop: true}); err != nil {
 			t.Fatal(err)
 		}
-		<-e.wake
-		if e.senderFailed() == "" {
+		<-ended
+		if s.failed() == "" {
 			t.Fatal("the supervisor is woken and finds a sender that runs")
 		}
-		e.StopSender()
+		s.stop()
 	}
 }

@@ -1,0 +1,33 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/config"
+	"aes67-sink/mediaclock"
+	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
+	"aes67-sink/rtthread"
+)
+
+// openClock takes the PTP ports. Where that fails there is no service, and why
+// says so and what to do.
+func openClock(cfg config.Clock, mode aes67.ClockMode, resume *ptp.Resumption, clock *mediaclock.Clock, log zerolog.Logger) (service *port.Service, why string) {
+	ports, err := port.Open(cfg.DSCP)
+	if err != nil {
+		return nil, fmt.Sprintf("no PTP: %v; %s", err, port.Remedy(err))
+	}
+	return port.New(port.Config{
+		Mode: mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2, Now: rtthread.Now, Resume: resume,
+	}, ports, clock, log), ""
+}
+
+// ownClock lets the media clock run on this computer's oscillator from the time
+// of day, for a bridge that may not speak PTP.
+func ownClock(clock *mediaclock.Clock) {
+	clock.Step(rtthread.Now(), aes67.PTPTime(time.Now().UnixNano()).Add(ptp.UTCOffset*time.Second), 0)
+}
