@@ -55,9 +55,11 @@ type Bridge struct {
 	log      zerolog.Logger
 	sessions sessions
 	localMAC [6]byte
+	rest     RestPolicy
 
-	network    Network        // while streams run
-	streams    []aes67.Stream // while streams run; nil otherwise
+	network    Network        // while there are streams
+	streams    []aes67.Stream // announced, and sent unless they rest; nil: none
+	sends      bool           // the sender runs
 	reference  sdp.Reference  // as last described on this network
 	neighbours *Neighbours    // that the sessions were last fitted to
 	contested  aes67.MonoTime // since when a group of ours is; 0: it is not
@@ -78,8 +80,8 @@ type Snapshot struct {
 }
 
 // New makes a supervisor.
-func New(parts Parts, pipeline *Pipeline, plan SessionPlan, log zerolog.Logger) *Bridge {
-	b := &Bridge{parts: parts, pipeline: pipeline, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
+func New(parts Parts, pipeline *Pipeline, plan SessionPlan, rest RestPolicy, log zerolog.Logger) *Bridge {
+	b := &Bridge{parts: parts, pipeline: pipeline, rest: rest, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
 	b.told.Store(&Snapshot{Decision: Decision{State: WaitingSoundServer}})
 	return b
 }
@@ -135,6 +137,8 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		b.stop()
 	}
 	in.SenderFailed = b.failure
+	rests, restAt := b.rest.resting(now, b.pipeline.sounded())
+	in.Rests = rests
 
 	d := Decide(b.streams != nil, in)
 	if b.streams != nil && (!d.Send || b.moved(in.Network.Chosen)) {
@@ -153,6 +157,13 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		}
 	}
 	if b.streams != nil {
+		if err := b.send(!d.Rest); err != nil {
+			b.fail(now, err.Error())
+			b.stop()
+			d = Decision{State: Failed, Problem: b.failure}
+		}
+	}
+	if b.streams != nil {
 		b.describe(in.Clock)
 	}
 	contested := b.contestedSince(now)
@@ -160,11 +171,12 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		d.Problem = join(d.Problem, b.sessions.contest())
 	}
 	words, next := b.trouble.look(pipeline, now)
-	if b.streams != nil {
+	if b.sends {
 		d.Problem = join(d.Problem, words)
 	}
 	b.tell(d, in.Clock)
 
+	next = sooner(next, restAt)
 	if b.failure != "" {
 		next = sooner(next, b.retryAt)
 	}
@@ -228,9 +240,6 @@ func (b *Bridge) start(network Network) error {
 	if err != nil {
 		return err
 	}
-	if err := b.parts.StartSender(network, streams); err != nil {
-		return err
-	}
 	b.network, b.streams = network, streams
 	b.localMAC = [6]byte{} // the loopback has none
 	copy(b.localMAC[:], network.Interface.HardwareAddr)
@@ -243,14 +252,35 @@ func (b *Bridge) start(network Network) error {
 	return nil
 }
 
+// send starts the sender, or lets the streams rest, announced as they are: what a
+// receiver was told to play it shall play again.
+func (b *Bridge) send(yes bool) error {
+	switch {
+	case yes && !b.sends:
+		if err := b.parts.StartSender(b.network, b.streams); err != nil {
+			return err
+		}
+		b.log.Info().Msg("sending")
+	case !yes && b.sends:
+		b.parts.StopSender()
+		b.log.Info().Msg("streams rest: nothing sounds")
+	}
+	b.sends = yes
+	return nil
+}
+
 func (b *Bridge) stop() {
 	if b.streams == nil {
 		return
 	}
-	b.parts.Announce(b.network, nil)
-	b.parts.StopSender()
+	if len(b.sessions.current) > 0 {
+		b.parts.Announce(b.network, nil)
+	}
+	if b.sends {
+		b.parts.StopSender()
+	}
 	b.sessions.none()
-	b.streams = nil
+	b.streams, b.sends = nil, false
 	b.log.Info().Str("interface", b.network.Interface.Name).Msg("streams stopped")
 }
 

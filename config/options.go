@@ -149,6 +149,19 @@ var Options = []Option{
 		field:  text(func(c *Config) *string { return &c.Stream.Name }, checkStreamName, "empty or up to 63 bytes of text without control characters"),
 	},
 	{
+		Key: "stream.when", Default: `"auto"`,
+		Help:   "when the streams are on the wire: \"auto\", \"playing\" or \"always\"",
+		Detail: "\"playing\": from the first sound until it has been silent for stream.idle-after. \"auto\": so where the interface was chosen by itself, and always where network.interface names one, as on a network for sound alone. The sessions stay announced while the streams rest, and they are back within 0.3 s of a sound; a receiver needs some time of its own to lock to them again (docs/troubleshooting.md).",
+		field:  choice(func(c *Config) *When { return &c.Stream.When }, []When{WhenAuto, WhenPlaying, WhenAlways}, When.String),
+	},
+	{
+		Key: "stream.idle-after", Default: `"20m"`,
+		Help:   "silence after which the streams rest; \"0\": never",
+		Detail: "Shorter frees the network sooner; longer keeps receivers that take long to lock from missing the first notes after a pause.",
+		field: duration(func(c *Config) *time.Duration { return &c.Stream.IdleAfter },
+			time.Second, 24*time.Hour, "0"),
+	},
+	{
 		Key: "clock.mode", Default: `"auto"`,
 		Help:   "\"auto\": follow the best PTP master, serve when there is none; \"follower\": never serve; \"grandmaster\": serve unless a better one is heard",
 		Detail: "Leave it at \"auto\" unless the network has a master that must never be replaced (\"follower\").",

@@ -86,7 +86,8 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 		chosen: func() int { return e.network.input().Chosen.Interface.Index },
 	}
 
-	supervisor := bridge.New(e, e.pipeline, plan, part("bridge"))
+	rest := bridge.RestPolicy{Rests: cfg.Rests(), After: cfg.Stream.IdleAfter}
+	supervisor := bridge.New(e, e.pipeline, plan, rest, part("bridge"))
 	told := &teller{edges: e, supervisor: supervisor, version: version, started: rtthread.Now()}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}

@@ -25,7 +25,7 @@ func ClockStates() []string { return []string{"listening", "uncalibrated", "lock
 func ClockRoles() []string { return []string{"none", "follower", "grandmaster"} }
 
 var words = map[string]string{
-	Idle:               "idle: no sign of AES67 on any network and nothing plays; play something into the sink, or name network.interface",
+	Idle:               "idle: nothing plays; play something into the sink, or say stream.when = \"always\"",
 	WaitingSoundServer: "waiting for the sound server",
 	WaitingNetwork:     "waiting for a network interface",
 	WaitingClock:       "waiting for a PTP clock",
