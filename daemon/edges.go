@@ -30,15 +30,19 @@ type edges struct {
 	ears       *ears
 	network    *network
 	neighbours *neighbours
+	sleeper    *sleeper
 	wake       chan struct{} // the supervisor
 	trouble    chan struct{} // of the sender, or of a thread's priority
 }
 
 func (e *edges) Inputs() bridge.Inputs {
-	sink := e.sink.Snapshot()
+	sink, network := e.sink.Snapshot(), e.network.input()
+	if e.sleeper.asleep() {
+		network = bridge.NetworkInput{Problem: "the computer goes to sleep"}
+	}
 	return bridge.Inputs{
 		Sink:         bridge.SinkInput{Ready: sink.State == pulse.StateRunning, VolumeConfirmed: sink.VolumeConfirmed, Problem: sink.Problem},
-		Network:      e.network.input(),
+		Network:      network,
 		Clock:        e.clockInput(),
 		SenderFailed: e.sender.failed(),
 	}

@@ -9,6 +9,7 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/internal/lifecycle"
+	"aes67-sink/internal/logind"
 	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
@@ -88,12 +89,17 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 
 	rest := bridge.RestPolicy{Rests: cfg.Rests(), After: cfg.Stream.IdleAfter}
 	supervisor := bridge.New(e, e.pipeline, plan, rest, part("bridge"))
+	e.sleeper = &sleeper{
+		supervisor: e.wake, changed: make(chan struct{}, 1), rejoin: e.ears.rejoin,
+		onWire: func() bool { return supervisor.Snapshot().Sessions != nil || e.sender.stats() != nil },
+	}
+	sleep := logind.New(logind.Config{Quiet: e.sleeper.quiet, Awake: e.sleeper.awake}, part("sleep"))
 	told := &teller{edges: e, supervisor: supervisor, version: version, started: rtthread.Now()}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service).Run, service.Run, servers.RunControl,
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service).Run, service.Run, servers.RunControl, sleep.Run,
 		func(ctx context.Context) error {
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
 				log.Warn().Err(err).Msg("the status is not served; going on without")
@@ -128,7 +134,7 @@ func wakes(e *edges, supervisor *bridge.Bridge, service *notifier) relay {
 		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake}},
 		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
 		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake}},
-		{supervisor.Changed(), []chan<- struct{}{service.changed}},
+		{supervisor.Changed(), []chan<- struct{}{service.changed, e.sleeper.changed}},
 		{e.trouble, []chan<- struct{}{service.changed}},
 	}
 	if e.ptp != nil {

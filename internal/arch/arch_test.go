@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 
 	"internal/instance":  {"internal/text"},
 	"internal/lifecycle": {},
+	"internal/logind":    {"wake"},
 	"internal/state":     {"wake"},
 	"internal/text":      {},
 
@@ -78,7 +79,7 @@ var fences = map[string][]string{
 	"github.com/vishvananda/netlink":          {"netif"},
 	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
 	"github.com/BurntSushi/toml":              {"config"},
-	"github.com/godbus/dbus/v5":               {"avahi", "rtthread"},
+	"github.com/godbus/dbus/v5":               {"avahi", "internal/logind", "rtthread"},
 	"github.com/coreos/go-systemd/v22/daemon": {"daemon"},
 	"github.com/google/renameio/v2":           {"internal/state"},
 }
