@@ -6,6 +6,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/config"
+	"aes67-sink/internal/instance"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
@@ -31,8 +32,9 @@ type edges struct {
 	network    *network
 	neighbours *neighbours
 	sleeper    *sleeper
-	wake       chan struct{} // the supervisor
-	trouble    chan struct{} // of the sender, or of a thread's priority
+	side       *instance.Side // the right to be on the network
+	wake       chan struct{}  // the supervisor
+	trouble    chan struct{}  // of the sender, or of a thread's priority
 }
 
 func (e *edges) Inputs() bridge.Inputs {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -26,8 +27,9 @@ type network struct {
 	ears      hearing
 	clock     *port.Service // nil without the PTP ports
 	domain    uint8
-	automatic bool        // no interface is named
-	playing   func() bool // a program plays into the sink
+	automatic bool                          // no interface is named
+	playing   func() bool                   // a program plays into the sink
+	allowed   func() (yes bool, why string) // the network side is ours
 	now       func() aes67.MonoTime
 	log       zerolog.Logger
 	wake      chan struct{} // by what is looked at, but for watcher and services
@@ -101,6 +103,11 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	if len(candidates) == 0 {
 		return 0 // not looked at yet: there is always the loopback
 	}
+	if yes, why := n.allowed(); !yes {
+		n.listen(nil)
+		n.tell(networkState{NetworkInput: bridge.NetworkInput{Problem: why}}, now)
+		return 0
+	}
 	n.listen(n.chooser.Interfaces(candidates))
 	n.rejoin(candidates)
 	d := n.chooser.Decide(now, candidates, n.signs(), playing)
@@ -125,16 +132,21 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	default:
 		next.Problem = d.Reason
 	}
-	n.use(next, d.Since)
-	if old := n.told.Swap(&next); old == nil || !old.same(next) {
-		wake.Signal(n.changed)
-	}
+	n.tell(next, d.Since)
 	again = d.Next
 	// What failed is tried again: listening, or the clock on what was chosen.
 	if failed := n.deaf || next.Usable && !n.inUse; failed && (again == 0 || now.Add(retryNetwork) < again) {
 		again = now.Add(retryNetwork)
 	}
 	return again
+}
+
+// tell acts on a choice and tells of it.
+func (n *network) tell(next networkState, since aes67.MonoTime) {
+	n.use(next, since)
+	if old := n.told.Swap(&next); old == nil || !old.same(next) {
+		wake.Signal(n.changed)
+	}
 }
 
 // use puts the clock on the chosen interface, or stops it.
@@ -148,7 +160,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 	n.inUse, n.used = false, bridge.Network{}
 	if !next.Usable {
 		n.ears.browse(nil)
-		n.log.Warn().Str("reason", next.reason).Msg("interface lost")
+		n.log.Warn().Str("reason", cmp.Or(next.reason, next.Problem)).Msg("interface left")
 		return
 	}
 	chosen := next.Chosen

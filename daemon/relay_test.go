@@ -85,11 +85,13 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("not even the loopback is there")
 	}
+	allowed := true
 	n := &network{
 		chooser: netif.NewChooser(netif.ChooserConfig{Interface: "lo"}), watcher: watcher,
 		services: netif.NewDNSSD(rtthread.Now, zerolog.Nop()), ears: newEars(sap.New(sap.Config{Now: rtthread.Now}, zerolog.Nop()), nil, nil,
 			func(string) zerolog.Logger { return zerolog.Nop() }), playing: func() bool { return false },
-		log: zerolog.Nop(), changed: make(chan struct{}, 1), carriers: map[int]bool{},
+		allowed: func() (bool, string) { return allowed, "somebody else has it" },
+		log:     zerolog.Nop(), changed: make(chan struct{}, 1), carriers: map[int]bool{},
 	}
 	if next := n.choose(1); next != 0 || !n.input().Usable || len(n.changed) != 1 {
 		t.Fatalf("%+v, to be chosen again at %v", n.input(), next)
@@ -104,5 +106,10 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	}
 	if next := n.choose(aes67.MonoTime(2 * time.Hour)); next != 0 || n.deaf {
 		t.Errorf("all is well now, and yet another try is due at %v", next)
+	}
+	allowed = false
+	n.choose(aes67.MonoTime(3 * time.Hour))
+	if got := n.input(); got.Usable || got.Problem != "somebody else has it" || len(n.listening) != 0 {
+		t.Errorf("not allowed, and yet %+v, listening on %v", got, n.listening)
 	}
 }

@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 
 	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/text", "pulse", "status"},
 
-	"internal/instance":  {"internal/text"},
+	"internal/instance":  {"internal/text", "wake"},
 	"internal/lifecycle": {},
 	"internal/logind":    {"wake"},
 	"internal/state":     {"wake"},
