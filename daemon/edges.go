@@ -43,7 +43,7 @@ func (e *edges) Inputs() bridge.Inputs {
 		network = bridge.NetworkInput{Problem: "the computer goes to sleep"}
 	}
 	return bridge.Inputs{
-		Sink:         bridge.SinkInput{Ready: sink.State == pulse.StateRunning, VolumeConfirmed: sink.VolumeConfirmed, Problem: sink.Problem},
+		Sink:         bridge.SinkInput{Ready: sink.State == pulse.StateRunning || sink.State == pulse.StateWithdrawn && !network.Usable, VolumeConfirmed: sink.VolumeConfirmed, Problem: sink.Problem},
 		Network:      network,
 		Clock:        e.clockInput(),
 		SenderFailed: e.sender.failed(),

@@ -31,17 +31,19 @@ type network struct {
 	playing   func() bool                   // a program plays into the sink
 	allowed   func() (yes bool, why string) // the network side is ours
 	now       func() aes67.MonoTime
+	withdraw  func(yes bool) // the sink: nothing can be played
 	log       zerolog.Logger
 	wake      chan struct{} // by what is looked at, but for watcher and services
 	changed   chan struct{} // tells that input has
 
-	listening []int
-	deaf      bool         // one of these could not be listened to
-	carriers  map[int]bool // interface index: carrier when last looked at
-	inUse     bool
-	used      bridge.Network
-	report    string
-	told      atomic.Pointer[networkState]
+	listening    []int
+	deaf         bool         // one of these could not be listened to
+	carriers     map[int]bool // interface index: carrier when last looked at
+	inUse        bool
+	used         bridge.Network
+	offlineSince aes67.MonoTime // 0: there is a network, or a sign of one is waited for
+	report       string
+	told         atomic.Pointer[networkState]
 }
 
 // hearing is what listens where it is told to.
@@ -106,6 +108,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	if yes, why := n.allowed(); !yes {
 		n.listen(nil)
 		n.tell(networkState{NetworkInput: bridge.NetworkInput{Problem: why}}, now)
+		n.offline(now, false)
 		return 0
 	}
 	n.listen(n.chooser.Interfaces(candidates))
@@ -133,12 +136,42 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 		next.Problem = d.Reason
 	}
 	n.tell(next, d.Since)
-	again = d.Next
+	again = sooner(d.Next, n.offline(now, !next.Usable && !next.Idle))
 	// What failed is tried again: listening, or the clock on what was chosen.
 	if failed := n.deaf || next.Usable && !n.inUse; failed && (again == 0 || now.Add(retryNetwork) < again) {
 		again = now.Add(retryNetwork)
 	}
 	return again
+}
+
+// offlineAfter is how long a sink with no network behind it stays in the desktop's
+// list: a cable that is moved, or an address that is renewed, takes less.
+const offlineAfter = 10 * time.Second
+
+// offline has the sink withdrawn when there was no network for long, and put back
+// as soon as there is one. It returns when to look again, 0: not for its sake.
+func (n *network) offline(now aes67.MonoTime, yes bool) (again aes67.MonoTime) {
+	if !yes {
+		n.offlineSince = 0
+		n.withdraw(false)
+		return 0
+	}
+	if n.offlineSince == 0 {
+		n.offlineSince = now
+	}
+	if at := n.offlineSince.Add(offlineAfter); now < at {
+		return at
+	}
+	n.withdraw(true)
+	return 0
+}
+
+// sooner returns the earlier of two instants, of which 0 is none.
+func sooner(a, b aes67.MonoTime) aes67.MonoTime {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // tell acts on a choice and tells of it.

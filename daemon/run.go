@@ -83,6 +83,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 		automatic: cfg.Network.Automatic(),
 		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },
 		allowed:   func() (bool, string) { return e.side.Held() },
+		withdraw:  func(yes bool) { e.sink.Withdraw(yes && !cfg.Sink.KeepOffline) },
 		now:       rtthread.Now, log: part("network"), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 	e.neighbours = &neighbours{
