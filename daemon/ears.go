@@ -164,6 +164,29 @@ func (e *ears) foreign(index int) []bridge.Foreign {
 	return all
 }
 
+// references are the clocks by which others on an interface send.
+func (e *ears) references(index int) []sdp.Reference {
+	var all []sdp.Reference
+	add := func(d *sdp.Description) {
+		if r, ok := sdp.ParseReference(d.RefClock); ok {
+			all = append(all, r)
+		}
+	}
+	heard := e.sap.Heard()
+	for i := range heard {
+		if heard[i].Index == index {
+			add(&heard[i].Description)
+		}
+	}
+	found := e.ravenna.Found()
+	for i := range found {
+		if found[i].Index == index {
+			add(&found[i].Description)
+		}
+	}
+	return all
+}
+
 // foreign tells what a session keeps others from: a group for each of its legs.
 // The name by which it is announced may differ from the description's.
 func foreign(name string, d *sdp.Description) []bridge.Foreign {

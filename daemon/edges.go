@@ -56,6 +56,11 @@ func (e *edges) clockInput() bridge.ClockInput {
 	}
 	s := e.ptp.Snapshot()
 	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
+	if used := e.network.input(); used.Usable {
+		if named, filtered := unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters())); filtered {
+			in.Problem = filteredProblem(named, s.Domain, used.Chosen.Interface.Name)
+		}
+	}
 	switch s.State {
 	case ptp.Uncalibrated:
 		in.State = bridge.ClockUncalibrated

@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 
 	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/text", "pulse", "status"},
 
+	"internal/firewall":  {},
 	"internal/instance":  {"internal/text", "wake"},
 	"internal/lifecycle": {},
 	"internal/logind":    {"wake"},
