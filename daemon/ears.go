@@ -55,7 +55,8 @@ func (e *ears) Run(ctx context.Context) error {
 	for {
 		var targets []rtsp.Target
 		for _, f := range e.browser.Found() {
-			if !e.ours(f) {
+			reachable := f.Address.IsGlobalUnicast() || f.Address.IsLinkLocalUnicast() // 127.0.0.1 is anybody's claim
+			if reachable && !e.ours(f) {
 				targets = append(targets, rtsp.Target{Name: f.Name, Index: f.Index, Address: netip.AddrPortFrom(f.Address, f.Port)})
 			}
 		}
