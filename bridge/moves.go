@@ -11,7 +11,7 @@ const (
 	// proxy that rewrites announcements, or somebody who means harm, would chase them
 	// for ever, and each move is a gap and a lost subscription.
 	mostMovings = 3
-	movesIn   = 10 * time.Minute
+	movesIn     = 10 * time.Minute
 	// freeFor is how long nobody must have had the names without a number: four
 	// announcements of any sender.
 	freeFor = 2 * time.Minute
