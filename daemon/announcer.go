@@ -24,7 +24,6 @@ type announcer struct {
 	bySAP     bool             // announce by it
 	rtsp      *rtsp.Server     // nil: off
 	publisher *avahi.Publisher // nil: off
-	ttl       int
 
 	mu       sync.Mutex
 	network  bridge.Network
