@@ -92,17 +92,17 @@ type Engine struct {
 	state        PortState
 	own          dataset
 	tai          mediaclock.Map // TAI as the computer's clock knew it last
-	listenUntil  aes67.MonoTime
-	pendingSince aes67.MonoTime
-	steerAt      aes67.MonoTime
+	listenUntil  aes67.RawTime
+	pendingSince aes67.RawTime
+	steerAt      aes67.RawTime
 	parent       Announcement        // of the master that is followed
 	last         aes67.ClockIdentity // whose time the clock shows; zero: our own
-	serveOn      aes67.MonoTime      // until then it serves at once: the network had our time a moment ago
+	serveOn      aes67.RawTime       // until then it serves at once: the network had our time a moment ago
 	follower     follower
 	grandmaster  grandmaster
 	neighbour    string // another PTP program on this computer
 	counters     Counters
-	version1At   aes67.MonoTime
+	version1At   aes67.RawTime
 	version1From netip.Addr
 }
 
@@ -136,7 +136,7 @@ func (e *Engine) Resume(r Resumption) {
 
 // Resumption is what one run leaves to the next.
 type Resumption struct {
-	At          aes67.MonoTime
+	At          aes67.RawTime
 	Time        aes67.PTPTime       // at that instant
 	Frequency   aes67.PPB           // without what a servo adds for the phase's sake
 	Grandmaster aes67.ClockIdentity // whose time it is; zero: our own
@@ -146,7 +146,7 @@ type Resumption struct {
 // Start lets the engine run on a port. tai is International Atomic Time now,
 // as far as it is known; masters are those heard there so far, or nil; since
 // is from when on we listened.
-func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.MonoTime) {
+func (e *Engine) Start(now aes67.RawTime, port wire.PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.RawTime) {
 	e.Stop(now)
 	if masters == nil {
 		masters = NewMasters(0, e.cfg.Domain)
@@ -170,7 +170,7 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 
 // Slept stops an engine whose computer has slept: its clock stood still. It is
 // not to be trusted until a master is followed, or we serve anew.
-func (e *Engine) Slept(now aes67.MonoTime) {
+func (e *Engine) Slept(now aes67.RawTime) {
 	e.Stop(now)
 	e.follower.servo = track.NewServo(e.clock)
 	e.last, e.serveOn, e.grandmaster.stale = aes67.ClockIdentity{}, 0, true
@@ -179,8 +179,8 @@ func (e *Engine) Slept(now aes67.MonoTime) {
 // SetTAI tells anew what International Atomic Time is, as far as it is known: a
 // computer without a battery gets its date after the network. It counts for a
 // clock that is not set when the engine begins to serve.
-func (e *Engine) SetTAI(now aes67.MonoTime, tai aes67.PTPTime) {
-	e.tai = mediaclock.Map{Mono: now, PTP: tai}
+func (e *Engine) SetTAI(now aes67.RawTime, tai aes67.PTPTime) {
+	e.tai = mediaclock.Map{Raw: now, PTP: tai}
 }
 
 // Port returns the state of the engine's port.
@@ -190,7 +190,7 @@ func (e *Engine) Port() PortState { return e.state }
 func (e *Engine) Masters() *Masters { return e.masters }
 
 // Stop disables the engine. The clock runs on at its last rate.
-func (e *Engine) Stop(now aes67.MonoTime) {
+func (e *Engine) Stop(now aes67.RawTime) {
 	if e.state == PortDisabled {
 		return
 	}
@@ -199,13 +199,13 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 }
 
 // leave ends what a state does.
-func (e *Engine) leave(now aes67.MonoTime) {
+func (e *Engine) leave(now aes67.RawTime) {
 	if e.following() {
 		e.follower.servo.Hold(now)
 	}
 }
 
-func (e *Engine) enter(s PortState, now aes67.MonoTime) {
+func (e *Engine) enter(s PortState, now aes67.RawTime) {
 	if e.state == s {
 		return
 	}
@@ -222,7 +222,7 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 }
 
 // HandleEvent takes a message of the event port.
-func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
+func (e *Engine) HandleEvent(b []byte, at aes67.RawTime, from netip.Addr) {
 	m, ok := e.accept(b, at, from)
 	if !ok || !m.Kind.Event() {
 		return
@@ -239,7 +239,7 @@ func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
 }
 
 // HandleGeneral takes a message of the general port.
-func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
+func (e *Engine) HandleGeneral(b []byte, at aes67.RawTime, from netip.Addr) {
 	m, ok := e.accept(b, at, from)
 	if !ok || m.Kind.Event() {
 		return
@@ -261,7 +261,7 @@ func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
 
 // accept decodes a message and drops what does not concern this clock.
 // Announces of other domains pass: they are listed, and never chosen.
-func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (wire.Message, bool) {
+func (e *Engine) accept(b []byte, at aes67.RawTime, from netip.Addr) (wire.Message, bool) {
 	m, err := e.decoder.Decode(b)
 	switch {
 	case err != nil:
@@ -282,7 +282,7 @@ func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (wire.Mess
 	return m, true
 }
 
-func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
+func (e *Engine) refuse(err error, at aes67.RawTime, from netip.Addr) {
 	switch err {
 	case wire.ErrVersion1:
 		e.counters.Version1++
@@ -305,7 +305,7 @@ func (e *Engine) fromParent(m *wire.Message) bool {
 }
 
 // TxTimestamp takes the instant at which an event message left.
-func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
+func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.RawTime) {
 	switch {
 	case kind == wire.KindSync && e.state == PortMaster:
 		e.grandmaster.transmitted(sequence, at, &e.out)
@@ -318,7 +318,7 @@ func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.MonoTime)
 func (e *Engine) ServeAt(rate aes67.PPB) { e.grandmaster.target = rate }
 
 // decide runs the state decision.
-func (e *Engine) decide(now aes67.MonoTime) {
+func (e *Engine) decide(now aes67.RawTime) {
 	if e.state == PortDisabled {
 		return
 	}
@@ -358,7 +358,7 @@ func (e *Engine) decide(now aes67.MonoTime) {
 }
 
 // pending reports whether a master is waited for that may yet qualify.
-func (e *Engine) pending(now aes67.MonoTime) bool {
+func (e *Engine) pending(now aes67.RawTime) bool {
 	if now < e.listenUntil || !e.masters.pending(e.cfg.Domain, e.own.sender, now) {
 		e.pendingSince = 0
 		return false
@@ -370,7 +370,7 @@ func (e *Engine) pending(now aes67.MonoTime) bool {
 }
 
 // Next returns when Tick is due at the latest.
-func (e *Engine) Next(now aes67.MonoTime) aes67.MonoTime {
+func (e *Engine) Next(now aes67.RawTime) aes67.RawTime {
 	next := now.Add(heartbeat)
 	switch {
 	case e.state == PortMaster:
@@ -382,7 +382,7 @@ func (e *Engine) Next(now aes67.MonoTime) aes67.MonoTime {
 }
 
 // Tick does what is due.
-func (e *Engine) Tick(now aes67.MonoTime) {
+func (e *Engine) Tick(now aes67.RawTime) {
 	if e.state == PortDisabled {
 		return
 	}
@@ -418,7 +418,7 @@ func (e *Engine) judge() {
 // ask sends a Delay_Req and draws when to send the next: at random within two
 // of the master's intervals, so that many followers do not ask at once
 // (IEEE 1588-2008, 9.5.11.2).
-func (e *Engine) ask(now aes67.MonoTime) {
+func (e *Engine) ask(now aes67.RawTime) {
 	m := wire.Message{
 		Kind: wire.KindDelayReq, Transport: e.parent.Transport, Domain: e.cfg.Domain, Source: e.own.sender,
 		LogInterval: wire.NoInterval,

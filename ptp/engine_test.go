@@ -311,8 +311,8 @@ func TestDelayReqAtOnceAndThenAtRandom(t *testing.T) {
 	cfg := gmConfig(1, 0)
 	cfg.DelayReqLog = -1
 	n.add(cfg, cable(1), cable(2))
-	var times []aes67.MonoTime
-	var chosen aes67.MonoTime
+	var times []aes67.RawTime
+	var chosen aes67.RawTime
 	for t := 0.0; t < 120; t += 0.001 {
 		n.run(at(t))
 		if chosen == 0 && n.status().Role == ptp.RoleFollower {
@@ -450,7 +450,7 @@ type station struct {
 type segment struct {
 	network
 	stations  []*station
-	announced []aes67.MonoTime // when there was an Announce
+	announced []aes67.RawTime // when there was an Announce
 }
 
 func (s *station) Send(b []byte, _ netip.Addr) {

@@ -43,7 +43,7 @@ const (
 type estimator interface {
 	Add(d track.Direction, s track.Sample)
 	// Estimate makes one, if that is due and there is news.
-	Estimate(now aes67.MonoTime) (track.Estimate, bool)
+	Estimate(now aes67.RawTime) (track.Estimate, bool)
 	Count(d track.Direction) (n int, span time.Duration)
 	// Noise is the standard deviation of single messages, in ns.
 	Noise(d track.Direction) float64
@@ -59,10 +59,10 @@ type follower struct {
 	clock     *mediaclock.Clock
 	guard     jumpGuard
 
-	since     aes67.MonoTime // it is measured
-	syncs     time.Duration  // between Syncs, as told
-	requests  time.Duration  // between Delay_Req, at least on average
-	nextAsk   aes67.MonoTime
+	since     aes67.RawTime // it is measured
+	syncs     time.Duration // between Syncs, as told
+	requests  time.Duration // between Delay_Req, at least on average
+	nextAsk   aes67.RawTime
 	hasty     int  // Delay_Req that may still go out soon
 	absurd    bool // the master's time stands still, or runs at no clock's rate
 	twoWay    bool // there were answers enough to know the delay
@@ -76,7 +76,7 @@ type follower struct {
 }
 
 // begin starts to follow a master.
-func (f *follower) begin(parent wire.PortIdentity, now aes67.MonoTime) {
+func (f *follower) begin(parent wire.PortIdentity, now aes67.RawTime) {
 	sequence, refused := f.exchange.sequence, f.exchange.refused
 	f.parent = parent
 	f.exchange = exchange{sequence: sequence, answers: answers{refused: refused}}
@@ -87,7 +87,7 @@ func (f *follower) begin(parent wire.PortIdentity, now aes67.MonoTime) {
 }
 
 // restart measures anew, after a step of the master's time.
-func (f *follower) restart(now aes67.MonoTime) {
+func (f *follower) restart(now aes67.RawTime) {
 	f.estimator.Reset()
 	f.servo.Start(now)
 	f.since = now
@@ -98,7 +98,7 @@ func (f *follower) restart(now aes67.MonoTime) {
 }
 
 // handleSync takes a Sync of the parent.
-func (f *follower) handleSync(m *wire.Message, t2 aes67.MonoTime) {
+func (f *follower) handleSync(m *wire.Message, t2 aes67.RawTime) {
 	f.syncs = interval(m.LogInterval, defaultSync)
 	f.twoStep = m.Flags.Has(wire.FlagTwoStep)
 	if s, ok := f.exchange.sync(m, t2); ok {
@@ -146,7 +146,7 @@ func (f *follower) handleResponse(m *wire.Message) {
 }
 
 // handleSent takes the transmit timestamp of a Delay_Req.
-func (f *follower) handleSent(sequence uint16, t3 aes67.MonoTime) {
+func (f *follower) handleSent(sequence uint16, t3 aes67.RawTime) {
 	if s, ok := f.exchange.sent(sequence, t3); ok {
 		f.measure(track.ToMaster, s)
 	}
@@ -180,7 +180,7 @@ func (f *follower) measure(d track.Direction, s track.Sample) {
 }
 
 // ready reports whether an estimate is worth making.
-func (f *follower) ready(now aes67.MonoTime) bool {
+func (f *follower) ready(now aes67.RawTime) bool {
 	syncs, span := f.estimator.Count(track.ToUs)
 	replies, _ := f.estimator.Count(track.ToMaster)
 	needed := readyReplies
@@ -208,7 +208,7 @@ func (f *follower) noteOffset(s track.Sample) {
 }
 
 // steer steers the clock, or steps it, or lets it run on while there is no Sync.
-func (f *follower) steer(now aes67.MonoTime) {
+func (f *follower) steer(now aes67.RawTime) {
 	if f.silent(now) {
 		f.servo.Hold(now)
 		return
@@ -229,7 +229,7 @@ func (f *follower) offsetRMS() float64 {
 
 // silent reports that the master announces itself but sends no Sync, or none
 // that can be used.
-func (f *follower) silent(now aes67.MonoTime) bool {
+func (f *follower) silent(now aes67.RawTime) bool {
 	since, sign := f.since, f.since
 	if f.exchange.heardSync {
 		since = max(since, f.exchange.lastSync)
@@ -240,6 +240,6 @@ func (f *follower) silent(now aes67.MonoTime) bool {
 }
 
 // hears reports that Syncs arrive.
-func (f *follower) hears(now aes67.MonoTime) bool {
+func (f *follower) hears(now aes67.RawTime) bool {
 	return f.exchange.lastSign != 0 && now.Sub(f.exchange.lastSign) <= max(hearsTime, silentSyncs*f.syncs)
 }

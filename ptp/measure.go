@@ -27,7 +27,7 @@ type syncHalf struct {
 	sequence             uint16
 	used                 bool
 	received, told, done bool
-	t2                   aes67.MonoTime
+	t2                   aes67.RawTime
 	t1                   aes67.PTPTime // with the corrections so far
 	correction           time.Duration // of the Sync, while T1 is awaited
 }
@@ -38,10 +38,10 @@ type exchange struct {
 	requests [pendingRequests]request
 	sequence uint16 // of the next Delay_Req
 	answers
-	lastSync  aes67.MonoTime // the latest complete T1, T2
+	lastSync  aes67.RawTime // the latest complete T1, T2
 	heardSync bool
-	offset    int64          // ns, mono - ptp as it showed it
-	lastSign  aes67.MonoTime // the latest Sync, of whatever use
+	offset    int64         // ns, mono - ptp as it showed it
+	lastSign  aes67.RawTime // the latest Sync, of whatever use
 }
 
 // half returns the record of a Sync's sequence number.
@@ -54,7 +54,7 @@ func (x *exchange) half(sequence uint16) *syncHalf {
 }
 
 // sync takes a Sync.
-func (x *exchange) sync(m *wire.Message, t2 aes67.MonoTime) (track.Sample, bool) {
+func (x *exchange) sync(m *wire.Message, t2 aes67.RawTime) (track.Sample, bool) {
 	x.lastSign = t2
 	h := x.half(m.Sequence)
 	if h.received {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestExchangeJoinsT1AndT2(t *testing.T) {
-	const t1, t2 = aes67.PTPTime(1_000_000), aes67.MonoTime(5_000_900)
+	const t1, t2 = aes67.PTPTime(1_000_000), aes67.RawTime(5_000_900)
 	sync := wire.Message{Kind: wire.KindSync, Sequence: 7, Flags: wire.FlagTwoStep, Correction: 100}
 	oneStep := wire.Message{Kind: wire.KindSync, Sequence: 7, Time: t1, Correction: 100}
 	followUp := wire.Message{Kind: wire.KindFollowUp, Sequence: 7, Time: t1, Correction: 30}
@@ -18,7 +18,7 @@ func TestExchangeJoinsT1AndT2(t *testing.T) {
 	old := wire.Message{Kind: wire.KindFollowUp, Sequence: 7 + pendingSyncs, Time: t1}
 	type step struct {
 		m  wire.Message
-		at aes67.MonoTime
+		at aes67.RawTime
 	}
 	for _, c := range []struct {
 		name  string
@@ -58,7 +58,7 @@ func TestExchangeJoinsT1AndT2(t *testing.T) {
 }
 
 func TestExchangeJoinsT3AndT4(t *testing.T) {
-	const t3, t4 = aes67.MonoTime(9_000_000), aes67.PTPTime(5_002_000)
+	const t3, t4 = aes67.RawTime(9_000_000), aes67.PTPTime(5_002_000)
 	x := exchange{sequence: 65535, heardSync: true, offset: 3_999_500}
 	first, _ := x.request(1)
 	second, _ := x.request(2)
@@ -91,13 +91,13 @@ func TestExchangeJoinsT3AndT4(t *testing.T) {
 
 func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
 	x := exchange{heardSync: true}
-	now := aes67.MonoTime(time.Second)
+	now := aes67.RawTime(time.Second)
 	for range deafRequests {
 		if x.unanswered(now) {
 			t.Fatal("called deaf too soon")
 		}
 		x.request(now)
-		now += aes67.MonoTime(time.Second)
+		now += aes67.RawTime(time.Second)
 	}
 	if !x.unanswered(now) {
 		t.Errorf("%d requests in %v without an answer: not called deaf", deafRequests, now)
