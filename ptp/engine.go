@@ -35,7 +35,6 @@ type EngineConfig struct {
 	Mode                 aes67.ClockMode
 	Domain               uint8
 	Priority1, Priority2 uint8
-	Class                uint8  // clockClass; 0: 248, free-running
 	Seed                 uint64 // of the spacing of Delay_Req
 }
 
@@ -51,12 +50,11 @@ const (
 	PortUncalibrated // a master is chosen, the clock is not locked yet
 	PortFollower
 	PortMaster
-	PortPassive
 )
 
 // String returns the name that is logged.
 func (s PortState) String() string {
-	return [...]string{"disabled", "listening", "uncalibrated", "follower", "master", "passive"}[s]
+	return [...]string{"disabled", "listening", "uncalibrated", "follower", "master"}[s]
 }
 
 // heartbeat is how often Tick wants to be called at least.
@@ -65,18 +63,6 @@ const heartbeat = 250 * time.Millisecond
 // pendingLimit is how long we wait for masters that never qualify before we
 // serve all the same.
 const pendingLimit = 8 * time.Second
-
-// Counters count what was heard and not used.
-type Counters struct {
-	Version1    uint64 // PTPv1, as Dante speaks it
-	Malformed   uint64 // wrong length, version, time
-	Ignored     uint64 // peer delay, signaling, management
-	OtherDomain uint64
-	Own         uint64 // our own identity
-	Alternate   uint64 // alternateMaster messages
-	NotParent   uint64 // of masters that are not followed
-	Absurd      uint64 // Delay_Resp with a time that cannot be the master's
-}
 
 // Engine is an ordinary clock with end-to-end delay measurement. It is pure:
 // messages and instants go in, messages go out through Output, and the virtual
@@ -97,20 +83,17 @@ type Engine struct {
 	steerAt      aes67.RawTime
 	parent       Announcement        // of the master that is followed
 	last         aes67.ClockIdentity // whose time the clock shows; zero: our own
+	moved        bool                // nobody was followed since the start, which may be on another network
 	serveOn      aes67.RawTime       // until then it serves at once: the network had our time a moment ago
 	follower     follower
 	grandmaster  grandmaster
 	neighbour    string // another PTP program on this computer
-	counters     Counters
 	version1At   aes67.RawTime
 	version1From netip.Addr
 }
 
 // NewEngine makes an engine that is disabled.
 func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
-	if cfg.Class == 0 {
-		cfg.Class = ownClass
-	}
 	e := &Engine{
 		cfg: cfg, out: sender{out: out}, clock: clock,
 		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0, cfg.Domain),
@@ -153,7 +136,7 @@ func (e *Engine) Start(now aes67.RawTime, port wire.PortIdentity, tai aes67.PTPT
 	}
 	e.masters = masters
 	e.own = dataset{Properties: wire.Properties{
-		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
+		Priority1: e.cfg.Priority1, Class: ownClass, Accuracy: ownAccuracy, Variance: ownVariance,
 		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
 	e.grandmaster.own, e.grandmaster.unstamped = e.own, 0
@@ -163,7 +146,7 @@ func (e *Engine) Start(now aes67.RawTime, port wire.PortIdentity, tai aes67.PTPT
 		e.listenUntil = now
 	}
 	e.serveOn = 0
-	e.pendingSince = 0
+	e.pendingSince, e.moved = 0, true
 	e.enter(PortListening, now)
 	e.decide(now)
 }
@@ -216,7 +199,7 @@ func (e *Engine) enter(s PortState, now aes67.RawTime) {
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
 		e.follower.servo.Trust()
 		e.last = aes67.ClockIdentity{}
-	case PortListening, PortPassive:
+	case PortListening:
 		e.steerAt = now
 	}
 }
@@ -265,43 +248,24 @@ func (e *Engine) accept(b []byte, at aes67.RawTime, from netip.Addr) (wire.Messa
 	m, err := e.decoder.Decode(b)
 	switch {
 	case err != nil:
-		e.refuse(err, at, from)
+		if err == wire.ErrVersion1 {
+			e.version1At, e.version1From = at, from
+		}
 		return m, false
-	case e.state == PortDisabled:
-		return m, false
-	case m.Source.Clock == e.own.sender.Clock:
-		e.counters.Own++
+	case e.state == PortDisabled, m.Source.Clock == e.own.sender.Clock:
 		return m, false
 	case m.Domain != e.cfg.Domain:
-		e.counters.OtherDomain++
 		return m, m.Kind == wire.KindAnnounce
 	case m.Flags.Has(wire.FlagAlternateMaster) && m.Kind != wire.KindAnnounce:
-		e.counters.Alternate++
 		return m, false
 	}
 	return m, true
 }
 
-func (e *Engine) refuse(err error, at aes67.RawTime, from netip.Addr) {
-	switch err {
-	case wire.ErrVersion1:
-		e.counters.Version1++
-		e.version1At, e.version1From = at, from
-	case wire.ErrUnsupported:
-		e.counters.Ignored++
-	default:
-		e.counters.Malformed++
-	}
-}
-
 func (e *Engine) following() bool { return e.state == PortUncalibrated || e.state == PortFollower }
 
 func (e *Engine) fromParent(m *wire.Message) bool {
-	if e.following() && m.Source == e.follower.parent && m.Domain == e.cfg.Domain {
-		return true
-	}
-	e.counters.NotParent++
-	return false
+	return e.following() && m.Source == e.follower.parent && m.Domain == e.cfg.Domain
 }
 
 // TxTimestamp takes the instant at which an event message left.
@@ -338,13 +302,14 @@ func (e *Engine) decide(now aes67.RawTime) {
 	switch choose(&s) {
 	case serve:
 		e.enter(PortMaster, now)
-	case passive:
-		e.parent = best.Announcement
-		e.enter(PortPassive, now)
 	case follow:
 		e.parent = best.Announcement
 		if !e.following() || e.follower.parent != best.Sender {
-			e.enter(PortListening, now) // ends what was
+			e.enter(PortListening, now)             // ends what was
+			if e.moved && best.Identity != e.last { // the time of another network is nobody's here
+				e.follower.servo = track.NewServo(e.clock)
+			}
+			e.moved = false
 			e.follower.begin(best.Sender, now)
 			e.enter(PortUncalibrated, now)
 			e.steerAt = now

@@ -77,9 +77,8 @@ type follower struct {
 
 // begin starts to follow a master.
 func (f *follower) begin(parent wire.PortIdentity, now aes67.RawTime) {
-	sequence, refused := f.exchange.sequence, f.exchange.refused
 	f.parent = parent
-	f.exchange = exchange{sequence: sequence, answers: answers{refused: refused}}
+	f.exchange = exchange{sequence: f.exchange.sequence}
 	f.syncs = interval(wire.NoInterval, defaultSync)
 	f.requests = interval(wire.NoInterval, defaultDelayReq)
 	f.absurd, f.hasty = false, hastyRequests
@@ -159,7 +158,7 @@ func (f *follower) measure(d track.Direction, s track.Sample) {
 		if d == track.ToMaster {
 			predicted -= 2 * int64(est.Delay)
 		}
-		if f.guard.stepped(d, s.Offset-predicted, max(f.estimator.Noise(d), est.OffsetSE)) {
+		if f.guard.stepped(d, s.Offset-predicted, max(f.estimator.Noise(d), est.OffsetSE), f.oneWay || f.exchange.stopped(s.At)) {
 			f.restart(s.At)
 		}
 	}

@@ -106,8 +106,9 @@ const (
 )
 
 // stepped takes how much later than predicted a measurement is, and the usual
-// noise, and reports whether the master's time has stepped.
-func (g *jumpGuard) stepped(direction track.Direction, late int64, noise float64) bool {
+// noise, and reports whether the master's time has stepped. Late Syncs tell so only
+// where they are alone: a master that jumped back makes answers early.
+func (g *jumpGuard) stepped(direction track.Direction, late int64, noise float64, alone bool) bool {
 	if direction == track.ToMaster {
 		late = -late // mono - ptp is the smaller the later the message
 	}
@@ -120,7 +121,7 @@ func (g *jumpGuard) stepped(direction track.Direction, late int64, noise float64
 	if direction == track.ToMaster {
 		return false
 	}
-	if late <= limit {
+	if late <= limit || !alone {
 		g.late = 0
 		return false
 	}

@@ -121,22 +121,24 @@ func TestJumpGuard(t *testing.T) {
 		direction track.Direction
 		late      []int64 // as mono - ptp: a Delay_Req that is late shows less
 		noise     float64
+		alone     bool
 		want      bool
 	}{
-		{"a master that jumped ahead: Syncs too early", track.ToUs, repeat(3, -5*ms), 0, true},
-		{"a master that jumped back: Delay_Req too early", track.ToMaster, repeat(3, 5*ms), 0, true},
-		{"two early ones", track.ToUs, repeat(2, -5*ms), 0, false},
-		{"early, right, early, early", track.ToUs, []int64{-5 * ms, 0, -5 * ms, -5 * ms}, 0, false},
-		{"queues on the way to us", track.ToUs, []int64{5 * ms, 9 * ms, 3 * ms, 12 * ms, 7 * ms, 2 * ms}, 0, false},
-		{"queues on the way to the master", track.ToMaster, repeat(40, -5*ms), 0, false},
-		{"late by the same for three seconds", track.ToUs, repeat(24, 5*ms), 0, true},
-		{"less than a millisecond", track.ToUs, repeat(40, -ms+1), 0, false},
-		{"no more than the network's noise", track.ToUs, repeat(40, -5*ms), float64(ms), false},
+		{"a master that jumped ahead: Syncs too early", track.ToUs, repeat(3, -5*ms), 0, false, true},
+		{"a master that jumped back: Delay_Req too early", track.ToMaster, repeat(3, 5*ms), 0, false, true},
+		{"two early ones", track.ToUs, repeat(2, -5*ms), 0, false, false},
+		{"early, right, early, early", track.ToUs, []int64{-5 * ms, 0, -5 * ms, -5 * ms}, 0, false, false},
+		{"queues on the way to us", track.ToUs, []int64{5 * ms, 9 * ms, 3 * ms, 12 * ms, 7 * ms, 2 * ms}, 0, true, false},
+		{"queues on the way to the master", track.ToMaster, repeat(40, -5*ms), 0, false, false},
+		{"late by the same for three seconds, and no answers", track.ToUs, repeat(24, 5*ms), 0, true, true},
+		{"late by the same for three seconds, and answers are not early", track.ToUs, repeat(24, 5*ms), 0, false, false},
+		{"less than a millisecond", track.ToUs, repeat(40, -ms+1), 0, false, false},
+		{"no more than the network's noise", track.ToUs, repeat(40, -5*ms), float64(ms), true, false},
 	} {
 		var g jumpGuard
 		got := false
 		for _, late := range c.late {
-			got = got || g.stepped(c.direction, late, c.noise)
+			got = got || g.stepped(c.direction, late, c.noise, c.alone)
 		}
 		if got != c.want {
 			t.Errorf("%s: step %v, want %v", c.name, got, c.want)

@@ -57,7 +57,6 @@ type answers struct {
 	absurd    int                         // impossible ones in a row
 	useful    [readyReplies]aes67.RawTime // T3 of the latest that were measurements
 	measured  int                         // how many were
-	refused   uint64                      // impossible ones altogether
 }
 
 // request notes that a Delay_Req is handed over and returns its sequence number,
@@ -133,7 +132,6 @@ func (x *exchange) settle(r *request) (track.Sample, bool) {
 func (x *exchange) refuse(r *request) (track.Sample, bool) {
 	r.done = true
 	x.absurd++
-	x.refused++
 	return track.Sample{}, false
 }
 

@@ -114,6 +114,7 @@ func TestHoldoverNamesTheMasterWhoseTimeItIs(t *testing.T) {
 		t.Errorf("%+v, want holdover on the time of %v", s, p.cfg.Identity)
 	}
 	n.engine.Start(n.now, n.self, 0, nil, n.now)
+	n.run(at(30)) // it is the same network
 	p.off = true
 	n.run(at(40))
 	better := gmConfig(2, 10_000)

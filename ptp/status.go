@@ -84,7 +84,6 @@ type Status struct {
 	// one heard within keepMaster, or the zero Addr.
 	Version1 netip.Addr
 	TwoStep  bool
-	Counters Counters
 	Stamps   Timestamps
 	Problem  string // one sentence for the user, or empty
 }
@@ -115,8 +114,7 @@ func (e *Engine) Status(now aes67.RawTime) Status {
 // Figures is the Status without its words: it allocates nothing.
 func (e *Engine) Figures(now aes67.RawTime) Status {
 	f := &e.follower
-	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
-	s.Counters.Absurd = f.exchange.refused
+	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list)}
 	m, set := e.clock.Load()
 	est, known := f.servo.Known()
 	held := f.servo.State() >= track.Locked
@@ -147,7 +145,7 @@ func (e *Engine) Figures(now aes67.RawTime) Status {
 		s.FrequencyKnown, s.FrequencyPPB = true, m.OnMono(est.RateAt(now))
 	}
 	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
-	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
+	if e.version1From.IsValid() && now.Sub(e.version1At) < keepMaster {
 		s.Version1 = e.version1From
 	}
 	return s
@@ -248,7 +246,7 @@ func (e *Engine) nobody(now aes67.RawTime) Trouble {
 			return t
 		}
 	}
-	if e.counters.Version1 > 0 && now.Sub(e.version1At) < recently {
+	if e.version1From.IsValid() && now.Sub(e.version1At) < recently {
 		t.kind = onlyVersion1
 	}
 	return t

@@ -44,8 +44,6 @@ func (e *Engine) verdict(m, best *master, now aes67.RawTime) string {
 	switch e.state {
 	case PortMaster:
 		return "worse than this bridge: " + decisive(m.dataset(e.own.sender), &e.own)
-	case PortPassive:
-		return "better than this bridge, whose clockClass says that it never follows"
 	case PortListening:
 		return "the best, about to be followed"
 	default:
