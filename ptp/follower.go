@@ -45,8 +45,6 @@ type estimator interface {
 	// Estimate makes one, if that is due and there is news.
 	Estimate(now aes67.RawTime) (track.Estimate, bool)
 	Count(d track.Direction) (n int, span time.Duration)
-	// Noise is the standard deviation of single messages, in ns.
-	Noise(d track.Direction) float64
 	Reset()
 }
 
@@ -57,7 +55,6 @@ type follower struct {
 	estimator estimator
 	servo     track.Servo
 	clock     *mediaclock.Clock
-	guard     jumpGuard
 
 	since     aes67.RawTime // it is measured
 	syncs     time.Duration // between Syncs, as told
@@ -85,12 +82,11 @@ func (f *follower) begin(parent wire.PortIdentity, now aes67.RawTime) {
 	f.restart(now)
 }
 
-// restart measures anew, after a step of the master's time.
+// restart measures anew: another master, or one whose time could not be a clock's.
 func (f *follower) restart(now aes67.RawTime) {
 	f.estimator.Reset()
 	f.servo.Start(now)
 	f.since = now
-	f.guard = jumpGuard{}
 	f.nextAsk = now // the first Delay_Req goes out at once
 	f.twoWay = false
 	f.oneWay, f.measured, f.squaresN = false, false, 0
@@ -153,15 +149,6 @@ func (f *follower) handleSent(sequence uint16, t3 aes67.RawTime) {
 
 // measure takes one measurement.
 func (f *follower) measure(d track.Direction, s track.Sample) {
-	if est, known := f.servo.Known(); known {
-		predicted := est.OffsetAt(s.At) + int64(est.Delay)
-		if d == track.ToMaster {
-			predicted -= 2 * int64(est.Delay)
-		}
-		if f.guard.stepped(d, s.Offset-predicted, max(f.estimator.Noise(d), est.OffsetSE), f.oneWay || f.exchange.stopped(s.At)) {
-			f.restart(s.At)
-		}
-	}
 	f.estimator.Add(d, s)
 	if d != track.ToUs {
 		return

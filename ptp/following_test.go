@@ -210,8 +210,35 @@ func TestLocksSoonAfterTheFirstAnnounce(t *testing.T) {
 	}
 }
 
+// The time of the master steps: so does ours, once, within two seconds, and whether
+// the master answers or not the lock is not lost.
+func TestAStepOfTheMasterIsFollowedAtOnce(t *testing.T) {
+	for _, by := range []time.Duration{-time.Hour, -time.Second, -5 * time.Millisecond, -1500 * time.Microsecond, 1500 * time.Microsecond, 5 * time.Millisecond, time.Second, time.Hour} {
+		for _, deaf := range []bool{false, true} {
+			n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower, Seed: 1})
+			cfg := gmConfig(1, 40_000)
+			cfg.Deaf, cfg.Steps = deaf, []lab.Step{{At: at(60), By: by}}
+			p := n.add(cfg, cable(1), cable(2))
+			n.run(at(60))
+			var right float64
+			for s := 60.05; s < 100; s += 0.05 {
+				n.run(at(s))
+				if n.status().State != ptp.Locked {
+					t.Fatalf("by %v, deaf %v: %.2f s later %+v", by, deaf, s-60, n.status())
+				}
+				if math.Abs(n.off(p)) > 20_000 {
+					right = s - 60
+				}
+			}
+			if steps := n.status().Steps; steps != 1 || right > 2 {
+				t.Errorf("by %v, deaf %v: %d steps, right after %.2f s; want one, within two", by, deaf, steps, right)
+			}
+		}
+	}
+}
+
 // A load that delays what comes to us, and nothing else, is no step of the master's
-// time: were it one, the answers would be early.
+// time: in one that stepped the answers would be early.
 func TestALastingDelayTowardsUsIsNoStep(t *testing.T) {
 	for _, by := range []time.Duration{1600 * time.Microsecond, 3 * time.Millisecond} {
 		n, p := newFollower()

@@ -139,10 +139,6 @@ func (e *Estimator) Count(d Direction) (n int, span time.Duration) {
 	return n, span
 }
 
-// Noise returns the standard deviation of single messages, in ns; 0 before it is
-// known.
-func (e *Estimator) Noise(d Direction) float64 { return e.noise[d] }
-
 // Estimate looks at all windows, if that is due; else ok is false.
 func (e *Estimator) Estimate(now aes67.RawTime) (_ Estimate, ok bool) {
 	due := min(max(e.best.length/refitShare, refitFast), refitSlow)
