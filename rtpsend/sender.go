@@ -155,15 +155,16 @@ func (s *Sender) loop(thread *rtthread.Thread) {
 		case actSleep:
 			thread.SleepUntil(mono.Add(d.until.Sub(raw)))
 		case actSend:
-			s.send(d, mono.Add(d.due.Sub(raw)))
+			s.send(d, mono, raw)
 		case actEnd:
 			return
 		}
 	}
 }
 
-// send pulls one block, due at an instant, and sends it as one packet of each stream.
-func (s *Sender) send(d decision, due aes67.MonoTime) {
+// send pulls one block and sends it as one packet of each stream. mono and raw are
+// the instant of the decision.
+func (s *Sender) send(d decision, mono aes67.MonoTime, raw aes67.RawTime) {
 	if d.jumped {
 		s.counters.jumps.Add(1)
 		s.counters.skipped.Add(uint64(d.skipped))
@@ -175,13 +176,13 @@ func (s *Sender) send(d decision, due aes67.MonoTime) {
 			clear(plane)
 		}
 	} else {
-		silent = s.source.Pull(s.planes, due, d.open)
+		silent = s.source.Pull(s.planes, mono.Add(d.due.Sub(raw)), d.open)
 	}
 	timestamp := d.media.RTP()
 	for i := range s.packetizers {
 		s.packetizers[i].next(s.views[i], timestamp)
 	}
-	now := rtthread.Raw()
+	now := raw.Add(rtthread.Now().Sub(mono)) // without the system call
 	s.counters.failed(s.socket.write(s.messages, s.counters.streams))
 	s.pacer.sent(d, now, silent)
 

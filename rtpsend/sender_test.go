@@ -354,7 +354,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	// More than a datagram holds, in place of the left packet.
 	packet := s.messages[0]
 	s.messages[0] = newMessage(make([]byte, 70_000), &s.config.Streams[0])
-	s.send(decision{act: actSend, open: true}, 0)
+	s.send(decision{act: actSend, open: true}, 0, 0)
 	stats := s.Snapshot()
 	if stats.Streams[0].Dropped != 1 || stats.Streams[0].Packets != 0 || stats.Streams[1].Packets != 1 || stats.Problem == "" {
 		t.Errorf("after one refusal: %+v; want left dropped, right sent, a problem", stats)
@@ -362,7 +362,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	var log bytes.Buffer
 	s.log = zerolog.New(&log)
 	s.messages[0] = packet
-	s.send(decision{act: actSend, open: true}, 0)
+	s.send(decision{act: actSend, open: true}, 0, 0)
 	stats = s.Snapshot()
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {
 		t.Errorf("after the cause is gone: %+v; want both sent and no problem", stats)
@@ -403,7 +403,7 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 		for {
 			d := s.pacer.decide(now, m, set, false)
 			if d.act == actSend {
-				s.send(d, rtthread.Now())
+				s.send(d, rtthread.Now(), now)
 				break
 			}
 			now = d.until

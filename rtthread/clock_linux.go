@@ -18,7 +18,7 @@ func Now() aes67.MonoTime { return aes67.MonoTime(nanotime()) }
 //go:linkname nanotime runtime.nanotime
 func nanotime() int64
 
-// Raw reads CLOCK_MONOTONIC_RAW. To sleep until an instant of it, read Now first and
+// Raw reads CLOCK_MONOTONIC_RAW, by a system call. To sleep until an instant of it, read Now first and
 // then Raw, and sleep until as much after the former: a thread that was interrupted
 // in between wakes up early and may look again, and is not late.
 func Raw() aes67.RawTime {
