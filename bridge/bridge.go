@@ -62,6 +62,8 @@ type Bridge struct {
 	sends      bool           // the sender runs
 	reference  sdp.Reference  // as last described on this network
 	neighbours *Neighbours    // that the sessions were last fitted to
+	moves      moves          // for others
+	freeSince  aes67.MonoTime // since when nobody has our names without a number; 0: somebody has
 	contested  aes67.MonoTime // since when a group of ours is; 0: it is not
 	failure    string         // of the sender; empty: none, or it may be tried again
 	retryAt    aes67.MonoTime // while there is a failure
@@ -147,7 +149,7 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		b.sessions.announced, b.reference = false, sdp.Reference{}
 		d = Decide(false, in)
 	}
-	if b.streams != nil && b.regroup() {
+	if b.streams != nil && b.regroup(now) {
 		b.stop()
 	}
 	if b.streams == nil && d.Send {
@@ -176,7 +178,7 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	}
 	b.tell(d, in.Clock)
 
-	next = sooner(next, restAt)
+	next = sooner(sooner(next, restAt), b.watchNames(now))
 	if b.failure != "" {
 		next = sooner(next, b.retryAt)
 	}
@@ -194,6 +196,26 @@ func sooner(a, b aes67.MonoTime) aes67.MonoTime {
 	return a
 }
 
+// watchNames sees whether the names without a number are free, for the next run. It
+// returns when to look again.
+func (b *Bridge) watchNames(now aes67.MonoTime) (again aes67.MonoTime) {
+	switch {
+	case b.streams == nil || b.sessions.identity.Number <= 1:
+		b.freeSince = 0
+	case !b.sessions.free:
+		b.freeSince = 0
+		b.sessions.setFree(false)
+	case b.freeSince == 0:
+		b.freeSince = now
+		return now.Add(freeFor)
+	case now.Sub(b.freeSince) < freeFor:
+		return b.freeSince.Add(freeFor)
+	default:
+		b.sessions.setFree(true)
+	}
+	return 0
+}
+
 // contestedSince returns since when somebody else uses a group of a stream that
 // runs, 0: nobody does.
 func (b *Bridge) contestedSince(now aes67.MonoTime) aes67.MonoTime {
@@ -208,16 +230,22 @@ func (b *Bridge) contestedSince(now aes67.MonoTime) aes67.MonoTime {
 
 // regroup fits the running sessions to what others announce, and reports
 // whether they have to leave a group.
-func (b *Bridge) regroup() bool {
+func (b *Bridge) regroup(now aes67.MonoTime) bool {
 	n := b.parts.Neighbours()
 	if n == b.neighbours {
 		return false
 	}
 	b.neighbours = n
+	number, base := b.sessions.identity.Number, b.sessions.identity.Base
+	b.sessions.stays = b.moves.many(now)
 	moved, err := b.sessions.settle(b.network.Address, n)
 	if err != nil {
 		b.log.Warn().Err(err).Msg("no other group for a session that others contest")
 		return false
+	}
+	renumbered := b.sessions.identity.Number != number && b.sessions.identity.Base == base
+	if moved || renumbered {
+		b.moves.add(now)
 	}
 	return moved
 }

@@ -30,6 +30,8 @@ type Sink struct {
 	Rate     aes67.Hz
 	Channels []string      // PulseAudio position names
 	Latency  time.Duration // buffer between sound server and network; 0: the bridge chooses
+	// KeepOffline: the sink stays when there is no network.
+	KeepOffline bool
 }
 
 // Network is where the streams go out.

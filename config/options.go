@@ -75,6 +75,17 @@ var Options = []Option{
 			2*time.Millisecond, 2*time.Second, Auto),
 	},
 	{
+		Key: "sink.when-offline", Default: `"hide"`,
+		Help:   "what the sink does when there has been no network for 10 s: \"hide\" or \"keep\"",
+		Detail: "\"hide\" takes it out of the sound settings, so that the desktop chooses another output, and puts it back when the network is there; it is the chosen output again then. \"keep\" leaves it: what is played goes nowhere meanwhile.",
+		field: choice(func(c *Config) *bool { return &c.Sink.KeepOffline }, []bool{false, true}, func(keep bool) string {
+			if keep {
+				return "keep"
+			}
+			return "hide"
+		}),
+	},
+	{
 		Key: "network.interface", Default: `"auto"`,
 		Help:   "the network interface that the streams leave by",
 		Detail: "\"auto\" listens for signs of AES67 on every wired interface and stays silent until there are some or a program plays. A named interface, such as \"eno1\", is used at once. Wi-Fi is used only when named: multicast audio over it seldom works.",

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -23,7 +24,6 @@ type announcer struct {
 	bySAP     bool             // announce by it
 	rtsp      *rtsp.Server     // nil: off
 	publisher *avahi.Publisher // nil: off
-	ttl       int
 
 	mu       sync.Mutex
 	network  bridge.Network
@@ -33,7 +33,7 @@ type announcer struct {
 // newAnnouncer makes the parts that announce; former are the texts of the last
 // run.
 func newAnnouncer(cfg config.Config, former []string, log func(part string) zerolog.Logger) *announcer {
-	a := &announcer{bySAP: cfg.Announce.SAP, ttl: int(cfg.Stream.TTL)}
+	a := &announcer{bySAP: cfg.Announce.SAP}
 	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, log("sap"))
 	if cfg.Announce.RTSPPort != 0 {
 		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
@@ -70,11 +70,15 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 				Group: stream.Group, Port: stream.Port, TTL: stream.TTL,
 			}
 		}
-		a.rtsp.Serve(network.Interface, network.Address, served)
+		at := network
+		if len(served) == 0 {
+			at = bridge.Network{} // another user's bridge may want the port
+		}
+		a.rtsp.Serve(at.Interface, at.Address, served)
 	}
 	a.publish()
 	if a.bySAP {
-		a.sap.Announce(network.Interface, network.Address, a.ttl, sessions)
+		a.sap.Announce(network.Interface, network.Address, sessions)
 	}
 }
 
@@ -130,25 +134,34 @@ func (a *announcer) isOurs(f avahi.Found) bool {
 
 // model tells how the sessions are announced.
 func (a *announcer) model() status.Announce {
-	m := status.Announce{SAP: "off", MDNS: "off"}
+	m := status.Announce{SAP: "off", MDNS: "off", Problem: a.problem()}
 	if a.bySAP {
 		m.SAP = a.sap.State()
 	}
 	if a.rtsp != nil {
-		s := a.rtsp.Snapshot()
-		if s.Port != 0 {
-			m.RTSPPort = new(s.Port)
+		if port := a.rtsp.Snapshot().Port; port != 0 {
+			m.RTSPPort = &port
 		}
-		m.Problem = s.Problem
 	}
 	if a.publisher != nil {
 		s := a.publisher.Snapshot()
 		m.MDNS = string(s.State)
-		if m.Problem == "" {
-			m.Problem = s.Problem
-		}
+		m.Problem = cmp.Or(m.Problem, s.Problem)
 	}
 	return m
+}
+
+// problem is what keeps receivers from seeing the sessions; a missing Avahi does so
+// for some of them alone, and is no problem of the bridge.
+func (a *announcer) problem() string {
+	problem := ""
+	if a.bySAP {
+		problem = a.sap.Problem()
+	}
+	if a.rtsp != nil {
+		problem = cmp.Or(problem, a.rtsp.Snapshot().Problem)
+	}
+	return problem
 }
 
 // ways are those by which the sessions are announced at present.

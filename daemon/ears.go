@@ -55,7 +55,8 @@ func (e *ears) Run(ctx context.Context) error {
 	for {
 		var targets []rtsp.Target
 		for _, f := range e.browser.Found() {
-			if !e.ours(f) {
+			reachable := f.Address.IsGlobalUnicast() || f.Address.IsLinkLocalUnicast() // 127.0.0.1 is anybody's claim
+			if reachable && !e.ours(f) {
 				targets = append(targets, rtsp.Target{Name: f.Name, Index: f.Index, Address: netip.AddrPortFrom(f.Address, f.Port)})
 			}
 		}
@@ -159,6 +160,29 @@ func (e *ears) foreign(index int) []bridge.Foreign {
 	for i := range found {
 		if f := &found[i]; index == 0 || f.Index == index {
 			all = append(all, foreign(f.Name, &f.Description)...)
+		}
+	}
+	return all
+}
+
+// references are the clocks by which others on an interface send.
+func (e *ears) references(index int) []sdp.Reference {
+	var all []sdp.Reference
+	add := func(d *sdp.Description) {
+		if r, ok := sdp.ParseReference(d.RefClock); ok {
+			all = append(all, r)
+		}
+	}
+	heard := e.sap.Heard()
+	for i := range heard {
+		if heard[i].Index == index {
+			add(&heard[i].Description)
+		}
+	}
+	found := e.ravenna.Found()
+	for i := range found {
+		if found[i].Index == index {
+			add(&found[i].Description)
 		}
 	}
 	return all

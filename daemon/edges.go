@@ -6,6 +6,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/config"
+	"aes67-sink/internal/instance"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
@@ -31,8 +32,9 @@ type edges struct {
 	network    *network
 	neighbours *neighbours
 	sleeper    *sleeper
-	wake       chan struct{} // the supervisor
-	trouble    chan struct{} // of the sender, or of a thread's priority
+	side       *instance.Side // the right to be on the network
+	wake       chan struct{}  // the supervisor
+	trouble    chan struct{}  // of the sender, or of a thread's priority
 }
 
 func (e *edges) Inputs() bridge.Inputs {
@@ -41,7 +43,7 @@ func (e *edges) Inputs() bridge.Inputs {
 		network = bridge.NetworkInput{Problem: "the computer goes to sleep"}
 	}
 	return bridge.Inputs{
-		Sink:         bridge.SinkInput{Ready: sink.State == pulse.StateRunning, VolumeConfirmed: sink.VolumeConfirmed, Problem: sink.Problem},
+		Sink:         bridge.SinkInput{Ready: sink.State == pulse.StateRunning || sink.State == pulse.StateWithdrawn && !network.Usable, VolumeConfirmed: sink.VolumeConfirmed, Problem: sink.Problem},
 		Network:      network,
 		Clock:        e.clockInput(),
 		SenderFailed: e.sender.failed(),
@@ -54,6 +56,11 @@ func (e *edges) clockInput() bridge.ClockInput {
 	}
 	s := e.ptp.Snapshot()
 	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
+	if used := e.network.input(); used.Usable {
+		if named, filtered := unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters())); filtered {
+			in.Problem = filteredProblem(named, s.Domain, used.Chosen.Interface.Name)
+		}
+	}
 	switch s.State {
 	case ptp.Uncalibrated:
 		in.State = bridge.ClockUncalibrated

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -41,9 +42,7 @@ func (t *teller) Model() status.Model {
 	if m.Problem == "" && stats != nil {
 		m.Problem = sendProblem(*stats, m.Network.Interface)
 	}
-	if m.Problem == "" {
-		m.Problem = sink.Notice
-	}
+	m.Problem = cmp.Or(m.Problem, e.announcer.problem(), sink.Notice)
 	if m.Problem == "" && stats != nil {
 		m.Problem = priorityProblem(stats.Grant)
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -27,20 +28,23 @@ type network struct {
 	ears      hearing
 	clock     *port.Service // nil without the PTP ports
 	domain    uint8
-	automatic bool        // no interface is named
-	playing   func() bool // a program plays into the sink
+	automatic bool                          // no interface is named
+	playing   func() bool                   // a program plays into the sink
+	allowed   func() (yes bool, why string) // the network side is ours
 	now       func() aes67.MonoTime
+	withdraw  func(yes bool) // the sink: nothing can be played
 	log       zerolog.Logger
 	wake      chan struct{} // by what is looked at, but for watcher and services
 	changed   chan struct{} // tells that input has
 
-	listening []int
-	deaf      bool         // one of these could not be listened to
-	carriers  map[int]bool // interface index: carrier when last looked at
-	inUse     bool
-	used      bridge.Network
-	report    string
-	told      atomic.Pointer[networkState]
+	listening    []int
+	deaf         bool         // one of these could not be listened to
+	carriers     map[int]bool // interface index: carrier when last looked at
+	inUse        bool
+	used         bridge.Network
+	offlineSince aes67.MonoTime // 0: there is a network, or a sign of one is waited for
+	report       string
+	told         atomic.Pointer[networkState]
 }
 
 // hearing is what listens where it is told to.
@@ -102,6 +106,12 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	if len(candidates) == 0 {
 		return 0 // not looked at yet: there is always the loopback
 	}
+	if yes, why := n.allowed(); !yes {
+		n.listen(nil)
+		n.tell(networkState{NetworkInput: bridge.NetworkInput{Problem: why}}, now)
+		n.offline(now, false)
+		return 0
+	}
 	n.listen(n.chooser.Interfaces(candidates))
 	n.rejoin(candidates)
 	d := n.chooser.Decide(now, candidates, n.signs(), playing)
@@ -126,16 +136,51 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	default:
 		next.Problem = d.Reason
 	}
-	n.use(next, d.Since)
-	if old := n.told.Swap(&next); old == nil || !old.same(next) {
-		wake.Signal(n.changed)
-	}
-	again = d.Next
+	n.tell(next, d.Since)
+	again = sooner(d.Next, n.offline(now, !next.Usable && !next.Idle))
 	// What failed is tried again: listening, or the clock on what was chosen.
 	if failed := n.deaf || next.Usable && !n.inUse; failed && (again == 0 || now.Add(retryNetwork) < again) {
 		again = now.Add(retryNetwork)
 	}
 	return again
+}
+
+// offlineAfter is how long a sink with no network behind it stays in the desktop's
+// list: a cable that is moved, or an address that is renewed, takes less.
+const offlineAfter = 10 * time.Second
+
+// offline has the sink withdrawn when there was no network for long, and put back
+// as soon as there is one. It returns when to look again, 0: not for its sake.
+func (n *network) offline(now aes67.MonoTime, yes bool) (again aes67.MonoTime) {
+	if !yes {
+		n.offlineSince = 0
+		n.withdraw(false)
+		return 0
+	}
+	if n.offlineSince == 0 {
+		n.offlineSince = now
+	}
+	if at := n.offlineSince.Add(offlineAfter); now < at {
+		return at
+	}
+	n.withdraw(true)
+	return 0
+}
+
+// sooner returns the earlier of two instants, of which 0 is none.
+func sooner(a, b aes67.MonoTime) aes67.MonoTime {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// tell acts on a choice and tells of it.
+func (n *network) tell(next networkState, since aes67.MonoTime) {
+	n.use(next, since)
+	if old := n.told.Swap(&next); old == nil || !old.same(next) {
+		wake.Signal(n.changed)
+	}
 }
 
 // use puts the clock on the chosen interface, or stops it.
@@ -149,7 +194,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 	n.inUse, n.used = false, bridge.Network{}
 	if !next.Usable {
 		n.ears.browse(nil)
-		n.log.Warn().Str("reason", next.reason).Msg("interface lost")
+		n.log.Warn().Str("reason", cmp.Or(next.reason, next.Problem)).Msg("interface left")
 		return
 	}
 	chosen := next.Chosen

@@ -2,14 +2,12 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
 
-	"aes67-sink/internal/instance"
 	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
@@ -109,37 +107,6 @@ func statusLine(m status.Model) string {
 		line += ": " + m.Problem
 	}
 	return text.Printable(line)
-}
-
-// lookForLock is how often a network side that somebody else owns is asked for.
-const lookForLock = 2 * time.Second
-
-// acquire takes the lock. Under a service manager, which would start the
-// program again and again, another user's bridge is waited for: whoever logs in
-// second hears as soon as the first has logged out. It returns nil when ctx is
-// done before.
-func acquire(ctx context.Context, log zerolog.Logger) (*instance.Lock, error) {
-	waiting := ""
-	for {
-		lock, err := instance.Acquire()
-		if !errors.Is(err, instance.ErrOwned) || !underManager() {
-			return lock, err
-		}
-		state := daemon.SdNotifyWatchdog
-		if err.Error() != waiting {
-			waiting = err.Error()
-			log.Warn().Str("problem", waiting).Msg("waiting for the network side")
-			state += "\n" + daemon.SdNotifyReady + "\nSTATUS=waiting: " + text.Printable(waiting)
-		}
-		if err := notifyManager(state); err != nil {
-			log.Debug().Err(err).Msg("the service manager does not listen")
-		}
-		select {
-		case <-ctx.Done():
-			return nil, nil
-		case <-time.After(lookForLock):
-		}
-	}
 }
 
 func notifyManager(state string) error {

@@ -85,11 +85,14 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("not even the loopback is there")
 	}
+	allowed, withdrawn := true, false
 	n := &network{
 		chooser: netif.NewChooser(netif.ChooserConfig{Interface: "lo"}), watcher: watcher,
 		services: netif.NewDNSSD(rtthread.Now, zerolog.Nop()), ears: newEars(sap.New(sap.Config{Now: rtthread.Now}, zerolog.Nop()), nil, nil,
 			func(string) zerolog.Logger { return zerolog.Nop() }), playing: func() bool { return false },
-		log: zerolog.Nop(), changed: make(chan struct{}, 1), carriers: map[int]bool{},
+		withdraw: func(yes bool) { withdrawn = yes },
+		allowed:  func() (bool, string) { return allowed, "somebody else has it" },
+		log:      zerolog.Nop(), changed: make(chan struct{}, 1), carriers: map[int]bool{},
 	}
 	if next := n.choose(1); next != 0 || !n.input().Usable || len(n.changed) != 1 {
 		t.Fatalf("%+v, to be chosen again at %v", n.input(), next)
@@ -104,5 +107,37 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	}
 	if next := n.choose(aes67.MonoTime(2 * time.Hour)); next != 0 || n.deaf {
 		t.Errorf("all is well now, and yet another try is due at %v", next)
+	}
+	allowed = false
+	n.choose(aes67.MonoTime(3 * time.Hour))
+	if got := n.input(); got.Usable || got.Problem != "somebody else has it" || len(n.listening) != 0 {
+		t.Errorf("not allowed, and yet %+v, listening on %v", got, n.listening)
+	}
+	if withdrawn {
+		t.Error("another user's bridge is on the network, and the sink is gone")
+	}
+}
+
+func TestTheSinkGoesWithTheNetworkAndComesBack(t *testing.T) {
+	withdrawn := false
+	n := &network{withdraw: func(yes bool) { withdrawn = yes }}
+	const second = aes67.MonoTime(time.Second)
+	for i, step := range []struct {
+		at    aes67.MonoTime
+		off   bool
+		gone  bool
+		again aes67.MonoTime
+	}{
+		{second, true, false, 11 * second},
+		{2 * second, false, false, 0}, // a cable was moved
+		{3 * second, true, false, 13 * second},
+		{13*second - 1, true, false, 13 * second},
+		{13 * second, true, true, 0},
+		{3600 * second, true, true, 0},
+		{3601 * second, false, false, 0},
+	} {
+		if again := n.offline(step.at, step.off); withdrawn != step.gone || again != step.again {
+			t.Errorf("step %d: withdrawn %v, again at %v; want %v, %v", i, withdrawn, again, step.gone, step.again)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"aes67-sink/bridge"
 	"aes67-sink/config"
+	"aes67-sink/internal/instance"
 	"aes67-sink/internal/lifecycle"
 	"aes67-sink/internal/logind"
 	"aes67-sink/internal/state"
@@ -17,13 +18,14 @@ import (
 	"aes67-sink/pulse"
 	"aes67-sink/rtthread"
 	"aes67-sink/status"
+	"aes67-sink/wake"
 )
 
 // Run builds every part, joins the two paths and runs until ctx is done:
 // the one place that knows all parts.
 //
-//  1. What only one program may have: the lock, then the PTP ports. After that
-//     no privilege is needed, and none is kept.
+//  1. What needs a privilege: the PTP ports. After that none is kept. They lie idle
+//     until the network side is ours: of several users' bridges one has it.
 //  2. The path of time (clock) and the path of the data (pipeline, sink).
 //  3. The network: interfaces, SAP, and what chooses between them.
 //  4. The supervisor, and what tells of it all.
@@ -33,8 +35,8 @@ import (
 func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) error {
 	tuneRuntime()
 	part := func(name string) zerolog.Logger { return log.With().Str("part", name).Logger() }
-	lock, err := acquire(ctx, log)
-	if err != nil || lock == nil {
+	lock, err := instance.Acquire()
+	if err != nil {
 		return err
 	}
 	defer lock.Release()
@@ -80,6 +82,8 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 		watcher: e.ears.interfaces, services: services, ears: e.ears, clock: e.ptp, domain: cfg.Clock.Domain,
 		automatic: cfg.Network.Automatic(),
 		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },
+		allowed:   func() (bool, string) { return e.side.Held() },
+		withdraw:  func(yes bool) { e.sink.Withdraw(yes && !cfg.Sink.KeepOffline) },
 		now:       rtthread.Now, log: part("network"), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 	e.neighbours = &neighbours{
@@ -89,17 +93,23 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 
 	rest := bridge.RestPolicy{Rests: cfg.Rests(), After: cfg.Stream.IdleAfter}
 	supervisor := bridge.New(e, e.pipeline, plan, rest, part("bridge"))
-	e.sleeper = &sleeper{
-		supervisor: e.wake, changed: make(chan struct{}, 1), rejoin: e.ears.rejoin,
-		onWire: func() bool { return supervisor.Snapshot().Sessions != nil || e.sender.stats() != nil },
+	onWire := func() bool {
+		return supervisor.Snapshot().Sessions != nil || e.sender.stats() != nil
 	}
-	sleep := logind.New(logind.Config{Quiet: e.sleeper.quiet, Awake: e.sleeper.awake}, part("sleep"))
+	e.sleeper = &sleeper{supervisor: e.wake, leaving: leaving{onWire, make(chan struct{}, 1)}, rejoin: e.ears.rejoin}
+	sleep := logind.NewSleep(logind.SleepConfig{Quiet: e.sleeper.quiet, Awake: e.sleeper.awake}, part("sleep"))
+	ranks := logind.NewRanks(nil, part("seat"))
+	handover := leaving{func() bool { return onWire() || e.network.input().Usable }, make(chan struct{}, 1)}
+	e.side = instance.NewSide(instance.SideConfig{
+		Rank: func(uid int) int { return int(ranks.Of(uid)) }, Changed: ranks.Changed(),
+		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
+	})
 	told := &teller{edges: e, supervisor: supervisor, version: version, started: rtthread.Now()}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service).Run, service.Run, servers.RunControl, sleep.Run,
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, handover.changed).Run, service.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
 		func(ctx context.Context) error {
 			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
 				log.Warn().Err(err).Msg("the status is not served; going on without")
@@ -131,13 +141,13 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 }
 
 // wakes says who is woken by whose change.
-func wakes(e *edges, supervisor *bridge.Bridge, service *notifier) relay {
+func wakes(e *edges, supervisor *bridge.Bridge, service *notifier, handover chan<- struct{}) relay {
 	changes := relay{
 		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, service.changed}},
 		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake}},
 		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
-		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake}},
-		{supervisor.Changed(), []chan<- struct{}{service.changed, e.sleeper.changed}},
+		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, handover}},
+		{supervisor.Changed(), []chan<- struct{}{service.changed, e.sleeper.changed, handover}},
 		{e.trouble, []chan<- struct{}{service.changed}},
 	}
 	if e.ptp != nil {

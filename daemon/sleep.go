@@ -12,12 +12,29 @@ import (
 // leave: tens of milliseconds, and nobody tells when.
 const farewell = 80 * time.Millisecond
 
+// leaving waits until nothing of the bridge is on the network.
+type leaving struct {
+	onWire  func() bool   // a stream is sent, a session announced, or PTP spoken
+	changed chan struct{} // onWire may have
+}
+
+// done returns when all that was to leave has left, or with ctx.
+func (l *leaving) done(ctx context.Context) {
+	for l.onWire() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.changed:
+		}
+	}
+	wake.Pause(ctx, farewell)
+}
+
 // sleeper takes the bridge off the network while the computer sleeps.
 type sleeper struct {
+	leaving
 	supervisor chan<- struct{} // woken when asleep has changed
-	onWire     func() bool     // a stream is sent, or a session announced
 	rejoin     func()          // switches may have forgotten what is heard here
-	changed    chan struct{}   // onWire may have
 	down       atomic.Bool
 }
 
@@ -29,14 +46,7 @@ func (s *sleeper) asleep() bool { return s.down.Load() }
 func (s *sleeper) quiet(ctx context.Context) {
 	s.down.Store(true)
 	wake.Signal(s.supervisor)
-	for s.onWire() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.changed:
-		}
-	}
-	wake.Pause(ctx, farewell)
+	s.done(ctx)
 }
 
 func (s *sleeper) awake() {

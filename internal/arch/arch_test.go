@@ -43,16 +43,18 @@ var mayImport = map[string][]string{
 	"ptp/port": {"aes67", "mediaclock", "ptp", "ptp/wire", "wake"},
 	"pulse":    {"aes67", "wake"},
 	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
-	"rtsp":     {"aes67", "sdp", "wake"},
+	"rtsp":     {"aes67", "internal/httphost", "internal/text", "sdp", "wake"},
 	"rtthread": {"aes67"},
-	"sap":      {"aes67", "sdp", "membership", "wake"},
-	"status":   {"aes67", "internal/instance", "internal/text"},
+	"sap":      {"aes67", "sdp", "internal/text", "membership", "wake"},
+	"status":   {"aes67", "internal/httphost", "internal/instance", "internal/text"},
 
 	"daemon": {"*"},
 
 	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/text", "pulse", "status"},
 
-	"internal/instance":  {"internal/text"},
+	"internal/firewall":  {},
+	"internal/httphost":  {},
+	"internal/instance":  {"internal/text", "wake"},
 	"internal/lifecycle": {},
 	"internal/logind":    {"wake"},
 	"internal/state":     {"wake"},

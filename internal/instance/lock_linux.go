@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -12,33 +11,19 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"aes67-sink/internal/text"
 )
 
 const (
 	lockName = "lock"
-	// networkName is the abstract socket whose owner has the network side. Such
-	// names live in a network namespace and end with their process (unix(7)).
-	networkName = "@aes67-sink-network"
 	// lockTries bounds how often a lock file may vanish while it is being locked.
 	lockTries = 10
 )
 
-// Lock is the right to be the only bridge of this user, and of this machine
-// (or network namespace) to own the network side. It ends with the process.
-type Lock struct {
-	file    *os.File
-	network net.Listener
-}
-
-// ErrOwned says that a bridge of another user sends already.
-var ErrOwned = errors.New("owns the network side")
+// Lock is the right to be the only bridge of this user. It ends with the process.
+type Lock struct{ file *os.File }
 
 // Acquire takes the lock. The error names the process that has it.
-func Acquire() (*Lock, error) { return acquire(networkName) }
-
-func acquire(networkName string) (*Lock, error) {
+func Acquire() (*Lock, error) {
 	directory, err := MakeDirectory()
 	if err != nil {
 		return nil, err
@@ -47,25 +32,11 @@ func acquire(networkName string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lock{file: file}
-	l.network, err = net.Listen("unix", networkName)
-	if errors.Is(err, unix.EADDRINUSE) {
-		err = fmt.Errorf("the aes67-sink of %s %w: only one may send; end that one first", networkOwner(networkName), ErrOwned)
-	} else if err != nil {
-		err = fmt.Errorf("network lock %s: %w", networkName, text.Cause(err))
-	}
-	if err != nil {
-		l.Release()
-		return nil, err
-	}
-	return l, nil
+	return &Lock{file}, nil
 }
 
 // Release gives the lock back and leaves no file behind.
 func (l *Lock) Release() {
-	if l.network != nil {
-		_ = l.network.Close()
-	}
 	_ = os.Remove(l.file.Name()) // before the lock ends: nobody else has locked it yet
 	_ = l.file.Close()
 	_ = os.Remove(filepath.Dir(l.file.Name())) // stays while it holds anything else
@@ -134,30 +105,11 @@ func writtenPID(file *os.File) int {
 	return pid
 }
 
-// networkOwner names the process that listens on a name: the kernel tells
-// who connected peers are (unix(7), SO_PEERCRED).
-func networkOwner(networkName string) string {
-	const unknown = "another user"
-	conn, err := net.Dial("unix", networkName)
-	if err != nil {
-		return unknown
-	}
-	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
-	if err != nil {
-		return unknown
-	}
-	owner := unknown
-	_ = raw.Control(func(fd uintptr) {
-		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			owner = person(int(peer.Uid), int(peer.Pid))
-		}
-	})
-	return owner
-}
-
 // person names a user and a process, as far as they are known.
 func person(uid, pid int) string {
+	if uid < 0 {
+		return "another user"
+	}
 	name := strconv.Itoa(uid)
 	if u, err := user.LookupId(name); err == nil {
 		name = u.Username

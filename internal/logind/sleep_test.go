@@ -127,7 +127,7 @@ func released(t *testing.T, lock *os.File) time.Duration {
 func watched(t *testing.T, connect func(...dbus.ConnOption) (*dbus.Conn, error), quiet func(context.Context)) (notes chan string) {
 	t.Helper()
 	notes = make(chan string, 16)
-	s := New(Config{
+	s := NewSleep(SleepConfig{
 		Connect: connect, Awake: func() { notes <- "awake" },
 		Quiet: func(ctx context.Context) { notes <- "quiet"; quiet(ctx) },
 	}, zerolog.Nop())
@@ -209,7 +209,7 @@ func TestABusThatHangsIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	s := New(Config{Connect: bus{t, "unix:path=" + listener.Addr().String()}.connect}, zerolog.Nop())
+	s := NewSleep(SleepConfig{Connect: bus{t, "unix:path=" + listener.Addr().String()}.connect}, zerolog.Nop())
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

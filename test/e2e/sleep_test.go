@@ -6,73 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godbus/dbus/v5"
-	"golang.org/x/sys/unix"
-
 	"aes67-sink/rtthread"
 )
-
-// logind stands in for systemd-logind on a private system bus: it gives locks and
-// says that the computer goes to sleep.
-type logind struct {
-	t    testing.TB
-	conn *dbus.Conn
-	held chan *os.File // the other ends of the locks it gave
-}
-
-const (
-	logindPath    = "/org/freedesktop/login1"
-	logindManager = "org.freedesktop.login1.Manager"
-)
-
-func startLogind(t testing.TB, a *avahiAt) *logind {
-	t.Helper()
-	conn, err := dbus.Connect("unix:path=" + a.socket())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	l := &logind{t, conn, make(chan *os.File, 8)}
-	if err := conn.Export(l, logindPath, logindManager); err != nil {
-		t.Fatal(err)
-	}
-	if reply, err := conn.RequestName("org.freedesktop.login1", dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatal(reply, err)
-	}
-	return l
-}
-
-// Inhibit gives a lock, as logind does.
-func (l *logind) Inhibit(_, _, _, _ string) (dbus.UnixFD, *dbus.Error) {
-	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
-		return 0, dbus.MakeFailedError(err)
-	}
-	l.held <- os.NewFile(uintptr(ends[0]), "lock")
-	// Ours is closed once the answer is sent: only the lock keeps the pipe open.
-	time.AfterFunc(100*time.Millisecond, func() { _ = unix.Close(ends[1]) })
-	return dbus.UnixFD(ends[1]), nil
-}
-
-// lock waits until somebody holds one.
-func (l *logind) lock() *os.File {
-	l.t.Helper()
-	select {
-	case held := <-l.held:
-		l.t.Cleanup(func() { _ = held.Close() })
-		return held
-	case <-time.After(20 * time.Second):
-		l.t.Fatal("nobody asks logind for a lock")
-		return nil
-	}
-}
-
-func (l *logind) prepareForSleep(begins bool) {
-	l.t.Helper()
-	if err := l.conn.Emit(logindPath, logindManager+".PrepareForSleep", begins); err != nil {
-		l.t.Fatal(err)
-	}
-}
 
 // TestAClosedLidFadesTheSound lets the computer go to sleep while it plays.
 func TestAClosedLidFadesTheSound(t *testing.T) {
