@@ -96,3 +96,27 @@ func TestLoadDoesNotAllocate(t *testing.T) {
 		t.Fatalf("Load allocates %v times, want 0", n)
 	}
 }
+
+// The oscillator is 12 500 ppm slow against a CLOCK_MONOTONIC that NTP slews: what
+// runs 30 ppm fast by the one is as much slower by the other.
+func TestRatesAgainstBothClocks(t *testing.T) {
+	var c Clock
+	c.Step(1000, 5000, 30_000)
+	m, _ := c.Load()
+	m.Local = -12_500_000
+	c.Set(m)
+	want := ((1+30e-6)*(1-12_500e-6) - 1) * 1e9
+	if got := float64(m.Sound()); math.Abs(got-want) > 1e-3 {
+		t.Errorf("against CLOCK_MONOTONIC %v ppb, want %v", got, want)
+	}
+	m.Tied = true
+	c.Set(m)
+	c.Steer(2000, 40_000)
+	if m, _ = c.Load(); !m.Tied || m.Sound() != 0 || m.Local != -12_500_000 {
+		t.Errorf("steered while it is tied: %+v", m)
+	}
+	c.Step(3000, 9000, 0)
+	if m, _ = c.Load(); m.Tied || m.Local != -12_500_000 || m.Steps != 1 {
+		t.Errorf("after a step: %+v", m)
+	}
+}

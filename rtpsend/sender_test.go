@@ -34,10 +34,13 @@ type tone struct {
 	gain    float64
 	pulls   atomic.Int64
 	skipped atomic.Int64
+	nearest atomic.Int64 // ns, from the instant that a block was due to that of its pull, at least
 }
 
-func (s *tone) Pull(out [][]float64, _ aes67.MonoTime, open bool) bool {
-	s.pulls.Add(1)
+func (s *tone) Pull(out [][]float64, due aes67.MonoTime, open bool) bool {
+	if off := int64(rtthread.Now().Sub(due).Abs()); s.pulls.Add(1) == 1 || off < s.nearest.Load() {
+		s.nearest.Store(off)
+	}
 	for i := range out[0] {
 		if open {
 			s.gain = 1
@@ -325,6 +328,9 @@ func TestAStepOfTheClockIsHeardAsOneJumpWithFades(t *testing.T) {
 	stats := s.Snapshot()
 	if stats.TimestampJumps < 1 {
 		t.Fatalf("%d jumps counted, want at least 1", stats.TimestampJumps)
+	}
+	if off := time.Duration(source.nearest.Load()); off > 5*time.Millisecond { // of CLOCK_MONOTONIC, not of the oscillator
+		t.Errorf("blocks are pulled %v off the instant that they are due, by the source's clock", off)
 	}
 	var last heard
 	for _, p := range l.packets {
