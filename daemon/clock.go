@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -22,12 +21,6 @@ func openClock(cfg config.Clock, mode aes67.ClockMode, resume *ptp.Resumption, c
 		return nil, fmt.Sprintf("no PTP: %v; %s", err, port.Remedy(err))
 	}
 	return port.New(port.Config{
-		Mode: mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2, Now: rtthread.Now, Resume: resume,
+		Mode: mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2, Now: rtthread.Raw, Resume: resume,
 	}, ports, clock, log), ""
-}
-
-// ownClock lets the media clock run on this computer's oscillator from the time
-// of day, for a bridge that may not speak PTP.
-func ownClock(clock *mediaclock.Clock) {
-	clock.Step(rtthread.Now(), aes67.PTPTime(time.Now().UnixNano()).Add(ptp.UTCOffset*time.Second), 0)
 }

@@ -143,7 +143,7 @@ func (e *ears) masters() []ptp.Announcement {
 	if e.ptp == nil {
 		return nil
 	}
-	now := rtthread.Now()
+	now := rtthread.Raw()
 	return slices.DeleteFunc(e.ptp.Heard(), func(a ptp.Announcement) bool { return now.Sub(a.At) > masterSilence })
 }
 

@@ -15,6 +15,7 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/netif"
 	"aes67-sink/ptp/port"
+	"aes67-sink/rtthread"
 	"aes67-sink/sap"
 	"aes67-sink/wake"
 )
@@ -198,7 +199,7 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 	}
 	chosen := next.Chosen
 	if n.clock != nil {
-		if err := n.clock.Use(chosen.Interface, chosen.Address, since); err != nil {
+		if err := n.clock.Use(chosen.Interface, chosen.Address, n.now().Sub(since)); err != nil {
 			n.log.Warn().Err(err).Str("interface", chosen.Interface.Name).Msg("clock cannot use the interface")
 			return // tried again soon
 		}
@@ -240,10 +241,11 @@ func (n *network) rejoin(candidates []netif.Candidate) {
 func (n *network) signs() []netif.Sign {
 	var signs []netif.Sign
 	if n.clock != nil {
+		now, raw := n.now(), rtthread.Raw()
 		for _, a := range n.clock.Heard() {
 			if a.Domain == n.domain {
 				signs = append(signs, netif.Sign{
-					Index: a.Interface, Kind: netif.SignPTP, At: a.At,
+					Index: a.Interface, Kind: netif.SignPTP, At: now.Add(a.At.Sub(raw)),
 					Detail: "PTP grandmaster " + a.Identity.String(),
 				})
 			}

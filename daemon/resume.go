@@ -33,20 +33,20 @@ const (
 	bootIDPath  = "/proc/sys/kernel/random/boot_id"
 )
 
-// lastRun is what one run leaves to the next. Instants are of CLOCK_MONOTONIC,
-// so they hold for one boot.
+// lastRun is what one run leaves to the next. Left is of CLOCK_MONOTONIC_RAW, so it
+// holds for one boot, and Frequency against it: no slew is in it. A file of an earlier
+// format has neither.
 type lastRun struct {
-	Boot        string         `json:"boot"`
-	Slept       time.Duration  `json:"slept_ns"` // since the boot
-	Left        aes67.MonoTime `json:"left_ns"`
-	At          aes67.MonoTime `json:"at_ns"` // anchor of the clock's map
-	Time        aes67.PTPTime  `json:"ptp_ns"`
-	Frequency   aes67.PPB      `json:"rate_ppb"`              // without what a servo adds for the phase's sake
-	Grandmaster string         `json:"grandmaster,omitempty"` // whose time it is; absent: the bridge's own
-	Arbitrary   bool           `json:"arbitrary,omitempty"`   // it is not TAI
-	Domain      uint8          `json:"domain"`
-	Interface   string         `json:"interface"`
-	Address     netip.Addr     `json:"address"`
+	Boot        string        `json:"boot"`
+	Slept       time.Duration `json:"slept_ns"` // since the boot
+	Left        aes67.RawTime `json:"raw_ns"`
+	Time        aes67.PTPTime `json:"ptp_ns"`                // then
+	Frequency   aes67.PPB     `json:"raw_rate_ppb"`          // without what a servo adds for the phase's sake
+	Grandmaster string        `json:"grandmaster,omitempty"` // whose time it is; absent: the bridge's own
+	Arbitrary   bool          `json:"arbitrary,omitempty"`   // it is not TAI
+	Domain      uint8         `json:"domain"`
+	Interface   string        `json:"interface"`
+	Address     netip.Addr    `json:"address"`
 }
 
 // lastRunFile remembers it.
@@ -56,7 +56,7 @@ type lastRunFile struct {
 }
 
 // load returns what the last run left, nil if that is no longer true.
-func (f lastRunFile) load(now aes67.MonoTime, domain uint8) *lastRun {
+func (f lastRunFile) load(now aes67.RawTime, domain uint8) *lastRun {
 	r, err := f.Load()
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -65,8 +65,8 @@ func (f lastRunFile) load(now aes67.MonoTime, domain uint8) *lastRun {
 		return nil
 	}
 	boot, slept := thisBoot()
-	fresh := r.Boot == boot && r.Left <= now && now.Sub(r.Left) <= resumeWithin && (slept-r.Slept).Abs() <= sleptAtMost
-	if !fresh || r.Domain != domain || r.At > r.Left || r.Left.Sub(r.At) > 10*resumeWithin {
+	fresh := r.Boot == boot && 0 < r.Left && r.Left <= now && now.Sub(r.Left) <= resumeWithin && (slept-r.Slept).Abs() <= sleptAtMost
+	if !fresh || r.Domain != domain {
 		return nil
 	}
 	return &r
@@ -77,7 +77,7 @@ func (r *lastRun) resumption() *ptp.Resumption {
 	if r == nil {
 		return nil
 	}
-	out := &ptp.Resumption{At: r.At, Time: r.Time, Frequency: r.Frequency, Arbitrary: r.Arbitrary}
+	out := &ptp.Resumption{At: r.Left, Time: r.Time, Frequency: r.Frequency, Arbitrary: r.Arbitrary}
 	if r.Grandmaster != "" {
 		identity, err := aes67.ParseClockIdentity(r.Grandmaster)
 		if err != nil {
@@ -103,7 +103,7 @@ func (f lastRunFile) save(network bridge.NetworkInput, m mediaclock.Map, clock p
 	if !network.Usable || clock.State != ptp.Locked && clock.State != ptp.Holdover {
 		return
 	}
-	r := leave(rtthread.Now(), m, clock)
+	r := leave(rtthread.Raw(), m, clock)
 	r.Interface, r.Address = network.Chosen.Interface.Name, network.Chosen.Address
 	if err := f.Save(r); err != nil {
 		f.log.Debug().Err(err).Str("file", f.Path).Msg("the next run will begin anew")
@@ -111,8 +111,8 @@ func (f lastRunFile) save(network bridge.NetworkInput, m mediaclock.Map, clock p
 }
 
 // leave puts down the clock as it is now.
-func leave(now aes67.MonoTime, m mediaclock.Map, clock ptp.Status) lastRun {
-	r := lastRun{Left: now, At: now, Time: m.PTPAt(now), Frequency: m.Frequency, Domain: clock.Domain, Arbitrary: clock.Arbitrary}
+func leave(now aes67.RawTime, m mediaclock.Map, clock ptp.Status) lastRun {
+	r := lastRun{Left: now, Time: m.PTPAt(now), Frequency: m.Frequency, Domain: clock.Domain, Arbitrary: clock.Arbitrary}
 	r.Boot, r.Slept = thisBoot()
 	if clock.Role != ptp.RoleGrandmaster && !clock.Grandmaster.IsZero() {
 		r.Grandmaster = clock.Grandmaster.String()

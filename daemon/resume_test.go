@@ -17,8 +17,8 @@ import (
 
 func TestWhatTheLastRunLeft(t *testing.T) {
 	gm := aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 0x3A, 0x4C, 0x5D}
-	now := rtthread.Now()
-	good := leave(now, mediaclock.Map{Mono: now.Add(-time.Second), PTP: 5e18, Rate: 1000, Frequency: 900},
+	now := rtthread.Raw()
+	good := leave(now, mediaclock.Map{Raw: now.Add(-time.Second), PTP: 5e18, Rate: 1000, Frequency: 900, Local: 12_500_000},
 		ptp.Status{Role: ptp.RoleFollower, Grandmaster: gm, Domain: 3, Arbitrary: true})
 	good.Interface = "eno1"
 	for name, test := range map[string]struct {
@@ -26,13 +26,13 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 		after  time.Duration
 		good   bool
 	}{
-		"a moment ago":               {func(*lastRun) {}, time.Second, true},
-		"a while ago":                {func(*lastRun) {}, resumeWithin + time.Second, false},
-		"in the future":              {func(*lastRun) {}, -time.Second, false},
-		"before a reboot":            {func(r *lastRun) { r.Boot = "another" }, time.Second, false},
-		"before the computer slept":  {func(r *lastRun) { r.Slept -= time.Minute }, time.Second, false},
-		"in another domain":          {func(r *lastRun) { r.Domain = 0 }, time.Second, false},
-		"with a map from the future": {func(r *lastRun) { r.At = r.Left.Add(time.Second) }, time.Second, false},
+		"a moment ago":              {func(*lastRun) {}, time.Second, true},
+		"a while ago":               {func(*lastRun) {}, resumeWithin + time.Second, false},
+		"in the future":             {func(*lastRun) {}, -time.Second, false},
+		"before a reboot":           {func(r *lastRun) { r.Boot = "another" }, time.Second, false},
+		"before the computer slept": {func(r *lastRun) { r.Slept -= time.Minute }, time.Second, false},
+		"in another domain":         {func(r *lastRun) { r.Domain = 0 }, time.Second, false},
+		"of an earlier format":      {func(r *lastRun) { r.Left = 0 }, time.Second, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := good
@@ -61,13 +61,13 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 
 func TestNothingWasLeft(t *testing.T) {
 	f := lastRunFile{state.File[lastRun]{Path: filepath.Join(t.TempDir(), "none.json")}, zerolog.Nop()}
-	if r := f.load(rtthread.Now(), 0); r != nil || r.resumption() != nil || r.network("eno1").Last != "" {
+	if r := f.load(rtthread.Raw(), 0); r != nil || r.resumption() != nil || r.network("eno1").Last != "" {
 		t.Errorf("loaded %+v", r)
 	}
 	if err := os.WriteFile(f.Path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := f.load(rtthread.Now(), 0); r != nil {
+	if r := f.load(rtthread.Raw(), 0); r != nil {
 		t.Errorf("rubbish was read as %+v", r)
 	}
 	bad := &lastRun{Grandmaster: "nonsense"}
@@ -77,7 +77,7 @@ func TestNothingWasLeft(t *testing.T) {
 }
 
 func TestItsOwnTimeIsNobodys(t *testing.T) {
-	r := leave(rtthread.Now(), mediaclock.Map{}, ptp.Status{Role: ptp.RoleGrandmaster, Grandmaster: aes67.ClockIdentity{1}})
+	r := leave(rtthread.Raw(), mediaclock.Map{}, ptp.Status{Role: ptp.RoleGrandmaster, Grandmaster: aes67.ClockIdentity{1}})
 	if r.Grandmaster != "" {
 		t.Errorf("left %+v: as grandmaster its own identity must not be told before it is decided again", r)
 	}

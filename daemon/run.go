@@ -14,6 +14,7 @@ import (
 	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
+	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
 	"aes67-sink/rtthread"
 	"aes67-sink/status"
@@ -43,11 +44,10 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 	e := &edges{cfg: cfg, clock: &mediaclock.Clock{}, wake: make(chan struct{}, 1), trouble: make(chan struct{}, 1)}
 	directory := state.Directory()
 	lastFile := lastRunFile{state.File[lastRun]{Path: filepath.Join(directory, "last-"+cfg.Sink.ID+".json")}, part("bridge")}
-	last := lastFile.load(rtthread.Now(), cfg.Clock.Domain)
+	last := lastFile.load(rtthread.Raw(), cfg.Clock.Domain)
 	e.ptp, e.forbidden = openClock(cfg.Clock, cfg.Clock.Mode, last.resumption(), e.clock, part("ptp"))
 	if e.ptp == nil {
 		log.Warn().Str("problem", e.forbidden).Msg("no PTP; sending by the own clock")
-		ownClock(e.clock)
 	}
 	if dropErr := dropPrivileges(); dropErr != nil {
 		log.Warn().Err(dropErr).Msg("privileges are kept")
@@ -122,6 +122,9 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 	}
 	for _, more := range [][]func(context.Context) error{e.ears.parts(), e.announcer.parts(), memory.parts()} {
 		parts = append(parts, more...)
+	}
+	if e.ptp == nil {
+		parts = append(parts, func(ctx context.Context) error { return port.RunAlone(ctx, e.clock, rtthread.Raw) })
 	}
 	log.Info().Str("version", version).Str("sink", cfg.Sink.Name).Msg("aes67-sink started")
 	err = lifecycle.Run(ctx, log, func(ctx context.Context) error {

@@ -19,7 +19,7 @@ func TestASenderThatEndsByItselfHasFailedWhenThatIsTold(t *testing.T) {
 		t.Skip("no loopback:", err)
 	}
 	clock, ended := &mediaclock.Clock{}, make(chan struct{}, 1)
-	ownClock(clock) // and no pipeline: the sender breaks off at its first packet
+	clock.Step(1, 1, 0) // and no pipeline: the sender breaks off at its first packet
 	stream := aes67.Stream{
 		Name: "left", Channels: []string{"front-left"}, Group: netip.MustParseAddr("239.69.1.1"), Port: 5004, TTL: 1,
 		PayloadType: 98, Rate: 48000, PacketTime: aes67.PacketTime1ms,

@@ -36,9 +36,9 @@ const (
 // decision is the pacer's answer.
 type decision struct {
 	act     action
-	until   aes67.MonoTime  // actSleep
+	until   aes67.RawTime   // actSleep
 	media   aes67.MediaTime // the rest with actSend: of the packet's first frame
-	due     aes67.MonoTime  // its scheduled instant
+	due     aes67.RawTime   // its scheduled instant
 	open    bool            // the source may sound
 	mute    bool            // send zeros and do not pull
 	jumped  bool            // the timestamps jumped since the last packet
@@ -61,9 +61,9 @@ type pacer struct {
 	jumped  bool         // since the last packet
 	skipped aes67.Frames // likewise
 
-	backlog int64          // packets that were due when the backlog was found, 0: none
-	gap     time.Duration  // between the packets of a backlog
-	notTill aes67.MonoTime // the next packet of a backlog may go then
+	backlog int64         // packets that were due when the backlog was found, 0: none
+	gap     time.Duration // between the packets of a backlog
+	notTill aes67.RawTime // the next packet of a backlog may go then
 
 	closing  bool         // the last packet was pulled with open false
 	faded    bool         // and the source is silent
@@ -85,7 +85,7 @@ func newPacer(frames aes67.Frames, rate aes67.Hz) pacer {
 // decide tells what to do at instant now. clock is the virtual clock's map,
 // set is false while it has none; stop asks for an end: fade, zeros, actEnd.
 // After actSend the loop must call sent.
-func (p *pacer) decide(now aes67.MonoTime, clock mediaclock.Map, set, stop bool) decision {
+func (p *pacer) decide(now aes67.RawTime, clock mediaclock.Map, set, stop bool) decision {
 	if !p.started {
 		switch {
 		case stop:
@@ -126,7 +126,7 @@ func (p *pacer) decide(now aes67.MonoTime, clock mediaclock.Map, set, stop bool)
 
 // sent tells that the packet of d went out at instant now, and whether the
 // source reported silence.
-func (p *pacer) sent(d decision, now aes67.MonoTime, silent bool) {
+func (p *pacer) sent(d decision, now aes67.RawTime, silent bool) {
 	p.next += aes67.MediaTime(p.frames)
 	p.flowing, p.jumped, p.skipped = true, false, 0
 	if p.backlog > 0 {
@@ -148,7 +148,7 @@ func (p *pacer) sent(d decision, now aes67.MonoTime, silent bool) {
 
 // spread finds out whether there is a backlog, and the gap that clears it in
 // spreadOver, counting what becomes due meanwhile.
-func (p *pacer) spread(now, due aes67.MonoTime) {
+func (p *pacer) spread(now, due aes67.RawTime) {
 	late := now.Sub(due)
 	if late < 0 {
 		p.backlog, p.gap, p.notTill = 0, 0, 0

@@ -11,7 +11,7 @@ import (
 )
 
 // skip moves on to the first packet that can still be sent at its instant.
-func (p *pacer) skip(now aes67.MonoTime) (due aes67.MonoTime) {
+func (p *pacer) skip(now aes67.RawTime) (due aes67.RawTime) {
 	from := p.next
 	p.restart(now)
 	p.skipped += aes67.Frames(p.next - from)
@@ -21,7 +21,7 @@ func (p *pacer) skip(now aes67.MonoTime) (due aes67.MonoTime) {
 // adopt changes to the time base of clock. Media times of the two bases cannot
 // be compared: skipped is how many frame periods lie between the packet that
 // was expected at due and the first of the new base.
-func (p *pacer) adopt(clock mediaclock.Map, now, due aes67.MonoTime) (next aes67.MonoTime) {
+func (p *pacer) adopt(clock mediaclock.Map, now, due aes67.RawTime) (next aes67.RawTime) {
 	p.base = clock
 	p.restart(now)
 	next = p.deadline(p.base, p.next)
@@ -32,19 +32,19 @@ func (p *pacer) adopt(clock mediaclock.Map, now, due aes67.MonoTime) (next aes67
 	return next
 }
 
-func (p *pacer) restart(now aes67.MonoTime) {
+func (p *pacer) restart(now aes67.RawTime) {
 	p.next = p.firstFrom(p.base, now)
 	p.jumped = p.flowing
 	p.backlog, p.gap, p.notTill = 0, 0, 0
 }
 
 // deadline is when the packet that begins with m is sent.
-func (p *pacer) deadline(base mediaclock.Map, m aes67.MediaTime) aes67.MonoTime {
-	return base.MonoAt(m.PTP(p.rate).Add(p.offset))
+func (p *pacer) deadline(base mediaclock.Map, m aes67.MediaTime) aes67.RawTime {
+	return base.RawAt(m.PTP(p.rate).Add(p.offset))
 }
 
 // firstFrom returns the first packet whose deadline is not before now.
-func (p *pacer) firstFrom(base mediaclock.Map, now aes67.MonoTime) aes67.MediaTime {
+func (p *pacer) firstFrom(base mediaclock.Map, now aes67.RawTime) aes67.MediaTime {
 	n := aes67.MediaTime(p.frames)
 	m := aes67.MediaAt(base.PTPAt(now).Add(-p.offset), p.rate)
 	m = (m + n - 1) / n * n
