@@ -25,6 +25,9 @@ type Parts interface {
 	StopSender()
 	// Announce replaces the set of announced sessions; none withdraws all.
 	Announce(network Network, sessions []sdp.Session)
+	// Serve says whether the network may need our time; if not, we need not be its
+	// grandmaster.
+	Serve(yes bool)
 	// Neighbours tells what others announce; the same pointer as long as nothing
 	// has changed.
 	Neighbours() *Neighbours
@@ -141,6 +144,7 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	in.SenderFailed = b.failure
 	rests, restAt := b.rest.resting(now, b.pipeline.sounded())
 	in.Rests = rests
+	b.parts.Serve(in.Sink.Ready && !rests)
 
 	d := Decide(b.streams != nil, in)
 	if b.streams != nil && (!d.Send || b.moved(in.Network.Chosen)) {
