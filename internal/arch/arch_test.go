@@ -71,6 +71,7 @@ var fences = map[string][]string{
 	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
 	"github.com/BurntSushi/toml":              {"config"},
 	"github.com/godbus/dbus/v5":               {"avahi", "rtthread"},
+	"github.com/holoplot/go-avahi":            {"avahi"},
 	"github.com/coreos/go-systemd/v22/daemon": {"cmd/aes67-sink"},
 }
 
