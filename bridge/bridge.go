@@ -10,8 +10,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/wake"
 	"aes67-sink/sdp"
-	"aes67-sink/wake"
 )
 
 // Parts is what the supervisor needs of the edges. It calls them from one

@@ -7,14 +7,14 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/internal/instance"
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
-	"aes67-sink/rtthread"
 	"aes67-sink/sdp"
-	"aes67-sink/wake"
 )
 
 // edges is what the supervisor sees of the parts that do I/O: it satisfies

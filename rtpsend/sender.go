@@ -16,8 +16,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
-	"aes67-sink/rtthread"
 )
 
 // statsWindow is how much audio time a lateness percentile covers at least.

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // joinGroup opens a socket that hears one group on one interface, whatever

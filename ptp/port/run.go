@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/wire"
-	"aes67-sink/wake"
 )
 
 // Config says what the bridge is in the network's clock tree.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // TestStreamsRestWhileNothingPlays follows a desk with default settings: nothing
