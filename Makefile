@@ -17,6 +17,7 @@ ARGS ?=
 # Where `make install` puts things; PROGRAM is the binary that it takes.
 DESTDIR ?=
 PREFIX  ?= /usr/local
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 PROGRAM ?= build/aes67-sink
 ARCHES  ?= amd64 arm64
 
@@ -172,7 +173,7 @@ package-test: deb ## the package in whole machines with systemd, Debian 12 and 1
 	VERSION=0.0.1 scripts/deb.sh "$$(dpkg --print-architecture)"
 	$(ROOT) scripts/e2e.sh -test.run '^TestPackage'
 
-install: build install-files ## into DESTDIR and PREFIX (/usr/local), for other distributions; then setcap it
+install: install-files ## what `make build` made, into DESTDIR and PREFIX (/usr/local), for other distributions; then setcap it
 	@[[ -n "$(DESTDIR)" ]] || setcap cap_net_bind_service+ep "$(PREFIX)/bin/aes67-sink" || \
 		echo "make: no capability, so no PTP: setcap cap_net_bind_service+ep $(PREFIX)/bin/aes67-sink" >&2
 
@@ -182,7 +183,7 @@ FILES = \
 	docs/man/aes67-sink.1:$(PREFIX)/share/man/man1/aes67-sink.1 \
 	docs/man/aes67-sink.toml.5:$(PREFIX)/share/man/man5/aes67-sink.toml.5 \
 	packaging/completions/aes67-sink.bash:$(PREFIX)/share/bash-completion/completions/aes67-sink \
-	packaging/completions/_aes67-sink:$(PREFIX)/share/zsh/vendor-completions/_aes67-sink \
+	packaging/completions/_aes67-sink:$(ZSH_COMPLETIONS)/_aes67-sink \
 	packaging/completions/aes67-sink.fish:$(PREFIX)/share/fish/vendor_completions.d/aes67-sink.fish \
 	packaging/aes67-sink.metainfo.xml:$(PREFIX)/share/metainfo/aes67-sink.metainfo.xml \
 	packaging/config.toml:$(PREFIX)/share/doc/aes67-sink/examples/config.toml \
@@ -204,7 +205,8 @@ FILES = \
 	packaging/firewall/ufw:/etc/ufw/applications.d/aes67-sink
 
 install-files:
-	@for file in $(FILES); do
+	@[[ -x "$(PROGRAM)" ]] || { echo "make: no $(PROGRAM) to install: run make build first, without sudo: root often has no go command" >&2; exit 1; }
+	for file in $(FILES); do
 		IFS=: read -r from to mode <<<"$$file"
 		install -D -m "$${mode:-644}" "$$from" "$(DESTDIR)$$to"
 	done

@@ -26,7 +26,7 @@ declare -A sets=(
   [lab]="pulseaudio linuxptp ptpd strace ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl"
   [trixie]="debootstrap"
-  [deb]="debhelper dpkg-dev fakeroot lintian file qemu-user-static"
+  [deb]="appstream debhelper dpkg-dev fakeroot lintian file qemu-user-static"
   [peers]="g++ libsamplerate0-dev libsoxr-dev libspeexdsp-dev libzita-resampler-dev"
   [machines]="debootstrap systemd-container"
 )
