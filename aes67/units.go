@@ -17,7 +17,8 @@ type PPB float64
 // Factor returns the ratio that p stands for: 1 at 0 ppb.
 func (p PPB) Factor() float64 { return 1 + float64(p)*1e-9 }
 
-// MonoTime is an instant of CLOCK_MONOTONIC in nanoseconds.
+// MonoTime is an instant of CLOCK_MONOTONIC in nanoseconds: what the sound server
+// ticks with, and what timers wait by. NTP slews it.
 type MonoTime int64
 
 // Add returns the instant d later.
@@ -25,6 +26,17 @@ func (t MonoTime) Add(d time.Duration) MonoTime { return t + MonoTime(d) }
 
 // Sub returns how much later t is than u.
 func (t MonoTime) Sub(u MonoTime) time.Duration { return time.Duration(t - u) }
+
+// RawTime is an instant of CLOCK_MONOTONIC_RAW in nanoseconds: the oscillator
+// behind CLOCK_MONOTONIC, which nobody slews. The network's time is measured and
+// kept by it. The two clocks show the same at boot only.
+type RawTime int64
+
+// Add returns the instant d later.
+func (t RawTime) Add(d time.Duration) RawTime { return t + RawTime(d) }
+
+// Sub returns how much later t is than u.
+func (t RawTime) Sub(u RawTime) time.Duration { return time.Duration(t - u) }
 
 // PTPTime is an instant of the network's PTP clock: nanoseconds since the
 // clock's epoch, which is 1970-01-01 TAI only if the grandmaster says so

@@ -55,11 +55,15 @@ type Bridge struct {
 	log      zerolog.Logger
 	sessions sessions
 	localMAC [6]byte
+	rest     RestPolicy
 
-	network    Network        // while streams run
-	streams    []aes67.Stream // while streams run; nil otherwise
+	network    Network        // while there are streams
+	streams    []aes67.Stream // announced, and sent unless they rest; nil: none
+	sends      bool           // the sender runs
 	reference  sdp.Reference  // as last described on this network
 	neighbours *Neighbours    // that the sessions were last fitted to
+	moves      moves          // for others
+	freeSince  aes67.MonoTime // since when nobody has our names without a number; 0: somebody has
 	contested  aes67.MonoTime // since when a group of ours is; 0: it is not
 	failure    string         // of the sender; empty: none, or it may be tried again
 	retryAt    aes67.MonoTime // while there is a failure
@@ -78,8 +82,8 @@ type Snapshot struct {
 }
 
 // New makes a supervisor.
-func New(parts Parts, pipeline *Pipeline, plan SessionPlan, log zerolog.Logger) *Bridge {
-	b := &Bridge{parts: parts, pipeline: pipeline, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
+func New(parts Parts, pipeline *Pipeline, plan SessionPlan, rest RestPolicy, log zerolog.Logger) *Bridge {
+	b := &Bridge{parts: parts, pipeline: pipeline, rest: rest, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
 	b.told.Store(&Snapshot{Decision: Decision{State: WaitingSoundServer}})
 	return b
 }
@@ -135,6 +139,8 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		b.stop()
 	}
 	in.SenderFailed = b.failure
+	rests, restAt := b.rest.resting(now, b.pipeline.sounded())
+	in.Rests = rests
 
 	d := Decide(b.streams != nil, in)
 	if b.streams != nil && (!d.Send || b.moved(in.Network.Chosen)) {
@@ -143,12 +149,19 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		b.sessions.announced, b.reference = false, sdp.Reference{}
 		d = Decide(false, in)
 	}
-	if b.streams != nil && b.regroup() {
+	if b.streams != nil && b.regroup(now) {
 		b.stop()
 	}
 	if b.streams == nil && d.Send {
 		if err := b.start(in.Network.Chosen); err != nil {
 			b.fail(now, err.Error())
+			d = Decision{State: Failed, Problem: b.failure}
+		}
+	}
+	if b.streams != nil {
+		if err := b.send(!d.Rest); err != nil {
+			b.fail(now, err.Error())
+			b.stop()
 			d = Decision{State: Failed, Problem: b.failure}
 		}
 	}
@@ -160,11 +173,12 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		d.Problem = join(d.Problem, b.sessions.contest())
 	}
 	words, next := b.trouble.look(pipeline, now)
-	if b.streams != nil {
+	if b.sends {
 		d.Problem = join(d.Problem, words)
 	}
 	b.tell(d, in.Clock)
 
+	next = sooner(sooner(next, restAt), b.watchNames(now))
 	if b.failure != "" {
 		next = sooner(next, b.retryAt)
 	}
@@ -182,6 +196,26 @@ func sooner(a, b aes67.MonoTime) aes67.MonoTime {
 	return a
 }
 
+// watchNames sees whether the names without a number are free, for the next run. It
+// returns when to look again.
+func (b *Bridge) watchNames(now aes67.MonoTime) (again aes67.MonoTime) {
+	switch {
+	case b.streams == nil || b.sessions.identity.Number <= 1:
+		b.freeSince = 0
+	case !b.sessions.free:
+		b.freeSince = 0
+		b.sessions.setFree(false)
+	case b.freeSince == 0:
+		b.freeSince = now
+		return now.Add(freeFor)
+	case now.Sub(b.freeSince) < freeFor:
+		return b.freeSince.Add(freeFor)
+	default:
+		b.sessions.setFree(true)
+	}
+	return 0
+}
+
 // contestedSince returns since when somebody else uses a group of a stream that
 // runs, 0: nobody does.
 func (b *Bridge) contestedSince(now aes67.MonoTime) aes67.MonoTime {
@@ -196,16 +230,22 @@ func (b *Bridge) contestedSince(now aes67.MonoTime) aes67.MonoTime {
 
 // regroup fits the running sessions to what others announce, and reports
 // whether they have to leave a group.
-func (b *Bridge) regroup() bool {
+func (b *Bridge) regroup(now aes67.MonoTime) bool {
 	n := b.parts.Neighbours()
 	if n == b.neighbours {
 		return false
 	}
 	b.neighbours = n
+	number, base := b.sessions.identity.Number, b.sessions.identity.Base
+	b.sessions.stays = b.moves.many(now)
 	moved, err := b.sessions.settle(b.network.Address, n)
 	if err != nil {
 		b.log.Warn().Err(err).Msg("no other group for a session that others contest")
 		return false
+	}
+	renumbered := b.sessions.identity.Number != number && b.sessions.identity.Base == base
+	if moved || renumbered {
+		b.moves.add(now)
 	}
 	return moved
 }
@@ -228,9 +268,6 @@ func (b *Bridge) start(network Network) error {
 	if err != nil {
 		return err
 	}
-	if err := b.parts.StartSender(network, streams); err != nil {
-		return err
-	}
 	b.network, b.streams = network, streams
 	b.localMAC = [6]byte{} // the loopback has none
 	copy(b.localMAC[:], network.Interface.HardwareAddr)
@@ -243,14 +280,35 @@ func (b *Bridge) start(network Network) error {
 	return nil
 }
 
+// send starts the sender, or lets the streams rest, announced as they are: what a
+// receiver was told to play it shall play again.
+func (b *Bridge) send(yes bool) error {
+	switch {
+	case yes && !b.sends:
+		if err := b.parts.StartSender(b.network, b.streams); err != nil {
+			return err
+		}
+		b.log.Info().Msg("sending")
+	case !yes && b.sends:
+		b.parts.StopSender()
+		b.log.Info().Msg("streams rest: nothing sounds")
+	}
+	b.sends = yes
+	return nil
+}
+
 func (b *Bridge) stop() {
 	if b.streams == nil {
 		return
 	}
-	b.parts.Announce(b.network, nil)
-	b.parts.StopSender()
+	if len(b.sessions.current) > 0 {
+		b.parts.Announce(b.network, nil)
+	}
+	if b.sends {
+		b.parts.StopSender()
+	}
 	b.sessions.none()
-	b.streams = nil
+	b.streams, b.sends = nil, false
 	b.log.Info().Str("interface", b.network.Interface.Name).Msg("streams stopped")
 }
 

@@ -69,7 +69,7 @@ func newWorld(t *testing.T) (*world, *Bridge) {
 	}
 	plan := testPlan(11, 12)
 	plan.Keep = func(i Identity) { w.kept = i }
-	return w, New(w, pipeline, plan, zerolog.Nop())
+	return w, New(w, pipeline, plan, RestPolicy{}, zerolog.Nop())
 }
 
 // testPlan is a plan for left and right whose groups come from the sender's
@@ -139,7 +139,7 @@ func TestALostGrandmasterChangesNothingInTheText(t *testing.T) {
 	w, b := newWorld(t)
 	b.look(w.mono)
 	w.diary = nil
-	w.in.Clock = ClockInput{State: ClockHoldover, Role: RoleFollower}
+	w.in.Clock = ClockInput{State: ClockHoldover}
 	b.look(w.mono)
 	w.expect(t)
 	if got := b.Snapshot().State; got != Holdover {

@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file: write and gap run in the capture context, the rest in the sender
+// Hot: write and gap run in the capture context, the rest in the sender
 // context. No allocation, lock, log, channel or map.
 
 import (
@@ -53,6 +53,7 @@ type feed struct {
 	arrivals *ring.Queue[arrival]
 	cycle    atomic.Int64 // frames that the server's graph renders at a time
 	pulled   atomic.Int64 // the newest pull's instant, aes67.MonoTime
+	sounded  atomic.Int64 // when there was last any sound, aes67.MonoTime
 
 	// Of the capture context.
 	heard   bool           // a message has come
@@ -82,11 +83,25 @@ func newFeed(channels int, rate aes67.Hz, capacity aes67.Frames) *feed {
 		arrivals: ring.NewQueue[arrival](arrivalsHeld),
 	}
 	f.pulled.Store(never)
+	f.sounded.Store(never)
 	return f
 }
 
 // never is long before any instant.
 const never = -1 << 62
+
+// soundAfter is how long it must have been silent for a sound to be told of.
+const soundAfter = time.Second
+
+// hear notes when there was last any sound. It reports whether one has begun.
+func (f *feed) hear(samples []float32, at aes67.MonoTime) (began bool) {
+	for _, x := range samples {
+		if x != 0 {
+			return at.Sub(aes67.MonoTime(f.sounded.Swap(int64(at)))) > soundAfter
+		}
+	}
+	return false
+}
 
 // write takes one message of interleaved samples that arrived at an instant. It
 // never blocks; what does not fit is dropped and counted. While nobody pulls,

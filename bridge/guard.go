@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file, as pipeline.go: doubt runs in the capture context, next and apply in
+// Hot: as pipeline.go: doubt runs in the capture context, next and apply in
 // the sender context, settle in the control context.
 
 import (

@@ -15,6 +15,9 @@ type Identity struct {
 	Base    string            `json:"base"`   // the first stream's name without a number
 	Number  int               `json:"number"` // of the names; 1 is not written in them
 	Streams []SessionIdentity `json:"streams"`
+	// Free: nobody had the names without a number for long; the next run begins with
+	// them.
+	Free bool `json:"free,omitempty"`
 }
 
 // SessionIdentity is one session's part of it.
@@ -64,11 +67,12 @@ type settlement struct {
 	others    []Foreign
 	refused   []string
 	announced bool
+	stays     bool // no contradiction makes us move any more: we have moved too often
 }
 
 // yields reports whether stream i makes room for f.
 func (s *settlement) yields(i int, f *Foreign) bool {
-	return !s.announced || s.compare(i, f) > 0
+	return !s.announced || !s.stays && s.compare(i, f) > 0
 }
 
 // compare orders stream i and f by (origin address, session id).

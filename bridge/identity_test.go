@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"aes67-sink/sdp"
 )
@@ -152,6 +153,77 @@ func TestARefusedNameGetsANumberAndKeepsIt(t *testing.T) {
 	}
 }
 
+func TestANumberGoesBackAtTheNextStart(t *testing.T) {
+	w, b := newWorld(t)
+	b.look(w.mono)
+	taken := foreign("pc left", "192.168.10.0", 5, addr("239.1.2.3"))
+	w.among(taken)
+	b.look(w.mono)
+	if got := w.announced[0].Stream.Name; got != "pc left #2" {
+		t.Fatalf("beside another of its name it is %q", got)
+	}
+	nextNames := func() string {
+		plan := testPlan(1, 2)
+		plan.Identity = w.kept
+		next := newSessions(plan)
+		if _, err := next.settle(addr("192.168.10.1"), &Neighbours{Host: "pc"}); err != nil {
+			t.Fatal(err)
+		}
+		return next.names[0]
+	}
+	w.others = &Neighbours{Host: "pc"} // it is gone
+	again := b.look(w.mono)
+	w.mono = again - 1
+	b.look(w.mono)
+	if got := nextNames(); got != "pc left #2" {
+		t.Errorf("after a moment the next run would be %q", got)
+	}
+	w.mono = again
+	b.look(w.mono)
+	if got := w.announced[0].Stream.Name; got != "pc left #2" {
+		t.Errorf("renamed to %q while receivers know it", got)
+	}
+	if got := nextNames(); got != "pc left" {
+		t.Errorf("after two minutes the next run would be %q", got)
+	}
+	w.among(taken) // and is back
+	b.look(w.mono)
+	if got := nextNames(); got != "pc left #2" {
+		t.Errorf("the name is taken, and the next run would be %q", got)
+	}
+}
+
+func TestSessionsAreNotChasedForEver(t *testing.T) {
+	w, b := newWorld(t)
+	b.look(w.mono)
+	moves := 0
+	chase := func() {
+		w.mono = w.mono.Add(20 * time.Second)
+		before := w.announced[0].Stream.Group
+		w.among(foreign("mirror", "192.168.10.0", 5, before)) // whatever it is, and by better right
+		b.look(w.mono)
+		b.look(w.mono)
+		if w.announced[0].Stream.Group != before {
+			moves++
+		}
+	}
+	for range 10 {
+		chase()
+	}
+	if moves != mostMovings {
+		t.Errorf("moved %d times in three minutes, want %d", moves, mostMovings)
+	}
+	w.mono = w.mono.Add(contestAfter)
+	b.look(w.mono)
+	if got := b.Snapshot().Problem; !strings.Contains(got, `is also used by "mirror"`) {
+		t.Errorf("it stays, and the problem is %q", got)
+	}
+	w.mono = w.mono.Add(movesIn)
+	if chase(); moves != mostMovings+1 {
+		t.Errorf("moved %d times, want one more after %v", moves, movesIn)
+	}
+}
+
 func TestIdentityLasts(t *testing.T) {
 	w, b := newWorld(t)
 	b.look(w.mono)
@@ -159,7 +231,7 @@ func TestIdentityLasts(t *testing.T) {
 	plan := testPlan(77, 78)
 	plan.Identity = w.kept
 	later := &world{in: w.in, now: 5, others: &Neighbours{Host: "pc"}} // its wall clock is wrong
-	again := New(later, b.pipeline, plan, b.log)
+	again := New(later, b.pipeline, plan, RestPolicy{}, b.log)
 	later.in.Network.Chosen.Address = addr("10.0.0.7") // and its address another
 	again.look(w.mono)
 	for i, s := range later.announced {

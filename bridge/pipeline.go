@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file: Frames, Gap and Doubt run in the capture context, Pull and Skipped in
+// Hot: Frames, Gap and Doubt run in the capture context, Pull and Skipped in
 // the sender context. No allocation, lock, log or map; no channel but a send that
 // does not wait, when something has gone wrong or the phase has changed.
 
@@ -121,8 +121,8 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	return p, nil
 }
 
-// Changed wakes its one reader when the phase has changed, or something went wrong
-// that Snapshot counts.
+// Changed wakes its one reader when the phase has changed, something went wrong that
+// Snapshot counts, or a sound begins after silence.
 func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 
 // SetConfirmed opens the pipeline once the sound server has confirmed the
@@ -132,7 +132,15 @@ func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
 // Frames takes one message of interleaved samples that arrived at an instant.
 // It never blocks; what does not fit is dropped and counted. While nobody pulls,
 // nothing is kept.
-func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) { p.feed.write(samples, at) }
+func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) {
+	if p.feed.hear(samples, at) {
+		wake.Signal(p.changed)
+	}
+	p.feed.write(samples, at)
+}
+
+// sounded returns when there was last any sound, never before the first.
+func (p *Pipeline) sounded() aes67.MonoTime { return aes67.MonoTime(p.feed.sounded.Load()) }
 
 // Gap tells, before a message, that it does not continue the last one: the
 // sound server was away, or its monitor is recorded anew. It belongs to the

@@ -41,11 +41,29 @@ func newRig(t *testing.T, cfg PipelineConfig, skew aes67.PPB) *rig {
 	cfg.Channels, cfg.SinkRate, cfg.StreamRate, cfg.PacketFrames = 2, testRate, testRate, block
 	r := &rig{samples: make([]float32, 2*fragment), out: [][]float64{make([]float64, block), make([]float64, block)}, open: true, program: tone}
 	r.clock.Step(0, 1e18, skew)
+	if skew == 0 {
+		r.tie()
+	}
 	var err error
 	if r.Pipeline, err = NewPipeline(cfg, &r.clock); err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// tie lets the clock tick with CLOCK_MONOTONIC, steer at another rate.
+func (r *rig) tie() {
+	r.steer(0)
+	m, _ := r.clock.Load()
+	m.Tied = true
+	r.clock.Set(m)
+}
+
+func (r *rig) steer(rate aes67.PPB) {
+	r.clock.Steer(aes67.RawTime(r.now), rate)
+	m, _ := r.clock.Load()
+	m.Tied = false
+	r.clock.Set(m)
 }
 
 // tone is the frame n of the program: 500 Hz left, 750 Hz right, -6 dBFS.
@@ -57,7 +75,7 @@ func tone(n aes67.Frames) (left, right float64) {
 // pull advances the world by one packet time of the grandmaster.
 func (r *rig) pull() (silent bool) {
 	m, _ := r.clock.Load()
-	r.now = m.MonoAt(m.PTPAt(r.now).Add(lessThan1))
+	r.now = aes67.MonoTime(m.RawAt(m.PTPAt(aes67.RawTime(r.now)).Add(lessThan1))) // the two clocks are one
 	for r.next <= r.now {
 		if r.stopped {
 			r.missed++

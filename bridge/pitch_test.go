@@ -26,15 +26,16 @@ func TestAWanderIsNotHeardAsPitch(t *testing.T) {
 	for next := aes67.MonoTime(0); r.now < aes67.MonoTime(100*time.Second); {
 		if r.now >= next { // the servo
 			next = r.now.Add(each)
+			now := aes67.RawTime(r.now) // the two clocks are one
 			m, _ := r.clock.Load()
-			goal := master.At(next).Add(time.Duration(300 * random.NormFloat64()))
-			rate := float64(goal.Sub(m.PTPAt(r.now)))/float64(each) - 1
-			r.clock.Pursue(r.now, aes67.PPB(1e9*rate), master.Rate(r.now.Add(each/2))+aes67.PPB(100*random.NormFloat64()))
+			goal := master.At(now.Add(each)).Add(time.Duration(300 * random.NormFloat64()))
+			rate := float64(goal.Sub(m.PTPAt(now)))/float64(each) - 1
+			r.clock.Pursue(now, aes67.PPB(1e9*rate), master.Rate(now.Add(each/2))+aes67.PPB(100*random.NormFloat64()))
 		}
 		r.pull()
 		if r.now > aes67.MonoTime(40*time.Second) {
 			if m, _ := r.clock.Load(); len(x) == 0 {
-				first = m.PTPAt(r.now)
+				first = m.PTPAt(aes67.RawTime(r.now))
 			}
 			x = append(x, r.out[0]...)
 		}
@@ -43,7 +44,7 @@ func TestAWanderIsNotHeardAsPitch(t *testing.T) {
 	when := func(p aes67.PTPTime) float64 {
 		at := 0.0
 		for range 6 {
-			at += float64(p.Sub(master.At(aes67.MonoTime(at))))
+			at += float64(p.Sub(master.At(aes67.RawTime(at))))
 		}
 		return at
 	}

@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file, as pipeline.go.
+// Hot: as pipeline.go.
 
 import (
 	"math"

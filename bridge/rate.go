@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file, as pipeline.go.
+// Hot: as pipeline.go.
 
 import (
 	"math"
@@ -56,7 +56,7 @@ func (r *rate) begin() {
 	r.predictor.reset()
 	r.unprimed, r.predicted = r.history, 0
 	m, _ := r.clock.Load()
-	r.untouched.set(r.same(m.Rate))
+	r.untouched.set(r.same(m))
 }
 
 // halt ends what begin began.
@@ -81,25 +81,24 @@ func (r *rate) consumed(taken aes67.Frames) float64 {
 // steer sets the ratio that drift wants at the end of this block.
 func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, reading bool) {
 	m, _ := r.clock.Load()
-	r.choose(m.Rate, reading)
+	r.choose(m, reading)
 	if r.untouched.used() {
 		r.loop.Untouched(due, r.consumed(taken))
 		r.resampler.SetRatio(0, int(block))
 	} else {
-		r.resampler.SetRatio(r.loop.Update(due, r.consumed(taken), m.Frequency), int(block))
+		r.resampler.SetRatio(r.loop.Update(due, r.consumed(taken), m.Sound()), int(block))
 	}
 }
 
 // same reports whether the clocks are one: the media clock ticks with
-// CLOCK_MONOTONIC, as a grandmaster's does, and the sound server does too. rate
-// is that of the media clock against CLOCK_MONOTONIC.
-func (r *rate) same(rate aes67.PPB) bool { return rate == 0 && r.in == r.out && r.loop.Same() }
+// CLOCK_MONOTONIC, as a grandmaster's does, and the sound server does too.
+func (r *rate) same(m mediaclock.Map) bool { return m.Tied && r.in == r.out && r.loop.Same() }
 
 // choose decides between the two ways.
-func (r *rate) choose(rate aes67.PPB, reading bool) {
+func (r *rate) choose(m mediaclock.Map, reading bool) {
 	frames := func(d time.Duration) float64 { return d.Seconds() * float64(r.in) }
 	off := r.loop.Fill() - float64(r.loop.Target())
-	one := r.same(rate) && reading
+	one := r.same(m) && reading
 	switch {
 	case !r.untouched.on && one && r.loop.State() == drift.Fine && math.Abs(off) <= frames(untouchedNear):
 		r.untouched.on = true

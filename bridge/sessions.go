@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"aes67-sink/aes67"
 	"aes67-sink/sdp"
@@ -36,6 +37,8 @@ type sessions struct {
 	current    []sdp.Session
 	generation uint64 // counts the changes of current
 	announced  bool   // since the network was chosen
+	stays      bool   // others do not make us move any more
+	free       bool   // nobody else has the names without a number
 	refused    []string
 	past       []sdp.Origin // ours, whatever is heard of them
 	contested  Foreign      // a foreign session on a group of ours; no group: none
@@ -46,6 +49,9 @@ func newSessions(plan SessionPlan) sessions {
 	streams := slices.Clone(s.identity.Streams)
 	s.identity.Streams = make([]SessionIdentity, len(plan.Streams))
 	copy(s.identity.Streams, streams)
+	if s.identity.Free {
+		s.identity.Number, s.identity.Free = 1, false
+	}
 	return s
 }
 
@@ -54,7 +60,7 @@ func newSessions(plan SessionPlan) sessions {
 func (s *sessions) settle(address netip.Addr, n *Neighbours) (moved bool, err error) {
 	before := s.identity.Base
 	pass := settlement{
-		plan: &s.plan, identity: &s.identity, address: address, announced: s.announced,
+		plan: &s.plan, identity: &s.identity, address: address, announced: s.announced, stays: s.stays,
 		others:  slices.DeleteFunc(slices.Clone(n.Sessions), func(f Foreign) bool { return slices.ContainsFunc(s.past, f.Origin.Same) }),
 		refused: s.refusals(n),
 	}
@@ -68,7 +74,25 @@ func (s *sessions) settle(address netip.Addr, n *Neighbours) (moved bool, err er
 	}
 	s.names = s.plan.Names(n.Host, s.identity.Number)
 	s.contested, _ = pass.contested()
+	s.free = !slices.ContainsFunc(s.plan.Names(n.Host, 1), func(name string) bool {
+		return slices.ContainsFunc(pass.others, func(f Foreign) bool { return strings.EqualFold(f.Name, name) })
+	})
 	return moved, nil
+}
+
+// setFree has the next run begin with names without a number, or not.
+func (s *sessions) setFree(yes bool) {
+	if s.identity.Free != yes {
+		s.identity.Free = yes
+		s.keep()
+	}
+}
+
+// keep remembers the identity for the next run.
+func (s *sessions) keep() {
+	kept := s.identity
+	kept.Streams = slices.Clone(kept.Streams)
+	s.plan.Keep(kept)
 }
 
 // refusals adds the names that are refused now to those that were before: once
@@ -119,9 +143,7 @@ func (s *sessions) update(streams []aes67.Stream, origin netip.Addr, reference s
 	s.current, s.announced = next, true
 	if changed {
 		s.generation++
-		kept := s.identity
-		kept.Streams = slices.Clone(kept.Streams)
-		s.plan.Keep(kept)
+		s.keep()
 	}
 	return changed
 }

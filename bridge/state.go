@@ -12,7 +12,7 @@ type State uint8
 
 // The states of a bridge, in the order of a start.
 const (
-	Idle               State = iota // no sign of AES67 on any network, and nothing plays
+	Idle               State = iota // nothing sounds, or there is no sign of AES67 on any network
 	WaitingSoundServer              // no sink; streams that run go on with silence
 	WaitingNetwork                  // no usable interface
 	WaitingClock                    // no PTP time to send by
@@ -40,17 +40,6 @@ const (
 	ClockHoldover                       // the grandmaster is lost
 )
 
-// Role is what this clock is in the network.
-type Role uint8
-
-// The roles of the clock. RoleNone stands both for "not decided" and for a
-// bridge that may not open the PTP ports and sends by its own clock.
-const (
-	RoleNone Role = iota
-	RoleFollower
-	RoleGrandmaster
-)
-
 // SinkInput is what the supervisor knows of the sound server.
 type SinkInput struct {
 	Ready           bool // the sink exists and its monitor is recorded
@@ -76,7 +65,6 @@ type NetworkInput struct {
 type ClockInput struct {
 	Forbidden   bool // the PTP ports could not be opened: the bridge sends by its own clock
 	State       ClockState
-	Role        Role
 	Grandmaster aes67.ClockIdentity
 	Domain      uint8
 	Problem     string
@@ -88,6 +76,7 @@ type Inputs struct {
 	Network NetworkInput
 	Clock   ClockInput
 	Phase   Phase
+	Rests   bool // nothing sounds, and has not for long
 	// SenderFailed tells why the sender ended by itself; empty while it runs or
 	// was never started.
 	SenderFailed string
@@ -97,14 +86,14 @@ type Inputs struct {
 type Decision struct {
 	State   State
 	Problem string
-	// Send: streams and announcements shall exist.
-	Send bool
+	// Send: streams and announcements shall exist. Rest: but no packet is sent.
+	Send, Rest bool
 }
 
 // Decide is the whole state machine: what to do now, given whether streams are
 // running. Streams are started when sink, network and clock are all there, and
 // then live until the network is lost; neither a lost sound server nor a lost
-// grandmaster ends them.
+// grandmaster ends them. While nothing sounds they rest.
 func Decide(sending bool, in Inputs) Decision {
 	switch {
 	case !in.Network.Usable && in.Network.Idle && in.Sink.Ready:
@@ -120,7 +109,9 @@ func Decide(sending bool, in Inputs) Decision {
 	case !sending && !in.Clock.ready():
 		return Decision{State: WaitingClock, Problem: in.Clock.Problem}
 	case !in.Sink.Ready:
-		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Clock.Problem), Send: true}
+		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Clock.Problem), Send: true, Rest: in.Rests}
+	case in.Rests:
+		return Decision{State: Idle, Problem: in.Clock.Problem, Send: true, Rest: true}
 	case in.Clock.State == ClockHoldover:
 		return Decision{State: Holdover, Problem: in.Clock.Problem, Send: true}
 	case in.Phase == Filling:

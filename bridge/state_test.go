@@ -7,7 +7,7 @@ func ready() Inputs {
 	return Inputs{
 		Sink:    SinkInput{Ready: true, VolumeConfirmed: true},
 		Network: NetworkInput{Usable: true},
-		Clock:   ClockInput{State: ClockLocked, Role: RoleFollower},
+		Clock:   ClockInput{State: ClockLocked},
 		Phase:   Flowing,
 	}
 }
@@ -60,12 +60,12 @@ func TestDecide(t *testing.T) {
 		},
 		{
 			"a master is being measured: silent", false,
-			func(in *Inputs) { in.Clock = ClockInput{State: ClockUncalibrated, Role: RoleFollower} },
+			func(in *Inputs) { in.Clock = ClockInput{State: ClockUncalibrated} },
 			Decision{State: WaitingClock},
 		},
 		{
 			"a new master is being measured while streams run: they go on", true,
-			func(in *Inputs) { in.Clock = ClockInput{State: ClockUncalibrated, Role: RoleFollower} },
+			func(in *Inputs) { in.Clock = ClockInput{State: ClockUncalibrated} },
 			Decision{State: Sending, Send: true},
 		},
 		{

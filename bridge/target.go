@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file: behind runs at each pull. Pure: time is an argument.
+// Hot: behind runs at each pull. Pure: time is an argument.
 
 import (
 	"time"

@@ -77,7 +77,7 @@ func TestFullScaleNoiseIsUntouchedOnceItIsToldSo(t *testing.T) {
 	limited, exactFor, told := false, 0, 0
 	for i := range 60_000 {
 		if i == 3000 {
-			r.clock.Steer(r.now, 0)
+			r.tie()
 		}
 		r.pull()
 		s := r.Snapshot()
@@ -125,8 +125,8 @@ func TestTheExactPathIsLeftAndEnteredWithoutAClick(t *testing.T) {
 		leave func(r *rig)
 		back  func(r *rig)
 	}{
-		{"a better master", func(r *rig) { r.clock.Steer(r.now, 30_000) }, func(r *rig) { r.clock.Steer(r.now, 0) }},
-		{"a clock that is steered a little", func(r *rig) { r.clock.Steer(r.now, 20) }, func(r *rig) { r.clock.Steer(r.now, 0) }},
+		{"a better master", func(r *rig) { r.steer(30_000) }, func(r *rig) { r.tie() }},
+		{"a clock that is steered a little", func(r *rig) { r.steer(20) }, func(r *rig) { r.tie() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := exactRig(t)

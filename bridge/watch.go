@@ -1,6 +1,6 @@
 package bridge
 
-// Hot file: next runs once a pull. Pure: what it does not know it is told.
+// Hot: next runs once a pull. Pure: what it does not know it is told.
 
 import "time"
 

@@ -30,6 +30,8 @@ type Sink struct {
 	Rate     aes67.Hz
 	Channels []string      // PulseAudio position names
 	Latency  time.Duration // buffer between sound server and network; 0: the bridge chooses
+	// KeepOffline: the sink stays when there is no network.
+	KeepOffline bool
 }
 
 // Network is where the streams go out.
@@ -53,6 +55,8 @@ type Stream struct {
 	TTL           uint8
 	DSCP          int
 	Name          string // empty: host and sink name
+	When          When
+	IdleAfter     time.Duration // silence after which streams rest; 0: none is long enough
 }
 
 // Clock is the bridge's place in the network's clock tree.
@@ -103,6 +107,24 @@ func (l Layout) String() string {
 		return "multi"
 	}
 	return "mono"
+}
+
+// When is when the streams are on the wire.
+type When uint8
+
+// The values of stream.when.
+const (
+	WhenAuto    When = iota // always where the interface is named, else as WhenPlaying
+	WhenPlaying             // from the first sound until it was silent for stream.idle-after
+	WhenAlways
+)
+
+// String returns the value of stream.when.
+func (w When) String() string { return [...]string{"auto", "playing", "always"}[w] }
+
+// Rests reports whether the streams leave the wire when nothing sounds.
+func (c Config) Rests() bool {
+	return c.Stream.When == WhenPlaying || c.Stream.When == WhenAuto && c.Network.Automatic()
 }
 
 // Prefix is the first half of the multicast groups that the bridge derives.

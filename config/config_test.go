@@ -63,7 +63,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 		Network: Network{Interface: "auto"},
 		Stream: Stream{
 			Layout: Mono, Rate: 48000, Encoding: aes67.L24, PacketTime: aes67.PacketTime1ms,
-			AddressPrefix: Prefix{239, 69}, Port: 5004, PayloadType: 98, TTL: 15, DSCP: 34,
+			AddressPrefix: Prefix{239, 69}, Port: 5004, PayloadType: 98, TTL: 15, DSCP: 34, IdleAfter: 20 * time.Minute,
 		},
 		Clock:    Clock{Mode: aes67.ClockAuto, DSCP: 46, Priority1: 250, Priority2: 250},
 		Safety:   Safety{FirstVolumeDB: -40, JumpGuard: true},
@@ -191,7 +191,7 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"an unknown rate", "[sink]\nrate = 32000", `config.toml:2: sink.rate = 32000: unknown sample rate; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
 		{"a rate that would wrap", "[sink]\nrate = 4295015296", `config.toml:2: sink.rate = 4295015296: unknown sample rate; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
 		{"an unknown word", "[stream]\nptime = \"2ms\"", `config.toml:2: stream.ptime = "2ms": unknown word; must be one of "125us", "250us", "333us", "1ms", "4ms"; the default is "1ms"`},
-		{"a duration without unit", "[sink]\nlatency = \"20\"", `config.toml:2: sink.latency = "20": not a number with a unit (us, ms, s); must be "auto" or a duration from 2ms to 2s in quotes; the default is "auto"`},
+		{"a duration without unit", "[sink]\nlatency = \"20\"", `config.toml:2: sink.latency = "20": not a number with a unit (us, ms, s, m, h); must be "auto" or a duration from 2ms to 2s in quotes; the default is "auto"`},
 		{"a duration without quotes", "[sink]\nlatency = 20", `config.toml:2: sink.latency = 20: a whole number where a text belongs; must be "auto" or a duration from 2ms to 2s in quotes; the default is "auto"`},
 		{"too short an interval", "[announce]\nsap-interval = \"1s\"", `config.toml:2: announce.sap-interval = "1s": out of range; must be a duration from 5s to 300s in quotes; the default is "30s"`},
 		{"a name too long", "[sink]\nname = \"" + strings.Repeat("x", 100) + "\"", `config.toml:2: sink.name = "` + strings.Repeat("x", 79) + `…: 100 bytes long; must be 1 to 63 bytes of text without control characters; the default is "AES67 Speakers"`},

@@ -191,7 +191,7 @@ func duration(at func(*Config) *time.Duration, low, high time.Duration, zeroWord
 		d, err := time.ParseDuration(s)
 		switch {
 		case err != nil:
-			return 0, errors.New("not a number with a unit (us, ms, s)")
+			return 0, errors.New("not a number with a unit (us, ms, s, m, h)")
 		case d < low || d > high:
 			return 0, errRange
 		}
@@ -204,9 +204,15 @@ func duration(at func(*Config) *time.Duration, low, high time.Duration, zeroWord
 	}}
 }
 
-// shortDuration writes whole seconds as such ("300s", not "5m0s").
+// shortDuration writes whole seconds as such ("300s", not "5m0s"), and whole
+// minutes from ten on ("20m", not "1200s").
 func shortDuration(d time.Duration) string {
-	if d%time.Second == 0 {
+	switch {
+	case d%time.Hour == 0 && d > time.Hour:
+		return strconv.FormatInt(int64(d/time.Hour), 10) + "h"
+	case d%time.Minute == 0 && d >= 10*time.Minute:
+		return strconv.FormatInt(int64(d/time.Minute), 10) + "m"
+	case d%time.Second == 0:
 		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
 	}
 	return d.String()

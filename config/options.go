@@ -75,6 +75,17 @@ var Options = []Option{
 			2*time.Millisecond, 2*time.Second, Auto),
 	},
 	{
+		Key: "sink.when-offline", Default: `"hide"`,
+		Help:   "what the sink does when there has been no network for 10 s: \"hide\" or \"keep\"",
+		Detail: "\"hide\" takes it out of the sound settings, so that the desktop chooses another output, and puts it back when the network is there; it is the chosen output again then. \"keep\" leaves it: what is played goes nowhere meanwhile.",
+		field: choice(func(c *Config) *bool { return &c.Sink.KeepOffline }, []bool{false, true}, func(keep bool) string {
+			if keep {
+				return "keep"
+			}
+			return "hide"
+		}),
+	},
+	{
 		Key: "network.interface", Default: `"auto"`,
 		Help:   "the network interface that the streams leave by",
 		Detail: "\"auto\" listens for signs of AES67 on every wired interface and stays silent until there are some or a program plays. A named interface, such as \"eno1\", is used at once. Wi-Fi is used only when named: multicast audio over it seldom works.",
@@ -147,6 +158,19 @@ var Options = []Option{
 		Help:   "the name that receivers show; empty: \"HOST SINK-NAME\"",
 		Detail: "With the layout \"mono\" each stream's channel follows the name: \"Left\", \"Right\" and so on. Receivers may find streams by it, so leave it alone once they are set up.",
 		field:  text(func(c *Config) *string { return &c.Stream.Name }, checkStreamName, "empty or up to 63 bytes of text without control characters"),
+	},
+	{
+		Key: "stream.when", Default: `"auto"`,
+		Help:   "when the streams are on the wire: \"auto\", \"playing\" or \"always\"",
+		Detail: "\"playing\": from the first sound until it has been silent for stream.idle-after. \"auto\": so where the interface was chosen by itself, and always where network.interface names one, as on a network for sound alone. The sessions stay announced while the streams rest, and they are back within 0.3 s of a sound; a receiver needs some time of its own to lock to them again (docs/troubleshooting.md).",
+		field:  choice(func(c *Config) *When { return &c.Stream.When }, []When{WhenAuto, WhenPlaying, WhenAlways}, When.String),
+	},
+	{
+		Key: "stream.idle-after", Default: `"20m"`,
+		Help:   "silence after which the streams rest; \"0\": never",
+		Detail: "Shorter frees the network sooner; longer keeps receivers that take long to lock from missing the first notes after a pause.",
+		field: duration(func(c *Config) *time.Duration { return &c.Stream.IdleAfter },
+			time.Second, 24*time.Hour, "0"),
 	},
 	{
 		Key: "clock.mode", Default: `"auto"`,

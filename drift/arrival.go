@@ -1,5 +1,7 @@
 package drift
 
+// Hot: runs in the sender context, once a message or a pull.
+
 import (
 	"math"
 	"time"

@@ -1,5 +1,7 @@
 package drift
 
+// Hot: runs in the sender context.
+
 import (
 	"math"
 	"time"

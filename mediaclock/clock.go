@@ -1,36 +1,52 @@
 package mediaclock
 
+// Hot: maps are read by the sender at each packet.
+
 import (
 	"sync/atomic"
 
 	"aes67-sink/aes67"
 )
 
-// Map is an affine map from CLOCK_MONOTONIC to PTP time.
+// Map is an affine map from CLOCK_MONOTONIC_RAW to PTP time.
 type Map struct {
-	Mono aes67.MonoTime // where the map is anchored
-	PTP  aes67.PTPTime  // the PTP time there
-	Rate aes67.PPB      // PTP seconds per monotonic second, less 1
+	Raw  aes67.RawTime // where the map is anchored
+	PTP  aes67.PTPTime // the PTP time there
+	Rate aes67.PPB     // PTP seconds per second of the oscillator, less 1
 	// Frequency is Rate without what a servo adds to end an error of phase: what
 	// the grandmaster's frequency is believed to be, and so the smoother one.
 	Frequency aes67.PPB
+	// Local is the oscillator against CLOCK_MONOTONIC, which the sound server ticks
+	// with, as it was seen last; plus = CLOCK_MONOTONIC slow.
+	Local aes67.PPB
+	Tied  bool // this clock ticks with CLOCK_MONOTONIC
 	// Steps counts the jumps of the time base since the clock was made: maps
-	// with equal Steps join, but for what a slew of CLOCK_MONOTONIC gained
-	// until it was seen (ptp/port, timebase.go).
+	// with equal Steps join.
 	Steps uint32
 }
 
-// PTPAt returns the PTP time at a monotonic instant.
-func (m Map) PTPAt(t aes67.MonoTime) aes67.PTPTime {
-	elapsed := int64(t - m.Mono)
+// OnMono converts a rate against the oscillator to one against CLOCK_MONOTONIC.
+func (m Map) OnMono(rate aes67.PPB) aes67.PPB { return rate + m.Local + rate*m.Local*1e-9 }
+
+// Sound returns Frequency against CLOCK_MONOTONIC: exactly 0 while Tied.
+func (m Map) Sound() aes67.PPB {
+	if m.Tied {
+		return 0
+	}
+	return m.OnMono(m.Frequency)
+}
+
+// PTPAt returns the PTP time at an instant.
+func (m Map) PTPAt(t aes67.RawTime) aes67.PTPTime {
+	elapsed := int64(t - m.Raw)
 	return m.PTP + aes67.PTPTime(elapsed+round(float64(elapsed)*float64(m.Rate)*1e-9))
 }
 
-// MonoAt returns the monotonic instant of a PTP time.
-func (m Map) MonoAt(p aes67.PTPTime) aes67.MonoTime {
+// RawAt returns the instant of a PTP time.
+func (m Map) RawAt(p aes67.PTPTime) aes67.RawTime {
 	elapsed := int64(p - m.PTP)
 	rate := float64(m.Rate) * 1e-9
-	return m.Mono + aes67.MonoTime(elapsed-round(float64(elapsed)*rate/(1+rate)))
+	return m.Raw + aes67.RawTime(elapsed-round(float64(elapsed)*rate/(1+rate)))
 }
 
 func round(x float64) int64 {
@@ -70,28 +86,30 @@ func (c *Clock) Load() (m Map, ok bool) {
 
 // Step sets the clock to p at instant t with the given rate. It counts as a
 // jump unless the clock was unset.
-func (c *Clock) Step(t aes67.MonoTime, p aes67.PTPTime, rate aes67.PPB) {
-	next := Map{Mono: t, PTP: p, Rate: rate, Frequency: rate}
+func (c *Clock) Step(t aes67.RawTime, p aes67.PTPTime, rate aes67.PPB) {
+	next := Map{Raw: t, PTP: p, Rate: rate, Frequency: rate}
 	if old := c.current.Load(); old != nil {
-		next.Steps = old.Steps + 1
+		next.Steps, next.Local = old.Steps+1, old.Local
 	}
 	c.store(next)
 }
 
 // Steer changes the rate from instant t on. What has elapsed is folded into
 // the anchor first, so the time does not jump. An unset clock stays unset.
-func (c *Clock) Steer(t aes67.MonoTime, rate aes67.PPB) { c.Pursue(t, rate, rate) }
+func (c *Clock) Steer(t aes67.RawTime, rate aes67.PPB) { c.Pursue(t, rate, rate) }
 
 // Pursue is Steer for a servo whose rate is more than the frequency that it
 // believes in.
-func (c *Clock) Pursue(t aes67.MonoTime, rate, frequency aes67.PPB) {
+func (c *Clock) Pursue(t aes67.RawTime, rate, frequency aes67.PPB) {
 	old := c.current.Load()
 	if old == nil {
 		return
 	}
-	c.store(Map{Mono: t, PTP: old.PTPAt(t), Rate: rate, Frequency: frequency, Steps: old.Steps})
+	next := *old
+	next.Raw, next.PTP, next.Rate, next.Frequency = t, old.PTPAt(t), rate, frequency
+	c.store(next)
 }
 
-// Set puts a whole map in force, for a writer that keeps the time elsewhere. With
-// the same Steps it must join the one before it, but for what a slew gained.
+// Set puts a whole map in force, for a writer that knows the time by another clock.
+// With the same Steps it must join the one before it.
 func (c *Clock) Set(m Map) { c.store(m) }

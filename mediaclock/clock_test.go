@@ -14,20 +14,20 @@ func TestMapGoesBothWays(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 100_000 {
 		m := Map{
-			Mono: aes67.MonoTime(random.Int64N(1e15)),
+			Raw:  aes67.RawTime(random.Int64N(1e15)),
 			PTP:  aes67.PTPTime(random.Int64N(4e18)),
 			Rate: aes67.PPB(random.Float64()*1e6 - 5e5),
 		}
-		at := m.Mono.Add(time.Duration(random.Int64N(2e12) - 1e12))
-		if got := m.MonoAt(m.PTPAt(at)); math.Abs(float64(got-at)) > 1 {
-			t.Fatalf("%+v: MonoAt(PTPAt(%d)) = %d", m, at, got)
+		at := m.Raw.Add(time.Duration(random.Int64N(2e12) - 1e12))
+		if got := m.RawAt(m.PTPAt(at)); math.Abs(float64(got-at)) > 1 {
+			t.Fatalf("%+v: RawAt(PTPAt(%d)) = %d", m, at, got)
 		}
 	}
 }
 
 func TestRateIsPTPAgainstMonotonic(t *testing.T) {
 	m := Map{Rate: 100_000}
-	if got, want := m.PTPAt(aes67.MonoTime(time.Second)), aes67.PTPTime(1_000_100_000); got != want {
+	if got, want := m.PTPAt(aes67.RawTime(time.Second)), aes67.PTPTime(1_000_100_000); got != want {
 		t.Errorf("after one second at +100 ppm the clock shows %d, want %d", got, want)
 	}
 }
@@ -44,7 +44,7 @@ func TestSteerNeverJumps(t *testing.T) {
 	var c Clock
 	c.Step(0, 1e18, 0)
 	random := rand.New(rand.NewPCG(5, 6))
-	at := aes67.MonoTime(0)
+	at := aes67.RawTime(0)
 	for range 10_000 {
 		before, _ := c.Load()
 		at = at.Add(time.Duration(random.Int64N(2e9)))
@@ -62,7 +62,7 @@ func TestSteerNeverJumps(t *testing.T) {
 func TestEveryStepAfterTheFirstIsCounted(t *testing.T) {
 	var c Clock
 	for want := range uint32(5) {
-		c.Step(aes67.MonoTime(want), 77, 0)
+		c.Step(aes67.RawTime(want), 77, 0)
 		if m, _ := c.Load(); m.Steps != want {
 			t.Errorf("Steps = %d, want %d", m.Steps, want)
 		}
@@ -76,7 +76,7 @@ func TestReadersSeeWholeMaps(t *testing.T) {
 	for range 2 {
 		wg.Go(func() {
 			for range 20_000 {
-				if m, _ := c.Load(); int64(m.Mono) != int64(m.PTP) || m.Rate != aes67.PPB(m.Mono) {
+				if m, _ := c.Load(); int64(m.Raw) != int64(m.PTP) || m.Rate != aes67.PPB(m.Raw) {
 					t.Errorf("torn map %+v", m)
 					return
 				}
@@ -84,7 +84,7 @@ func TestReadersSeeWholeMaps(t *testing.T) {
 		})
 	}
 	for i := range int64(20_000) {
-		c.Step(aes67.MonoTime(i), aes67.PTPTime(i), aes67.PPB(i))
+		c.Step(aes67.RawTime(i), aes67.PTPTime(i), aes67.PPB(i))
 	}
 	wg.Wait()
 }
@@ -94,5 +94,29 @@ func TestLoadDoesNotAllocate(t *testing.T) {
 	c.Step(0, 0, 0)
 	if n := testing.AllocsPerRun(1000, func() { _, _ = c.Load() }); n != 0 {
 		t.Fatalf("Load allocates %v times, want 0", n)
+	}
+}
+
+// The oscillator is 12 500 ppm slow against a CLOCK_MONOTONIC that NTP slews: what
+// runs 30 ppm fast by the one is as much slower by the other.
+func TestRatesAgainstBothClocks(t *testing.T) {
+	var c Clock
+	c.Step(1000, 5000, 30_000)
+	m, _ := c.Load()
+	m.Local = -12_500_000
+	c.Set(m)
+	want := ((1+30e-6)*(1-12_500e-6) - 1) * 1e9
+	if got := float64(m.Sound()); math.Abs(got-want) > 1e-3 {
+		t.Errorf("against CLOCK_MONOTONIC %v ppb, want %v", got, want)
+	}
+	m.Tied = true
+	c.Set(m)
+	c.Steer(2000, 40_000)
+	if m, _ = c.Load(); !m.Tied || m.Sound() != 0 || m.Local != -12_500_000 {
+		t.Errorf("steered while it is tied: %+v", m)
+	}
+	c.Step(3000, 9000, 0)
+	if m, _ = c.Load(); m.Tied || m.Local != -12_500_000 || m.Steps != 1 {
+		t.Errorf("after a step: %+v", m)
 	}
 }

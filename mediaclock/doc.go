@@ -1,5 +1,5 @@
 // Package mediaclock is the virtual PTP clock: an affine map from
-// CLOCK_MONOTONIC to the network's PTP time.
+// CLOCK_MONOTONIC_RAW to the network's PTP time.
 //
 // It stands on the path of time between ptp, which writes it, and rtpsend,
 // drift and sdp, which read it. One context writes; any may read, without
@@ -7,5 +7,5 @@
 // rate (Steer), and every jump (Step) is counted so that readers see it.
 // No clock of the computer is read or set here: instants are arguments.
 //
-// Signs: Map.Rate is the PTP clock against CLOCK_MONOTONIC, plus = PTP fast.
+// Signs: Map.Rate is the PTP clock against the oscillator, plus = PTP fast.
 package mediaclock

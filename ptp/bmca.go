@@ -49,15 +49,10 @@ func compareTopology(a, b *dataset) int {
 type decision uint8
 
 const (
-	stay    decision = iota // nothing is known yet: go on as before
-	follow                  // S1: be a follower of the best master
-	serve                   // M1, M2: be the grandmaster
-	passive                 // P1: neither, a better one is there but we never follow
+	stay   decision = iota // nothing is known yet: go on as before
+	follow                 // S1: be a follower of the best master
+	serve                  // M1, M2: be the grandmaster
 )
-
-// neverFollows is the highest clockClass of a clock that is never a follower
-// (IEEE 1588-2008, 9.3.3 and table 5).
-const neverFollows = 127
 
 // situation is what a decision rests on.
 type situation struct {
@@ -84,14 +79,8 @@ func choose(s *situation) decision {
 		}
 		return stay
 	}
-	if !s.mayServe {
-		return follow
-	}
-	if compare(s.own, s.best) < 0 && (s.compete || s.serving) {
+	if s.mayServe && compare(s.own, s.best) < 0 && (s.compete || s.serving) {
 		return serve
-	}
-	if s.own.Class <= neverFollows {
-		return passive
 	}
 	return follow
 }

@@ -48,7 +48,6 @@ func TestCompareFollowsFigures27And28(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	own := &dataset{Properties: wire.Properties{Priority1: 250, Class: 248, Identity: aes67.ClockIdentity{5}}}
-	primary := &dataset{Properties: wire.Properties{Priority1: 250, Class: 6, Identity: aes67.ClockIdentity{5}}}
 	better := &dataset{Properties: wire.Properties{Priority1: 128, Class: 248, Identity: aes67.ClockIdentity{9}}}
 	worse := &dataset{Properties: wire.Properties{Priority1: 251, Class: 248, Identity: aes67.ClockIdentity{9}}}
 	for _, c := range []struct {
@@ -68,7 +67,6 @@ func TestChoose(t *testing.T) {
 		{"a worse master, competing", situation{own: own, best: worse, mayServe: true, compete: true}, serve},
 		{"serving, a worse master comes", situation{own: own, best: worse, mayServe: true, serving: true}, serve},
 		{"a worse master, follower only", situation{own: own, best: worse, compete: true}, follow},
-		{"class 6 never follows", situation{own: primary, best: better, mayServe: true, compete: true}, passive},
 	} {
 		if got := choose(&c.s); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)

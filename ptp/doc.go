@@ -28,9 +28,8 @@
 //  4. With six of the former and three of the latter the clock is set, half a
 //     second later it is called locked. From then on its rate alone is steered.
 //
-// Every instant in this package is of CLOCK_MONOTONIC_RAW, which NTP does not slew,
-// although its type is aes67.MonoTime; so is what the engine's clock is against.
-// Package port converts at its edge.
+// Every instant in this package is of CLOCK_MONOTONIC_RAW (aes67.RawTime), which NTP
+// does not slew. Package port converts the kernel's timestamps at its edge.
 //
 // Signs: offsets are ours minus grandmaster; frequency is the grandmaster
 // against that clock, plus = grandmaster fast.

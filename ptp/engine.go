@@ -35,7 +35,6 @@ type EngineConfig struct {
 	Mode                 aes67.ClockMode
 	Domain               uint8
 	Priority1, Priority2 uint8
-	Class                uint8  // clockClass; 0: 248, free-running
 	Seed                 uint64 // of the spacing of Delay_Req
 }
 
@@ -51,12 +50,11 @@ const (
 	PortUncalibrated // a master is chosen, the clock is not locked yet
 	PortFollower
 	PortMaster
-	PortPassive
 )
 
 // String returns the name that is logged.
 func (s PortState) String() string {
-	return [...]string{"disabled", "listening", "uncalibrated", "follower", "master", "passive"}[s]
+	return [...]string{"disabled", "listening", "uncalibrated", "follower", "master"}[s]
 }
 
 // heartbeat is how often Tick wants to be called at least.
@@ -65,18 +63,6 @@ const heartbeat = 250 * time.Millisecond
 // pendingLimit is how long we wait for masters that never qualify before we
 // serve all the same.
 const pendingLimit = 8 * time.Second
-
-// Counters count what was heard and not used.
-type Counters struct {
-	Version1    uint64 // PTPv1, as Dante speaks it
-	Malformed   uint64 // wrong length, version, time
-	Ignored     uint64 // peer delay, signaling, management
-	OtherDomain uint64
-	Own         uint64 // our own identity
-	Alternate   uint64 // alternateMaster messages
-	NotParent   uint64 // of masters that are not followed
-	Absurd      uint64 // Delay_Resp with a time that cannot be the master's
-}
 
 // Engine is an ordinary clock with end-to-end delay measurement. It is pure:
 // messages and instants go in, messages go out through Output, and the virtual
@@ -92,25 +78,22 @@ type Engine struct {
 	state        PortState
 	own          dataset
 	tai          mediaclock.Map // TAI as the computer's clock knew it last
-	listenUntil  aes67.MonoTime
-	pendingSince aes67.MonoTime
-	steerAt      aes67.MonoTime
+	listenUntil  aes67.RawTime
+	pendingSince aes67.RawTime
+	steerAt      aes67.RawTime
 	parent       Announcement        // of the master that is followed
 	last         aes67.ClockIdentity // whose time the clock shows; zero: our own
-	serveOn      aes67.MonoTime      // until then it serves at once: the network had our time a moment ago
+	moved        bool                // nobody was followed since the start, which may be on another network
+	serveOn      aes67.RawTime       // until then it serves at once: the network had our time a moment ago
 	follower     follower
 	grandmaster  grandmaster
 	neighbour    string // another PTP program on this computer
-	counters     Counters
-	version1At   aes67.MonoTime
+	version1At   aes67.RawTime
 	version1From netip.Addr
 }
 
 // NewEngine makes an engine that is disabled.
 func NewEngine(cfg EngineConfig, clock *mediaclock.Clock, out Output) *Engine {
-	if cfg.Class == 0 {
-		cfg.Class = ownClass
-	}
 	e := &Engine{
 		cfg: cfg, out: sender{out: out}, clock: clock,
 		random: rand.New(rand.NewPCG(cfg.Seed, 1588)), masters: NewMasters(0, cfg.Domain),
@@ -136,7 +119,7 @@ func (e *Engine) Resume(r Resumption) {
 
 // Resumption is what one run leaves to the next.
 type Resumption struct {
-	At          aes67.MonoTime
+	At          aes67.RawTime
 	Time        aes67.PTPTime       // at that instant
 	Frequency   aes67.PPB           // without what a servo adds for the phase's sake
 	Grandmaster aes67.ClockIdentity // whose time it is; zero: our own
@@ -146,14 +129,14 @@ type Resumption struct {
 // Start lets the engine run on a port. tai is International Atomic Time now,
 // as far as it is known; masters are those heard there so far, or nil; since
 // is from when on we listened.
-func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.MonoTime) {
+func (e *Engine) Start(now aes67.RawTime, port wire.PortIdentity, tai aes67.PTPTime, masters *Masters, since aes67.RawTime) {
 	e.Stop(now)
 	if masters == nil {
 		masters = NewMasters(0, e.cfg.Domain)
 	}
 	e.masters = masters
 	e.own = dataset{Properties: wire.Properties{
-		Priority1: e.cfg.Priority1, Class: e.cfg.Class, Accuracy: ownAccuracy, Variance: ownVariance,
+		Priority1: e.cfg.Priority1, Class: ownClass, Accuracy: ownAccuracy, Variance: ownVariance,
 		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
 	e.grandmaster.own, e.grandmaster.unstamped = e.own, 0
@@ -163,14 +146,14 @@ func (e *Engine) Start(now aes67.MonoTime, port wire.PortIdentity, tai aes67.PTP
 		e.listenUntil = now
 	}
 	e.serveOn = 0
-	e.pendingSince = 0
+	e.pendingSince, e.moved = 0, true
 	e.enter(PortListening, now)
 	e.decide(now)
 }
 
 // Slept stops an engine whose computer has slept: its clock stood still. It is
 // not to be trusted until a master is followed, or we serve anew.
-func (e *Engine) Slept(now aes67.MonoTime) {
+func (e *Engine) Slept(now aes67.RawTime) {
 	e.Stop(now)
 	e.follower.servo = track.NewServo(e.clock)
 	e.last, e.serveOn, e.grandmaster.stale = aes67.ClockIdentity{}, 0, true
@@ -179,8 +162,8 @@ func (e *Engine) Slept(now aes67.MonoTime) {
 // SetTAI tells anew what International Atomic Time is, as far as it is known: a
 // computer without a battery gets its date after the network. It counts for a
 // clock that is not set when the engine begins to serve.
-func (e *Engine) SetTAI(now aes67.MonoTime, tai aes67.PTPTime) {
-	e.tai = mediaclock.Map{Mono: now, PTP: tai}
+func (e *Engine) SetTAI(now aes67.RawTime, tai aes67.PTPTime) {
+	e.tai = mediaclock.Map{Raw: now, PTP: tai}
 }
 
 // Port returns the state of the engine's port.
@@ -190,7 +173,7 @@ func (e *Engine) Port() PortState { return e.state }
 func (e *Engine) Masters() *Masters { return e.masters }
 
 // Stop disables the engine. The clock runs on at its last rate.
-func (e *Engine) Stop(now aes67.MonoTime) {
+func (e *Engine) Stop(now aes67.RawTime) {
 	if e.state == PortDisabled {
 		return
 	}
@@ -199,13 +182,13 @@ func (e *Engine) Stop(now aes67.MonoTime) {
 }
 
 // leave ends what a state does.
-func (e *Engine) leave(now aes67.MonoTime) {
+func (e *Engine) leave(now aes67.RawTime) {
 	if e.following() {
 		e.follower.servo.Hold(now)
 	}
 }
 
-func (e *Engine) enter(s PortState, now aes67.MonoTime) {
+func (e *Engine) enter(s PortState, now aes67.RawTime) {
 	if e.state == s {
 		return
 	}
@@ -216,13 +199,13 @@ func (e *Engine) enter(s PortState, now aes67.MonoTime) {
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
 		e.follower.servo.Trust()
 		e.last = aes67.ClockIdentity{}
-	case PortListening, PortPassive:
+	case PortListening:
 		e.steerAt = now
 	}
 }
 
 // HandleEvent takes a message of the event port.
-func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
+func (e *Engine) HandleEvent(b []byte, at aes67.RawTime, from netip.Addr) {
 	m, ok := e.accept(b, at, from)
 	if !ok || !m.Kind.Event() {
 		return
@@ -239,7 +222,7 @@ func (e *Engine) HandleEvent(b []byte, at aes67.MonoTime, from netip.Addr) {
 }
 
 // HandleGeneral takes a message of the general port.
-func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
+func (e *Engine) HandleGeneral(b []byte, at aes67.RawTime, from netip.Addr) {
 	m, ok := e.accept(b, at, from)
 	if !ok || m.Kind.Event() {
 		return
@@ -261,51 +244,32 @@ func (e *Engine) HandleGeneral(b []byte, at aes67.MonoTime, from netip.Addr) {
 
 // accept decodes a message and drops what does not concern this clock.
 // Announces of other domains pass: they are listed, and never chosen.
-func (e *Engine) accept(b []byte, at aes67.MonoTime, from netip.Addr) (wire.Message, bool) {
+func (e *Engine) accept(b []byte, at aes67.RawTime, from netip.Addr) (wire.Message, bool) {
 	m, err := e.decoder.Decode(b)
 	switch {
 	case err != nil:
-		e.refuse(err, at, from)
+		if err == wire.ErrVersion1 {
+			e.version1At, e.version1From = at, from
+		}
 		return m, false
-	case e.state == PortDisabled:
-		return m, false
-	case m.Source.Clock == e.own.sender.Clock:
-		e.counters.Own++
+	case e.state == PortDisabled, m.Source.Clock == e.own.sender.Clock:
 		return m, false
 	case m.Domain != e.cfg.Domain:
-		e.counters.OtherDomain++
 		return m, m.Kind == wire.KindAnnounce
 	case m.Flags.Has(wire.FlagAlternateMaster) && m.Kind != wire.KindAnnounce:
-		e.counters.Alternate++
 		return m, false
 	}
 	return m, true
 }
 
-func (e *Engine) refuse(err error, at aes67.MonoTime, from netip.Addr) {
-	switch err {
-	case wire.ErrVersion1:
-		e.counters.Version1++
-		e.version1At, e.version1From = at, from
-	case wire.ErrUnsupported:
-		e.counters.Ignored++
-	default:
-		e.counters.Malformed++
-	}
-}
-
 func (e *Engine) following() bool { return e.state == PortUncalibrated || e.state == PortFollower }
 
 func (e *Engine) fromParent(m *wire.Message) bool {
-	if e.following() && m.Source == e.follower.parent && m.Domain == e.cfg.Domain {
-		return true
-	}
-	e.counters.NotParent++
-	return false
+	return e.following() && m.Source == e.follower.parent && m.Domain == e.cfg.Domain
 }
 
 // TxTimestamp takes the instant at which an event message left.
-func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
+func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.RawTime) {
 	switch {
 	case kind == wire.KindSync && e.state == PortMaster:
 		e.grandmaster.transmitted(sequence, at, &e.out)
@@ -318,7 +282,7 @@ func (e *Engine) TxTimestamp(kind wire.Kind, sequence uint16, at aes67.MonoTime)
 func (e *Engine) ServeAt(rate aes67.PPB) { e.grandmaster.target = rate }
 
 // decide runs the state decision.
-func (e *Engine) decide(now aes67.MonoTime) {
+func (e *Engine) decide(now aes67.RawTime) {
 	if e.state == PortDisabled {
 		return
 	}
@@ -338,13 +302,14 @@ func (e *Engine) decide(now aes67.MonoTime) {
 	switch choose(&s) {
 	case serve:
 		e.enter(PortMaster, now)
-	case passive:
-		e.parent = best.Announcement
-		e.enter(PortPassive, now)
 	case follow:
 		e.parent = best.Announcement
 		if !e.following() || e.follower.parent != best.Sender {
-			e.enter(PortListening, now) // ends what was
+			e.enter(PortListening, now)             // ends what was
+			if e.moved && best.Identity != e.last { // the time of another network is nobody's here
+				e.follower.servo = track.NewServo(e.clock)
+			}
+			e.moved = false
 			e.follower.begin(best.Sender, now)
 			e.enter(PortUncalibrated, now)
 			e.steerAt = now
@@ -358,7 +323,7 @@ func (e *Engine) decide(now aes67.MonoTime) {
 }
 
 // pending reports whether a master is waited for that may yet qualify.
-func (e *Engine) pending(now aes67.MonoTime) bool {
+func (e *Engine) pending(now aes67.RawTime) bool {
 	if now < e.listenUntil || !e.masters.pending(e.cfg.Domain, e.own.sender, now) {
 		e.pendingSince = 0
 		return false
@@ -370,7 +335,7 @@ func (e *Engine) pending(now aes67.MonoTime) bool {
 }
 
 // Next returns when Tick is due at the latest.
-func (e *Engine) Next(now aes67.MonoTime) aes67.MonoTime {
+func (e *Engine) Next(now aes67.RawTime) aes67.RawTime {
 	next := now.Add(heartbeat)
 	switch {
 	case e.state == PortMaster:
@@ -382,7 +347,7 @@ func (e *Engine) Next(now aes67.MonoTime) aes67.MonoTime {
 }
 
 // Tick does what is due.
-func (e *Engine) Tick(now aes67.MonoTime) {
+func (e *Engine) Tick(now aes67.RawTime) {
 	if e.state == PortDisabled {
 		return
 	}
@@ -418,7 +383,7 @@ func (e *Engine) judge() {
 // ask sends a Delay_Req and draws when to send the next: at random within two
 // of the master's intervals, so that many followers do not ask at once
 // (IEEE 1588-2008, 9.5.11.2).
-func (e *Engine) ask(now aes67.MonoTime) {
+func (e *Engine) ask(now aes67.RawTime) {
 	m := wire.Message{
 		Kind: wire.KindDelayReq, Transport: e.parent.Transport, Domain: e.cfg.Domain, Source: e.own.sender,
 		LogInterval: wire.NoInterval,

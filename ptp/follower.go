@@ -43,10 +43,8 @@ const (
 type estimator interface {
 	Add(d track.Direction, s track.Sample)
 	// Estimate makes one, if that is due and there is news.
-	Estimate(now aes67.MonoTime) (track.Estimate, bool)
+	Estimate(now aes67.RawTime) (track.Estimate, bool)
 	Count(d track.Direction) (n int, span time.Duration)
-	// Noise is the standard deviation of single messages, in ns.
-	Noise(d track.Direction) float64
 	Reset()
 }
 
@@ -57,12 +55,11 @@ type follower struct {
 	estimator estimator
 	servo     track.Servo
 	clock     *mediaclock.Clock
-	guard     jumpGuard
 
-	since     aes67.MonoTime // it is measured
-	syncs     time.Duration  // between Syncs, as told
-	requests  time.Duration  // between Delay_Req, at least on average
-	nextAsk   aes67.MonoTime
+	since     aes67.RawTime // it is measured
+	syncs     time.Duration // between Syncs, as told
+	requests  time.Duration // between Delay_Req, at least on average
+	nextAsk   aes67.RawTime
 	hasty     int  // Delay_Req that may still go out soon
 	absurd    bool // the master's time stands still, or runs at no clock's rate
 	twoWay    bool // there were answers enough to know the delay
@@ -76,29 +73,27 @@ type follower struct {
 }
 
 // begin starts to follow a master.
-func (f *follower) begin(parent wire.PortIdentity, now aes67.MonoTime) {
-	sequence, refused := f.exchange.sequence, f.exchange.refused
+func (f *follower) begin(parent wire.PortIdentity, now aes67.RawTime) {
 	f.parent = parent
-	f.exchange = exchange{sequence: sequence, answers: answers{refused: refused}}
+	f.exchange = exchange{sequence: f.exchange.sequence}
 	f.syncs = interval(wire.NoInterval, defaultSync)
 	f.requests = interval(wire.NoInterval, defaultDelayReq)
 	f.absurd, f.hasty = false, hastyRequests
 	f.restart(now)
 }
 
-// restart measures anew, after a step of the master's time.
-func (f *follower) restart(now aes67.MonoTime) {
+// restart measures anew: another master, or one whose time could not be a clock's.
+func (f *follower) restart(now aes67.RawTime) {
 	f.estimator.Reset()
 	f.servo.Start(now)
 	f.since = now
-	f.guard = jumpGuard{}
 	f.nextAsk = now // the first Delay_Req goes out at once
 	f.twoWay = false
 	f.oneWay, f.measured, f.squaresN = false, false, 0
 }
 
 // handleSync takes a Sync of the parent.
-func (f *follower) handleSync(m *wire.Message, t2 aes67.MonoTime) {
+func (f *follower) handleSync(m *wire.Message, t2 aes67.RawTime) {
 	f.syncs = interval(m.LogInterval, defaultSync)
 	f.twoStep = m.Flags.Has(wire.FlagTwoStep)
 	if s, ok := f.exchange.sync(m, t2); ok {
@@ -146,7 +141,7 @@ func (f *follower) handleResponse(m *wire.Message) {
 }
 
 // handleSent takes the transmit timestamp of a Delay_Req.
-func (f *follower) handleSent(sequence uint16, t3 aes67.MonoTime) {
+func (f *follower) handleSent(sequence uint16, t3 aes67.RawTime) {
 	if s, ok := f.exchange.sent(sequence, t3); ok {
 		f.measure(track.ToMaster, s)
 	}
@@ -154,15 +149,6 @@ func (f *follower) handleSent(sequence uint16, t3 aes67.MonoTime) {
 
 // measure takes one measurement.
 func (f *follower) measure(d track.Direction, s track.Sample) {
-	if est, known := f.servo.Known(); known {
-		predicted := est.OffsetAt(s.At) + int64(est.Delay)
-		if d == track.ToMaster {
-			predicted -= 2 * int64(est.Delay)
-		}
-		if f.guard.stepped(d, s.Offset-predicted, max(f.estimator.Noise(d), est.OffsetSE)) {
-			f.restart(s.At)
-		}
-	}
 	f.estimator.Add(d, s)
 	if d != track.ToUs {
 		return
@@ -180,7 +166,7 @@ func (f *follower) measure(d track.Direction, s track.Sample) {
 }
 
 // ready reports whether an estimate is worth making.
-func (f *follower) ready(now aes67.MonoTime) bool {
+func (f *follower) ready(now aes67.RawTime) bool {
 	syncs, span := f.estimator.Count(track.ToUs)
 	replies, _ := f.estimator.Count(track.ToMaster)
 	needed := readyReplies
@@ -208,7 +194,7 @@ func (f *follower) noteOffset(s track.Sample) {
 }
 
 // steer steers the clock, or steps it, or lets it run on while there is no Sync.
-func (f *follower) steer(now aes67.MonoTime) {
+func (f *follower) steer(now aes67.RawTime) {
 	if f.silent(now) {
 		f.servo.Hold(now)
 		return
@@ -229,7 +215,7 @@ func (f *follower) offsetRMS() float64 {
 
 // silent reports that the master announces itself but sends no Sync, or none
 // that can be used.
-func (f *follower) silent(now aes67.MonoTime) bool {
+func (f *follower) silent(now aes67.RawTime) bool {
 	since, sign := f.since, f.since
 	if f.exchange.heardSync {
 		since = max(since, f.exchange.lastSync)
@@ -240,6 +226,6 @@ func (f *follower) silent(now aes67.MonoTime) bool {
 }
 
 // hears reports that Syncs arrive.
-func (f *follower) hears(now aes67.MonoTime) bool {
+func (f *follower) hears(now aes67.RawTime) bool {
 	return f.exchange.lastSign != 0 && now.Sub(f.exchange.lastSign) <= max(hearsTime, silentSyncs*f.syncs)
 }

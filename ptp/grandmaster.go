@@ -53,9 +53,9 @@ type grandmaster struct {
 	domain     uint8
 	timescale  bool // our time is TAI: ptpTimescale
 	fresh      bool // nothing was announced yet
-	announceAt aes67.MonoTime
-	syncAt     aes67.MonoTime
-	settleAt   aes67.MonoTime
+	announceAt aes67.RawTime
+	syncAt     aes67.RawTime
+	settleAt   aes67.RawTime
 	announced  uint16    // sequence number of the next Announce
 	synced     uint16    // of the next Sync
 	target     aes67.PPB // the rate that our time ought to have
@@ -66,7 +66,7 @@ type grandmaster struct {
 // begin starts to serve. A clock that is set goes on from where it is: its
 // time is what the streams run on. One that is not, or that stood still while the
 // computer slept, is set to the time given.
-func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
+func (g *grandmaster) begin(now aes67.RawTime, tai aes67.PTPTime) {
 	if _, set := g.clock.Load(); !set || g.stale {
 		g.clock.Step(now, tai, g.target)
 		g.timescale, g.stale = tai >= firstDate, false
@@ -76,7 +76,7 @@ func (g *grandmaster) begin(now aes67.MonoTime, tai aes67.PTPTime) {
 }
 
 // tick sends what is due.
-func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
+func (g *grandmaster) tick(now aes67.RawTime, out *sender) {
 	if now >= g.announceAt {
 		if g.announceAt = nextOf(g.announceAt, now, ownAnnounce); g.fresh {
 			g.announceAt, g.fresh = now.Add(early), false
@@ -111,7 +111,7 @@ func (g *grandmaster) tick(now aes67.MonoTime, out *sender) {
 }
 
 // slowDown brings the rate to what it ought to be.
-func (g *grandmaster) slowDown(now aes67.MonoTime) {
+func (g *grandmaster) slowDown(now aes67.RawTime) {
 	m, set := g.clock.Load()
 	if !set || m.Rate == g.target {
 		return
@@ -121,7 +121,7 @@ func (g *grandmaster) slowDown(now aes67.MonoTime) {
 }
 
 // nextOf returns the next instant of a series that never lags behind.
-func nextOf(due, now aes67.MonoTime, log int8) aes67.MonoTime {
+func nextOf(due, now aes67.RawTime, log int8) aes67.RawTime {
 	every := interval(log, log)
 	if next := due.Add(every); next > now {
 		return next
@@ -130,7 +130,7 @@ func nextOf(due, now aes67.MonoTime, log int8) aes67.MonoTime {
 }
 
 // transmitted takes the transmit timestamp of a Sync.
-func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sender) {
+func (g *grandmaster) transmitted(sequence uint16, at aes67.RawTime, out *sender) {
 	oneStep := g.deaf()
 	g.unstamped = 0
 	if oneStep {
@@ -143,7 +143,7 @@ func (g *grandmaster) transmitted(sequence uint16, at aes67.MonoTime, out *sende
 
 // answer replies to a Delay_Req: by unicast to one that asked so (IEEE
 // 1588-2008, 16.1 and 11.3.2).
-func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from netip.Addr, out *sender) {
+func (g *grandmaster) answer(request *wire.Message, at aes67.RawTime, from netip.Addr, out *sender) {
 	m := g.message(wire.KindDelayResp, request.Sequence, ownDelayReq)
 	m.Correction, m.Transport = request.Correction, request.Transport
 	m.Requesting = request.Source
@@ -161,7 +161,7 @@ func (g *grandmaster) answer(request *wire.Message, at aes67.MonoTime, from neti
 // Follow_Up can be sent.
 func (g *grandmaster) deaf() bool { return g.unstamped >= deafSyncs }
 
-func (g *grandmaster) timeAt(t aes67.MonoTime) aes67.PTPTime {
+func (g *grandmaster) timeAt(t aes67.RawTime) aes67.PTPTime {
 	m, _ := g.clock.Load()
 	return m.PTPAt(t)
 }
@@ -171,7 +171,7 @@ func (g *grandmaster) message(kind wire.Kind, sequence uint16, log int8) wire.Me
 }
 
 // next returns when tick is due.
-func (g *grandmaster) next() aes67.MonoTime { return min(g.announceAt, g.syncAt, g.settleAt) }
+func (g *grandmaster) next() aes67.RawTime { return min(g.announceAt, g.syncAt, g.settleAt) }
 
 // announceTimeout is how long we listen before we serve.
 func announceTimeout() time.Duration { return timeoutIntervals * interval(ownAnnounce, ownAnnounce) }

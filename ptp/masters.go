@@ -53,10 +53,10 @@ type Announcement struct {
 	Transport uint8 // transportSpecific of its messages
 	Flags     wire.Flags
 	wire.Properties
-	Interval  time.Duration  // between Announces, as told
-	At        aes67.MonoTime // of the latest Announce
-	Qualified bool           // heard often enough to be chosen
-	Why       string         // it is, or is not, followed
+	Interval  time.Duration // between Announces, as told
+	At        aes67.RawTime // of the latest Announce
+	Qualified bool          // heard often enough to be chosen
+	Why       string        // it is, or is not, followed
 
 	// What its Syncs tell, which are looked at in the engine's own domain only.
 	SyncKnown    bool
@@ -74,7 +74,7 @@ type master struct {
 }
 
 // timeout returns when the master counts as gone.
-func (m *master) timeout() aes67.MonoTime {
+func (m *master) timeout() aes67.RawTime {
 	every := m.rhythm.interval(m.Interval)
 	if m.syncing {
 		return m.At.Add(syncingIntervals * every)
@@ -108,7 +108,7 @@ type Masters struct {
 func NewMasters(index int, domain uint8) *Masters { return &Masters{index: index, domain: domain} }
 
 // Observe notes an Announce.
-func (ms *Masters) Observe(m *wire.Message, at aes67.MonoTime, from netip.Addr) {
+func (ms *Masters) Observe(m *wire.Message, at aes67.RawTime, from netip.Addr) {
 	if m.Kind != wire.KindAnnounce {
 		return
 	}
@@ -172,7 +172,7 @@ func (ms *Masters) find(sender wire.PortIdentity, domain uint8) *master {
 // room returns a record for a newcomer: a free one, or the one that is needed
 // least: of one that is gone, or the worst, if the newcomer is better. So a flood
 // of Announces can push out nothing that is better than what it announces.
-func (ms *Masters) room(newcomer *wire.Message, at aes67.MonoTime) *master {
+func (ms *Masters) room(newcomer *wire.Message, at aes67.RawTime) *master {
 	if len(ms.list) < maxMasters {
 		ms.list = append(ms.list, master{})
 		return &ms.list[len(ms.list)-1]
@@ -205,17 +205,17 @@ func (ms *Masters) before(a, b *Announcement) bool {
 }
 
 // best returns the best qualified master of a domain, or nil.
-func (ms *Masters) best(domain uint8, own wire.PortIdentity, now aes67.MonoTime) *master {
+func (ms *Masters) best(domain uint8, own wire.PortIdentity, now aes67.RawTime) *master {
 	return ms.bestBut(nil, domain, own, now)
 }
 
 // eligible reports whether the algorithm may choose a master.
-func (ms *Masters) eligible(m *master, domain uint8, own wire.PortIdentity, now aes67.MonoTime) bool {
+func (ms *Masters) eligible(m *master, domain uint8, own wire.PortIdentity, now aes67.RawTime) bool {
 	return m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock && m.timeout() > now
 }
 
 // pending reports whether a master was heard that may still qualify.
-func (ms *Masters) pending(domain uint8, own wire.PortIdentity, now aes67.MonoTime) bool {
+func (ms *Masters) pending(domain uint8, own wire.PortIdentity, now aes67.RawTime) bool {
 	for i := range ms.list {
 		m := &ms.list[i]
 		if !m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock &&
@@ -231,7 +231,7 @@ func (m *master) dataset(own wire.PortIdentity) *dataset {
 }
 
 // Forget drops masters that have long been silent.
-func (ms *Masters) Forget(now aes67.MonoTime) {
+func (ms *Masters) Forget(now aes67.RawTime) {
 	kept := ms.list[:0]
 	for _, m := range ms.list {
 		if now.Sub(m.At) < keepMaster || m.timeout() > now {

@@ -9,7 +9,7 @@ import (
 	"aes67-sink/ptp/wire"
 )
 
-const testSecond = aes67.MonoTime(time.Second)
+const testSecond = aes67.RawTime(time.Second)
 
 var ourselves = wire.PortIdentity{Clock: aes67.ClockIdentity{0x02, 1}, Port: 1}
 
@@ -27,14 +27,14 @@ func announced(n byte, sequence uint16, edit func(*wire.Message)) *wire.Message 
 
 func TestMastersQualify(t *testing.T) {
 	type heard struct {
-		at       aes67.MonoTime
+		at       aes67.RawTime
 		sequence uint16
 	}
 	for _, c := range []struct {
 		name  string
 		heard []heard
 		edit  func(*wire.Message)
-		now   aes67.MonoTime
+		now   aes67.RawTime
 		want  bool
 	}{
 		{"one announce is not enough", []heard{{10 * testSecond, 1}}, nil, 11 * testSecond, false},
@@ -71,7 +71,7 @@ func TestTheBestOfSeveralMasters(t *testing.T) {
 				if n == 4 {
 					m.Properties.Priority1 = 10
 				}
-			}), aes67.MonoTime(10+sequence)*testSecond, netip.Addr{})
+			}), aes67.RawTime(10+sequence)*testSecond, netip.Addr{})
 		}
 	}
 	if best := ms.best(0, ourselves, 12*testSecond); best == nil || best.Identity[0] != 4 {
@@ -104,23 +104,23 @@ func TestMastersAreJudgedByWhenTheirAnnouncesCome(t *testing.T) {
 	const tenth = testSecond / 10
 	for _, c := range []struct {
 		name  string
-		told  int8             // logMessageInterval
-		at    []aes67.MonoTime // of the Announces, tenths of a second
-		steps []uint16         // of the sequence number; nil: 1 each
-		gone  aes67.MonoTime   // tenths of a second after the last one
+		told  int8            // logMessageInterval
+		at    []aes67.RawTime // of the Announces, tenths of a second
+		steps []uint16        // of the sequence number; nil: 1 each
+		gone  aes67.RawTime   // tenths of a second after the last one
 	}{
-		{"as told", 1, []aes67.MonoTime{0, 20, 40, 60, 80}, nil, 60},
-		{"told 1/8 s, one each 2 s", -3, []aes67.MonoTime{0, 20, 40}, nil, 60},
-		{"told 16 s, one a second", 4, []aes67.MonoTime{0, 10, 20, 30, 40, 50, 60, 70, 80}, nil, 30},
-		{"told 16 s, one a second, not often enough to believe it", 4, []aes67.MonoTime{0, 10, 20}, nil, 480},
-		{"some lost", 1, []aes67.MonoTime{0, 60, 80, 120, 140}, []uint16{0, 3, 1, 2, 1}, 60},
-		{"told 1/8 s, one each 2 s, some lost", -3, []aes67.MonoTime{0, 20, 60, 80}, []uint16{0, 1, 2, 1}, 60},
-		{"held up and let go together", 1, []aes67.MonoTime{0, 80, 80, 80, 80, 80, 80}, []uint16{0, 4, 1, 1, 1, 1, 1}, 60},
-		{"numbered with its other messages", 1, []aes67.MonoTime{0, 20, 40, 60, 80}, []uint16{0, 9, 9, 9, 9}, 60},
-		{"silent for a while, as one that yielded to a better one", 1, []aes67.MonoTime{0, 20, 40, 340, 360, 380}, nil, 60},
-		{"started anew", 1, []aes67.MonoTime{0, 20, 60, 80}, []uint16{0, 1, 65000, 1}, 60},
+		{"as told", 1, []aes67.RawTime{0, 20, 40, 60, 80}, nil, 60},
+		{"told 1/8 s, one each 2 s", -3, []aes67.RawTime{0, 20, 40}, nil, 60},
+		{"told 16 s, one a second", 4, []aes67.RawTime{0, 10, 20, 30, 40, 50, 60, 70, 80}, nil, 30},
+		{"told 16 s, one a second, not often enough to believe it", 4, []aes67.RawTime{0, 10, 20}, nil, 480},
+		{"some lost", 1, []aes67.RawTime{0, 60, 80, 120, 140}, []uint16{0, 3, 1, 2, 1}, 60},
+		{"told 1/8 s, one each 2 s, some lost", -3, []aes67.RawTime{0, 20, 60, 80}, []uint16{0, 1, 2, 1}, 60},
+		{"held up and let go together", 1, []aes67.RawTime{0, 80, 80, 80, 80, 80, 80}, []uint16{0, 4, 1, 1, 1, 1, 1}, 60},
+		{"numbered with its other messages", 1, []aes67.RawTime{0, 20, 40, 60, 80}, []uint16{0, 9, 9, 9, 9}, 60},
+		{"silent for a while, as one that yielded to a better one", 1, []aes67.RawTime{0, 20, 40, 340, 360, 380}, nil, 60},
+		{"started anew", 1, []aes67.RawTime{0, 20, 60, 80}, []uint16{0, 1, 65000, 1}, 60},
 	} {
-		ms, sequence, now := NewMasters(3, 0), uint16(7), aes67.MonoTime(0)
+		ms, sequence, now := NewMasters(3, 0), uint16(7), aes67.RawTime(0)
 		for i, at := range c.at {
 			step := uint16(1)
 			if c.steps != nil {

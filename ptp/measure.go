@@ -27,7 +27,7 @@ type syncHalf struct {
 	sequence             uint16
 	used                 bool
 	received, told, done bool
-	t2                   aes67.MonoTime
+	t2                   aes67.RawTime
 	t1                   aes67.PTPTime // with the corrections so far
 	correction           time.Duration // of the Sync, while T1 is awaited
 }
@@ -38,10 +38,10 @@ type exchange struct {
 	requests [pendingRequests]request
 	sequence uint16 // of the next Delay_Req
 	answers
-	lastSync  aes67.MonoTime // the latest complete T1, T2
+	lastSync  aes67.RawTime // the latest complete T1, T2
 	heardSync bool
-	offset    int64          // ns, mono - ptp as it showed it
-	lastSign  aes67.MonoTime // the latest Sync, of whatever use
+	offset    int64         // ns, mono - ptp as it showed it
+	lastSign  aes67.RawTime // the latest Sync, of whatever use
 }
 
 // half returns the record of a Sync's sequence number.
@@ -54,7 +54,7 @@ func (x *exchange) half(sequence uint16) *syncHalf {
 }
 
 // sync takes a Sync.
-func (x *exchange) sync(m *wire.Message, t2 aes67.MonoTime) (track.Sample, bool) {
+func (x *exchange) sync(m *wire.Message, t2 aes67.RawTime) (track.Sample, bool) {
 	x.lastSign = t2
 	h := x.half(m.Sequence)
 	if h.received {
@@ -85,49 +85,4 @@ func (x *exchange) finish(h *syncHalf) (track.Sample, bool) {
 	x.offset = int64(h.t2) - int64(h.t1.Add(h.correction))
 	x.lastSync, x.heardSync = h.t2, true
 	return track.Sample{At: h.t2, Offset: x.offset}, true
-}
-
-// jumpGuard tells a step of the master's time from late messages. A message
-// may be late by any time, but it cannot be early: the first direction shows a
-// master that jumped ahead, the second one that jumped back. A few in a row
-// are a step; a single one is a bad timestamp.
-type jumpGuard struct {
-	early [2]int // in a row, by direction
-	late  int    // Syncs in a row that are late by about the same
-	by    int64  // ns, what the latest late one was late by
-}
-
-const (
-	// earlySteps and lateSteps are how many measurements in a row must tell of
-	// a step: lateness needs more, for a congested network shows it too.
-	earlySteps, lateSteps = 3, 24
-	// stepNoise standard deviations of the noise are never a step.
-	stepNoise = 8
-)
-
-// stepped takes how much later than predicted a measurement is, and the usual
-// noise, and reports whether the master's time has stepped.
-func (g *jumpGuard) stepped(direction track.Direction, late int64, noise float64) bool {
-	if direction == track.ToMaster {
-		late = -late // mono - ptp is the smaller the later the message
-	}
-	limit := int64(max(float64(track.StepLimit), stepNoise*noise))
-	if late < -limit {
-		g.early[direction]++
-		return g.early[direction] >= earlySteps
-	}
-	g.early[direction] = 0
-	if direction == track.ToMaster {
-		return false
-	}
-	if late <= limit {
-		g.late = 0
-		return false
-	}
-	if d := late - g.by; d < -limit/4 || d > limit/4 {
-		g.late = 0 // late by another time than the one before: no step
-	}
-	g.by = late
-	g.late++
-	return g.late >= lateSteps
 }

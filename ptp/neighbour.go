@@ -18,7 +18,7 @@ func (e *Engine) mayServe() bool {
 
 // neighbourTrouble tells when the other program does harm: one that sets the
 // computer's clock by the same master, say, does none.
-func (e *Engine) neighbourTrouble(now aes67.MonoTime) Trouble {
+func (e *Engine) neighbourTrouble(now aes67.RawTime) Trouble {
 	switch {
 	case e.neighbour == "":
 	case e.state == PortMaster, e.state == PortListening && now >= e.listenUntil && e.cfg.Mode != aes67.ClockFollower:

@@ -74,7 +74,7 @@ func TestAnswersADelayReqWithRubbishInIt(t *testing.T) {
 		b[i] = 0xFF
 	}
 	n.engine.HandleEvent(b, n.now, netip.Addr{})
-	if len(n.sent(wire.KindDelayResp)) != 1 || n.status().Counters.Malformed > 0 {
-		t.Errorf("%d answers, %+v; want one", len(n.sent(wire.KindDelayResp)), n.status().Counters)
+	if answers := len(n.sent(wire.KindDelayResp)); answers != 1 {
+		t.Errorf("%d answers, want one", answers)
 	}
 }

@@ -42,27 +42,26 @@ type request struct {
 	used           bool
 	unicast        bool
 	sent, answered bool
-	heard, done    bool           // the answer is one; it was used, or never will be
-	handed         aes67.MonoTime // over to the kernel, some 10 µs before t3
-	t3             aes67.MonoTime
+	heard, done    bool          // the answer is one; it was used, or never will be
+	handed         aes67.RawTime // over to the kernel, some 10 µs before t3
+	t3             aes67.RawTime
 	t4             aes67.PTPTime // less the correction
 }
 
 // answers is how it stands with the Delay_Resp of one master.
 type answers struct {
-	asked     int                          // Delay_Req sent since the last answer
-	firstAsk  aes67.MonoTime               // the first of those
-	unicast   bool                         // the last answer was to one by unicast
-	unstamped int                          // answers in a row without T3
-	absurd    int                          // impossible ones in a row
-	useful    [readyReplies]aes67.MonoTime // T3 of the latest that were measurements
-	measured  int                          // how many were
-	refused   uint64                       // impossible ones altogether
+	asked     int                         // Delay_Req sent since the last answer
+	firstAsk  aes67.RawTime               // the first of those
+	unicast   bool                        // the last answer was to one by unicast
+	unstamped int                         // answers in a row without T3
+	absurd    int                         // impossible ones in a row
+	useful    [readyReplies]aes67.RawTime // T3 of the latest that were measurements
+	measured  int                         // how many were
 }
 
 // request notes that a Delay_Req is handed over and returns its sequence number,
 // and whether it is to go by unicast.
-func (x *exchange) request(now aes67.MonoTime) (sequence uint16, unicast bool) {
+func (x *exchange) request(now aes67.RawTime) (sequence uint16, unicast bool) {
 	sequence = x.sequence
 	x.sequence++
 	if last := &x.requests[(sequence-1)%pendingRequests]; last.used && last.answered && !last.sent {
@@ -80,7 +79,7 @@ func (x *exchange) request(now aes67.MonoTime) (sequence uint16, unicast bool) {
 }
 
 // sent takes T3. It may come after the answer.
-func (x *exchange) sent(sequence uint16, t3 aes67.MonoTime) (track.Sample, bool) {
+func (x *exchange) sent(sequence uint16, t3 aes67.RawTime) (track.Sample, bool) {
 	r := &x.requests[sequence%pendingRequests]
 	if !r.used || r.sequence != sequence || r.sent {
 		return track.Sample{}, false
@@ -133,7 +132,6 @@ func (x *exchange) settle(r *request) (track.Sample, bool) {
 func (x *exchange) refuse(r *request) (track.Sample, bool) {
 	r.done = true
 	x.absurd++
-	x.refused++
 	return track.Sample{}, false
 }
 
@@ -142,7 +140,7 @@ func (x *exchange) handsOver() bool { return x.unstamped >= unstampedAnswers }
 
 // recent returns how many of the latest readyReplies answers are no older than
 // any measurement may be.
-func (x *exchange) recent(now aes67.MonoTime) (n int) {
+func (x *exchange) recent(now aes67.RawTime) (n int) {
 	for _, at := range x.useful[:min(x.measured, readyReplies)] {
 		if now.Sub(at) <= recentTime {
 			n++
@@ -153,11 +151,11 @@ func (x *exchange) recent(now aes67.MonoTime) (n int) {
 
 // unanswered reports whether the master does not answer: enough requests, over
 // long enough, and not one Delay_Resp.
-func (x *exchange) unanswered(now aes67.MonoTime) bool {
+func (x *exchange) unanswered(now aes67.RawTime) bool {
 	return x.asked >= deafRequests && now.Sub(x.firstAsk) >= deafTime
 }
 
 // stopped reports whether a master that has answered does so no longer.
-func (x *exchange) stopped(now aes67.MonoTime) bool {
+func (x *exchange) stopped(now aes67.RawTime) bool {
 	return x.measured > 0 && x.asked >= stoppedRequests && now.Sub(x.firstAsk) >= stoppedTime
 }

@@ -39,7 +39,7 @@ func TestARestartedGrandmasterServesOnBeforeAnybodyMissesIt(t *testing.T) {
 					t.Fatalf("%.1f s after the end: %+v, want the grandmaster", s-30, g)
 				}
 			}
-			timeout := aes67.MonoTime(6 * time.Second) // of whoever follows it
+			timeout := aes67.RawTime(6 * time.Second) // of whoever follows it
 			for i, a := range slices.Backward(w.announced) {
 				if i > 0 && a-w.announced[i-1] >= timeout {
 					t.Errorf("no Announce for %v", (a - w.announced[i-1]))
@@ -114,6 +114,7 @@ func TestHoldoverNamesTheMasterWhoseTimeItIs(t *testing.T) {
 		t.Errorf("%+v, want holdover on the time of %v", s, p.cfg.Identity)
 	}
 	n.engine.Start(n.now, n.self, 0, nil, n.now)
+	n.run(at(30)) // it is the same network
 	p.off = true
 	n.run(at(40))
 	better := gmConfig(2, 10_000)

@@ -33,7 +33,7 @@ var simHour = flag.Bool("hour", false, "every scenario lasts one hour")
 
 // network is simulated time, an engine, and masters that it hears.
 type network struct {
-	now    aes67.MonoTime
+	now    aes67.RawTime
 	queue  events
 	serial int
 
@@ -44,14 +44,13 @@ type network struct {
 	heard  []wire.Message // what the engine sent
 	to     []netip.Addr   // whom
 	mute   bool           // the driver gives no transmit timestamps
-	// mono is the computer's CLOCK_MONOTONIC, which told is against; the network, and
-	// the engine's clock, are by RAW. nil: the two are one, and told is not set.
-	mono     func(aes67.MonoTime) aes67.MonoTime
-	told     mediaclock.Clock
-	composer port.Composer
-	noise    *rand.Rand // of reading the two clocks
+	// mono is the computer's CLOCK_MONOTONIC; all else is by RAW. nil: it is not read.
+	mono   func(aes67.RawTime) aes67.MonoTime
+	tether port.Tether
+	noise  *rand.Rand // of reading the two clocks
+	slewed bool       // as a reading since the last turn told
 	// stamp is what the timestamp of an event message makes of the instant.
-	stamp func(aes67.MonoTime) aes67.MonoTime
+	stamp func(aes67.RawTime) aes67.RawTime
 }
 
 // peer is a master and the links to and from it.
@@ -66,7 +65,7 @@ type peer struct {
 }
 
 type event struct {
-	at     aes67.MonoTime
+	at     aes67.RawTime
 	serial int
 	do     func()
 }
@@ -85,21 +84,21 @@ func (e *events) Pop() any {
 	return last
 }
 
-const second = aes67.MonoTime(time.Second)
+const second = aes67.RawTime(time.Second)
 
 // boot is when simulations begin: a machine that has been up for a while.
 const boot = 5000 * second
 
-func at(seconds float64) aes67.MonoTime { return boot + aes67.MonoTime(seconds*1e9) }
+func at(seconds float64) aes67.RawTime { return boot + aes67.RawTime(seconds*1e9) }
 
 func (n *network) after(d time.Duration, do func()) {
 	n.serial++
 	heap.Push(&n.queue, event{n.now.Add(d), n.serial, do})
 }
 
-func (n *network) at(t aes67.MonoTime, do func()) { n.after(t.Sub(n.now), do) }
+func (n *network) at(t aes67.RawTime, do func()) { n.after(t.Sub(n.now), do) }
 
-func (n *network) run(until aes67.MonoTime) {
+func (n *network) run(until aes67.RawTime) {
 	for len(n.queue) > 0 && n.queue[0].at <= until {
 		e := heap.Pop(&n.queue).(event)
 		n.now = e.at
@@ -139,7 +138,7 @@ func (n *network) Send(b []byte, to netip.Addr) {
 }
 
 func newNetwork(cfg ptp.EngineConfig) *network {
-	itself := func(t aes67.MonoTime) aes67.MonoTime { return t }
+	itself := func(t aes67.RawTime) aes67.RawTime { return t }
 	n := &network{now: boot, stamp: itself, self: wire.PortIdentity{Clock: aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 1, 2, 3}, Port: 1}}
 	if cfg.Priority1 == 0 {
 		cfg.Priority1, cfg.Priority2 = 250, 250
@@ -155,7 +154,7 @@ func newNetwork(cfg ptp.EngineConfig) *network {
 func (n *network) tick() {
 	next := n.now + second
 	if n.mono != nil {
-		next = n.compose()
+		next = n.look()
 	}
 	n.engine.Tick(n.now)
 	n.at(min(next, n.engine.Next(n.now)), n.tick)
@@ -247,7 +246,7 @@ const handOver = 15 * time.Microsecond
 const probeEvery = 125 * time.Millisecond
 
 // watch runs the network and compares the clock with truth from a time on.
-func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes67.PTPTime) record {
+func (n *network) watch(until, judgeFrom float64, truth func(aes67.RawTime) aes67.PTPTime) record {
 	r := record{lockedAt: -1}
 	var errs, rates []float64 // each probeEvery
 	before := truth(n.now)
@@ -294,11 +293,11 @@ func (n *network) watch(until, judgeFrom float64, truth func(aes67.MonoTime) aes
 
 // runBelieving runs the network for a probeEvery, and returns the mean of the
 // frequency that the clock believed in meanwhile, in ppb.
-func (n *network) runBelieving(until aes67.MonoTime) (ppb float64) {
+func (n *network) runBelieving(until aes67.RawTime) (ppb float64) {
 	const parts = 25
 	begin := n.now
 	for i := range parts {
-		n.run(begin + (until-begin)*aes67.MonoTime(2*i+1)/(2*parts))
+		n.run(begin + (until-begin)*aes67.RawTime(2*i+1)/(2*parts))
 		m, _ := n.clock.Load()
 		ppb += float64(m.Frequency) / parts
 	}
@@ -333,20 +332,20 @@ type scenario struct {
 	mode   aes67.ClockMode
 	from   float64 // s, judged from here; 0: 45
 	until  float64 // s; 0: 90
-	build  func(n *network) (truth func(aes67.MonoTime) aes67.PTPTime)
+	build  func(n *network) (truth func(aes67.RawTime) aes67.PTPTime)
 	limits limits
 }
 
-func one(n *network, cfg lab.GrandmasterConfig, down, up *lab.Link) func(aes67.MonoTime) aes67.PTPTime {
+func one(n *network, cfg lab.GrandmasterConfig, down, up *lab.Link) func(aes67.RawTime) aes67.PTPTime {
 	return n.add(cfg, down, up).gm.TimeAt
 }
 
 // bursts is a queue that fills now and then, for up to a second.
 func (n *network) bursts() lab.Jitter {
-	var until aes67.MonoTime
+	var until aes67.RawTime
 	return func(r *rand.Rand) time.Duration {
 		if n.now >= until+5*second && r.Float64() < 0.02 {
-			until = n.now + aes67.MonoTime(r.Float64()*1e9)
+			until = n.now + aes67.RawTime(r.Float64()*1e9)
 		}
 		if n.now >= until {
 			return 0
@@ -359,14 +358,14 @@ func scenarios() []scenario {
 	const ppm = 1000
 	quiet := limits{lock: 5, rms: 120, worst: 1000, rate10: 15}
 	simple := func(name string, l limits, edit func(*lab.GrandmasterConfig)) scenario {
-		return scenario{name: name, limits: l, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		return scenario{name: name, limits: l, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			edit(&cfg)
 			return one(n, cfg, cable(1), cable(2))
 		}}
 	}
 	links := func(name string, l limits, jitter func() lab.Jitter, loss float64) scenario {
-		return scenario{name: name, limits: l, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		return scenario{name: name, limits: l, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			return one(n, gmConfig(1, 50*ppm), noisy(3, jitter(), loss), noisy(4, jitter(), loss))
 		}}
 	}
@@ -402,10 +401,10 @@ func scenarios() []scenario {
 		links("loss 10 %", quiet, none, 0.1),
 		links("loss 30 %", limits{lock: 10, rms: 150, worst: 1500, rate10: 25}, none, 0.3),
 		links("loss 50 %", limits{lock: 20, rms: 200, worst: 1500, rate10: 20}, none, 0.5),
-		{name: "bursts: a second of 3 ms queues, each way", limits: limits{lock: 12, rms: 120, worst: 1000, rate10: 15}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "bursts: a second of 3 ms queues, each way", limits: limits{lock: 12, rms: 120, worst: 1000, rate10: 15}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			return one(n, gmConfig(1, 50*ppm), noisy(3, n.bursts(), 0), noisy(4, n.bursts(), 0))
 		}},
-		{name: "first Sync 5 ms late", limits: limits{lock: 5, rms: 300, worst: 1500}, from: 5, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "first Sync 5 ms late", limits: limits{lock: 5, rms: 300, worst: 1500}, from: 5, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			down := cable(5)
 			first := true
 			down.Jitter = func(r *rand.Rand) time.Duration {
@@ -418,33 +417,33 @@ func scenarios() []scenario {
 			}
 			return one(n, gmConfig(1, 50*ppm), down, cable(6))
 		}},
-		{name: "no transmit timestamps", limits: limits{lock: 5, rms: 9000, worst: 10_000, rate10: 15}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "no transmit timestamps", limits: limits{lock: 5, rms: 9000, worst: 10_000, rate10: 15}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			n.mute = true
 			return one(n, gmConfig(1, 50*ppm), cable(1), cable(2))
 		}},
 		simple("Delay_Resp never", limits{lock: 8, rms: 3500, worst: 6000, rate10: 15}, func(c *lab.GrandmasterConfig) { c.Deaf = true }),
-		{name: "master lost and back", mode: aes67.ClockFollower, until: 120, limits: limits{lock: 5, rms: 500, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "master lost and back", mode: aes67.ClockFollower, until: 120, limits: limits{lock: 5, rms: 500, worst: 2000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			p := n.add(gmConfig(1, 50*ppm), cable(1), cable(2))
 			n.at(at(65), func() { p.off = true })
 			n.at(at(95), func() { p.off = false })
 			return p.gm.TimeAt
 		}},
-		{name: "master steps 1 s ahead", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "master steps 1 s ahead", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			cfg.Steps = []lab.Step{{At: at(60), By: time.Second}}
 			return one(n, cfg, cable(1), cable(2))
 		}},
-		{name: "master steps 1 s back", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "master steps 1 s back", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			cfg.Steps = []lab.Step{{At: at(60), By: -time.Second}}
 			return one(n, cfg, cable(1), cable(2))
 		}},
-		{name: "master jumps 200 µs", from: 75, limits: limits{lock: 5, rms: 300, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "master jumps 200 µs", from: 75, limits: limits{lock: 5, rms: 300, worst: 2000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			cfg.Steps = []lab.Step{{At: at(60), By: 200 * time.Microsecond}}
 			return one(n, cfg, cable(1), cable(2))
 		}},
-		{name: "better master, other epoch", from: 70, limits: limits{lock: 90, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "better master, other epoch", from: 70, limits: limits{lock: 90, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			n.add(gmConfig(1, 50*ppm), cable(1), cable(2))
 			cfg := gmConfig(2, -30*ppm)
 			cfg.Priority1, cfg.Clock.Epoch = 10, 0
@@ -453,7 +452,7 @@ func scenarios() []scenario {
 			n.at(at(60), func() { p.off = false })
 			return p.gm.TimeAt
 		}},
-		{name: "rate step 20 ppm", from: 75, limits: limits{lock: 5, rms: 300, worst: 2000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "rate step 20 ppm", from: 75, limits: limits{lock: 5, rms: 300, worst: 2000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			p := n.add(cfg, cable(1), cable(2))
 			n.at(at(60), func() {
@@ -462,14 +461,14 @@ func scenarios() []scenario {
 			})
 			return p.gm.TimeAt
 		}},
-		{name: "hardware timestamps", limits: limits{lock: 5, rms: 60, worst: 300, rate10: 15}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "hardware timestamps", limits: limits{lock: 5, rms: 60, worst: 300, rate10: 15}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			n.card()
 			steady := func(seed uint64) *lab.Link {
 				return lab.NewLink(seed, 2500*time.Nanosecond, lab.Uniform(16*time.Nanosecond), 0)
 			}
 			return one(n, gmConfig(1, 50*ppm), steady(1), steady(2))
 		}},
-		{name: "path to us 100 µs longer from 60 s on", from: 75, limits: limits{lock: 5, rms: 51_000, worst: 53_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "path to us 100 µs longer from 60 s on", from: 75, limits: limits{lock: 5, rms: 51_000, worst: 53_000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			// Nobody can see an asymmetry: half of it is the error that remains.
 			down := cable(1)
 			down.Jitter = lab.Sum(lab.Kernel(), func(*rand.Rand) time.Duration {
@@ -480,23 +479,23 @@ func scenarios() []scenario {
 			})
 			return one(n, gmConfig(1, 50*ppm), down, cable(2))
 		}},
-		{name: "Announces of 200 other masters", limits: quiet, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "Announces of 200 other masters", limits: quiet, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			n.flood(200)
 			return one(n, gmConfig(1, 50*ppm), cable(1), cable(2))
 		}},
-		{name: "suspended for 30 s", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "suspended for 30 s", from: 70, limits: limits{lock: 5, rms: 300, worst: 2000, steps: 1}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			// CLOCK_MONOTONIC stands still meanwhile, so the rest of the world jumps.
 			cfg := gmConfig(1, 50*ppm)
 			cfg.Steps = []lab.Step{{At: at(60), By: 30 * time.Second}}
 			return one(n, cfg, cable(1), cable(2))
 		}},
-		{name: "intervals change: Sync 8, 1, 32 a second", limits: limits{lock: 5, rms: 120, worst: 1000, rate10: 15}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "intervals change: Sync 8, 1, 32 a second", limits: limits{lock: 5, rms: 120, worst: 1000, rate10: 15}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			p := n.add(gmConfig(1, 50*ppm), cable(1), cable(2))
 			n.at(at(20), func() { p.gm.SetIntervals(1, 0, 0) })
 			n.at(at(60), func() { p.gm.SetIntervals(0, -5, -4) })
 			return p.gm.TimeAt
 		}},
-		{name: "master slews by 500 ppm for 60 s", from: 50, until: 160, limits: limits{lock: 5, rms: 80_000, worst: 600_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "master slews by 500 ppm for 60 s", from: 50, until: 160, limits: limits{lock: 5, rms: 80_000, worst: 600_000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			p := n.add(cfg, cable(1), cable(2))
 			for when, skew := range map[float64]aes67.PPB{60: -450 * ppm, 120: 50 * ppm} {
@@ -506,16 +505,16 @@ func scenarios() []scenario {
 			}
 			return p.gm.TimeAt
 		}},
-		{name: "CLOCK_MONOTONIC slewed 500 ppm for 60 s, grandmaster", mode: aes67.ClockGrandmaster, until: 160, limits: limits{lock: 8, rms: 150_000, worst: 200_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "CLOCK_MONOTONIC slewed 500 ppm for 60 s, grandmaster", mode: aes67.ClockGrandmaster, until: 160, limits: limits{lock: 8, rms: 150_000, worst: 200_000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			n.slew(constant(60, 500*ppm), constant(120, -500*ppm))
-			return func(t aes67.MonoTime) aes67.PTPTime { return aes67.PTPTime(1_800_000_000*second + t - boot) }
+			return func(t aes67.RawTime) aes67.PTPTime { return aes67.PTPTime(1_800_000_000*second + t - boot) }
 		}},
 		simple("random wander 1 ppm", limits{lock: 5, rms: 500, worst: 4000}, func(c *lab.GrandmasterConfig) { c.Clock.Noise, c.Clock.Seed = 1*ppm, 7 }),
 		simple("both wanders", limits{lock: 5, rms: 500, worst: 4000}, func(c *lab.GrandmasterConfig) {
 			c.Clock.Wander, c.Clock.Period = 2*ppm, 20*time.Second
 			c.Clock.Noise, c.Clock.Seed = 1*ppm, 7
 		}),
-		{name: "wander ends, and begins anew", until: 240, limits: limits{lock: 5, rms: 500, worst: 4000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "wander ends, and begins anew", until: 240, limits: limits{lock: 5, rms: 500, worst: 4000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			steady := gmConfig(1, 50*ppm)
 			p := n.add(steady, cable(1), cable(2))
 			for when, wander := range map[float64]aes67.PPB{20: 5 * ppm, 100: 0, 160: 5 * ppm} {
@@ -535,7 +534,7 @@ func scenarios() []scenario {
 		course("master disciplined by NTP, 1 ppm at each 64 s", limits{lock: 5, rms: 500, worst: 4000}, lab.Disciplined(1, 1*ppm, 64*time.Second)),
 		// 3 ppb in 1 s gains 0.8 µs rms in a minute, three times that at most, and the
 		// last rate is some 10 ppb off.
-		{name: "random-walk frequency, master lost for a minute", mode: aes67.ClockFollower, until: 160, limits: limits{lock: 5, rms: 2000, worst: 10_000}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "random-walk frequency, master lost for a minute", mode: aes67.ClockFollower, until: 160, limits: limits{lock: 5, rms: 2000, worst: 10_000}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			cfg.Clock.Course = lab.RandomWalk(2, 3)
 			p := n.add(cfg, cable(1), cable(2))
@@ -545,21 +544,21 @@ func scenarios() []scenario {
 		}},
 		// One Sync in eight is up to 123 µs late, 20 in a row: the limits of 50 µs of
 		// random delay.
-		{name: "cross traffic of 1 kHz that beats with Sync", limits: limits{lock: 5, rms: 1900, worst: 6000, rate10: 250}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "cross traffic of 1 kHz that beats with Sync", limits: limits{lock: 5, rms: 1900, worst: 6000, rate10: 250}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			return one(n, gmConfig(1, 50*ppm), noisy(3, n.traffic(0.3), 0), noisy(4, n.traffic(0.7), 0))
 		}},
 		// Nobody can see that one way is slower: half of the queues' mean of 30 µs is
 		// the error of those who believe the mean; 7 µs less of those who believe the
 		// fastest, and a change between the two takes 10 s.
-		{name: "load on the way to us: three queues of 10 µs", limits: limits{lock: 25, rms: 15_000, worst: 20_000, rate10: 700}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "load on the way to us: three queues of 10 µs", limits: limits{lock: 25, rms: 15_000, worst: 20_000, rate10: 700}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			return one(n, gmConfig(1, 50*ppm), noisy(3, lab.Erlang(3, 10*time.Microsecond), 0), cable(4))
 		}},
 		// As with 50 % of all. With five answers in a window two that an interrupt made
 		// 50 µs late are most of what there is.
-		{name: "loss 90 % on the way to the master", limits: limits{lock: 20, rms: 200, worst: 1500, rate10: 20}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "loss 90 % on the way to the master", limits: limits{lock: 20, rms: 200, worst: 1500, rate10: 20}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			return one(n, gmConfig(1, 50*ppm), cable(3), noisy(4, none(), 0.9))
 		}},
-		{name: "the same, Delay_Req each second", from: 60, until: 180, limits: limits{lock: 60, rms: 250, worst: 15_000, rate10: 40}, build: func(n *network) func(aes67.MonoTime) aes67.PTPTime {
+		{name: "the same, Delay_Req each second", from: 60, until: 180, limits: limits{lock: 60, rms: 250, worst: 15_000, rate10: 40}, build: func(n *network) func(aes67.RawTime) aes67.PTPTime {
 			cfg := gmConfig(1, 50*ppm)
 			cfg.DelayReqLog = 0
 			return one(n, cfg, cable(3), noisy(4, none(), 0.9))
@@ -582,7 +581,7 @@ func (n *network) traffic(phase float64) lab.Jitter {
 func (n *network) card() {
 	random := rand.New(rand.NewPCG(5, 5))
 	var line port.PHCMap
-	show := func(t aes67.MonoTime) int64 { return (1e18 + int64(float64(t-boot)*(1+30e-6))) / 8 * 8 }
+	show := func(t aes67.RawTime) int64 { return (1e18 + int64(float64(t-boot)*(1+30e-6))) / 8 * 8 }
 	read := func() {
 		took := 1000 + random.Int64N(2000)
 		line.Observe(port.Pair{
@@ -599,7 +598,7 @@ func (n *network) card() {
 		n.after(125*time.Millisecond, each)
 	}
 	each()
-	n.stamp = func(t aes67.MonoTime) aes67.MonoTime { return line.At(show(t)) }
+	n.stamp = func(t aes67.RawTime) aes67.RawTime { return line.At(show(t)) }
 }
 
 // flood lets so many other masters announce themselves, half of them in another

@@ -71,7 +71,7 @@ type Status struct {
 	PathDelayNS float64 // one way
 
 	FrequencyKnown bool
-	FrequencyPPB   aes67.PPB // grandmaster against CLOCK_MONOTONIC_RAW (package port: CLOCK_MONOTONIC), plus = grandmaster fast
+	FrequencyPPB   aes67.PPB // grandmaster against CLOCK_MONOTONIC, plus = grandmaster fast
 
 	Steps      uint32 // of the virtual clock, since it was first set
 	BoundKnown bool
@@ -84,7 +84,6 @@ type Status struct {
 	// one heard within keepMaster, or the zero Addr.
 	Version1 netip.Addr
 	TwoStep  bool
-	Counters Counters
 	Stamps   Timestamps
 	Problem  string // one sentence for the user, or empty
 }
@@ -106,17 +105,16 @@ const (
 )
 
 // Status tells how things are.
-func (e *Engine) Status(now aes67.MonoTime) Status {
+func (e *Engine) Status(now aes67.RawTime) Status {
 	s := e.Figures(now)
 	s.Problem = e.Trouble(now).String()
 	return s
 }
 
 // Figures is the Status without its words: it allocates nothing.
-func (e *Engine) Figures(now aes67.MonoTime) Status {
+func (e *Engine) Figures(now aes67.RawTime) Status {
 	f := &e.follower
-	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Counters: e.counters}
-	s.Counters.Absurd = f.exchange.refused
+	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list)}
 	m, set := e.clock.Load()
 	est, known := f.servo.Known()
 	held := f.servo.State() >= track.Locked
@@ -124,7 +122,7 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 	switch {
 	case e.state == PortMaster:
 		s.State, s.Role, s.Grandmaster = Locked, RoleGrandmaster, e.own.Identity
-		s.FrequencyPPB, s.FrequencyKnown = m.Rate, true
+		s.FrequencyPPB, s.FrequencyKnown = m.Sound(), true
 		s.OffsetKnown = true // we are the grandmaster: nothing to be off from
 	case e.following():
 		s.State, s.Role, s.Grandmaster, s.Parent = Uncalibrated, RoleFollower, e.parent.Identity, e.parent.Sender
@@ -136,25 +134,25 @@ func (e *Engine) Figures(now aes67.MonoTime) Status {
 		}
 		s.OffsetKnown, s.OffsetNS, s.OffsetRMSNS = f.measured, f.offset, f.offsetRMS()
 		s.DelayKnown, s.PathDelayNS = known && f.twoWay, est.Delay
-		s.FrequencyKnown, s.FrequencyPPB = known, est.RateAt(now)
+		s.FrequencyKnown, s.FrequencyPPB = known, m.OnMono(est.RateAt(now))
 	case held:
 		if s.State, s.Grandmaster = Holdover, e.last; now < e.serveOn {
 			s.State = Locked // nothing was lost: the port is about to serve
 		}
-		s.FrequencyKnown, s.FrequencyPPB = set, m.Rate
+		s.FrequencyKnown, s.FrequencyPPB = set, m.OnMono(m.Rate)
 	}
 	if s.State != Locked && known && !s.FrequencyKnown {
-		s.FrequencyKnown, s.FrequencyPPB = true, est.RateAt(now)
+		s.FrequencyKnown, s.FrequencyPPB = true, m.OnMono(est.RateAt(now))
 	}
 	s.ErrorBoundNS, s.BoundKnown = e.bound(now, s.State)
-	if e.counters.Version1 > 0 && now.Sub(e.version1At) < keepMaster {
+	if e.version1From.IsValid() && now.Sub(e.version1At) < keepMaster {
 		s.Version1 = e.version1From
 	}
 	return s
 }
 
 // bound returns what the clock is surely within.
-func (e *Engine) bound(now aes67.MonoTime, state State) (ns float64, known bool) {
+func (e *Engine) bound(now aes67.RawTime, state State) (ns float64, known bool) {
 	f := &e.follower
 	est, estimated := f.servo.Known()
 	if e.state == PortMaster || !estimated {
@@ -213,7 +211,7 @@ const (
 )
 
 // Trouble tells the most important that there is.
-func (e *Engine) Trouble(now aes67.MonoTime) Trouble {
+func (e *Engine) Trouble(now aes67.RawTime) Trouble {
 	f := &e.follower
 	if t := e.neighbourTrouble(now); t.Exists() {
 		return t
@@ -240,7 +238,7 @@ func (e *Engine) Trouble(now aes67.MonoTime) Trouble {
 }
 
 // nobody tells what is heard in place of a master.
-func (e *Engine) nobody(now aes67.MonoTime) Trouble {
+func (e *Engine) nobody(now aes67.RawTime) Trouble {
 	t := Trouble{kind: noMaster, ours: e.cfg.Domain}
 	for i := range e.masters.list {
 		if m := &e.masters.list[i]; m.Domain != e.cfg.Domain && now.Sub(m.At) < recently {
@@ -248,7 +246,7 @@ func (e *Engine) nobody(now aes67.MonoTime) Trouble {
 			return t
 		}
 	}
-	if e.counters.Version1 > 0 && now.Sub(e.version1At) < recently {
+	if e.version1From.IsValid() && now.Sub(e.version1At) < recently {
 		t.kind = onlyVersion1
 	}
 	return t

@@ -12,7 +12,7 @@ import (
 
 // Heard lists the masters heard lately on the engine's interface, in any
 // domain, each with the reason why it is or is not followed.
-func (e *Engine) Heard(now aes67.MonoTime) []Announcement {
+func (e *Engine) Heard(now aes67.RawTime) []Announcement {
 	list := e.masters.Append(nil)
 	best := e.masters.best(e.cfg.Domain, e.own.sender, now)
 	for i := range list {
@@ -22,7 +22,7 @@ func (e *Engine) Heard(now aes67.MonoTime) []Announcement {
 }
 
 // verdict is the reason for one master; best is the best one, or nil.
-func (e *Engine) verdict(m, best *master, now aes67.MonoTime) string {
+func (e *Engine) verdict(m, best *master, now aes67.RawTime) string {
 	switch {
 	case m.Domain != e.cfg.Domain:
 		return fmt.Sprintf("in domain %d, ours is %d", m.Domain, e.cfg.Domain)
@@ -44,8 +44,6 @@ func (e *Engine) verdict(m, best *master, now aes67.MonoTime) string {
 	switch e.state {
 	case PortMaster:
 		return "worse than this bridge: " + decisive(m.dataset(e.own.sender), &e.own)
-	case PortPassive:
-		return "better than this bridge, whose clockClass says that it never follows"
 	case PortListening:
 		return "the best, about to be followed"
 	default:
@@ -94,7 +92,7 @@ func (ms *Masters) label(m *master) string {
 }
 
 // bestBut returns the best qualified master of a domain but for one, or nil.
-func (ms *Masters) bestBut(first *master, domain uint8, own wire.PortIdentity, now aes67.MonoTime) *master {
+func (ms *Masters) bestBut(first *master, domain uint8, own wire.PortIdentity, now aes67.RawTime) *master {
 	var second *master
 	for i := range ms.list {
 		m := &ms.list[i]

@@ -1,5 +1,7 @@
 package pulse
 
+// Hot: pull runs once a read, in the capture context; what asks the server does not.
+
 import (
 	"context"
 	"encoding/binary"
@@ -158,7 +160,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// pull does one read(2) and everything that follows from it. hot.
+// pull does one read(2) and everything that follows from it.
 func (c *conn) pull() error {
 	n, err := unix.Read(c.fd, c.buf)
 	at := c.now()

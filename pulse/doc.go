@@ -4,7 +4,7 @@
 // It begins the path of the data. It speaks the PulseAudio native protocol
 // (version 32), which PulseAudio and PipeWire's pipewire-pulse both serve:
 //
-//  1. find the server (server.go, clientconf.go) and connect (dial.go, cookie.go)
+//  1. find the server (discover.go, clientconf.go) and connect (dial.go, cookie.go)
 //  2. load a module-null-sink or adopt the leftover of a crash (module.go, leftover.go)
 //  3. set the volume (confirm.go, volume.go)
 //  4. record the monitor and hand each fragment to the FrameHandler, as zeros at

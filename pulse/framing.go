@@ -1,6 +1,6 @@
 package pulse
 
-// hot: cuts the byte stream of a connection into packets.
+// Hot: cuts the byte stream of a connection into packets.
 //
 //  1. A packet is a descriptor of 20 bytes (length, channel, offset in two
 //     words, flags; big-endian) and its payload (PulseAudio, pstream.c).

@@ -192,6 +192,27 @@ func (t *session) leave() {
 	t.log.Info().Str("sink", t.cfg.SinkID).Msg("sink removed")
 }
 
+// withdraw takes out what is there, of an earlier run too.
+func (t *session) withdraw() error {
+	sinks, err := t.namesakes()
+	if err != nil {
+		return err
+	}
+	t.remember()
+	for _, info := range sinks {
+		if t.isOurs(info) {
+			t.module = info.ModuleIndex
+			t.leave()
+		}
+	}
+	if t.present {
+		t.absent()
+	}
+	t.module = noModule
+	t.set(func(st *Status) { st.State = StateWithdrawn })
+	return nil
+}
+
 // sweep is the last resort at the end: the connection was lost while the sink
 // was loaded, so perhaps the server has it still.
 func (s *Sink) sweep() {

@@ -188,6 +188,9 @@ func (t *session) serve(ctx context.Context) error {
 			look.Reset(t.watchFlow())
 		case <-save.C:
 			t.remember()
+		case <-t.asked:
+			soon = true
+			next.Reset(0)
 		case <-t.wakeup:
 			// At once: the sound is in doubt until the volume is known.
 			if volumes := t.dirty.Load() & dirtyVolumes; t.confirmed && volumes != 0 {
@@ -212,6 +215,8 @@ func (t *session) serve(ctx context.Context) error {
 				t.trouble(err)
 				gap = troubledGap
 				next.Reset(again.pause())
+			case !t.present && t.withdrawn.Load():
+				t.relief() // until somebody asks
 			case !t.present:
 				next.Reset(again.pause())
 			default:
@@ -238,6 +243,9 @@ func (t *session) step(ctx context.Context) (err error) {
 			t.dirty.Or(dirty) // still to be done
 		}
 	}()
+	if t.withdrawn.Load() {
+		return t.withdraw()
+	}
 	switch {
 	case t.present && t.worn:
 		t.absent()

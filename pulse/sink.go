@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,6 +38,9 @@ type Sink struct {
 	where   surroundings
 	changed chan struct{}
 
+	withdrawn atomic.Bool
+	asked     chan struct{} // whether it is to be there has changed
+
 	mu     sync.Mutex
 	status Status
 
@@ -63,6 +67,15 @@ func New(cfg Config, frames FrameHandler, log zerolog.Logger) *Sink {
 		framer:  framer,
 		where:   thisProcess(),
 		changed: make(chan struct{}, 1),
+		asked:   make(chan struct{}, 1),
+	}
+}
+
+// Withdraw takes the sink out of the sound server, so that it chooses another
+// output, or puts it back. Any goroutine may call it, also before Run.
+func (s *Sink) Withdraw(yes bool) {
+	if s.withdrawn.Swap(yes) != yes {
+		wake.Signal(s.asked)
 	}
 }
 

@@ -13,6 +13,7 @@ const (
 	StateWaiting   State = iota // no sound server answers
 	StatePreparing              // connected; the sink is not there yet
 	StateRunning                // the sink is there and its monitor is recorded
+	StateWithdrawn              // there is no sink, as was asked for (Withdraw)
 )
 
 // String returns the word shown in status.
@@ -22,6 +23,8 @@ func (s State) String() string {
 		return "preparing"
 	case StateRunning:
 		return "running"
+	case StateWithdrawn:
+		return "withdrawn"
 	default:
 		return "waiting"
 	}

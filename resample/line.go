@@ -1,8 +1,9 @@
 package resample
 
+// Hot: nothing but newLine allocates.
+
 // line is a delay line: for each channel the latest frames of a signal, which
 // are numbered from the start of the run. Frames before the first are zeros.
-// This file is hot: nothing but newLine allocates.
 type line struct {
 	data [][]float64
 	base int64 // number of data[c][0]

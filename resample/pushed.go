@@ -1,6 +1,6 @@
 package resample
 
-// Hot file: nothing here allocates.
+// Hot: nothing here allocates.
 
 // At returns which input frame the next output frame shows, the first frame
 // pushed being number 0: a whole number and the part between that one and the

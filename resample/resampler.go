@@ -1,5 +1,7 @@
 package resample
 
+// Hot: nothing but New allocates.
+
 import (
 	"fmt"
 	"math"
@@ -20,8 +22,7 @@ const (
 const chunk = 60
 
 // Resampler changes the rate of a run of frames by a ratio that may vary
-// steadily. It belongs to one goroutine. This file is hot: nothing but New
-// allocates.
+// steadily. It belongs to one goroutine.
 type Resampler struct {
 	design
 	math  arithmetic

@@ -1,9 +1,11 @@
 package resample
 
+// Hot: nothing here allocates.
+
 import "fmt"
 
 // The arithmetic of the resampler, one batch of frames for one channel at a
-// time. This file is hot: nothing in it allocates. Every result is computed in
+// time. Every result is computed in
 // the same order of operations wherever it stands in a batch, so the output
 // does not depend on how a run is cut into blocks, on any one processor.
 

@@ -1,5 +1,7 @@
 package ring
 
+// Hot: nothing but NewQueue allocates.
+
 import (
 	"fmt"
 	"math/bits"
@@ -7,7 +9,6 @@ import (
 )
 
 // Queue is a bounded queue of small values for one writer and one reader.
-// This file is hot: nothing but NewQueue allocates.
 type Queue[T any] struct {
 	data   []T
 	mask   int64

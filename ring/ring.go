@@ -1,5 +1,7 @@
 package ring
 
+// Hot: nothing but New allocates.
+
 import (
 	"fmt"
 	"math/bits"
@@ -9,7 +11,7 @@ import (
 )
 
 // Ring is a bounded buffer of interleaved frames for one writer and one
-// reader. This file is hot: nothing but New allocates.
+// reader.
 type Ring struct {
 	data     []float32
 	channels int

@@ -25,7 +25,7 @@ type Config struct {
 // FrameSource gives the audio. The sender's thread calls it: it must not block.
 type FrameSource interface {
 	// Pull fills each channel of out (out[channel][frame], full scale ±1) with
-	// the next frames of the media clock. due is the monotonic instant at which
+	// the next frames of the media clock. due is the instant at which
 	// the block is scheduled to be sent (ideal, not actual). With open false it
 	// fades to exact zeros and stays there. silent reports that the block's
 	// end, and all that would follow while open stays false, is exact zeros.

@@ -36,9 +36,9 @@ const (
 // decision is the pacer's answer.
 type decision struct {
 	act     action
-	until   aes67.MonoTime  // actSleep
+	until   aes67.RawTime   // actSleep
 	media   aes67.MediaTime // the rest with actSend: of the packet's first frame
-	due     aes67.MonoTime  // its scheduled instant
+	due     aes67.RawTime   // its scheduled instant
 	open    bool            // the source may sound
 	mute    bool            // send zeros and do not pull
 	jumped  bool            // the timestamps jumped since the last packet
@@ -61,9 +61,9 @@ type pacer struct {
 	jumped  bool         // since the last packet
 	skipped aes67.Frames // likewise
 
-	backlog int64          // packets that were due when the backlog was found, 0: none
-	gap     time.Duration  // between the packets of a backlog
-	notTill aes67.MonoTime // the next packet of a backlog may go then
+	backlog int64         // packets that were due when the backlog was found, 0: none
+	gap     time.Duration // between the packets of a backlog
+	notTill aes67.RawTime // the next packet of a backlog may go then
 
 	closing  bool         // the last packet was pulled with open false
 	faded    bool         // and the source is silent
@@ -85,7 +85,7 @@ func newPacer(frames aes67.Frames, rate aes67.Hz) pacer {
 // decide tells what to do at instant now. clock is the virtual clock's map,
 // set is false while it has none; stop asks for an end: fade, zeros, actEnd.
 // After actSend the loop must call sent.
-func (p *pacer) decide(now aes67.MonoTime, clock mediaclock.Map, set, stop bool) decision {
+func (p *pacer) decide(now aes67.RawTime, clock mediaclock.Map, set, stop bool) decision {
 	if !p.started {
 		switch {
 		case stop:
@@ -126,7 +126,7 @@ func (p *pacer) decide(now aes67.MonoTime, clock mediaclock.Map, set, stop bool)
 
 // sent tells that the packet of d went out at instant now, and whether the
 // source reported silence.
-func (p *pacer) sent(d decision, now aes67.MonoTime, silent bool) {
+func (p *pacer) sent(d decision, now aes67.RawTime, silent bool) {
 	p.next += aes67.MediaTime(p.frames)
 	p.flowing, p.jumped, p.skipped = true, false, 0
 	if p.backlog > 0 {
@@ -146,37 +146,9 @@ func (p *pacer) sent(d decision, now aes67.MonoTime, silent bool) {
 	}
 }
 
-// skip moves on to the first packet that can still be sent at its instant.
-func (p *pacer) skip(now aes67.MonoTime) (due aes67.MonoTime) {
-	from := p.next
-	p.restart(now)
-	p.skipped += aes67.Frames(p.next - from)
-	return p.deadline(p.base, p.next)
-}
-
-// adopt changes to the time base of clock. Media times of the two bases cannot
-// be compared: skipped is how many frame periods lie between the packet that
-// was expected at due and the first of the new base.
-func (p *pacer) adopt(clock mediaclock.Map, now, due aes67.MonoTime) (next aes67.MonoTime) {
-	p.base = clock
-	p.restart(now)
-	next = p.deadline(p.base, p.next)
-	const second = int64(time.Second)
-	gap := max(0, int64(next.Sub(due)))
-	whole, rest := gap/second, gap%second
-	p.skipped += aes67.Frames(whole*int64(p.rate) + (rest*int64(p.rate)+second/2)/second)
-	return next
-}
-
-func (p *pacer) restart(now aes67.MonoTime) {
-	p.next = p.firstFrom(p.base, now)
-	p.jumped = p.flowing
-	p.backlog, p.gap, p.notTill = 0, 0, 0
-}
-
 // spread finds out whether there is a backlog, and the gap that clears it in
 // spreadOver, counting what becomes due meanwhile.
-func (p *pacer) spread(now, due aes67.MonoTime) {
+func (p *pacer) spread(now, due aes67.RawTime) {
 	late := now.Sub(due)
 	if late < 0 {
 		p.backlog, p.gap, p.notTill = 0, 0, 0
@@ -187,24 +159,4 @@ func (p *pacer) spread(now, due aes67.MonoTime) {
 		p.gap = spreadOver / time.Duration(packets+int64(spreadOver/p.period))
 		p.notTill = now
 	}
-}
-
-// deadline is when the packet that begins with m is sent.
-func (p *pacer) deadline(base mediaclock.Map, m aes67.MediaTime) aes67.MonoTime {
-	return base.MonoAt(m.PTP(p.rate).Add(p.offset))
-}
-
-// firstFrom returns the first packet whose deadline is not before now.
-func (p *pacer) firstFrom(base mediaclock.Map, now aes67.MonoTime) aes67.MediaTime {
-	n := aes67.MediaTime(p.frames)
-	m := aes67.MediaAt(base.PTPAt(now).Add(-p.offset), p.rate)
-	m = (m + n - 1) / n * n
-	// The map rounds to nanoseconds, so the packet may lie just before now.
-	for range 2 {
-		if p.deadline(base, m) >= now {
-			break
-		}
-		m += n
-	}
-	return m
 }

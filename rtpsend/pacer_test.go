@@ -13,7 +13,7 @@ import (
 // sending is one packet in simulated time.
 type sending struct {
 	decision
-	at    aes67.MonoTime
+	at    aes67.RawTime
 	steps uint32 // of the clock at that instant
 	base  mediaclock.Map
 }
@@ -23,7 +23,7 @@ type rig struct {
 	t      *testing.T
 	pacer  pacer
 	clock  mediaclock.Clock
-	now    aes67.MonoTime
+	now    aes67.RawTime
 	wakeUp func() time.Duration // how late a sleep ends
 	pull   func(d decision) (silent bool)
 	events []event
@@ -35,7 +35,7 @@ type rig struct {
 
 // event happens when simulated time reaches at.
 type event struct {
-	at aes67.MonoTime
+	at aes67.RawTime
 	do func(r *rig)
 }
 
@@ -124,7 +124,7 @@ func (r *rig) check() {
 		if s.media%aes67.MediaTime(r.pacer.frames) != 0 {
 			r.t.Fatalf("packet %d: media time %d is not a multiple of %d", i, s.media, r.pacer.frames)
 		}
-		instant := s.base.MonoAt(s.media.PTP(r.pacer.rate))
+		instant := s.base.RawAt(s.media.PTP(r.pacer.rate))
 		if s.due < instant || s.at < instant {
 			r.t.Fatalf("packet %d: due %v, sent %v before its RTP instant", i, instant.Sub(s.due), instant.Sub(s.at))
 		}
@@ -280,7 +280,7 @@ func TestAStepOfTheClockFadesThenJumps(t *testing.T) {
 		t.Run(by.String(), func(t *testing.T) {
 			r := newRig(t, aes67.PacketTime1ms, 48000)
 			r.set(20_000)
-			var stepped aes67.MonoTime
+			var stepped aes67.RawTime
 			r.after(100*time.Millisecond, func(r *rig) {
 				old, _ := r.clock.Load()
 				stepped = r.now

@@ -147,20 +147,24 @@ func (s *Sender) thread() (err error) {
 func (s *Sender) loop(thread *rtthread.Thread) {
 	for {
 		clock, set := s.clock.Load()
-		d := s.pacer.decide(rtthread.Now(), clock, set, s.stop.Load())
+		// In this order: if the thread is interrupted in between it wakes up early, and
+		// decides anew.
+		mono, raw := rtthread.Now(), rtthread.Raw()
+		d := s.pacer.decide(raw, clock, set, s.stop.Load())
 		switch d.act {
 		case actSleep:
-			thread.SleepUntil(d.until)
+			thread.SleepUntil(mono.Add(d.until.Sub(raw)))
 		case actSend:
-			s.send(d)
+			s.send(d, mono, raw)
 		case actEnd:
 			return
 		}
 	}
 }
 
-// send pulls one block and sends it as one packet of each stream.
-func (s *Sender) send(d decision) {
+// send pulls one block and sends it as one packet of each stream. mono and raw are
+// the instant of the decision.
+func (s *Sender) send(d decision, mono aes67.MonoTime, raw aes67.RawTime) {
 	if d.jumped {
 		s.counters.jumps.Add(1)
 		s.counters.skipped.Add(uint64(d.skipped))
@@ -172,13 +176,13 @@ func (s *Sender) send(d decision) {
 			clear(plane)
 		}
 	} else {
-		silent = s.source.Pull(s.planes, d.due, d.open)
+		silent = s.source.Pull(s.planes, mono.Add(d.due.Sub(raw)), d.open)
 	}
 	timestamp := d.media.RTP()
 	for i := range s.packetizers {
 		s.packetizers[i].next(s.views[i], timestamp)
 	}
-	now := rtthread.Now()
+	now := raw.Add(rtthread.Now().Sub(mono)) // without the system call
 	s.counters.failed(s.socket.write(s.messages, s.counters.streams))
 	s.pacer.sent(d, now, silent)
 

@@ -34,10 +34,13 @@ type tone struct {
 	gain    float64
 	pulls   atomic.Int64
 	skipped atomic.Int64
+	nearest atomic.Int64 // ns, from the instant that a block was due to that of its pull, at least
 }
 
-func (s *tone) Pull(out [][]float64, _ aes67.MonoTime, open bool) bool {
-	s.pulls.Add(1)
+func (s *tone) Pull(out [][]float64, due aes67.MonoTime, open bool) bool {
+	if off := int64(rtthread.Now().Sub(due).Abs()); s.pulls.Add(1) == 1 || off < s.nearest.Load() {
+		s.nearest.Store(off)
+	}
 	for i := range out[0] {
 		if open {
 			s.gain = 1
@@ -83,7 +86,7 @@ type heard struct {
 	group     netip.Addr
 	source    netip.AddrPort
 	ttl, tos  int
-	at        aes67.MonoTime
+	at        aes67.RawTime
 	sequence  uint16
 	timestamp aes67.RTPTime
 	ssrc      uint32
@@ -137,7 +140,7 @@ func (l *listener) collect(t *testing.T, enough func(packets []heard) bool) []he
 		m := message[0]
 		b := m.Buffers[0][:m.N]
 		h := heard{
-			at: rtthread.Now(), sequence: binary.BigEndian.Uint16(b[2:]), ssrc: binary.BigEndian.Uint32(b[8:]),
+			at: rtthread.Raw(), sequence: binary.BigEndian.Uint16(b[2:]), ssrc: binary.BigEndian.Uint32(b[8:]),
 			timestamp: aes67.RTPTime(binary.BigEndian.Uint32(b[4:])), payload: append([]byte(nil), b[12:]...),
 			source: m.Addr.(*net.UDPAddr).AddrPort(),
 		}
@@ -209,7 +212,7 @@ func TestTwoStreamsReachTheirGroupsFromBeginningToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := start(t, s)
-	clock.Step(rtthread.Now(), startOfPTP, 50_000)
+	clock.Step(rtthread.Raw(), startOfPTP, 50_000)
 
 	l.collect(t, func(p []heard) bool { return len(p) >= 400 })
 	stop()
@@ -245,7 +248,7 @@ func TestTwoStreamsReachTheirGroupsFromBeginningToEnd(t *testing.T) {
 		if left[i].timestamp.Sub(0)%16 != 0 { // 48 does not divide 2^32, 16 does
 			t.Fatalf("packet %d: timestamp %d is no multiple of the packet's frames", i, left[i].timestamp)
 		}
-		instant := base.MonoAt(aes67.MediaTime(rtpNear(left[i].timestamp, base.PTPAt(left[i].at))).PTP(48000))
+		instant := base.RawAt(aes67.MediaTime(rtpNear(left[i].timestamp, base.PTPAt(left[i].at))).PTP(48000))
 		if age := left[i].at.Sub(instant); age < offset {
 			t.Fatalf("packet %d is heard %v after its RTP instant, before %v", i, age, offset)
 		}
@@ -316,15 +319,18 @@ func TestAStepOfTheClockIsHeardAsOneJumpWithFades(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := start(t, s)
-	clock.Step(rtthread.Now(), startOfPTP, 0)
+	clock.Step(rtthread.Raw(), startOfPTP, 0)
 	l.collect(t, func(p []heard) bool { return len(p) >= 100 })
-	now := rtthread.Now()
+	now := rtthread.Raw()
 	clock.Step(now, startOfPTP.Add(time.Hour), 0)
 	l.collect(t, func(p []heard) bool { return len(p) >= 300 })
 	stop()
 	stats := s.Snapshot()
 	if stats.TimestampJumps < 1 {
 		t.Fatalf("%d jumps counted, want at least 1", stats.TimestampJumps)
+	}
+	if off := time.Duration(source.nearest.Load()); off > 5*time.Millisecond { // of CLOCK_MONOTONIC, not of the oscillator
+		t.Errorf("blocks are pulled %v off the instant that they are due, by the source's clock", off)
 	}
 	var last heard
 	for _, p := range l.packets {
@@ -354,7 +360,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	// More than a datagram holds, in place of the left packet.
 	packet := s.messages[0]
 	s.messages[0] = newMessage(make([]byte, 70_000), &s.config.Streams[0])
-	s.send(decision{act: actSend, open: true})
+	s.send(decision{act: actSend, open: true}, 0, 0)
 	stats := s.Snapshot()
 	if stats.Streams[0].Dropped != 1 || stats.Streams[0].Packets != 0 || stats.Streams[1].Packets != 1 || stats.Problem == "" {
 		t.Errorf("after one refusal: %+v; want left dropped, right sent, a problem", stats)
@@ -362,7 +368,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	var log bytes.Buffer
 	s.log = zerolog.New(&log)
 	s.messages[0] = packet
-	s.send(decision{act: actSend, open: true})
+	s.send(decision{act: actSend, open: true}, 0, 0)
 	stats = s.Snapshot()
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {
 		t.Errorf("after the cause is gone: %+v; want both sent and no problem", stats)
@@ -396,14 +402,14 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	now := rtthread.Now()
+	now := rtthread.Raw()
 	clock.Step(now, startOfPTP, 0)
 	if n := testing.AllocsPerRun(2000, func() {
 		m, set := clock.Load()
 		for {
 			d := s.pacer.decide(now, m, set, false)
 			if d.act == actSend {
-				s.send(d)
+				s.send(d, rtthread.Now(), now)
 				break
 			}
 			now = d.until
@@ -488,7 +494,7 @@ func TestNewRefusesWhatCannotBeSent(t *testing.T) {
 
 func TestAPanicOfTheSourceBecomesAnError(t *testing.T) {
 	var clock mediaclock.Clock
-	clock.Step(rtthread.Now(), startOfPTP, 0)
+	clock.Step(rtthread.Raw(), startOfPTP, 0)
 	s, err := New(onLoopback(t, 80), &clock, nil, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)

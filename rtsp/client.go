@@ -3,10 +3,8 @@ package rtsp
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"aes67-sink/sdp"
@@ -15,12 +13,13 @@ import (
 const (
 	dialTime   = 3 * time.Second
 	answerTime = 5 * time.Second
-	// askAgain is after how long a description is asked for once more: not every
-	// server pushes what has changed.
+	// askAgain is after how long a description is asked for once more. Nobody stays
+	// connected meanwhile: a small device has few connections to give, and a network
+	// of desktops would take them all.
 	askAgain = 2 * time.Minute
 )
 
-// client fetches one description and hears of its changes.
+// client fetches one description.
 type client struct {
 	net      net.Conn
 	read     *bufio.Reader
@@ -38,31 +37,17 @@ func newClient(nc net.Conn, t Target) *client {
 	return &client{net: nc, read: bufio.NewReaderSize(nc, maxHead), uri: "rtsp://" + t.Address.String() + Path(t.Name)}
 }
 
-// run asks, and hands over each description that comes, until the connection
-// ends or is not to be understood.
+// run asks, and hands over the description that comes.
 func (c *client) run(take func(text []byte) error) error {
 	if err := c.ask(); err != nil {
 		return err
 	}
-	for {
-		_, err := c.read.Peek(1)
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded) && !c.waiting:
-			if err := c.ask(); err != nil {
-				return err
-			}
-			continue
-		case err != nil:
-			return err
-		}
-		_ = c.net.SetReadDeadline(time.Now().Add(answerTime))
+	for c.waiting {
 		if err := c.message(take); err != nil {
 			return err
 		}
-		if !c.waiting {
-			_ = c.net.SetReadDeadline(time.Now().Add(askAgain))
-		}
 	}
+	return nil
 }
 
 // ask sends a request for the description.

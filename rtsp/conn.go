@@ -31,7 +31,8 @@ type conn struct {
 	mu       sync.Mutex // held while something is written, and for what follows
 	dialogue dialogue
 
-	completed bool // a request was answered; guarded by server.mu
+	completed bool      // a request was answered; guarded by server.mu, as is
+	usedAt    time.Time // when there was last one
 }
 
 // run serves the connection until it ends.
@@ -66,7 +67,7 @@ func (c *conn) read() error {
 		h, err := readHead(r)
 		if err == nil && h.isAnswer() { // to a push
 			if err = h.discardBody(r); err == nil {
-				_ = c.net.SetReadDeadline(time.Time{})
+				c.rest()
 				continue
 			}
 		}
@@ -83,7 +84,15 @@ func (c *conn) read() error {
 		if last, err := c.respond(&request); last || err != nil {
 			return err
 		}
-		_ = c.net.SetReadDeadline(time.Time{}) // idle for hours is normal
+		c.rest()
+	}
+}
+
+// rest waits for the next message: for ever once something was asked and answered,
+// since receivers stay to hear of changes.
+func (c *conn) rest() {
+	if c.isComplete() {
+		_ = c.net.SetReadDeadline(time.Time{})
 	}
 }
 
@@ -106,7 +115,7 @@ func (c *conn) respond(r *request) (last bool, err error) {
 	defer c.mu.Unlock()
 	a := c.dialogue.answer(r, c.server.current())
 	c.server.log.Debug().Stringer("client", c.from).Str("method", r.method).Str("uri", r.uri).Int("code", a.code).Msg("RTSP request")
-	c.server.complete(c)
+	c.server.used(c, a.code == 200 || a.code == 404)
 	return a.last, c.write(a.append(nil))
 }
 

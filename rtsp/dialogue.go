@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"aes67-sink/internal/httphost"
 )
 
 const (
@@ -191,13 +193,17 @@ func answerHTTP(r *request, sessions []Session) answer {
 	a.add("Connection", "close")
 	s := find(r.uri, sessions)
 	switch {
+	case !httphost.Ours(r.get("host")):
+		a.code = 421
 	case r.method != "GET" && r.method != "HEAD":
 		a.code = 405
 		a.add("Allow", "GET, HEAD")
 	case s != nil:
+		a.add("X-Content-Type-Options", "nosniff")
 		a.add("Content-Type", sdpType)
 		a.body = s.Text
 	case pathOf(r.uri) == "/":
+		a.add("X-Content-Type-Options", "nosniff")
 		a.add("Content-Type", "text/plain; charset=utf-8")
 		for i := range sessions {
 			a.body += fmt.Sprintf("/by-id/%d  %s\n", sessions[i].Number, sessions[i].Name)

@@ -87,11 +87,12 @@ func TestAnswers(t *testing.T) {
 		{"SETUP of a session that is not there", "SETUP /by-id/0 RTSP/1.0\r\nTransport: RTP/AVP;multicast\r\n" + cseq, refused("404 Not Found")},
 		{"PLAY before SETUP", "PLAY /by-id/1 RTSP/1.0\r\n" + cseq, refused("455 Method Not Valid in This State", "Allow: OPTIONS, DESCRIBE, SETUP, GET_PARAMETER\r\n")},
 		{"PLAY of a session of another connection", "PLAY /by-id/1 RTSP/1.0\r\nSession: 5e551d\r\n" + cseq, refused("454 Session Not Found")},
-		{"HTTP", "GET /by-id/1 HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: aes67-sink\r\nConnection: close\r\n" + body},
-		{"HTTP HEAD", "HEAD /by-id/1 HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: aes67-sink\r\nConnection: close\r\nContent-Type: application/sdp\r\nContent-Length: 13\r\n\r\n"},
+		{"HTTP", "GET /by-id/1 HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: aes67-sink\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n" + body},
+		{"HTTP, led here by a page", "GET /by-id/1 HTTP/1.1\r\nHost: evil.example\r\n\r\n", "HTTP/1.1 421 Misdirected Request\r\nServer: aes67-sink\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},
+		{"HTTP HEAD", "HEAD /by-id/1 HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: aes67-sink\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nContent-Type: application/sdp\r\nContent-Length: 13\r\n\r\n"},
 		{
 			"HTTP, what there is", "GET / HTTP/1.1\r\n\r\n",
-			"HTTP/1.1 200 OK\r\nServer: aes67-sink\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 72\r\n\r\n" +
+			"HTTP/1.1 200 OK\r\nServer: aes67-sink\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 72\r\n\r\n" +
 				"/by-id/1  studio-pc AES67 Speakers Left #2\n/by-id/2  Größe 50% a+b/c?\n",
 		},
 		{"HTTP, what there is not", "GET /x HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found\r\nServer: aes67-sink\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},

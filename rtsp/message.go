@@ -169,7 +169,7 @@ type answer struct {
 // reasons are the words beside the codes (RFC 2326, 7.1.1).
 var reasons = map[int]string{
 	200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
-	413: "Request Entity Too Large", 414: "Request-URI Too Large", 454: "Session Not Found",
+	413: "Request Entity Too Large", 414: "Request-URI Too Large", 421: "Misdirected Request", 454: "Session Not Found",
 	455: "Method Not Valid in This State", 461: "Unsupported Transport", 501: "Not Implemented",
 	505: "Version Not Supported",
 }

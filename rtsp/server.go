@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aes67-sink/internal/text"
 	"aes67-sink/wake"
 )
 
@@ -195,7 +196,7 @@ func (s *Server) opened(p place) {
 
 // fail notes that the port cannot be had.
 func (s *Server) fail(p place, err error) {
-	problem := fmt.Sprintf("RTSP port %d on %v: %v, so RAVENNA receivers cannot fetch the descriptions; %s", s.cfg.Port, p.addr, cause(err), remedy(err))
+	problem := fmt.Sprintf("RTSP port %d on %v: %v, so RAVENNA receivers cannot fetch the descriptions; %s", s.cfg.Port, p.addr, text.Cause(err), remedy(err))
 	s.mu.Lock()
 	before := s.status
 	s.status.State, s.status.Port, s.status.Problem = StateFailed, 0, problem
@@ -214,16 +215,6 @@ func remedy(err error) string {
 		return "choose a port of 1024 or above for announce.rtsp-port"
 	}
 	return "it is tried again each second"
-}
-
-// cause drops the operation and address of a network error, which the message
-// has already.
-func cause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
 }
 
 // accept takes connections until the listener is closed.
@@ -252,9 +243,9 @@ func (s *Server) admit(nc net.Conn, source netip.Addr) {
 	defer s.mu.Unlock()
 	room := !s.ended
 	if countOf(s.conns, from) >= maxPerClient {
-		room = room && s.evict(func(o *conn) bool { return o.from == from })
+		room = room && s.evict(from)
 	} else if len(s.conns) >= maxConns {
-		room = room && s.evict(func(*conn) bool { return true })
+		room = room && s.evict(s.greediest())
 	}
 	if !room {
 		_ = nc.Close()
@@ -289,23 +280,50 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// evict ends the oldest of those connections that never asked for anything, and
-// reports whether there was one. The caller holds mu.
-func (s *Server) evict(among func(*conn) bool) bool {
-	i := slices.IndexFunc(s.conns, func(c *conn) bool { return !c.completed && among(c) })
-	if i < 0 {
+// greediest is the client that has most connections. The caller holds mu.
+func (s *Server) greediest() (client netip.Addr) {
+	most := 0
+	for _, c := range s.conns {
+		if n := countOf(s.conns, c.from); n > most {
+			client, most = c.from, n
+		}
+	}
+	return client
+}
+
+// evict ends one connection of a client and reports whether there was one: the
+// oldest that never asked for anything, else the one that did so longest ago. The
+// caller holds mu.
+func (s *Server) evict(client netip.Addr) bool {
+	worst := -1
+	for i, c := range s.conns { // the oldest first
+		switch {
+		case c.from != client:
+		case !c.completed:
+			s.end(i)
+			return true
+		case worst < 0 || c.usedAt.Before(s.conns[worst].usedAt):
+			worst = i
+		}
+	}
+	if worst < 0 {
 		return false
 	}
-	_ = s.conns[i].net.Close()
-	s.conns = slices.Delete(s.conns, i, i+1)
-	s.status.Evicted++
+	s.end(worst)
 	return true
 }
 
-// complete notes that a connection has asked for something.
-func (s *Server) complete(c *conn) {
+// end closes a connection. The caller holds mu.
+func (s *Server) end(i int) {
+	_ = s.conns[i].net.Close()
+	s.conns = slices.Delete(s.conns, i, i+1)
+	s.status.Evicted++
+}
+
+// used notes that a connection has asked for something, and whether it made sense.
+func (s *Server) used(c *conn, sense bool) {
 	s.mu.Lock()
-	c.completed = true
+	c.completed, c.usedAt = c.completed || sense, time.Now()
 	s.mu.Unlock()
 }
 

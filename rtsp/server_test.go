@@ -77,9 +77,9 @@ func (h *host) serves(sessions []Session) string {
 
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); {
+	for deadline := time.Now().Add(15 * time.Second); !holds(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("not in 10 s: %s", what)
+			t.Fatalf("not in 15 s: %s", what)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -246,16 +246,66 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-func TestWhenAllHaveAskedANewOneIsRefused(t *testing.T) {
+func TestWhenAllHaveAskedTheLongestIdleMakesRoom(t *testing.T) {
 	h := serve(t)
 	addr := h.serves(two())
+	var all []*caller
 	for range maxPerClient {
 		c := call(t, addr)
 		c.say(describeOne)
 		c.hears()
+		all = append(all, c)
 	}
-	if c := call(t, addr); !c.closed() {
-		t.Error("one more was taken")
+	all[0].say(describeOne) // so the second is the longest idle
+	all[0].hears()
+	c := call(t, addr)
+	c.say(describeOne)
+	if line, _ := c.hears(); line != "RTSP/1.0 200 OK" {
+		t.Errorf("a new one got %q", line)
+	}
+	if !all[1].closed() {
+		t.Error("the one that was idle for longest goes on")
+	}
+}
+
+// rudeness is a head that means nothing.
+const rudeness = "X x RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+
+func TestWhatMakesNoSenseGivesNoRightToStay(t *testing.T) {
+	h := serve(t)
+	addr := h.serves(two())
+	for range maxPerClient - 1 {
+		c := call(t, addr)
+		c.say(rudeness)
+		c.hears()
+	}
+	useful := call(t, addr)
+	useful.say(describeOne)
+	useful.hears()
+	for range 3 {
+		c := call(t, addr)
+		c.say(describeOne)
+		if line, _ := c.hears(); line != "RTSP/1.0 200 OK" {
+			t.Errorf("beside such as make no sense a new one got %q", line)
+		}
+	}
+	useful.say(describeOne)
+	if line, _ := useful.hears(); line != "RTSP/1.0 200 OK" {
+		t.Errorf("the one that made sense got %q", line)
+	}
+}
+
+func TestAnAnswerToNothingGivesNoTime(t *testing.T) {
+	t.Parallel() // it takes 10 s
+	h := serve(t)
+	addr := h.serves(two())
+	c := call(t, addr)
+	eventually(t, "it is there", func() bool { return h.Snapshot().Connections == 1 })
+	c.say("RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n")
+	began := time.Now()
+	eventually(t, "it is left", func() bool { return h.Snapshot().Connections == 0 })
+	if took := time.Since(began); took < requestTime-time.Second {
+		t.Errorf("left after %v, want %v", took, requestTime)
 	}
 }
 

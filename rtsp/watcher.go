@@ -19,8 +19,7 @@ import (
 )
 
 const (
-	// maxTargets bounds the foreign sessions that are watched, each with a
-	// connection.
+	// maxTargets bounds the foreign sessions that are watched.
 	maxTargets = 128
 	// The wait before a server that is gone is asked again, and its limit.
 	firstPause, lastPause = 2 * time.Second, time.Minute
@@ -43,13 +42,13 @@ type Found struct {
 
 // WatcherConfig is what a Watcher needs to know.
 type WatcherConfig struct {
-	Now  func() aes67.MonoTime // CLOCK_MONOTONIC
-	dial func(ctx context.Context, t Target) (net.Conn, error)
+	Now   func() aes67.MonoTime // CLOCK_MONOTONIC
+	dial  func(ctx context.Context, t Target) (net.Conn, error)
+	again time.Duration // 0: askAgain
 }
 
-// Watcher keeps the descriptions of foreign sessions: it fetches each, stays
-// connected to hear of changes, and asks again when the connection ends. Its
-// methods may be called from anywhere, also before Run.
+// Watcher keeps the descriptions of foreign sessions: it fetches each, and asks
+// again every few minutes. Its methods may be called from anywhere, also before Run.
 type Watcher struct {
 	cfg     WatcherConfig
 	log     zerolog.Logger
@@ -65,6 +64,9 @@ type Watcher struct {
 func NewWatcher(cfg WatcherConfig, log zerolog.Logger) *Watcher {
 	if cfg.dial == nil {
 		cfg.dial = dial
+	}
+	if cfg.again == 0 {
+		cfg.again = askAgain
 	}
 	return &Watcher{
 		cfg: cfg, log: log, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
@@ -162,22 +164,23 @@ func (w *Watcher) watch(ctx context.Context, t Target) {
 	}()
 	wait := firstPause
 	for ctx.Err() == nil {
-		began := w.cfg.Now()
-		err := w.follow(ctx, t)
-		if w.cfg.Now().Sub(began) > lastPause { // it was well, and may be again at once
+		pause := w.cfg.again
+		if err := w.fetch(ctx, t); err == nil {
 			wait = firstPause
+		} else {
+			w.log.Debug().Err(err).Str("session", t.Name).Stringer("address", t.Address).Float64("retry_s", wait.Seconds()).
+				Msg("RAVENNA session not described")
+			pause = wait
+			wait = min(2*wait, lastPause)
 		}
-		w.log.Debug().Err(err).Str("session", t.Name).Stringer("address", t.Address).Float64("retry_s", wait.Seconds()).
-			Msg("RAVENNA session not described")
 		// Spread, so that the receivers of a sender that restarts do not all ask
 		// it at once.
-		wake.Pause(ctx, wait/2+time.Duration(rand.Int64N(int64(wait))))
-		wait = min(2*wait, lastPause)
+		wake.Pause(ctx, pause/2+time.Duration(rand.Int64N(int64(pause))))
 	}
 }
 
-// follow keeps one description for the life of one connection.
-func (w *Watcher) follow(ctx context.Context, t Target) error {
+// fetch asks for one description.
+func (w *Watcher) fetch(ctx context.Context, t Target) error {
 	nc, err := w.cfg.dial(ctx, t)
 	if err != nil {
 		return err

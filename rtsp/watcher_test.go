@@ -41,7 +41,7 @@ func TestWatcherAndServerUnderstandEachOther(t *testing.T) {
 	h := serve(t)
 	sessions := []Session{{Name: "Stage 1/#ä", Number: 1, Text: someText}}
 	at := netip.MustParseAddrPort(h.serves(sessions))
-	w := watchAll(t, WatcherConfig{})
+	w := watchAll(t, WatcherConfig{again: 20 * time.Millisecond})
 	target := Target{Name: "Stage 1/#ä", Index: 2, Address: at}
 	w.Watch([]Target{target, target})
 	eventually(t, "the description is there", func() bool { return len(w.Found()) == 1 })
@@ -53,7 +53,8 @@ func TestWatcherAndServerUnderstandEachOther(t *testing.T) {
 	h.Serve(loopback, home, sessions)
 	eventually(t, "a change is heard", func() bool { f := w.Found(); return len(f) == 1 && f[0].Description.Origin.Version == 2 })
 
-	h.Serve(net.Interface{}, netip.Addr{}, nil) // gone, and its connections too
+	eventually(t, "nobody stays connected", func() bool { return h.Snapshot().Connections == 0 })
+	h.Serve(net.Interface{}, netip.Addr{}, nil) // gone
 	eventually(t, "the server has gone", func() bool { return h.Snapshot().Connections == 0 })
 	if len(w.Found()) != 1 {
 		t.Error("a session is forgotten before DNS-SD says so")

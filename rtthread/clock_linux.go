@@ -18,6 +18,15 @@ func Now() aes67.MonoTime { return aes67.MonoTime(nanotime()) }
 //go:linkname nanotime runtime.nanotime
 func nanotime() int64
 
+// Raw reads CLOCK_MONOTONIC_RAW, by a system call. To sleep until an instant of it, read Now first and
+// then Raw, and sleep until as much after the former: a thread that was interrupted
+// in between wakes up early and may look again, and is not late.
+func Raw() aes67.RawTime {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC_RAW, &now) // it cannot fail: the clock exists on every Linux
+	return aes67.RawTime(now.Nano())
+}
+
 // SleepUntil blocks the calling thread until t. An instant that has passed
 // returns at once; it never returns early.
 func SleepUntil(t aes67.MonoTime) {

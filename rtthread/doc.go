@@ -1,5 +1,5 @@
 // Package rtthread is the one home of what a real-time thread needs from the
-// kernel: the monotonic clock, an absolute sleep on it, and a goroutine locked
+// kernel: its clocks, an absolute sleep, and a goroutine locked
 // to a thread with real-time priority.
 //
 // It stands beside the path of data, under rtpsend and whoever else must not

@@ -1,6 +1,6 @@
 package safety
 
-// Hot file: take runs once a packet in the sender context, gainAt once a frame.
+// Hot: take runs once a packet in the sender context, gainAt once a frame.
 
 import (
 	"math"

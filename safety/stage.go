@@ -1,22 +1,13 @@
 package safety
 
-// Hot file: Ahead and Process run once a packet in the sender context. No
+// Hot: Ahead and Process run once a packet in the sender context. No
 // allocation, lock, log, channel or map.
 
 import (
 	"math"
-	"time"
 
 	"aes67-sink/aes67"
 )
-
-// FadeTime is how long opening and closing take, at least. 5 ms of raised
-// cosine keep the spectrum of the edge below some hundred hertz: no click.
-const FadeTime = 5 * time.Millisecond
-
-// FadeFrames returns how many frames a fade takes at the given rate: what a
-// caller must have in reserve to fade out its sound and not silence.
-func FadeFrames(rate aes67.Hz) aes67.Frames { return aes67.FramesIn(FadeTime, rate) }
 
 // MaxBlock is the most frames of one block: 4 ms at 96 kHz, and more. In longer
 // ones the limiter does not know the gain of the first frames.
@@ -67,17 +58,6 @@ func New(cfg Config) *Stage {
 		most:     make([]float64, cfg.Channels),
 		window:   int(aes67.FramesIn(meterTime, cfg.StreamRate)),
 	}
-}
-
-// FadeIn returns the gains of a raised cosine of that many steps, one more than
-// steps: exactly 0 at first, exactly 1 at last.
-func FadeIn(frames int) []float64 {
-	gains := make([]float64, frames+1)
-	for i := range gains {
-		gains[i] = 0.5 - 0.5*math.Cos(math.Pi*float64(i)/float64(frames))
-	}
-	gains[frames] = 1
-	return gains
 }
 
 // Ahead tells the limiter of frames that blocks will show: what is pushed to the
@@ -187,14 +167,4 @@ func (s *Stage) Cut() { s.position = 0 }
 func (s *Stage) Restart() {
 	s.detector.reset()
 	s.limiter.reset()
-}
-
-// move goes one frame along the fade.
-func (s *Stage) move(open bool) {
-	switch {
-	case open && s.position < len(s.fade)-1:
-		s.position++
-	case !open && s.position > 0:
-		s.position--
-	}
 }

@@ -1,6 +1,6 @@
 package safety
 
-// Hot file: peaks runs once a packet in the sender context.
+// Hot: peaks runs once a packet in the sender context.
 
 import "math"
 

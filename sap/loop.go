@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/text"
 	"aes67-sink/membership"
 	"aes67-sink/sdp"
 	"aes67-sink/wake"
@@ -33,6 +34,12 @@ func (s *Service) loop(ctx context.Context, w wire, failed <-chan error) error {
 	var memberships joins
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var again <-chan time.Time // for what cannot hear
+	if w.hears() != nil {
+		retry := time.NewTimer(hearAgain)
+		defer retry.Stop()
+		again = retry.C
+	}
 	for {
 		now := s.cfg.Now()
 		s.adjust(w, now, &memberships)
@@ -45,6 +52,8 @@ func (s *Service) loop(ctx context.Context, w wire, failed <-chan error) error {
 			return nil
 		case err := <-failed:
 			return fmt.Errorf("sap: receiving: %w", err)
+		case <-again:
+			return errHearAgain
 		case <-s.wake:
 		case <-timer.C:
 		}
@@ -72,9 +81,12 @@ func (s *Service) adjust(w wire, now aes67.MonoTime, m *joins) {
 // adopt hands the latest call of Announce to the schedule.
 func (s *Service) adopt(now aes67.MonoTime) {
 	s.mu.Lock()
-	want := s.wanted
-	s.wanted = nil
+	want, deleted := s.wanted, s.deleted
+	s.wanted, s.deleted = nil, nil
 	s.mu.Unlock()
+	for _, p := range deleted {
+		s.schedule.deleted(now, p)
+	}
 	if want == nil {
 		return
 	}
@@ -105,7 +117,6 @@ func (s *Service) transmit(w wire, now aes67.MonoTime) {
 func (s *Service) count(t transmission, err error) {
 	s.mu.Lock()
 	was := s.going
-	first := s.stats.SendErrors == 0
 	if err != nil {
 		s.stats.SendErrors++
 	} else {
@@ -117,10 +128,14 @@ func (s *Service) count(t transmission, err error) {
 	s.mu.Unlock()
 	switch {
 	case t.entry == nil:
-	case err != nil && (was || first):
-		s.log.Warn().Err(err).Int("interface_index", t.via.index).Stringer("address", t.via.addr).
-			Msg("SAP announcement not sent, retrying")
-	case err == nil && !was:
+	case err != nil:
+		s.unsent = fmt.Sprintf("SAP announcements cannot be sent from %v: %v, so receivers that need them do not see the streams; "+
+			"check the interface, and the firewall for a rule against multicast", t.via.addr, text.Cause(err))
+		s.tell(s.unsent)
+	case s.unsent != "":
+		s.unsent = ""
+		s.tell("")
+	case !was:
 		s.log.Debug().Int("interface_index", t.via.index).Msg("SAP announcements leave")
 	}
 }
@@ -197,6 +212,13 @@ func (s *Service) received(now aes67.MonoTime, index int, source netip.Addr, b [
 	if err != nil {
 		s.stats.Malformed++
 		return
+	}
+	if p.Delete && len(s.deleted) < maxOwn {
+		if o, told := sdp.ParseOrigin(p.Payload); !told || slices.ContainsFunc(s.own, o.Same) {
+			p.Payload = slices.Clone(p.Payload)
+			s.deleted = append(s.deleted, p)
+			wake.Signal(s.wake)
+		}
 	}
 	foreign := func(o sdp.Origin) bool { return !slices.ContainsFunc(s.own, o.Same) }
 	switch s.table.take(now, index, source, p, foreign) {

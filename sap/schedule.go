@@ -18,13 +18,15 @@ const (
 	retryAfter      = time.Second // after a failed send
 	maxReplaced     = 4           // texts that one session remembers to delete
 	maxFormer       = 64          // texts that are remembered in case their deletion was not heard
+	// againAfter is the least from one answer to the next where others delete our
+	// sessions.
+	againAfter = 5 * time.Second
 )
 
 // route is how packets leave: by which interface, from which address.
 type route struct {
 	index int
 	addr  netip.Addr
-	ttl   int
 }
 
 // version is one version of a session's text, as it is on the network.
@@ -41,6 +43,7 @@ type entry struct {
 	fresh     bool           // its first announcement is due; another follows soon
 	next      aes67.MonoTime // when it is announced next
 	announced bool           // a packet with this text has left
+	again     aes67.MonoTime // when somebody else's deletion of it may next be answered
 }
 
 // goodbye is a session that is no longer wanted.
@@ -240,6 +243,18 @@ func (s *schedule) due(now aes67.MonoTime) []transmission {
 		}
 	}
 	return out
+}
+
+// deleted takes note of a deletion that came in. One of a text that is announced is
+// not ours: listeners may have believed it, so the session is announced at once.
+// A deletion of a text that was replaced may be our own.
+func (s *schedule) deleted(now aes67.MonoTime, p Packet) {
+	o, told := sdp.ParseOrigin(p.Payload)
+	for _, e := range s.entries {
+		if e.announced && p.Hash == e.hash && (!told || o == e.origin) && now >= e.again {
+			e.again, e.next = now.Add(againAfter), now
+		}
+	}
 }
 
 // settle takes note of what became of a transmission.

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	eno1 = route{1, ip("192.168.10.1"), 15}
-	eno2 = route{2, ip("10.0.0.9"), 15}
+	eno1 = route{1, ip("192.168.10.1")}
+	eno2 = route{2, ip("10.0.0.9")}
 )
 
 // stage plays a schedule in simulated time and writes down what is sent.
@@ -237,17 +237,30 @@ func TestSchedule(t *testing.T) {
 			"0s 1 announce A 1 failed, 500ms 2 announce A 2 failed",
 		},
 		{
-			"another TTL is used from the next packet on",
+			"what somebody else deletes is announced at once, but not each time",
+			func(s *stage) {
+				s.want(0, eno1, []sdp.Session{named("A", 1, eno1), named("B", 1, eno1)})
+				s.until(2 * time.Second)
+				for range 20 { // one a second
+					s.deleted(s.now, s.entries[0].packet(eno1, true))
+					s.until(time.Duration(s.now) + time.Second)
+				}
+			},
+			"0s 1 announce A 1, 0s 1 announce B 1, 1s 1 announce A 1, 1s 1 announce B 1, " +
+				"2s 1 announce A 1, 7s 1 announce A 1, 12s 1 announce A 1, 17s 1 announce A 1",
+		},
+		{
+			"the deletion of a text that is no more is our own",
 			func(s *stage) {
 				s.want(0, eno1, []sdp.Session{named("A", 1, eno1)})
 				s.until(2 * time.Second)
-				far := eno1
-				far.ttl = 32
-				s.want(s.now, far, []sdp.Session{named("A", 1, eno1)})
-				s.broken = func(via route) bool { return via.ttl != 32 }
-				s.until(32 * time.Second)
+				old := s.entries[0].packet(eno1, true)
+				s.want(s.now, eno1, []sdp.Session{named("A", 2, eno1)})
+				s.until(5 * time.Second)
+				s.deleted(s.now, old)
+				s.until(10 * time.Second)
 			},
-			"0s 1 announce A 1, 1s 1 announce A 1, 31s 1 announce A 1",
+			"0s 1 announce A 1, 1s 1 announce A 1, 2s 1 delete A 1, 2s 1 announce A 2, 3s 1 delete A 1, 3s 1 announce A 2",
 		},
 		{
 			"a session named twice is announced once",

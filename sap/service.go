@@ -28,6 +28,8 @@ const (
 	maxRate = 1000
 	// maxOwn bounds how many of our origins are remembered.
 	maxOwn = 64
+	// hearAgain is after how long a port that somebody else holds is tried again.
+	hearAgain = time.Minute
 )
 
 // Config is what a Service needs to know.
@@ -46,6 +48,8 @@ type Config struct {
 type wire interface {
 	join(index int) error
 	leave(index int) error
+	// hears is why nothing can be received, nil if it can; sending may go on.
+	hears() error
 	receive(b []byte) (n int, source netip.Addr, index int, err error)
 	send(via route, b []byte) error
 	Close() error
@@ -68,7 +72,7 @@ type Service struct {
 	wake     chan struct{}
 	changed  chan struct{}
 	schedule schedule // Run's alone, as is what follows
-	troubled bool     // the sockets failed, and that was told
+	unsent   string   // the problem of sending that was told; empty: none
 
 	mu      sync.Mutex
 	table   *table
@@ -76,7 +80,9 @@ type Service struct {
 	rejoin  bool
 	wanted  *wanted // nil: nothing new
 	own     []sdp.Origin
+	deleted []Packet // deletions of ours that came in
 	stats   Stats
+	problem string // why receivers do not see the sessions, or we not theirs; and the remedy
 	open    bool
 	going   bool // sessions are wanted and the last packet went out
 	second  aes67.MonoTime
@@ -139,13 +145,13 @@ func (s *Service) Rejoin() {
 // Announce sets the sessions that are announced: all of them, each time. A
 // session whose text has changed is announced at once, one that is missing is
 // deleted; with none, or without an IPv4 address, nothing is announced.
-func (s *Service) Announce(iface net.Interface, addr netip.Addr, ttl int, sessions []sdp.Session) {
+func (s *Service) Announce(iface net.Interface, addr netip.Addr, sessions []sdp.Session) {
 	if addr = addr.Unmap(); !addr.Is4() {
 		sessions = nil
 	}
 	known := false
 	s.mu.Lock()
-	s.wanted = &wanted{route{iface.Index, addr, ttl}, slices.Clone(sessions)}
+	s.wanted = &wanted{route{iface.Index, addr}, slices.Clone(sessions)}
 	for i := range sessions {
 		o := origin(&sessions[i])
 		s.own = append(slices.DeleteFunc(s.own, o.Same), o)
@@ -188,6 +194,31 @@ func (s *Service) State() string {
 	}
 }
 
+// Problem says why receivers do not see the sessions, or why others' are not heard,
+// and what to do; empty: there is none.
+func (s *Service) Problem() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.problem
+}
+
+// tell keeps a problem, or its end, and logs it once.
+func (s *Service) tell(problem string) {
+	s.mu.Lock()
+	before := s.problem
+	s.problem = problem
+	s.mu.Unlock()
+	if before == problem {
+		return
+	}
+	if problem == "" {
+		s.log.Info().Msg("SAP is well again")
+	} else {
+		s.log.Warn().Str("problem", problem).Msg("trouble with SAP")
+	}
+	wake.Signal(s.changed)
+}
+
 // Stats returns the counts.
 func (s *Service) Stats() Stats {
 	s.mu.Lock()
@@ -200,7 +231,7 @@ func (s *Service) Stats() Stats {
 // and retried.
 func (s *Service) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := s.session(ctx); ctx.Err() == nil {
+		if err := s.session(ctx); ctx.Err() == nil && !errors.Is(err, errHearAgain) {
 			s.trouble(err)
 			wake.Pause(ctx, reopenAfter)
 		}
@@ -208,13 +239,12 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
+// errHearAgain ends a life of the sockets in which nothing could be heard.
+var errHearAgain = errors.New("sap: trying to hear")
+
 // trouble tells of sockets that cannot be had or failed.
 func (s *Service) trouble(err error) {
-	if !s.troubled {
-		s.log.Warn().Err(err).Float64("retry_s", reopenAfter.Seconds()).
-			Msg("no SAP socket, receivers that need SAP do not see the sessions; is UDP port 9875 held by another program?")
-	}
-	s.troubled = true
+	s.tell(fmt.Sprintf("SAP: %v, so receivers that need it do not see the streams; it is tried again every %.0f s", err, reopenAfter.Seconds()))
 }
 
 // session runs on one pair of sockets until ctx ends or they fail.
@@ -223,9 +253,10 @@ func (s *Service) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.troubled {
-		s.troubled = false
-		s.log.Info().Msg("SAP socket open again")
+	if err := w.hears(); err != nil {
+		s.tell(fmt.Sprintf("SAP: %v: the sessions of others are not heard, and their groups may be taken; end the program that holds UDP port %d", err, Port))
+	} else {
+		s.tell("")
 	}
 	s.setOpen(true)
 	failed := make(chan error, 1)

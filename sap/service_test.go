@@ -33,6 +33,7 @@ type link struct {
 	down    error    // sends fail with it
 	refuse  error    // joins fail with it
 	opens   int
+	deaf    error // nothing can be received
 	closed  chan struct{}
 	in      chan datagram
 }
@@ -54,6 +55,12 @@ func (l *link) open() (wire, error) {
 	l.opens++
 	l.closed = make(chan struct{})
 	return l, nil
+}
+
+func (l *link) hears() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deaf
 }
 
 func (l *link) join(index int) error {
@@ -151,7 +158,7 @@ func TestServiceAnnouncesAndSaysGoodbye(t *testing.T) {
 		if got := s.State(); got != "listening" {
 			t.Errorf("with nothing to announce: %s", got)
 		}
-		s.Announce(net.Interface{Index: 1}, eno1.addr, 15, []sdp.Session{named("A", 1, eno1), named("B", 1, eno1)})
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1), named("B", 1, eno1)})
 		synctest.Wait()
 		if got := s.State(); got != "announcing" {
 			t.Errorf("with two sessions: %s", got)
@@ -174,7 +181,7 @@ func TestServiceTakesWhatWasAskedBeforeItRan(t *testing.T) {
 		l := newLink()
 		cfg := Config{Now: l.now, open: l.open, Former: []string{named("A", 1, eno1).Text()}}
 		s := New(cfg, zerolog.Nop())
-		s.Announce(net.Interface{Index: 1}, eno1.addr, 15, []sdp.Session{named("A", 2, eno1)})
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 2, eno1)})
 		if err := s.Listen([]int{1}); err != nil {
 			t.Fatal(err)
 		}
@@ -195,8 +202,8 @@ func TestServiceWithoutAnAddressAnnouncesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLink()
 		s, _, stop := start(t, l, Config{})
-		s.Announce(net.Interface{Index: 1}, netip.Addr{}, 15, []sdp.Session{named("A", 1, eno1)})
-		s.Announce(net.Interface{Index: 1}, ip("fe80::1"), 15, []sdp.Session{named("A", 1, eno1)})
+		s.Announce(net.Interface{Index: 1}, netip.Addr{}, []sdp.Session{named("A", 1, eno1)})
+		s.Announce(net.Interface{Index: 1}, ip("fe80::1"), []sdp.Session{named("A", 1, eno1)})
 		time.Sleep(time.Minute)
 		stop()
 		l.check(t, "")
@@ -207,7 +214,7 @@ func TestServiceSurvivesALinkThatIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLink()
 		s, log, stop := start(t, l, Config{})
-		s.Announce(net.Interface{Index: 1}, eno1.addr, 15, []sdp.Session{named("A", 1, eno1)})
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
 		time.Sleep(10500 * time.Millisecond)
 		l.set(func() { l.down = errors.New("network is down") })
 		time.Sleep(time.Minute)
@@ -225,7 +232,7 @@ func TestServiceSurvivesALinkThatIsDown(t *testing.T) {
 		if got := s.Stats().SendErrors; got < 35 || got > 45 {
 			t.Errorf("%d send errors, want one a second from 31 s to 70 s", got)
 		}
-		if got := strings.Count(log.String(), "not sent"); got != 1 {
+		if got := strings.Count(log.String(), "cannot be sent from"); got != 1 {
 			t.Errorf("told %d times, want once:\n%s", got, log)
 		}
 	})
@@ -258,7 +265,7 @@ func TestServiceHearsOthersAndNotItself(t *testing.T) {
 		if got, want := names(), "1:X 1:A 2:X"; got != want && got != "1:A 1:X 2:X" {
 			t.Errorf("before we announce: %s, want %s", got, want)
 		}
-		s.Announce(net.Interface{Index: 1}, eno1.addr, 15, []sdp.Session{named("A", 5, eno1)})
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 5, eno1)})
 		synctest.Wait()
 		hear(1, eno1.addr, announcement(named("A", 5, eno1))) // looped back
 		hear(1, eno1.addr, announcement(former))
@@ -329,7 +336,7 @@ func TestServiceTellsOfChanges(t *testing.T) {
 
 		l.in <- datagram{index: 1, source: x.addr, b: announcement(named("X", 4, x)).Append(nil)}
 		told()
-		s.Announce(net.Interface{Index: 1}, x.addr, 1, []sdp.Session{named("X", 4, x)})
+		s.Announce(net.Interface{Index: 1}, x.addr, []sdp.Session{named("X", 4, x)})
 		if !told() || len(s.Heard()) != 0 {
 			t.Errorf("%d foreign sessions: that one is our own was not told", len(s.Heard()))
 		}
@@ -422,15 +429,18 @@ func TestServiceWaitsForItsPort(t *testing.T) {
 			}
 			return l.open()
 		}})
-		s.Announce(net.Interface{Index: 1}, eno1.addr, 15, []sdp.Session{named("A", 1, eno1)})
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
 		time.Sleep(10 * time.Second)
 		if got := s.State(); got != "off" {
 			t.Errorf("meanwhile: %s", got)
 		}
+		if got := s.Problem(); !strings.Contains(got, "address already in use, so receivers that need it do not see the streams") {
+			t.Errorf("meanwhile the problem is %q", got)
+		}
 		time.Sleep(5500 * time.Millisecond)
 		synctest.Wait()
 		l.check(t, "15s 1 announce A 1")
-		if got := strings.Count(log.String(), "no SAP socket"); got != 1 {
+		if got := strings.Count(log.String(), "address already in use"); got != 1 {
 			t.Errorf("told %d times, want once:\n%s", got, log)
 		}
 		// A socket that fails while it is in use is opened again.
@@ -439,6 +449,56 @@ func TestServiceWaitsForItsPort(t *testing.T) {
 		stop()
 		if l.opens != 2 {
 			t.Errorf("opened %d times, want 2", l.opens)
+		}
+	})
+}
+
+func TestServiceSendsWhereItCannotHear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink()
+		l.deaf = errors.New("UDP port 9875: address already in use")
+		s, log, stop := start(t, l, Config{})
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		l.check(t, "0s 1 announce A 1, 1s 1 announce A 1")
+		if got := s.State(); got != "announcing" {
+			t.Errorf("state %s", got)
+		}
+		if got := s.Problem(); !strings.Contains(got, "others are not heard") || !strings.Contains(got, "end the program that holds UDP port 9875") {
+			t.Errorf("problem %q", got)
+		}
+		time.Sleep(10 * time.Minute)
+		l.set(func() { l.deaf = nil })
+		time.Sleep(2 * time.Minute)
+		if got := s.Problem(); got != "" {
+			t.Errorf("all is well, and the problem is %q", got)
+		}
+		stop()
+		if got := strings.Count(log.String(), "others are not heard"); got != 1 {
+			t.Errorf("told %d times, want once:\n%s", got, log)
+		}
+	})
+}
+
+func TestServiceTellsThatItCannotSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink()
+		l.down = errors.New("operation not permitted")
+		s, log, stop := start(t, l, Config{})
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
+		time.Sleep(time.Minute)
+		if got := s.Problem(); !strings.Contains(got, "operation not permitted") || !strings.Contains(got, "firewall") {
+			t.Errorf("problem %q", got)
+		}
+		l.set(func() { l.down = nil })
+		time.Sleep(2 * time.Second)
+		if got := s.Problem(); got != "" {
+			t.Errorf("all is well, and the problem is %q", got)
+		}
+		stop()
+		if got := strings.Count(log.String(), "operation not permitted"); got != 1 {
+			t.Errorf("told %d times, want once:\n%s", got, log)
 		}
 	})
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/text"
 )
 
 // Port is where SAP is spoken (RFC 2974, 3).
@@ -32,9 +34,15 @@ var groups = [...]netip.Addr{
 // leave even through a firewall that knows only connections begun here.
 type sockets struct {
 	in, out *net.UDPConn
+	deaf    error         // why there is no in; nil: there is
+	closed  chan struct{} // for those that wait for what never comes
 	oob     []byte
 	via     route // what out is set to
 }
+
+// ttl is that of every message: how far it goes is a matter of the group's scope
+// (RFC 2974, 3).
+const ttl = 255
 
 func openSockets() (wire, error) {
 	in, err := bind(net.IPv4zero.String(), Port, func(fd int) error {
@@ -45,21 +53,25 @@ func openSockets() (wire, error) {
 			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
 		)
 	})
-	if err != nil {
-		return nil, err
-	}
+	deaf := err
 	out, err := bind(net.IPv4zero.String(), 0, func(fd int) error {
 		return errors.Join(
 			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, 0), // best effort (AES67-2018, 6.2)
 			// A receiver on this machine may want to see the sessions.
 			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 1),
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, ttl),
 		)
 	})
 	if err != nil {
-		return nil, errors.Join(err, in.Close())
+		if deaf == nil {
+			_ = in.Close()
+		}
+		return nil, err
 	}
-	return &sockets{in: in, out: out, oob: make([]byte, 128)}, nil
+	return &sockets{in: in, out: out, deaf: deaf, closed: make(chan struct{}), oob: make([]byte, 128)}, nil
 }
+
+func (s *sockets) hears() error { return s.deaf }
 
 // bind makes a UDP socket; options are set before it is bound.
 func bind(address string, port int, options func(fd int) error) (*net.UDPConn, error) {
@@ -70,7 +82,7 @@ func bind(address string, port int, options func(fd int) error) (*net.UDPConn, e
 	}}
 	conn, err := lc.ListenPacket(context.Background(), "udp4", fmt.Sprintf("%s:%d", address, port))
 	if err != nil {
-		return nil, fmt.Errorf("sap: %w", err)
+		return nil, fmt.Errorf("UDP port %d: %w", port, text.Cause(err))
 	}
 	return conn.(*net.UDPConn), nil
 }
@@ -78,6 +90,9 @@ func bind(address string, port int, options func(fd int) error) (*net.UDPConn, e
 // join joins the groups on an interface. Only the first must succeed: the
 // number of memberships of a socket is limited.
 func (s *sockets) join(index int) error {
+	if s.deaf != nil {
+		return nil // told already
+	}
 	for i, g := range groups {
 		err := s.membership(unix.IP_ADD_MEMBERSHIP, index, g)
 		if i == 0 && err != nil && !errors.Is(err, unix.EADDRINUSE) {
@@ -88,6 +103,9 @@ func (s *sockets) join(index int) error {
 }
 
 func (s *sockets) leave(index int) error {
+	if s.deaf != nil {
+		return nil
+	}
 	var err error
 	for _, g := range groups {
 		err = errors.Join(err, s.membership(unix.IP_DROP_MEMBERSHIP, index, g))
@@ -103,6 +121,10 @@ func (s *sockets) membership(option, index int, g netip.Addr) error {
 // receive returns the next message that was sent to one of the groups, where
 // it came in and from whom.
 func (s *sockets) receive(b []byte) (int, netip.Addr, int, error) {
+	if s.deaf != nil {
+		<-s.closed
+		return 0, netip.Addr{}, 0, net.ErrClosed
+	}
 	for {
 		n, oobn, _, from, err := s.in.ReadMsgUDPAddrPort(b, s.oob)
 		if err != nil {
@@ -133,10 +155,7 @@ func (s *sockets) send(via route, b []byte) error {
 	if via != s.via {
 		mreq := &unix.IPMreqn{Address: via.addr.As4(), Ifindex: int32(via.index)}
 		err := control(s.out, func(fd int) error {
-			return errors.Join(
-				unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, mreq),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, via.ttl),
-			)
+			return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, mreq)
 		})
 		if err != nil {
 			s.via = route{}
@@ -153,7 +172,14 @@ func (s *sockets) send(via route, b []byte) error {
 	return nil
 }
 
-func (s *sockets) Close() error { return errors.Join(s.in.Close(), s.out.Close()) }
+func (s *sockets) Close() error {
+	close(s.closed)
+	err := s.out.Close()
+	if s.deaf == nil {
+		err = errors.Join(err, s.in.Close())
+	}
+	return err
+}
 
 func control(conn *net.UDPConn, f func(fd int) error) error {
 	raw, err := conn.SyscallConn()

@@ -124,7 +124,7 @@ func TestServicesHearEachOtherOverARealNetwork(t *testing.T) {
 	one := named("A", 1, route{addr: ip("10.83.0.1")})
 	two := named("B", 1, route{addr: ip("10.83.0.1")})
 	await(t, "both listen", func() bool { return sender.State() == "listening" && receiver.State() == "listening" })
-	sender.Announce(eth0, ip("10.83.0.1"), 7, []sdp.Session{one, two})
+	sender.Announce(eth0, ip("10.83.0.1"), []sdp.Session{one, two})
 	await(t, "two sessions heard", func() bool { return len(receiver.Heard()) == 2 })
 	h := receiver.Heard()[0]
 	if h.Source != ip("10.83.0.1") || h.Origin != ip("10.83.0.1") || h.Description.Name != "A" {
@@ -137,10 +137,10 @@ func TestServicesHearEachOtherOverARealNetwork(t *testing.T) {
 		t.Errorf("the sender is %s", got)
 	}
 	await(t, "its own packets come back to the sender", func() bool { return sender.Stats().Received >= 2 })
-	witness.check(t, 7)
+	witness.check(t, 255)
 
 	one.Version = 2
-	sender.Announce(eth0, ip("10.83.0.1"), 7, []sdp.Session{one})
+	sender.Announce(eth0, ip("10.83.0.1"), []sdp.Session{one})
 	await(t, "version 2 alone", func() bool {
 		heard := receiver.Heard()
 		return len(heard) == 1 && heard[0].Description.Origin.Version == 2
@@ -148,11 +148,11 @@ func TestServicesHearEachOtherOverARealNetwork(t *testing.T) {
 
 	ipCommand(t, "-n "+a+" addr del 10.83.0.1/24 dev eth0")
 	one.Version, one.Stream.Name = 3, "A changed"
-	sender.Announce(eth0, ip("10.83.0.1"), 7, []sdp.Session{one})
+	sender.Announce(eth0, ip("10.83.0.1"), []sdp.Session{one})
 	await(t, "sends fail without the address", func() bool { return sender.Stats().SendErrors > 0 })
 	ipCommand(t, "-n "+a+" addr add 10.83.0.3/24 dev eth0")
 	one.Version, one.Origin = 4, ip("10.83.0.3")
-	sender.Announce(eth0, ip("10.83.0.3"), 7, []sdp.Session{one})
+	sender.Announce(eth0, ip("10.83.0.3"), []sdp.Session{one})
 	await(t, "the new address", func() bool {
 		for _, h := range receiver.Heard() {
 			if h.Source == ip("10.83.0.3") && h.Description.Origin.Version == 4 {

@@ -1,23 +1,33 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the tree for a while, one after the other.
+# Runs every fuzz target of the tree for a while, one on each processor at a time.
 #
 #   fuzz.sh TIME [PATTERN]   TIME such as 10s; PATTERN picks targets by file and name
 set -euo pipefail
 
 [[ $# -ge 1 ]] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
 cd "$(dirname "$0")/.."
-time=$1 pattern=${2:-.} passed=0 failed=()
+export FUZZ_TIME=$1
+pattern=${2:-.}
 
+targets=()
 while IFS=: read -r file line; do
-  target=${line#func } target=${target%%(*} package=$(dirname "$file")
-  [[ $file:$target =~ $pattern ]] || continue
-  echo "== $package $target ($time)"
-  if go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"; then
-    passed=$((passed + 1))
-  else
-    failed+=("$package $target")
-  fi
+  target=${line#func } target=${target%%(*}
+  [[ ! $file:$target =~ $pattern ]] || targets+=("$(dirname "$file") $target")
 done < <(grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' . | sort)
+((${#targets[@]} > 0)) || { echo "fuzz: no target matches $pattern" >&2; exit 1; }
 
-printf 'fuzz: %d without a finding, %d with one\n' "$passed" "${#failed[@]}"
-((passed > 0 && ${#failed[@]} == 0)) || { printf '  %s\n' "${failed[@]}"; exit 1; }
+# A target's whole output is printed at its end, so that two do not mix.
+# shellcheck disable=SC2016
+one='
+  if out=$(go test -run "^$" -parallel 1 -fuzz "^$2\$" -fuzztime "$FUZZ_TIME" "$1" 2>&1); then
+    echo "ok   $1 $2: $(grep -oE "execs: [0-9]+" <<<"$out" | tail -n1)"
+  else
+    printf "FAIL %s %s\n%s\n" "$1" "$2" "$out"
+    exit 1
+  fi'
+if printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -L 1 bash -c "$one" fuzz; then
+  echo "fuzz: ${#targets[@]} targets without a finding"
+else
+  echo "fuzz: a target has a finding, see FAIL above" >&2
+  exit 1
+fi

@@ -27,6 +27,29 @@ func (r Reference) String() string {
 	return "ptp=IEEE1588-2008:" + r.Grandmaster.String() + ":" + strconv.Itoa(int(r.Domain))
 }
 
+// ParseReference reads the value of a=ts-refclk where it names a PTP grandmaster of
+// IEEE 1588-2008; a missing domain is 0.
+func ParseReference(value string) (r Reference, ok bool) {
+	named, isPTP := strings.CutPrefix(value, "ptp=IEEE1588-2008:")
+	if !isPTP {
+		return r, false
+	}
+	name, number, told := strings.Cut(named, ":")
+	identity, err := aes67.ParseClockIdentity(strings.TrimSpace(name))
+	if err != nil || identity.IsZero() {
+		return r, false
+	}
+	r.Grandmaster = identity
+	if told {
+		domain, err := strconv.ParseUint(strings.TrimSpace(number), 10, 8)
+		if err != nil || domain > 127 {
+			return Reference{}, false
+		}
+		r.Domain = uint8(domain)
+	}
+	return r, true
+}
+
 // Session is one stream as it is announced.
 type Session struct {
 	Stream    aes67.Stream

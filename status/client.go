@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/instance"
+	"aes67-sink/internal/text"
 )
 
 // ErrNotRunning says that no bridge of this user serves the control socket.
@@ -32,7 +35,7 @@ type Client struct {
 
 // NewClient makes a client; it asks nothing yet.
 func NewClient() *Client {
-	c := &Client{path: filepath.Join(Directory(), controlName)}
+	c := &Client{path: filepath.Join(instance.Directory(), controlName)}
 	c.http = &http.Client{
 		Timeout: askTimeout,
 		Transport: &http.Transport{
@@ -86,14 +89,14 @@ func (c *Client) ask(ctx context.Context, path string) ([]byte, error) {
 		return nil, fmt.Errorf("control socket %s: %w", c.path, plain(err))
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", c.path, plain(err))
 	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("control socket %s: %s: %s", c.path, answer.Status, strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("control socket %s: %s: %s", c.path, answer.Status, strings.TrimSpace(string(body)))
 	}
-	return text, nil
+	return body, nil
 }
 
 // plain says why a question was not answered, without the layers in between.
@@ -101,5 +104,5 @@ func plain(err error) error {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return fmt.Errorf("no answer within %v; the bridge hangs: restart it", askTimeout)
 	}
-	return cause(err)
+	return text.Cause(err)
 }

@@ -3,10 +3,10 @@ package status
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
+
+	"aes67-sink/internal/httphost"
 )
 
 // page is what browsers of this computer may see.
@@ -31,14 +31,7 @@ func (s *Server) control() http.Handler {
 // and read the answer (DNS rebinding).
 func hostCheck(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host // without a port
-		}
-		if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
-			host = host[1 : n-1]
-		}
-		if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
+		if !httphost.Ours(r.Host) {
 			http.Error(w, "ask by IP address or as localhost", http.StatusMisdirectedRequest)
 			return
 		}

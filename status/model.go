@@ -25,18 +25,6 @@ type Model struct {
 	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
 }
 
-// The states of the bridge.
-const (
-	Idle               = "idle"
-	WaitingSoundServer = "waiting-sound-server"
-	WaitingNetwork     = "waiting-network"
-	WaitingClock       = "waiting-clock"
-	Filling            = "filling"
-	Sending            = "sending"
-	Holdover           = "holdover"
-	Failed             = "failed"
-)
-
 // Sink is what programs play into.
 type Sink struct {
 	State    string   `json:"state,omitempty"`

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"aes67-sink/internal/instance"
+	"aes67-sink/internal/text"
 )
 
 // Bounds on what one asker, or many, can take of the bridge.
@@ -51,7 +54,7 @@ func (s *Server) RunTCP(ctx context.Context, address string) error {
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("status page: %s: %w; %s", address, cause(err), listenRemedy(err))
+		return fmt.Errorf("status page: %s: %w; %s", address, text.Cause(err), listenRemedy(err))
 	}
 	return serve(ctx, netutil.LimitListener(l, maxConnections), s.page())
 }
@@ -67,19 +70,9 @@ func listenRemedy(err error) string {
 	}
 }
 
-// cause drops the operation and address of a network error, which the message
-// has already.
-func cause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
-}
-
 // RunControl serves the control socket of this user until ctx is done.
 func (s *Server) RunControl(ctx context.Context) error {
-	directory, err := makeDirectory()
+	directory, err := instance.MakeDirectory()
 	if err != nil {
 		return err
 	}
@@ -102,7 +95,7 @@ func listenControl(path string) (net.Listener, error) {
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", path, cause(err))
+		return nil, fmt.Errorf("control socket %s: %w", path, text.Cause(err))
 	}
 	if err := os.Chmod(path, controlMode); err != nil {
 		_ = l.Close()
@@ -138,5 +131,5 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("status: %s: %w", l.Addr(), cause(err))
+	return fmt.Errorf("status: %s: %w", l.Addr(), text.Cause(err))
 }

@@ -15,14 +15,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"aes67-sink/internal/instance"
 )
 
-func TestMain(m *testing.M) {
-	if role := os.Getenv("STATUS_TEST_ROLE"); role != "" {
-		os.Exit(playRole(role))
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var twoSessions = []Session{
 	{Name: "pc Left", Channels: []string{"front-left"}, Text: "v=0\r\ns=pc Left\r\n"},
@@ -242,7 +239,7 @@ func TestAnAskerThatHangsDoesNotKeepTheBridgeFromEnding(t *testing.T) {
 	var conn net.Conn
 	eventually(t, "the control socket is there", func() bool {
 		var err error
-		conn, err = net.Dial("unix", filepath.Join(Directory(), controlName))
+		conn, err = net.Dial("unix", filepath.Join(instance.Directory(), controlName))
 		return err == nil
 	})
 	defer conn.Close()
@@ -254,55 +251,4 @@ func TestAnAskerThatHangsDoesNotKeepTheBridgeFromEnding(t *testing.T) {
 	if took := time.Since(began); took > 2*shutdownTimeout {
 		t.Errorf("took %v, want at most %v", took, 2*shutdownTimeout)
 	}
-}
-
-func TestDirectory(t *testing.T) {
-	runtime := privateRuntime(t)
-	if got, want := Directory(), filepath.Join(runtime, "aes67-sink"); got != want {
-		t.Errorf("with XDG_RUNTIME_DIR: %s, want %s", got, want)
-	}
-	t.Run("others may look in", func(t *testing.T) {
-		if err := os.Mkdir(Directory(), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		defer os.Remove(Directory())
-		if _, err := makeDirectory(); err == nil || !strings.Contains(err.Error(), "open to other users; remove it") {
-			t.Errorf("got %v, want it refused", err)
-		}
-	})
-	t.Run("a link to elsewhere", func(t *testing.T) {
-		if err := os.Symlink(t.TempDir(), Directory()); err != nil {
-			t.Fatal(err)
-		}
-		defer os.Remove(Directory())
-		if _, err := makeDirectory(); err == nil || !strings.Contains(err.Error(), "not a directory") {
-			t.Errorf("got %v, want it refused", err)
-		}
-	})
-	t.Run("XDG_RUNTIME_DIR is not there", func(t *testing.T) {
-		t.Setenv("XDG_RUNTIME_DIR", "/nonexistent")
-		want := "XDG_RUNTIME_DIR: /nonexistent: no such file or directory; run the bridge in the user's own session"
-		if _, err := makeDirectory(); err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
-	})
-	t.Run("a relative XDG_RUNTIME_DIR does not count", func(t *testing.T) {
-		t.Setenv("XDG_RUNTIME_DIR", "run")
-		if got := Directory(); !filepath.IsAbs(got) {
-			t.Errorf("got %s", got)
-		}
-	})
-	t.Run("another user's XDG_RUNTIME_DIR", func(t *testing.T) {
-		if os.Geteuid() != 0 {
-			t.Skip("only root can give a directory away")
-		}
-		theirs := t.TempDir()
-		if err := os.Chown(theirs, 12345, 12345); err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv("XDG_RUNTIME_DIR", theirs)
-		if _, err := makeDirectory(); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
-			t.Errorf("got %v, want it refused", err)
-		}
-	})
 }

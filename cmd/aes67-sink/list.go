@@ -8,17 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
-
-	"aes67-sink/aes67"
-	"aes67-sink/avahi"
-	"aes67-sink/config"
-	"aes67-sink/mediaclock"
-	"aes67-sink/netif"
-	"aes67-sink/ptp/port"
-	"aes67-sink/rtsp"
-	"aes67-sink/rtthread"
-	"aes67-sink/sap"
+	"aes67-sink/daemon"
+	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
 
@@ -40,56 +31,39 @@ func (c *listCommand) Run(to streams) error {
 		return unreachable(ctx, err)
 	}
 	defer end()
-	if !c.Watch {
-		text, err := look(ctx)
+	page := func(ctx context.Context) ([]byte, error) {
+		heard, err := look(ctx)
 		if err != nil {
-			return unreachable(ctx, err)
+			return nil, err
 		}
-		_, err = to.stdout.Write(c.page(text))
-		return err
+		return c.page(heard), nil
 	}
-	var w watcher = plainWatcher{to.stdout}
-	if isTerminal(to.stdout) && !c.JSON {
-		w = screenWatcher{to.stdout}
+	if c.Watch {
+		return watch(ctx, newWatcher(to.stdout, !c.JSON), page)
 	}
-	return c.watch(ctx, look, w)
-}
-
-// watch shows looks until ctx is done.
-func (c *listCommand) watch(ctx context.Context, look func(context.Context) ([]byte, error), w watcher) error {
-	tick := time.NewTicker(watchEach)
-	defer tick.Stop()
-	for {
-		text, err := look(ctx)
-		if err != nil {
-			return unreachable(ctx, err)
-		}
-		if err := w.page(c.page(text)); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	heard, err := page(ctx)
+	if err != nil {
+		return unreachable(ctx, err)
 	}
+	_, err = to.stdout.Write(heard)
+	return err
 }
 
 // page shows one look.
-func (c *listCommand) page(text []byte) []byte {
+func (c *listCommand) page(heard []byte) []byte {
 	if c.JSON && !c.Watch {
-		return text
+		return heard
 	}
 	if c.JSON {
 		var line bytes.Buffer
-		if err := json.Compact(&line, text); err == nil {
+		if err := json.Compact(&line, heard); err == nil {
 			line.WriteByte('\n')
 		}
 		return line.Bytes()
 	}
 	var l status.Listing
-	if err := json.Unmarshal(text, &l); err != nil {
-		return []byte("PROBLEM   " + printable(err.Error()) + "\n")
+	if err := json.Unmarshal(heard, &l); err != nil {
+		return []byte("PROBLEM   " + text.Printable(err.Error()) + "\n")
 	}
 	return []byte(listing(l))
 }
@@ -112,10 +86,10 @@ func (c *listCommand) looker(ctx context.Context, to streams) (look func(context
 	if err != nil {
 		return nil, nil, err
 	}
-	own := newListener(loaded.Config, log)
+	own := daemon.NewListener(loaded.Config, log)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
-	go func() { ended <- own.run(running, log) }()
+	go func() { ended <- own.Run(running) }()
 	if !c.Watch {
 		fmt.Fprintf(to.stderr, "aes67-sink: no bridge runs, listening for %v; Ctrl-C shows what was heard so far\n", c.For)
 		timer := time.NewTimer(c.For)
@@ -128,73 +102,5 @@ func (c *listCommand) looker(ctx context.Context, to streams) (look func(context
 			return nil, nil, err
 		}
 	}
-	return func(context.Context) ([]byte, error) { return own.listing().JSON() }, func() { stop(); <-ended }, nil
-}
-
-// listener hears a network without a bridge. It sends nothing but the questions
-// of DNS-SD and IGMP.
-type listener struct {
-	ears
-	wanted string // the interface named in the configuration, or netif.Auto
-	deaf   []string
-	parts  []func(context.Context) error
-}
-
-func newListener(cfg config.Config, log zerolog.Logger) *listener {
-	l := &listener{wanted: cfg.Network.Interface}
-	ports, err := port.Open(cfg.Clock.DSCP)
-	if err != nil {
-		l.deaf = append(l.deaf, "PTP masters are not heard: "+clockRemedy(err))
-	} else {
-		l.ptp = port.New(port.Config{Mode: aes67.ClockFollower, Domain: cfg.Clock.Domain, Now: rtthread.Now}, ports, &mediaclock.Clock{}, log)
-		l.parts = append(l.parts, l.ptp.Run)
-	}
-	if err := dropPrivileges(); err != nil {
-		log.Debug().Err(err).Msg("privileges are kept")
-	}
-	l.sap = sap.New(sap.Config{Now: rtthread.Now}, log)
-	l.browser = avahi.NewBrowser(avahi.Config{}, log)
-	l.ravenna = rtsp.NewWatcher(rtsp.WatcherConfig{Now: rtthread.Now}, log)
-	l.interfaces = netif.NewWatcher(log)
-	l.ours = func(avahi.Found) bool { return false }
-	l.parts = append(l.parts, l.sap.Run, l.browser.Run, l.ravenna.Run, l.interfaces.Run, l.ears.Run)
-	return l
-}
-
-// run listens until ctx is done.
-func (l *listener) run(ctx context.Context, log zerolog.Logger) error {
-	return runAll(ctx, log, l.follow, l.parts...)
-}
-
-// follow keeps listening on the interfaces that come into question.
-func (l *listener) follow(ctx context.Context) error {
-	chooser := netif.NewChooser(netif.ChooserConfig{Interface: l.wanted})
-	tick := time.NewTicker(watchEach)
-	defer tick.Stop()
-	for {
-		indexes := chooser.Interfaces(l.interfaces.Candidates())
-		if l.ptp != nil {
-			_ = l.ptp.Listen(indexes) // again at the next look
-		}
-		_ = l.sap.Listen(indexes)
-		l.browser.Browse(indexes)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		case <-l.interfaces.Changed():
-		}
-	}
-}
-
-func (l *listener) listing() status.Listing {
-	s := l.survey()
-	s.notes = append(s.notes, l.deaf...)
-	if why := l.browser.Snapshot().Problem; why != "" {
-		s.notes = append(s.notes, why)
-	}
-	if len(l.interfaces.Candidates()) > 0 && len(netif.NewChooser(netif.ChooserConfig{Interface: l.wanted}).Interfaces(l.interfaces.Candidates())) == 0 {
-		s.notes = append(s.notes, "no wired interface has carrier and an IPv4 address; plug in a cable, or name another interface: --set network.interface=NAME")
-	}
-	return s.list()
+	return func(context.Context) ([]byte, error) { return own.Listing().JSON() }, func() { stop(); <-ended }, nil
 }

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
 
@@ -19,7 +20,7 @@ func listing(l status.Listing) string {
 		if i == 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString("NOTE  " + printable(note) + "\n")
+		b.WriteString("NOTE  " + text.Printable(note) + "\n")
 	}
 	return b.String()
 }
@@ -76,7 +77,7 @@ func columns(fill func(row func(cells ...string))) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fill(func(cells ...string) {
 		for i, cell := range cells {
-			if cell = printable(cell); cell == "" && i < len(cells)-1 {
+			if cell = text.Printable(cell); cell == "" && i < len(cells)-1 {
 				cell = "-"
 			}
 			cells[i] = cell

@@ -1,6 +1,6 @@
 // Command aes67-sink is a virtual sound card whose channels go to AES67
-// receivers on the network. This package joins the parts (run.go) and holds the
-// commands; the parts know nothing of each other.
+// receivers on the network. This package holds the
+// commands; what runs is package daemon.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"aes67-sink/config"
+	"aes67-sink/internal/text"
 )
 
 // grammar is the command line.
@@ -25,11 +26,6 @@ type grammar struct {
 	List    listCommand    `cmd:"" help:"List every AES67 session and PTP master on the network."`
 	Tone    toneCommand    `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
 	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
-}
-
-// streams are where a command reads and writes.
-type streams struct {
-	stdout, stderr *os.File
 }
 
 // The exit codes.
@@ -66,11 +62,6 @@ func execute(arguments []string, to streams) int {
 	return report(to.stderr, chosen.Run(to))
 }
 
-// usageError is a wrong command line.
-type usageError struct{ why string }
-
-func (e usageError) Error() string { return e.why }
-
 // misuse tells what is wrong with the command line and where its use is
 // explained.
 func misuse(err error) error {
@@ -88,7 +79,7 @@ func report(w io.Writer, err error) int {
 		return exitDone
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(w, "aes67-sink: "+printable(line))
+		fmt.Fprintln(w, "aes67-sink: "+text.Printable(line))
 	}
 	var usage usageError
 	var faults config.Faults

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"aes67-sink/internal/instance"
 	"aes67-sink/status"
 )
 
@@ -143,7 +144,7 @@ func playBridge(b picture) int {
 func playHolder() int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
-	lock, err := status.Acquire()
+	lock, err := instance.Acquire()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +21,7 @@ type sdpCommand struct {
 
 // Run prints or writes the session descriptions.
 func (c *sdpCommand) Run(to streams) error {
-	choose, err := chooser(c.Which)
+	choose, err := chosenBy(c.Which)
 	if err != nil {
 		return err
 	}
@@ -46,8 +45,8 @@ func (c *sdpCommand) Run(to streams) error {
 	return printSessions(to.stdout, chosen)
 }
 
-// chooser reads which sessions are wanted.
-func chooser(which string) (func([]status.Session) ([]status.Session, error), error) {
+// chosenBy reads which sessions are wanted.
+func chosenBy(which string) (func([]status.Session) ([]status.Session, error), error) {
 	switch which {
 	case "":
 		return func(all []status.Session) ([]status.Session, error) { return all, nil }, nil
@@ -139,16 +138,4 @@ func fileName(name string) string {
 		return "stream"
 	}
 	return strings.Join(words, "-")
-}
-
-// unreachable adds the remedy to the error of asking the running bridge. Being
-// interrupted is no error.
-func unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	if errors.Is(err, status.ErrNotRunning) {
-		return fmt.Errorf("%w; start it with aes67-sink run", err)
-	}
-	return err
 }

@@ -6,32 +6,21 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
-
-// stateWords say to people what each state means.
-var stateWords = map[string]string{
-	status.Idle:               "idle: no sign of AES67 on any network and nothing plays; play something into the sink, or name network.interface",
-	status.WaitingSoundServer: "waiting for the sound server",
-	status.WaitingNetwork:     "waiting for a network interface",
-	status.WaitingClock:       "waiting for a PTP clock",
-	status.Filling:            "filling the buffer",
-	status.Sending:            "sending",
-	status.Holdover:           "sending, on the last good frequency of a clock that was lost",
-	status.Failed:             "failed; trying again",
-}
 
 // table shows m to people: the problem first, on one screen. What is not known
 // is left out.
 func table(m status.Model) string {
 	var b strings.Builder
 	row := func(name string, parts ...string) {
-		if text := strings.Join(present(parts), ", "); text != "" {
-			fmt.Fprintf(&b, "%-9s %s\n", name, printable(text))
+		if line := strings.Join(present(parts), ", "); line != "" {
+			fmt.Fprintf(&b, "%-9s %s\n", name, text.Printable(line))
 		}
 	}
 	row("PROBLEM", m.Problem)
-	row("state", words(stateWords, m.State)+uptime(m.UptimeS))
+	row("state", status.Words(m.State)+uptime(m.UptimeS))
 	row("sink", sinkParts(m.Sink)...)
 	row("clock", clockParts(m.Clock)...)
 	row("drift", driftParts(m.Drift)...)
@@ -56,14 +45,6 @@ func present(parts []string) []string {
 	return there
 }
 
-// words returns what people call a value, the value itself if nothing else.
-func words(known map[string]string, value string) string {
-	if text, ok := known[value]; ok {
-		return text
-	}
-	return value
-}
-
 func uptime(seconds status.Tenths) string {
 	return fmt.Sprintf(" (up %v)", time.Duration(float64(seconds)*float64(time.Second)).Round(time.Second))
 }
@@ -84,7 +65,7 @@ func sinkParts(s status.Sink) []string {
 		parts = append(parts, "MUTED")
 	}
 	if s.Playing != nil {
-		parts = append(parts, counted(*s.Playing, "program plays", "programs play"))
+		parts = append(parts, text.Count(*s.Playing, "program plays", "programs play"))
 	}
 	return parts
 }
@@ -115,7 +96,7 @@ func clockParts(c status.Clock) []string {
 		parts = append(parts, "off by at most "+nanoseconds(*c.ErrorBoundNS))
 	}
 	if c.Steps > 0 {
-		parts = append(parts, counted(int(c.Steps), "step", "steps"))
+		parts = append(parts, text.Count(int(c.Steps), "step", "steps"))
 	}
 	return parts
 }
@@ -131,7 +112,7 @@ func driftParts(d status.Drift) []string {
 	if d.FillFrames != nil && d.FillTargetFrames != nil {
 		parts = append(parts, fmt.Sprintf("buffer %d of %d frames", *d.FillFrames, *d.FillTargetFrames))
 	}
-	return append(parts, counted(int(d.Underruns), "underrun", "underruns"), counted(int(d.Overruns), "frame overrun", "frames overrun"))
+	return append(parts, text.Count(int(d.Underruns), "underrun", "underruns"), text.Count(int(d.Overruns), "frame overrun", "frames overrun"))
 }
 
 func networkParts(n status.Network) []string {
@@ -161,8 +142,8 @@ func heardParts(h status.Heard) []string {
 		return nil
 	}
 	return []string{
-		counted(h.Sessions, "session", "sessions") + " of others",
-		counted(h.Masters, "PTP master", "PTP masters") + " (aes67-sink list shows them)",
+		text.Count(h.Sessions, "session", "sessions") + " of others",
+		text.Count(h.Masters, "PTP master", "PTP masters") + " (aes67-sink list shows them)",
 	}
 }
 
@@ -171,11 +152,11 @@ func latencyParts(m status.Model) []string {
 		return nil
 	}
 	l := m.LatencyMS
-	text := fmt.Sprintf("%.1f ms (buffer %.1f + resampler %.1f + packet %.1f)", l.Total, l.Buffer, l.Resampler, l.Packet)
+	line := fmt.Sprintf("%.1f ms (buffer %.1f + resampler %.1f + packet %.1f)", l.Total, l.Buffer, l.Resampler, l.Packet)
 	if m.LatencyTold {
-		return []string{text, "told to the sound server"}
+		return []string{line, "told to the sound server"}
 	}
-	return []string{text}
+	return []string{line}
 }
 
 func senderParts(t *status.Thread) []string {
@@ -208,17 +189,10 @@ func streamTable(all []status.Stream) string {
 			peak += fmt.Sprintf(", limited by %.1f dB", *s.LimitedDB)
 		}
 		format := fmt.Sprintf("%d × %s %d Hz %v", len(s.Channels), s.Encoding, s.RateHz, time.Duration(s.PtimeUS)*time.Microsecond)
-		fmt.Fprintf(w, "%s\t%s:%d\t%s\t%d\t%d\t%d\t%s\t%s\n", printable(s.Name), s.Group, s.Port, format, s.Packets, s.Late, s.Dropped, lateness, peak)
+		fmt.Fprintf(w, "%s\t%s:%d\t%s\t%d\t%d\t%d\t%s\t%s\n", text.Printable(s.Name), s.Group, s.Port, format, s.Packets, s.Late, s.Dropped, lateness, peak)
 	}
 	_ = w.Flush() // into memory
 	return b.String()
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 func decibels(x status.Tenths, unit string) string {

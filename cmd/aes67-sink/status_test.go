@@ -26,14 +26,17 @@ func TestWatchLooksEverySecondUntilItEnds(t *testing.T) {
 		defer cancel()
 		looks := 0
 		look := func(context.Context) ([]byte, error) {
-			if looks++; looks == 2 {
+			switch looks++; looks {
+			case 1:
+				return []byte(`{"state":"idle"}`), nil
+			case 3:
 				return nil, status.ErrNotRunning
 			}
 			return []byte(`{"state":"sending"}`), nil
 		}
 		var seen pages
 		began := time.Now()
-		if err := (&statusCommand{Watch: true}).watch(ctx, look, &seen, []byte(`{"state":"idle"}`)); err != nil {
+		if err := watch(ctx, &seen, (&statusCommand{Watch: true}).pages(look)); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(began); took != 3500*time.Millisecond {
@@ -52,9 +55,15 @@ func TestWatchLooksEverySecondUntilItEnds(t *testing.T) {
 
 func TestWatchedJSONEndsWithTheBridge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		look := func(context.Context) ([]byte, error) { return nil, status.ErrNotRunning }
+		looks := 0
+		look := func(context.Context) ([]byte, error) {
+			if looks++; looks > 1 {
+				return nil, status.ErrNotRunning
+			}
+			return []byte("{\n  \"state\": \"idle\"\n}\n"), nil
+		}
 		var seen pages
-		err := (&statusCommand{Watch: true, JSON: true}).watch(t.Context(), look, &seen, []byte("{\n  \"state\": \"idle\"\n}\n"))
+		err := watch(t.Context(), &seen, (&statusCommand{Watch: true, JSON: true}).pages(look))
 		if !errors.Is(err, status.ErrNotRunning) {
 			t.Errorf("got %v, want %v", err, status.ErrNotRunning)
 		}

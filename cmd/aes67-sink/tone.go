@@ -9,6 +9,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/config"
+	"aes67-sink/internal/text"
 	"aes67-sink/pulse"
 	"aes67-sink/status"
 )
@@ -111,7 +112,7 @@ func toneGains(side string, channels []string, amplitude float64) ([]float32, er
 			gains[i] = float32(amplitude)
 		}
 	case !found:
-		return nil, fmt.Errorf("tone --channel=%s: the sink has no such channel, only %s; use --channel=both", side, joined(channels))
+		return nil, fmt.Errorf("tone --channel=%s: the sink has no such channel, only %s; use --channel=both", side, text.List(channels))
 	}
 	return gains, nil
 }

@@ -17,7 +17,8 @@ const module = "aes67-sink"
 var core = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp"}
 
 // mayImport is the whole architecture; a package missing here fails the test.
-// Layer 0: aes67. Layer 1: pure. Layer 2: bridge. Layer 3: edges. Layer 4: cmd.
+// Layer 0: aes67. Layer 1: pure. Layer 2: bridge. Layer 3: edges. Layer 4: daemon.
+// Layer 5: cmd. What is below internal has no layer: it knows none of the others.
 var mayImport = map[string][]string{
 	"aes67": {},
 
@@ -42,12 +43,22 @@ var mayImport = map[string][]string{
 	"ptp/port": {"aes67", "mediaclock", "ptp", "ptp/wire", "wake"},
 	"pulse":    {"aes67", "wake"},
 	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
-	"rtsp":     {"aes67", "sdp", "wake"},
+	"rtsp":     {"aes67", "internal/httphost", "internal/text", "sdp", "wake"},
 	"rtthread": {"aes67"},
-	"sap":      {"aes67", "sdp", "membership", "wake"},
-	"status":   {"aes67"},
+	"sap":      {"aes67", "sdp", "internal/text", "membership", "wake"},
+	"status":   {"aes67", "internal/httphost", "internal/instance", "internal/text"},
 
-	"cmd/aes67-sink": {"*"},
+	"daemon": {"*"},
+
+	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/text", "pulse", "status"},
+
+	"internal/firewall":  {},
+	"internal/httphost":  {},
+	"internal/instance":  {"internal/text", "wake"},
+	"internal/lifecycle": {},
+	"internal/logind":    {"wake"},
+	"internal/state":     {"wake"},
+	"internal/text":      {},
 
 	"internal/arch":          {},
 	"internal/lab":           {"aes67", "mediaclock", "ptp/port", "ptp/wire", "sdp", "rtthread"},
@@ -71,8 +82,9 @@ var fences = map[string][]string{
 	"github.com/vishvananda/netlink":          {"netif"},
 	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
 	"github.com/BurntSushi/toml":              {"config"},
-	"github.com/godbus/dbus/v5":               {"avahi", "rtthread"},
-	"github.com/coreos/go-systemd/v22/daemon": {"cmd/aes67-sink"},
+	"github.com/godbus/dbus/v5":               {"avahi", "internal/logind", "rtthread"},
+	"github.com/coreos/go-systemd/v22/daemon": {"daemon"},
+	"github.com/google/renameio/v2":           {"internal/state"},
 }
 
 // quiet are the layers that neither log nor do I/O.

@@ -18,7 +18,7 @@ import (
 // GrandmasterConfig scripts a PTP grandmaster, bad behaviour included. The
 // zero value of every field is a usable default, but for the identity.
 type GrandmasterConfig struct {
-	Clock    Oscillator // its time, against CLOCK_MONOTONIC
+	Clock    Oscillator // its time, against CLOCK_MONOTONIC_RAW
 	Identity aes67.ClockIdentity
 	Domain   uint8
 
@@ -42,7 +42,7 @@ type GrandmasterConfig struct {
 
 // Step is a jump of a grandmaster's time.
 type Step struct {
-	At aes67.MonoTime
+	At aes67.RawTime
 	By time.Duration
 }
 
@@ -60,18 +60,18 @@ type Grandmaster struct {
 	Send   func(b []byte) // event messages and others, to the PTP group
 	random *rand.Rand
 
-	announceAt, syncAt   aes67.MonoTime
+	announceAt, syncAt   aes67.RawTime
 	announceSeq, syncSeq uint16
-	handed               map[uint16]handing    // Syncs that have not left
-	latencies            [15]time.Duration     // from handing over to leaving, the latest
-	guesses, wrong       atomic.Int64          // one-step: how many, and ns that they were off together
-	now                  func() aes67.MonoTime // on a network; nil in a simulation
+	handed               map[uint16]handing   // Syncs that have not left
+	latencies            [15]time.Duration    // from handing over to leaving, the latest
+	guesses, wrong       atomic.Int64         // one-step: how many, and ns that they were off together
+	now                  func() aes67.RawTime // on a network; nil in a simulation
 	buf                  []byte
 }
 
 // handing is a Sync on its way to the wire.
 type handing struct {
-	at    aes67.MonoTime
+	at    aes67.RawTime
 	guess time.Duration // how long it will take
 }
 
@@ -85,8 +85,8 @@ func NewGrandmaster(cfg GrandmasterConfig) *Grandmaster {
 	return &Grandmaster{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 2)), handed: map[uint16]handing{}}
 }
 
-// TimeAt returns what its clock shows at an instant of CLOCK_MONOTONIC.
-func (g *Grandmaster) TimeAt(t aes67.MonoTime) aes67.PTPTime {
+// TimeAt returns what its clock shows at an instant of CLOCK_MONOTONIC_RAW.
+func (g *Grandmaster) TimeAt(t aes67.RawTime) aes67.PTPTime {
 	shown := g.cfg.Clock.At(t)
 	for _, s := range g.cfg.Steps {
 		if t >= s.At {
@@ -96,14 +96,14 @@ func (g *Grandmaster) TimeAt(t aes67.MonoTime) aes67.PTPTime {
 	return shown
 }
 
-// RateAt returns its frequency against CLOCK_MONOTONIC, plus = fast.
-func (g *Grandmaster) RateAt(t aes67.MonoTime) aes67.PPB { return g.cfg.Clock.Rate(t) }
+// RateAt returns its frequency against CLOCK_MONOTONIC_RAW, plus = fast.
+func (g *Grandmaster) RateAt(t aes67.RawTime) aes67.PPB { return g.cfg.Clock.Rate(t) }
 
 // Next returns when Tick is due.
-func (g *Grandmaster) Next() aes67.MonoTime { return min(g.announceAt, g.syncAt) }
+func (g *Grandmaster) Next() aes67.RawTime { return min(g.announceAt, g.syncAt) }
 
 // Tick sends what is due.
-func (g *Grandmaster) Tick(now aes67.MonoTime) {
+func (g *Grandmaster) Tick(now aes67.RawTime) {
 	if now >= g.announceAt {
 		g.announceAt = later(g.announceAt, now, g.cfg.AnnounceLog)
 		g.announce()
@@ -116,7 +116,7 @@ func (g *Grandmaster) Tick(now aes67.MonoTime) {
 
 // later returns the next instant of a series that is at most one interval
 // behind now.
-func later(due, now aes67.MonoTime, log int8) aes67.MonoTime {
+func later(due, now aes67.RawTime, log int8) aes67.RawTime {
 	every := time.Duration(math.Ldexp(float64(time.Second), int(log)))
 	if next := due.Add(every); next > now {
 		return next
@@ -137,7 +137,7 @@ func (g *Grandmaster) announce() {
 	g.send(&m)
 }
 
-func (g *Grandmaster) sync(now aes67.MonoTime) {
+func (g *Grandmaster) sync(now aes67.RawTime) {
 	m := g.header(wire.KindSync, g.syncSeq, g.cfg.SyncLog)
 	g.syncSeq++
 	if g.now != nil {
@@ -159,7 +159,7 @@ func (g *Grandmaster) sync(now aes67.MonoTime) {
 }
 
 // Transmitted takes the instant at which an event message left.
-func (g *Grandmaster) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
+func (g *Grandmaster) Transmitted(kind wire.Kind, sequence uint16, at aes67.RawTime) {
 	handed, ok := g.handed[sequence]
 	if kind != wire.KindSync || !ok {
 		return
@@ -225,7 +225,7 @@ func (g *Grandmaster) send(m *wire.Message) {
 
 // Serve runs g on an interface until ctx is done. The ports are its own; they
 // are left open.
-func (g *Grandmaster) Serve(ctx context.Context, ports *port.Sockets, iface net.Interface, addr netip.Addr, now func() aes67.MonoTime) error {
+func (g *Grandmaster) Serve(ctx context.Context, ports *port.Sockets, iface net.Interface, addr netip.Addr, now func() aes67.RawTime) error {
 	if err := ports.Join(iface.Index); err != nil {
 		return err
 	}

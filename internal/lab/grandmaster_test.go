@@ -9,7 +9,7 @@ import (
 	"aes67-sink/ptp/wire"
 )
 
-const monoSecond = aes67.MonoTime(time.Second)
+const monoSecond = aes67.RawTime(time.Second)
 
 // serveFor runs a grandmaster for simulated seconds and returns what it sent.
 func serveFor(t *testing.T, cfg GrandmasterConfig, seconds int) (gm *Grandmaster, sent []wire.Message) {
@@ -26,7 +26,7 @@ func serveFor(t *testing.T, cfg GrandmasterConfig, seconds int) (gm *Grandmaster
 			gm.Transmitted(m.Kind, m.Sequence, now)
 		}
 	}
-	for end := now + aes67.MonoTime(seconds)*monoSecond; now < end; now = max(gm.Next(), now+1) {
+	for end := now + aes67.RawTime(seconds)*monoSecond; now < end; now = max(gm.Next(), now+1) {
 		gm.Tick(now)
 	}
 	return gm, sent

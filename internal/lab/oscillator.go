@@ -9,10 +9,10 @@ import (
 )
 
 // Oscillator is a clock whose every reading is known: what it shows is a pure
-// function of the time of another clock, CLOCK_MONOTONIC of this machine or
+// function of the time of another clock, CLOCK_MONOTONIC_RAW of this machine or
 // the true time of a simulation. The zero Oscillator is that other clock.
 type Oscillator struct {
-	Start aes67.MonoTime // where it shows Epoch
+	Start aes67.RawTime // where it shows Epoch
 	Epoch aes67.PTPTime
 	Skew  aes67.PPB // constant part of its frequency, plus = fast
 
@@ -105,13 +105,13 @@ const courseSeconds = 3700
 var noisePeriods = [...]float64{10, 23, 51, 110, 240, 480, 1000}
 
 // At returns what the clock shows at an instant of the other clock.
-func (o *Oscillator) At(t aes67.MonoTime) aes67.PTPTime {
+func (o *Oscillator) At(t aes67.RawTime) aes67.PTPTime {
 	elapsed := t.Sub(o.Start)
 	return o.Epoch.Add(elapsed + time.Duration(math.Round(o.gained(elapsed.Seconds()))))
 }
 
 // Rate returns its frequency then.
-func (o *Oscillator) Rate(t aes67.MonoTime) aes67.PPB {
+func (o *Oscillator) Rate(t aes67.RawTime) aes67.PPB {
 	const h = 0.01 // s; every wander is far slower
 	s := t.Sub(o.Start).Seconds()
 	return aes67.PPB((o.gained(s+h) - o.gained(s-h)) / (2 * h))

@@ -9,7 +9,7 @@ import (
 )
 
 func TestOscillatorShowsWhatItsFrequencySays(t *testing.T) {
-	const start = aes67.MonoTime(1_000_000_000_000)
+	const start = aes67.RawTime(1_000_000_000_000)
 	for _, o := range []Oscillator{
 		{Start: start},
 		{Start: start, Epoch: 1_800_000_000_000_000_000, Skew: 100_000},
@@ -45,7 +45,7 @@ func TestOscillatorNoiseHasItsStrengthAndSeed(t *testing.T) {
 	for seed := range uint64(40) {
 		o := Oscillator{Noise: 30, Seed: seed}
 		for s := range 200 {
-			r := float64(o.Rate(aes67.MonoTime(s) * 10_000_000_000))
+			r := float64(o.Rate(aes67.RawTime(s) * 10_000_000_000))
 			sum, n = sum+r*r, n+1
 		}
 	}
@@ -53,7 +53,7 @@ func TestOscillatorNoiseHasItsStrengthAndSeed(t *testing.T) {
 		t.Errorf("random wander of %.1f ppb rms, want about 30 ppb", rms)
 	}
 	a, b := Oscillator{Noise: 30, Seed: 1}, Oscillator{Noise: 30, Seed: 2}
-	if at, again := aes67.MonoTime(time.Minute), (&Oscillator{Noise: 30, Seed: 1}); a.At(at) == b.At(at) || a.At(at) != again.At(at) {
+	if at, again := aes67.RawTime(time.Minute), (&Oscillator{Noise: 30, Seed: 1}); a.At(at) == b.At(at) || a.At(at) != again.At(at) {
 		t.Error("two seeds show the same, or one seed shows two times")
 	}
 }
@@ -61,7 +61,7 @@ func TestOscillatorNoiseHasItsStrengthAndSeed(t *testing.T) {
 func TestCoursesAreWhatTheyAreCalled(t *testing.T) {
 	at := func(c *Course, s float64) float64 {
 		o := Oscillator{Course: c}
-		return float64(o.Rate(aes67.MonoTime(s * 1e9)))
+		return float64(o.Rate(aes67.RawTime(s * 1e9)))
 	}
 	for _, c := range []struct {
 		name   string

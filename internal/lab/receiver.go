@@ -17,9 +17,9 @@ import (
 type ReceiverConfig struct {
 	Interface    net.Interface
 	Subscription Subscription
-	// Clock is the grandmaster's time by this machine's CLOCK_MONOTONIC; nil
-	// if it is not known.
-	Clock  func(aes67.MonoTime) aes67.PTPTime
+	// Clock is the grandmaster's time by this machine's oscillator; nil if it is
+	// not known.
+	Clock  func(aes67.RawTime) aes67.PTPTime
 	Skip   time.Duration // arrival times are not judged before
 	Record aes67.Frames  // kept in memory from the first packet on, 0: none
 	Marks  bool          // looks for marks in the first channel

@@ -98,21 +98,22 @@ func (r *reader) next() (arrival, error) {
 		}
 		b = b[min(len(b), unix.CmsgSpace(size-unix.SizeofCmsghdr)):]
 	}
-	a.overflow = r.overflow
+	a.raw, a.overflow = r.clocks.raw(a.at), r.overflow
 	return a, nil
 }
 
 // clockPair turns the kernel's timestamps, which are CLOCK_REALTIME, into
-// CLOCK_MONOTONIC by reading both clocks together.
+// CLOCK_MONOTONIC, and that into CLOCK_MONOTONIC_RAW, by reading the clocks together.
 type clockPair struct {
-	ahead int64 // CLOCK_REALTIME less CLOCK_MONOTONIC
-	read  aes67.MonoTime
+	ahead    int64 // CLOCK_REALTIME less CLOCK_MONOTONIC
+	rawAhead int64 // CLOCK_MONOTONIC_RAW less CLOCK_MONOTONIC
+	read     aes67.MonoTime
 }
 
 const (
-	// clockPairAge is how long a reading serves; a step of CLOCK_REALTIME
-	// shows at once, a smaller one within this time.
-	clockPairAge = 50 * time.Millisecond
+	// clockPairAge is how long a reading serves: 50 ppm between the oscillator and
+	// CLOCK_MONOTONIC are 50 ns then.
+	clockPairAge = time.Millisecond
 	// mostDelayed is the longest that a datagram may have waited in the queue.
 	mostDelayed = 2 * time.Second
 )
@@ -126,18 +127,28 @@ func (c *clockPair) mono(real int64, now aes67.MonoTime) aes67.MonoTime {
 	return min(at, now)
 }
 
-// refresh reads CLOCK_REALTIME between two readings of CLOCK_MONOTONIC and
-// keeps the narrowest of a few.
+// raw is for an instant of a moment ago.
+func (c *clockPair) raw(at aes67.MonoTime) aes67.RawTime {
+	if c.read == 0 {
+		c.refresh()
+	}
+	return aes67.RawTime(int64(at) + c.rawAhead)
+}
+
+// refresh reads the others between two readings of CLOCK_MONOTONIC and keeps the
+// narrowest of a few.
 func (c *clockPair) refresh() {
 	narrowest := time.Duration(1 << 62)
 	for range 5 {
 		var ts unix.Timespec
 		before := rtthread.Now()
 		_ = unix.ClockGettime(unix.CLOCK_REALTIME, &ts) // cannot fail
+		raw := rtthread.Raw()
 		after := rtthread.Now()
 		if width := after.Sub(before); width < narrowest {
 			narrowest = width
-			c.ahead = ts.Nano() - int64(before+(after-before)/2)
+			middle := int64(before + (after-before)/2)
+			c.ahead, c.rawAhead = ts.Nano()-middle, int64(raw)-middle
 			c.read = after
 		}
 	}

@@ -20,6 +20,7 @@ type Subscription struct {
 type arrival struct {
 	datagram []byte
 	at       aes67.MonoTime // when the kernel took it in
+	raw      aes67.RawTime  // the same instant
 	ttl, tos int            // -1: not told
 	overflow uint32         // datagrams that this receiver's own queue lost so far
 }
@@ -30,8 +31,8 @@ type stream struct {
 	subscription Subscription
 	frames       aes67.Frames // in a packet
 	offset       time.Duration
-	clock        func(aes67.MonoTime) aes67.PTPTime // nil: not known
-	skip         time.Duration                      // timing is not judged before
+	clock        func(aes67.RawTime) aes67.PTPTime // nil: not known
+	skip         time.Duration                     // timing is not judged before
 
 	counts         Counts
 	ttl, dscp      int
@@ -87,7 +88,7 @@ const (
 	restartAt     = 3000
 )
 
-func newStream(s Subscription, clock func(aes67.MonoTime) aes67.PTPTime, skip time.Duration, record aes67.Frames) *stream {
+func newStream(s Subscription, clock func(aes67.RawTime) aes67.PTPTime, skip time.Duration, record aes67.Frames) *stream {
 	frames := s.Stream.PacketFrames()
 	return &stream{
 		subscription: s, frames: frames, offset: aes67.SendOffset(frames, s.Stream.Rate), clock: clock, skip: skip,
@@ -133,7 +134,7 @@ func (s *stream) take(a arrival) {
 		if s.marks != nil {
 			s.findMarks(&p, a.at)
 		}
-		s.judge(&p, a.at)
+		s.judge(&p, &a)
 		s.lastAt = a.at
 	}
 }
@@ -210,7 +211,8 @@ func (s *stream) jump(p *rtpPacket, step int) {
 
 // judge measures the arrival of a packet against its RTP instant and against
 // the packet before.
-func (s *stream) judge(p *rtpPacket, at aes67.MonoTime) {
+func (s *stream) judge(p *rtpPacket, a *arrival) {
+	at := a.at
 	if at.Sub(s.firstAt) < s.skip {
 		return
 	}
@@ -224,7 +226,7 @@ func (s *stream) judge(p *rtpPacket, at aes67.MonoTime) {
 		s.least.add(at, at.Sub(s.firstAt)-aes67.Frames(s.media).Duration(rate))
 		return
 	}
-	arrived := s.clock(at)
+	arrived := s.clock(a.raw)
 	media := aes67.MediaAt(arrived, rate)
 	media += aes67.MediaTime(p.timestamp.Sub(media.RTP()))
 	age := arrived.Sub(media.PTP(rate))

@@ -195,10 +195,10 @@ func TestArrivalsAreJudgedByTheGrandmastersClock(t *testing.T) {
 		media += 48
 		f.timestamp = uint32(media.RTP())
 		due := media.PTP(48000).Add(500 * time.Microsecond)
-		// The sender's clock shows due at this instant of CLOCK_MONOTONIC.
+		// The sender's clock shows due at this instant of the oscillator.
 		at := aes67.MonoTime(float64(due-sender.Epoch) / (1 + 79_800e-9))
 		at = at.Add(30*time.Microsecond + min(time.Duration(random.ExpFloat64()*50_000), 370*time.Microsecond))
-		s.take(arrival{datagram: f.next(), at: at})
+		s.take(arrival{datagram: f.next(), at: at, raw: aes67.RawTime(at)})
 	}
 	r := s.report(60 * time.Second)
 	// After 100 s the sender is 20 µs behind.
@@ -218,9 +218,9 @@ func TestPacketsBeforeTheirInstantAreCounted(t *testing.T) {
 	gm := Oscillator{Epoch: 5_000_000_000}
 	s := newStream(monoSubscription(), gm.At, 0, 0)
 	f := &fakeSender{timestamp: 240_000 + 48} // 5.001 s
-	s.take(arrival{datagram: f.next(), at: 999_000})
+	s.take(arrival{datagram: f.next(), at: 999_000, raw: 999_000})
 	f.timestamp = 240_000 + 48
-	s.take(arrival{datagram: f.next(), at: 1_001_000})
+	s.take(arrival{datagram: f.next(), at: 1_001_000, raw: 1_001_000})
 	if s.early != 1 {
 		t.Errorf("%d early packets, want 1", s.early)
 	}

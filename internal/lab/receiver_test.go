@@ -97,7 +97,7 @@ func TestReceiverHearsWhatTheSenderSends(t *testing.T) {
 			Rate: 48000, PacketTime: aes67.PacketTime1ms,
 		}
 	}
-	gm := Oscillator{Start: rtthread.Now(), Epoch: 1_700_000_000_000_000_000, Skew: 100_000}
+	gm := Oscillator{Start: rtthread.Raw(), Epoch: 1_700_000_000_000_000_000, Skew: 100_000}
 	var clock mediaclock.Clock
 	clock.Step(gm.Start, gm.Epoch, gm.Skew)
 

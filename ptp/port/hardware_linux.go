@@ -32,9 +32,9 @@ type card struct {
 	read    func() (Pair, bool)
 	close   func()
 	line    PHCMap
-	due     aes67.MonoTime // of the next reading, RAW
-	missed  [2]int         // event messages in a row without hardware timestamp, by direction
-	awaited int            // messages sent since the latest report of one
+	due     aes67.RawTime // of the next reading, RAW
+	missed  [2]int        // event messages in a row without hardware timestamp, by direction
+	awaited int           // messages sent since the latest report of one
 }
 
 // direction of an event message.
@@ -119,7 +119,7 @@ func (c *card) end(why string) {
 }
 
 // look reads the card's clock if it is time to.
-func (c *card) look(now aes67.MonoTime) {
+func (c *card) look(now aes67.RawTime) {
 	if !c.on || now < c.due {
 		return
 	}
@@ -130,7 +130,7 @@ func (c *card) look(now aes67.MonoTime) {
 	}
 	c.line.Observe(r)
 	if c.line.known {
-		c.due = r.Middle() + phcEvery
+		c.due = aes67.RawTime(r.Middle()) + phcEvery
 	}
 }
 
@@ -143,7 +143,7 @@ func (c *card) miss(d direction) {
 }
 
 // instant converts a hardware timestamp to one of CLOCK_MONOTONIC_RAW.
-func (c *card) instant(hardware int64, d direction) (at aes67.MonoTime, ok bool) {
+func (c *card) instant(hardware int64, d direction) (at aes67.RawTime, ok bool) {
 	c.missed[d] = 0
 	return c.line.At(hardware), c.line.known
 }

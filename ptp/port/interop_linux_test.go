@@ -107,7 +107,7 @@ func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 	ports, iface := openIn(t, w.pc)
 	server, served := run(t, ports, aes67.ClockAuto)
 	// It has listened for long enough already, so it serves at once.
-	if err := server.Use(iface, netip.MustParseAddr(pcAddr), monotonic().Add(-6*time.Second)); err != nil {
+	if err := server.Use(iface, netip.MustParseAddr(pcAddr), 6*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	otherPorts, otherIface := openIn(t, w.gm)
@@ -120,13 +120,13 @@ func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 		s.State != ptp.Listening || s.Port != ptp.PortDisabled {
 		t.Errorf("heard %+v and is %+v, want the server heard and the engine off", h, s)
 	}
-	if err := other.Use(otherIface, netip.MustParseAddr(gmAddr), monotonic()); err != nil {
+	if err := other.Use(otherIface, netip.MustParseAddr(gmAddr), 0); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the other bridge locks", other, func() bool { return other.Snapshot().State == ptp.Locked })
 	ptpd := runPtpd(t, w.gm, "--slaveonly")
 	out := runPtp4l(t, w.gm, "slaveOnly 1\npriority1 255\nlogAnnounceInterval 1\nannounceReceiptTimeout 3\nsummary_interval -3\nfreq_est_interval 0\n")
-	truth := func(now aes67.MonoTime) aes67.PTPTime {
+	truth := func(now aes67.RawTime) aes67.PTPTime {
 		m, _ := served.Load()
 		return m.PTPAt(now)
 	}

@@ -22,19 +22,19 @@ type loop struct {
 	ports     *Sockets
 	log       zerolog.Logger
 	engine    *ptp.Engine
-	composer  Composer
-	kept      mediaclock.Map // of the engine, when it was last published
+	tether    Tether
+	renewed   mediaclock.Map // what renew left
 	used      int
 	self      wire.PortIdentity
-	masters   map[int]*ptp.Masters   // by interface
-	heardAt   map[int]aes67.MonoTime // when an interface was heard last, or its membership renewed
-	answers   bucket                 // of Delay_Req that may still be answered
+	masters   map[int]*ptp.Masters  // by interface
+	heardAt   map[int]aes67.RawTime // when an interface was heard last, or its membership renewed
+	answers   bucket                // of Delay_Req that may still be answered
 	neighbour neighbour
 	udpTable  string // where the sockets of this computer are listed
 	left      uint64 // changes of the masters of interfaces that were left
 	told      news
-	known     roll           // which masters were logged
-	due       aes67.MonoTime // of the next look for changes
+	known     roll          // which masters were logged
+	due       aes67.RawTime // of the next look for changes
 	failures  failures
 }
 
@@ -53,7 +53,7 @@ type news struct {
 func (l *loop) Datagram(d *Datagram) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
+	now := l.cfg.Now()
 	l.heardAt[d.Interface] = now
 	kind := wire.KindOf(d.Bytes)
 	switch {
@@ -66,7 +66,7 @@ func (l *loop) Datagram(d *Datagram) {
 			l.mastersOn(d.Interface).Observe(&m, now, d.From)
 		}
 	case d.Event:
-		l.engine.HandleEvent(d.Bytes, l.ports.Raw(d.At), d.From)
+		l.engine.HandleEvent(d.Bytes, d.At, d.From)
 	default:
 		l.engine.HandleGeneral(d.Bytes, now, d.From)
 	}
@@ -87,12 +87,12 @@ const (
 
 // bucket bounds how often something is done: a sender may claim any address.
 type bucket struct {
-	used int            // of answersBurst
-	at   aes67.MonoTime // as of when
+	used int           // of answersBurst
+	at   aes67.RawTime // as of when
 }
 
 // take reports whether it may be done once more.
-func (b *bucket) take(now aes67.MonoTime) bool {
+func (b *bucket) take(now aes67.RawTime) bool {
 	if back := int(now.Sub(b.at).Seconds() * answersEach); back > 0 {
 		b.used, b.at = max(b.used-back, 0), now
 	}
@@ -103,16 +103,12 @@ func (b *bucket) take(now aes67.MonoTime) bool {
 	return true
 }
 
-// now is the present of the engine: an instant of CLOCK_MONOTONIC_RAW.
-func (l *loop) now() aes67.MonoTime { return l.ports.Raw(l.cfg.Now()) }
-
 // start lets the engine begin on the interface in use.
-func (l *loop) start(listenedSince aes67.MonoTime) {
-	mono := l.cfg.Now()
-	tai := l.ports.TAI(mono) // compares the clocks anew
+func (l *loop) start(listenedSince aes67.RawTime) {
+	now := l.cfg.Now()
 	l.neighbour.due = 0
-	l.watchNeighbours(l.ports.Raw(mono)) // or it would serve for a moment
-	l.engine.Start(l.ports.Raw(mono), l.self, tai, l.mastersOn(l.used), listenedSince)
+	l.watchNeighbours(now) // or it would serve for a moment
+	l.engine.Start(now, l.self, l.ports.TAI(now), l.mastersOn(l.used), listenedSince)
 }
 
 // wake begins anew after the computer has slept: others may have the time now,
@@ -122,9 +118,10 @@ func (l *loop) wake() {
 	for ifindex := range l.masters {
 		l.drop(ifindex)
 	}
-	l.engine.Slept(l.now())
+	now := l.cfg.Now()
+	l.engine.Slept(now)
 	if l.used != 0 {
-		l.start(l.now())
+		l.start(now)
 	}
 	l.ports.Rejoin()
 }
@@ -132,14 +129,15 @@ func (l *loop) wake() {
 // changed reports whether the engine has steered its clock since renew, or
 // CLOCK_MONOTONIC has begun or ended to be slewed.
 func (l *loop) changed() bool {
-	kept, set := l.composer.Kept.Load()
-	return set && kept != l.kept || l.ports.wasSlewed()
+	m, _ := l.tether.Clock.Load()
+	return m != l.renewed || l.ports.slewed
 }
 
-// renew publishes the clock.
+// renew brings what was read of CLOCK_MONOTONIC into the clock.
 func (l *loop) renew() {
-	l.ports.renew(&l.composer, l.engine.Port() == ptp.PortMaster)
-	l.kept, _ = l.composer.Kept.Load()
+	l.tether.Renew(l.engine.Port() == ptp.PortMaster, l.ports.slewed)
+	l.ports.slewed = false
+	l.renewed, _ = l.tether.Clock.Load()
 }
 
 const (
@@ -150,23 +148,23 @@ const (
 )
 
 // renewMemberships joins anew where nothing was heard for long.
-func (l *loop) renewMemberships(now aes67.MonoTime) {
+func (l *loop) renewMemberships(now aes67.RawTime) {
 	for ifindex, at := range l.heardAt {
 		if now.Sub(at) < membershipTime {
 			continue
 		}
 		l.heardAt[ifindex] = now
-		if !l.ports.Renew(ifindex) {
+		if !l.ports.renew(ifindex) {
 			delete(l.heardAt, ifindex)
 		}
 	}
 }
 
 // Transmitted takes a transmit timestamp from the ports.
-func (l *loop) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
+func (l *loop) Transmitted(kind wire.Kind, sequence uint16, at aes67.RawTime) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.engine.TxTimestamp(kind, sequence, l.ports.Raw(at))
+	l.engine.TxTimestamp(kind, sequence, at)
 }
 
 // Send lets the engine send.
@@ -192,7 +190,7 @@ func (l *loop) drop(ifindex int) {
 }
 
 // forget drops masters that have long been silent.
-func (l *loop) forget(now aes67.MonoTime) {
+func (l *loop) forget(now aes67.RawTime) {
 	for _, m := range l.masters {
 		m.Forget(now)
 	}
@@ -209,32 +207,14 @@ func (l *loop) count() (masters int, changes uint64) {
 }
 
 // status tells how the clock is.
-func (l *loop) status(now aes67.MonoTime) ptp.Status {
-	s := l.figures(now)
-	s.Problem = l.engine.Trouble(now).String()
+func (l *loop) status(now aes67.RawTime) ptp.Status {
+	s := l.engine.Status(now)
 	s.Masters, _ = l.count()
 	s.Stamps = l.ports.Stamps()
 	return s
 }
 
-// figures are those of the engine, told against CLOCK_MONOTONIC.
-func (l *loop) figures(now aes67.MonoTime) ptp.Status {
-	s := l.engine.Figures(now)
-	if s.FrequencyKnown {
-		s.FrequencyPPB = l.ports.onMono(s.FrequencyPPB)
-	}
-	if told, set := l.composer.Told.Load(); set && s.Role == ptp.RoleGrandmaster {
-		s.FrequencyPPB = told.Rate
-	}
-	return s
-}
-
-func (l *loop) heard(now aes67.MonoTime) (list []ptp.Announcement) {
-	defer func() {
-		for i := range list {
-			list[i].At = l.ports.Mono(list[i].At)
-		}
-	}()
+func (l *loop) heard(now aes67.RawTime) (list []ptp.Announcement) {
 	l.forget(now)
 	for ifindex, m := range l.masters {
 		if ifindex == l.used && l.engine.Masters() == m {
@@ -251,8 +231,8 @@ func (l *loop) heard(now aes67.MonoTime) (list []ptp.Announcement) {
 }
 
 // tell logs a change of state, role, grandmaster or problem, and reports it.
-func (l *loop) tell(at aes67.MonoTime) bool {
-	now := l.figures(at)
+func (l *loop) tell(at aes67.RawTime) bool {
+	now := l.engine.Figures(at)
 	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at)}
 	if next == l.told {
 		return false
@@ -277,7 +257,7 @@ func (l *loop) tell(at aes67.MonoTime) bool {
 }
 
 // call logs masters that came or went, and reports whether there were any.
-func (l *loop) call(now aes67.MonoTime) bool {
+func (l *loop) call(now aes67.RawTime) bool {
 	_, changes := l.count()
 	changed := changes != l.known.changes
 	if changed || l.known.short && now >= l.known.more {
@@ -290,10 +270,10 @@ func (l *loop) call(now aes67.MonoTime) bool {
 // roll is which masters the log knows of.
 type roll struct {
 	list    []ptp.Announcement
-	changes uint64         // of the masters, up to which they were looked at
-	left    int            // lines that may still be written
-	more    aes67.MonoTime // when there may be more
-	short   bool           // some were left out
+	changes uint64        // of the masters, up to which they were looked at
+	left    int           // lines that may still be written
+	more    aes67.RawTime // when there may be more
+	short   bool          // some were left out
 }
 
 const (
@@ -304,7 +284,7 @@ const (
 )
 
 // call logs masters that are heard for the first time, or no longer.
-func (r *roll) call(now aes67.MonoTime, heard []ptp.Announcement, log zerolog.Logger) {
+func (r *roll) call(now aes67.RawTime, heard []ptp.Announcement, log zerolog.Logger) {
 	if now >= r.more {
 		r.left, r.more = rollLines, now.Add(rollTime)
 	}
@@ -341,12 +321,12 @@ func (r *roll) call(now aes67.MonoTime, heard []ptp.Announcement, log zerolog.Lo
 type failures struct {
 	count  int
 	latest error
-	next   aes67.MonoTime
+	next   aes67.RawTime
 }
 
 func (f *failures) note(err error) { f.count, f.latest = f.count+1, err }
 
-func (f *failures) tell(now aes67.MonoTime, log zerolog.Logger) {
+func (f *failures) tell(now aes67.RawTime, log zerolog.Logger) {
 	if f.count == 0 || now < f.next {
 		return
 	}

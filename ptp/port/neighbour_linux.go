@@ -24,13 +24,13 @@ const udpTable = "/proc/thread-self/net/udp"
 type neighbour struct {
 	program string // its name, or empty: there is none
 	inode   uint64 // of its socket
-	due     aes67.MonoTime
+	due     aes67.RawTime
 	table   []byte // memory for reading
 }
 
 // watchNeighbours looks for another PTP program. It allocates nothing as long as
 // there is no other than the last time.
-func (l *loop) watchNeighbours(now aes67.MonoTime) {
+func (l *loop) watchNeighbours(now aes67.RawTime) {
 	n := &l.neighbour
 	if now < n.due {
 		return

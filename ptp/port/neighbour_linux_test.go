@@ -26,7 +26,7 @@ func TestPtp4lOnTheSameComputer(t *testing.T) {
 	runPtp4l(t, w.pc, "priority1 100\n")
 	ports, iface := openIn(t, w.pc)
 	s, _ := runIn(t, w.pc, ports, aes67.ClockAuto)
-	if err := s.Use(iface, netip.MustParseAddr(pcAddr), monotonic().Add(-6*time.Second)); err != nil {
+	if err := s.Use(iface, netip.MustParseAddr(pcAddr), 6*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "ptp4l is named, and we keep quiet", s, func() bool {
@@ -36,7 +36,7 @@ func TestPtp4lOnTheSameComputer(t *testing.T) {
 	// At the other end only one master is heard, of ptp4l's identity.
 	otherPorts, otherIface := openIn(t, w.gm)
 	other, _ := run(t, otherPorts, aes67.ClockFollower)
-	if err := other.Use(otherIface, netip.MustParseAddr(gmAddr), monotonic()); err != nil {
+	if err := other.Use(otherIface, netip.MustParseAddr(gmAddr), 0); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the other end locks to ptp4l", other, func() bool { return other.Snapshot().State == ptp.Locked })
@@ -100,13 +100,13 @@ func TestMoreInterfacesThanMemberships(t *testing.T) {
 		t.Fatalf("%d interfaces in the namespace, want at least %d", len(indexes), many)
 	}
 	log := &lines{}
-	s := port.New(port.Config{Mode: aes67.ClockFollower, Now: monotonic}, ports, &mediaclock.Clock{}, zerolog.New(log))
+	s := port.New(port.Config{Mode: aes67.ClockFollower, Now: nowRaw}, ports, &mediaclock.Clock{}, zerolog.New(log))
 	for range 5 {
 		if err := s.Listen(indexes); err != nil {
 			t.Errorf("Listen: %v", err)
 		}
 	}
-	if err := s.Use(eth0, netip.MustParseAddr(pcAddr), monotonic()); err != nil {
+	if err := s.Use(eth0, netip.MustParseAddr(pcAddr), 0); err != nil {
 		t.Errorf("the chosen interface: %v", err)
 	}
 	joined := ports.Joined()

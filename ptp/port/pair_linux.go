@@ -1,10 +1,6 @@
 package port
 
-import (
-	"golang.org/x/sys/unix"
-
-	"aes67-sink/aes67"
-)
+import "golang.org/x/sys/unix"
 
 // Pair is one clock as it was read between two looks at another. All in ns.
 type Pair struct{ Before, Inner, After int64 }
@@ -12,8 +8,8 @@ type Pair struct{ Before, Inner, After int64 }
 // Took is how long the reading lasted, ns.
 func (p Pair) Took() int64 { return p.After - p.Before }
 
-// Middle is the outer clock's instant that fits Inner best.
-func (p Pair) Middle() aes67.MonoTime { return aes67.MonoTime(p.Before + p.Took()/2) }
+// Middle is the outer clock's instant that fits Inner best, ns.
+func (p Pair) Middle() int64 { return p.Before + p.Took()/2 }
 
 // ahead bounds by how much the inner clock is ahead of the outer, ns.
 func (p Pair) ahead() bounds { return bounds{low: p.Inner - p.After, high: p.Inner - p.Before} }

@@ -13,7 +13,7 @@ import (
 const (
 	// phcReadings are kept: 16 s at one in phcEvery.
 	phcReadings = 128
-	phcEvery    = aes67.MonoTime(125 * time.Millisecond)
+	phcEvery    = aes67.RawTime(125 * time.Millisecond)
 	// phcBest readings are enough to begin with.
 	phcBest = 4
 	// phcSpan is the least time over which readings tell the rate, ns.
@@ -26,12 +26,11 @@ const (
 // PHCMap is a straight line through the latest readings. Cards run freely or are
 // steered slowly, so over seconds a line is right.
 type PHCMap struct {
-	ring  [phcReadings]Pair // of the PHC, between two looks at RAW
-	n     int
-	steps uint32 // of the PHC, as seen
+	ring [phcReadings]Pair // of the PHC, between two looks at RAW
+	n    int
 
 	known bool
-	raw   aes67.MonoTime // a point of the line
+	raw   aes67.RawTime // a point of the line
 	phc   int64
 	slope float64 // ns of RAW per ns of the PHC, less 1
 }
@@ -39,9 +38,8 @@ type PHCMap struct {
 // Observe takes a reading of the PHC between two looks at CLOCK_MONOTONIC_RAW.
 func (m *PHCMap) Observe(r Pair) {
 	if m.known {
-		if off := int64(m.At(r.Inner).Sub(r.Middle())); off > phcStep+r.Took() || off < -phcStep-r.Took() {
+		if off := int64(m.At(r.Inner)) - r.Middle(); off > phcStep+r.Took() || off < -phcStep-r.Took() {
 			m.n, m.known = 0, false
-			m.steps++
 		}
 	}
 	m.ring[m.n%phcReadings] = r
@@ -68,7 +66,7 @@ func (m *PHCMap) fit() {
 		w := float64(least+1) / float64(r.Took()+1)
 		w *= w
 		dx := float64(r.Inner - last.Inner)
-		dy := float64(int64(r.Middle()-last.Middle())) - dx // small: what the PHC is fast or slow by
+		dy := float64(r.Middle()-last.Middle()) - dx // small: what the PHC is fast or slow by
 		n, x, y, xx, xy = n+w, x+w*dx, y+w*dy, xx+w*dx*dx, xy+w*dx*dy
 	}
 	m.slope = 0
@@ -79,11 +77,11 @@ func (m *PHCMap) fit() {
 	if d := xx - x*x/n; last.Inner-oldest.Inner >= phcSpan && d > 0 {
 		m.slope = (xy - x*y/n) / d
 	}
-	m.raw, m.phc, m.known = last.Middle().Add(time.Duration(math.Round((y-m.slope*x)/n))), last.Inner, true
+	m.raw, m.phc, m.known = aes67.RawTime(last.Middle()+int64(math.Round((y-m.slope*x)/n))), last.Inner, true
 }
 
 // At converts a timestamp of the card to an instant of CLOCK_MONOTONIC_RAW.
-func (m *PHCMap) At(phc int64) aes67.MonoTime {
+func (m *PHCMap) At(phc int64) aes67.RawTime {
 	d := phc - m.phc
-	return m.raw + aes67.MonoTime(d) + aes67.MonoTime(m.slope*float64(d))
+	return m.raw + aes67.RawTime(d) + aes67.RawTime(m.slope*float64(d))
 }

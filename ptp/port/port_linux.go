@@ -50,15 +50,13 @@ type Sockets struct {
 	clock          wallClock
 	stepped        bool // the date was set since Wait looked
 	sleep          sleepClock
+	base           TimeBase
+	slewed         bool // since the loop's renew
+	slept          bool // since takeSlept
 	rx             receiver
 	card           card      // of Wait's goroutine
 	hardware       bool      // the event socket asks for hardware timestamps
 	open           phcReader // how a card's clock is found
-
-	baseMu sync.Mutex
-	base   TimeBase
-	slewed bool // since Renew
-	slept  bool // since takeSlept
 
 	mu       sync.Mutex
 	selected string         // the interface whose card is to be looked for
@@ -66,7 +64,6 @@ type Sockets struct {
 	stamps   ptp.Timestamps // what is used now
 	joined   map[int]bool   // interfaces whose group membership both sockets have
 	to       [2]unix.SockaddrInet4
-	renewals uint32 // of memberships, of Wait's goroutine
 	sequence uint32 // OPT_ID that the kernel gives to the next event message
 	sent     [sentHistory]sentMessage
 }
@@ -167,23 +164,22 @@ func (p *Sockets) Join(ifindex int) error {
 	return nil
 }
 
-// Renew tells the switches anew that an interface is heard, if it is.
-func (p *Sockets) Renew(ifindex int) (joined bool) {
+// Rejoin tells the switches anew what is heard here, after a link came back.
+func (p *Sockets) Rejoin() {
+	for _, i := range p.Joined() {
+		p.renew(i)
+	}
+}
+
+// renew tells the switches anew that an interface is heard, if it is.
+func (p *Sockets) renew(ifindex int) (joined bool) {
 	p.mu.Lock()
 	joined = p.joined[ifindex]
 	p.mu.Unlock()
 	if joined {
-		p.renewals++
 		_ = p.Join(ifindex) // an interface that is gone is missed elsewhere
 	}
 	return joined
-}
-
-// Rejoin tells the switches anew what is heard here, after a link came back.
-func (p *Sockets) Rejoin() {
-	for _, i := range p.Joined() {
-		_ = p.Join(i) // an interface that is gone is missed elsewhere
-	}
 }
 
 // Leave ends what Join began. The interface may be gone already.
@@ -347,8 +343,6 @@ func (p *Sockets) look() (slept bool) {
 	if !ok {
 		return false
 	}
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
 	p.slewed = p.base.Observe(r.Raw) || p.slewed
 	slept = p.sleep.observe(r.Boot)
 	p.slept = p.slept || slept
@@ -357,72 +351,26 @@ func (p *Sockets) look() (slept bool) {
 }
 
 // lookAgain compares the clocks unless that was done a moment ago.
-func (p *Sockets) lookAgain(now aes67.MonoTime) {
-	if p.clock.looked.Add(time.Millisecond) < now {
+func (p *Sockets) lookAgain(now aes67.RawTime) {
+	if p.base.raw().Add(time.Millisecond) < now {
 		p.look()
 	}
 }
 
-// renew publishes a clock by the latest reading.
-func (p *Sockets) renew(c *Composer, serving bool) {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	c.Renew(serving, p.slewed)
-	p.slewed = false
-}
-
-func (p *Sockets) wasSlewed() bool {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	return p.slewed
-}
-
 // due is when the next reading is wanted.
-func (p *Sockets) due() aes67.MonoTime {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	return p.base.Due(p.clock.mono(0))
-}
-
-// target is TimeBase.Target, onMono its OnMono.
-func (p *Sockets) target() aes67.PPB {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	return p.base.Target()
-}
-
-func (p *Sockets) onMono(rate aes67.PPB) aes67.PPB {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	return p.base.OnMono(rate)
-}
+func (p *Sockets) due() aes67.RawTime { return p.base.Due(p.clock.mono(0)) }
 
 // takeSlept reports whether the computer has slept since the last call.
 func (p *Sockets) takeSlept() (slept bool) {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
 	slept, p.slept = p.slept, false
 	return slept
-}
-
-// Raw converts an instant of CLOCK_MONOTONIC to one of CLOCK_MONOTONIC_RAW.
-func (p *Sockets) Raw(mono aes67.MonoTime) aes67.MonoTime {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	return p.base.Raw(mono)
-}
-
-// Mono converts an instant of CLOCK_MONOTONIC_RAW to one of CLOCK_MONOTONIC.
-func (p *Sockets) Mono(raw aes67.MonoTime) aes67.MonoTime {
-	p.baseMu.Lock()
-	defer p.baseMu.Unlock()
-	return p.base.Mono(raw)
 }
 
 // TAI returns International Atomic Time now, as far as the computer's clock
 // knows it: CLOCK_REALTIME and the 37 s by which TAI is ahead of UTC since
 // 2017. CLOCK_TAI is no help, its offset stays 0 unless an NTP daemon sets it.
-func (p *Sockets) TAI(now aes67.MonoTime) aes67.PTPTime {
+func (p *Sockets) TAI(now aes67.RawTime) aes67.PTPTime {
 	p.lookAgain(now)
-	return aes67.PTPTime(int64(now)+p.clock.offset()) + aes67.PTPTime(ptp.UTCOffset*time.Second)
+	utc := aes67.PTPTime(int64(p.base.last.mono) + p.clock.offset()).Add(now.Sub(p.base.raw()))
+	return utc.Add(ptp.UTCOffset * time.Second)
 }

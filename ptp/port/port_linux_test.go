@@ -20,13 +20,13 @@ var self = wire.PortIdentity{Clock: aes67.ClockIdentity{0x02, 1}, Port: 1}
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-func nowMono(t testing.TB) aes67.MonoTime {
+func nowRaw(t testing.TB) aes67.RawTime {
 	t.Helper()
 	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC_RAW, &ts); err != nil {
 		t.Fatal(err)
 	}
-	return aes67.MonoTime(ts.Nano())
+	return aes67.RawTime(ts.Nano())
 }
 
 // looped opens ports of any number that send to themselves.
@@ -55,12 +55,12 @@ func warm(t *testing.T, p *Sockets) {
 	t.Helper()
 	m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1, Source: self}
 	for range 100 {
-		c := &collector{left: map[uint16]aes67.MonoTime{}}
+		c := &collector{left: map[uint16]aes67.RawTime{}}
 		if err := p.Send(m.Append(nil), loopback); err != nil {
 			t.Fatal(err)
 		}
 		for range 5 {
-			now := nowMono(t)
+			now := nowRaw(t)
 			if err := p.Wait(now, now.Add(10*time.Millisecond), c); err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func warm(t *testing.T, p *Sockets) {
 // collector keeps what Wait finds.
 type collector struct {
 	datagrams []Datagram
-	left      map[uint16]aes67.MonoTime
+	left      map[uint16]aes67.RawTime
 	kinds     []wire.Kind
 }
 
@@ -85,7 +85,7 @@ func (c *collector) Datagram(d *Datagram) {
 	c.datagrams = append(c.datagrams, kept)
 }
 
-func (c *collector) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime) {
+func (c *collector) Transmitted(kind wire.Kind, sequence uint16, at aes67.RawTime) {
 	c.kinds = append(c.kinds, kind)
 	c.left[sequence] = at
 }
@@ -93,8 +93,8 @@ func (c *collector) Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTi
 // waitFor waits until done or two seconds have passed.
 func waitFor(t *testing.T, p *Sockets, h Handler, done func() bool) {
 	t.Helper()
-	for start := nowMono(t); !done(); {
-		now := nowMono(t)
+	for start := nowRaw(t); !done(); {
+		now := nowRaw(t)
 		if now.Sub(start) > 2*time.Second {
 			t.Fatal("nothing came within 2 s")
 		}
@@ -106,16 +106,16 @@ func waitFor(t *testing.T, p *Sockets, h Handler, done func() bool) {
 
 func TestPortsStampBothDirections(t *testing.T) {
 	p := looped(t)
-	c := &collector{left: map[uint16]aes67.MonoTime{}}
+	c := &collector{left: map[uint16]aes67.RawTime{}}
 	const messages = 20
 	for i := range uint16(messages) {
 		m := wire.Message{Kind: wire.KindDelayReq, Sequence: 1000 + i, Source: self}
-		before := nowMono(t)
+		before := nowRaw(t)
 		if err := p.Send(m.Append(nil), loopback); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, p, c, func() bool { return len(c.datagrams) == int(i)+1 && len(c.left) == int(i)+1 })
-		after := nowMono(t)
+		after := nowRaw(t)
 		d := &c.datagrams[i]
 		left, ok := c.left[1000+i]
 		if !ok || c.kinds[i] != wire.KindDelayReq {
@@ -136,7 +136,7 @@ func TestPortsStampBothDirections(t *testing.T) {
 
 func TestPortsSurviveASendThatFails(t *testing.T) {
 	p := looped(t)
-	c := &collector{left: map[uint16]aes67.MonoTime{}}
+	c := &collector{left: map[uint16]aes67.RawTime{}}
 	send := func(sequence uint16, to netip.Addr) error {
 		m := wire.Message{Kind: wire.KindDelayReq, Sequence: sequence}
 		return p.Send(m.Append(nil), to)
@@ -159,7 +159,7 @@ func TestPortsSurviveASendThatFails(t *testing.T) {
 
 func TestGeneralMessagesComeByTheOtherPort(t *testing.T) {
 	p := looped(t)
-	c := &collector{left: map[uint16]aes67.MonoTime{}}
+	c := &collector{left: map[uint16]aes67.RawTime{}}
 	announcement := (&wire.Message{Kind: wire.KindAnnounce, Source: self}).Append(nil)
 	if err := p.Send(announcement, loopback); err != nil {
 		t.Fatal(err)
@@ -176,8 +176,8 @@ func TestGeneralMessagesComeByTheOtherPort(t *testing.T) {
 // counter counts, and keeps nothing.
 type counter struct{ datagrams, left int }
 
-func (c *counter) Datagram(*Datagram)                            { c.datagrams++ }
-func (c *counter) Transmitted(wire.Kind, uint16, aes67.MonoTime) { c.left++ }
+func (c *counter) Datagram(*Datagram)                           { c.datagrams++ }
+func (c *counter) Transmitted(wire.Kind, uint16, aes67.RawTime) { c.left++ }
 
 func TestReceivingDoesNotAllocate(t *testing.T) {
 	p := looped(t)
@@ -189,7 +189,7 @@ func TestReceivingDoesNotAllocate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 100 {
-			now := nowMono(t)
+			now := nowRaw(t)
 			if err := p.Wait(now, now.Add(20*time.Millisecond), c); err != nil {
 				t.Fatal(err)
 			}
@@ -210,11 +210,11 @@ func TestWakeFreesWait(t *testing.T) {
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer stop()
 	context.AfterFunc(ctx, p.Wake)
-	start := nowMono(t)
+	start := nowRaw(t)
 	if err := p.Wait(start, start.Add(10*time.Second), &counter{}); err != nil {
 		t.Fatal(err)
 	}
-	if d := nowMono(t).Sub(start); d > 5*time.Second {
+	if d := nowRaw(t).Sub(start); d > 5*time.Second {
 		t.Errorf("Wait lasted %v after Wake", d)
 	}
 }

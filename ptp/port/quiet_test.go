@@ -19,7 +19,7 @@ const quietInterface = 7
 // running is a service whose turns a test takes, in simulated time.
 type running struct {
 	*Service
-	now aes67.MonoTime
+	now aes67.RawTime
 }
 
 func newRunning(t *testing.T, mode aes67.ClockMode) *running {
@@ -31,7 +31,7 @@ func newRunning(t *testing.T, mode aes67.ClockMode) *running {
 	r := &running{now: 1000e9}
 	p.readings, p.base, p.sleep, p.clock = r.readings, TimeBase{}, sleepClock{}, wallClock{}
 	p.look()
-	r.Service = New(Config{Mode: mode, Priority1: 128, Priority2: 128, Now: func() aes67.MonoTime { return r.now }},
+	r.Service = New(Config{Mode: mode, Priority1: 128, Priority2: 128, Now: func() aes67.RawTime { return r.now }},
 		p, &mediaclock.Clock{}, zerolog.Nop())
 	l := &r.loop
 	l.used = quietInterface
@@ -51,7 +51,7 @@ func (r *running) hear(d time.Duration) {
 	var buf [64]byte
 	for end := r.now.Add(d); r.now < end; {
 		r.now = r.now.Add(125 * time.Millisecond)
-		sequence := uint16(r.now / aes67.MonoTime(125*time.Millisecond))
+		sequence := uint16(r.now / aes67.RawTime(125*time.Millisecond))
 		if sequence%16 == 0 {
 			m := wire.Message{Kind: wire.KindAnnounce, Source: master, Sequence: sequence / 16, LogInterval: 1}
 			m.Properties = wire.Properties{Priority1: 100, Class: 248, Accuracy: 0xFE, Variance: 0xFFFF, Priority2: 128, Identity: master.Clock}

@@ -31,14 +31,14 @@ type Datagram struct {
 	Interface int    // index of the interface it came in by
 	Group     bool   // sent to the PTP group, not to us alone
 	From      netip.Addr
-	At        aes67.MonoTime // kernel receive timestamp; event port only
+	At        aes67.RawTime // kernel receive timestamp; event port only
 }
 
 // Handler takes what Wait finds.
 type Handler interface {
 	Datagram(d *Datagram)
 	// Transmitted tells when an event message left.
-	Transmitted(kind wire.Kind, sequence uint16, at aes67.MonoTime)
+	Transmitted(kind wire.Kind, sequence uint16, at aes67.RawTime)
 }
 
 const (
@@ -75,7 +75,7 @@ func (r *receiver) init() {
 
 // Wait handles what has arrived, or sleeps until something does, Wake is
 // called, or the deadline passes.
-func (p *Sockets) Wait(now, deadline aes67.MonoTime, h Handler) error {
+func (p *Sockets) Wait(now, deadline aes67.RawTime, h Handler) error {
 	r := &p.rx
 	r.polled = [3]unix.PollFd{
 		{Fd: int32(p.event), Events: unix.POLLIN},
@@ -102,7 +102,7 @@ func (p *Sockets) Wait(now, deadline aes67.MonoTime, h Handler) error {
 	stepped := p.stepped
 	p.stepped = false
 	p.chooseStamps()
-	p.card.look(p.Raw(p.clock.looked))
+	p.card.look(p.base.raw())
 	if r.polled[0].Revents&unix.POLLERR != 0 {
 		p.readSent(h, stepped)
 	}
@@ -184,17 +184,22 @@ func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
 
 // instant returns when an event message passed, by the card's clock if that is
 // used.
-func (p *Sockets) instant(c *control, stepped bool, d direction) (at aes67.MonoTime, ok bool) {
+func (p *Sockets) instant(c *control, stepped bool, d direction) (at aes67.RawTime, ok bool) {
 	if p.card.on {
 		if c.hardware == 0 {
 			return 0, false
 		}
-		raw, ok := p.card.instant(c.hardware, d)
-		at = p.Mono(raw)
-		return at, ok && p.clock.plausible(at)
+		at, ok = p.card.instant(c.hardware, d)
+		return at, ok && p.plausible(at)
 	}
-	at = p.clock.mono(c.realtime)
-	return at, !stepped && c.realtime != 0 && p.clock.plausible(at)
+	at = p.base.Raw(p.clock.mono(c.realtime))
+	return at, !stepped && c.realtime != 0 && p.plausible(at)
+}
+
+// plausible reports whether a timestamp is of about now.
+func (p *Sockets) plausible(at aes67.RawTime) bool {
+	age := p.base.raw().Sub(at)
+	return age <= oldest && age >= -soonest
 }
 
 // control is what the control messages of one recvmsg say.

@@ -25,7 +25,7 @@ type Config struct {
 	Mode                 aes67.ClockMode
 	Domain               uint8
 	Priority1, Priority2 uint8 // as grandmaster
-	Now                  func() aes67.MonoTime
+	Now                  func() aes67.RawTime
 	Resume               *ptp.Resumption // nil: the clock begins anew
 }
 
@@ -37,7 +37,7 @@ type Service struct {
 	ports   *Sockets
 	changed chan struct{}
 	loop    loop
-	renewAt aes67.MonoTime // when the clock is published anew, CLOCK_MONOTONIC
+	renewAt aes67.RawTime // when the clocks are compared anew
 
 	mu       sync.Mutex
 	commands []func(*loop)
@@ -51,20 +51,16 @@ func New(cfg Config, ports *Sockets, clock *mediaclock.Clock, log zerolog.Logger
 	s := &Service{
 		cfg: cfg, ports: ports, changed: make(chan struct{}, 1), wanted: map[int]bool{},
 		loop: loop{
-			cfg: cfg, ports: ports, log: log, masters: map[int]*ptp.Masters{}, heardAt: map[int]aes67.MonoTime{}, udpTable: udpTable,
-			composer: Composer{Base: &ports.base, Kept: &mediaclock.Clock{}, Told: clock},
+			cfg: cfg, ports: ports, log: log, masters: map[int]*ptp.Masters{}, heardAt: map[int]aes67.RawTime{}, udpTable: udpTable,
+			tether: Tether{Base: &ports.base, Clock: clock},
 		},
 	}
 	s.loop.engine = ptp.NewEngine(ptp.EngineConfig{
 		Mode: cfg.Mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2,
 		Seed: uint64(cfg.Now()),
-	}, s.loop.composer.Kept, &s.loop)
+	}, clock, &s.loop)
 	if r := cfg.Resume; r != nil {
-		told := mediaclock.Map{Mono: r.At, PTP: r.Time, Rate: r.Frequency, Frequency: r.Frequency}
-		kept := *r
-		kept.At = ports.Raw(r.At)
-		s.loop.engine.Resume(kept)
-		s.loop.composer.Inherit(told)
+		s.loop.engine.Resume(*r)
 	}
 	return s
 }
@@ -81,14 +77,13 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.engine.Stop(l.now())
-	l.renew()
-	s.publish(l.now())
+	l.engine.Stop(s.cfg.Now())
+	s.publish(s.cfg.Now())
 	return nil
 }
 
 // turn does what is due, and returns when something will be.
-func (s *Service) turn() (now, next aes67.MonoTime) {
+func (s *Service) turn() (now, next aes67.RawTime) {
 	l := &s.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,20 +95,19 @@ func (s *Service) turn() (now, next aes67.MonoTime) {
 	if l.ports.takeSlept() {
 		l.wake()
 	}
-	l.engine.ServeAt(l.ports.target())
-	raw := l.ports.Raw(now)
+	l.engine.ServeAt(l.ports.base.Target())
 	if l.engine.Port() == ptp.PortListening {
-		l.engine.SetTAI(raw, l.ports.TAI(now)) // the date may come after the network
+		l.engine.SetTAI(now, l.ports.TAI(now)) // the date may come after the network
 	}
-	l.engine.Tick(raw)
+	l.engine.Tick(now)
 	if now >= s.renewAt || l.changed() {
 		l.renew()
 		s.renewAt = max(l.ports.due(), now.Add(time.Millisecond)) // a clock that cannot be read is not asked without end
 	}
-	l.watchNeighbours(raw)
-	l.renewMemberships(raw)
-	s.publish(raw)
-	return now, min(l.ports.Mono(l.engine.Next(raw)), s.renewAt)
+	l.watchNeighbours(now)
+	l.renewMemberships(now)
+	s.publish(now)
+	return now, min(l.engine.Next(now), s.renewAt)
 }
 
 // Listen hears the interfaces given, and no others but the one in use. The
@@ -162,7 +156,7 @@ func (s *Service) join() (first error) {
 				l.drop(i)
 			}
 		}
-		now := l.now()
+		now := s.cfg.Now()
 		for i := range hear {
 			l.heardAt[i] = now
 		}
@@ -190,10 +184,11 @@ func (s *Service) joinFirst(ifindex int) error {
 // Rejoin tells the switches anew what is heard here, after a link came back.
 func (s *Service) Rejoin() { s.ports.Rejoin() }
 
-// Use runs the engine on an interface and address. listenedSince is from when
-// on the interface was heard: if nothing was for a whole announce timeout, an
+// Use runs the engine on an interface and address. listened is for how long the
+// interface has been heard: if nothing was for a whole announce timeout, an
 // engine that may serve need not wait again.
-func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.MonoTime) error {
+func (s *Service) Use(iface net.Interface, addr netip.Addr, listened time.Duration) error {
+	since := s.cfg.Now().Add(-listened)
 	if err := s.ports.Select(iface, addr); err != nil {
 		return err
 	}
@@ -209,7 +204,7 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listenedSince aes67.
 	}
 	s.do(func(l *loop) {
 		l.used, l.self = iface.Index, port
-		l.start(l.ports.Raw(listenedSince))
+		l.start(since)
 	})
 	return nil
 }
@@ -220,7 +215,7 @@ func (s *Service) Stop() {
 	defer s.mu.Unlock()
 	s.used = 0
 	s.do(func(l *loop) {
-		l.engine.Stop(l.now())
+		l.engine.Stop(s.cfg.Now())
 		l.used = 0
 	})
 }
@@ -248,7 +243,7 @@ func (s *Service) Snapshot() ptp.Status {
 	l := &s.loop
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
+	now := s.cfg.Now()
 	l.forget(now)
 	return l.status(now)
 }
@@ -258,7 +253,7 @@ func (s *Service) Snapshot() ptp.Status {
 func (s *Service) Heard() []ptp.Announcement {
 	s.loop.mu.Lock()
 	defer s.loop.mu.Unlock()
-	return s.loop.heard(s.loop.now())
+	return s.loop.heard(s.cfg.Now())
 }
 
 // Changed wakes the reader when state, role, grandmaster or problem changed,
@@ -267,7 +262,7 @@ func (s *Service) Changed() <-chan struct{} { return s.changed }
 
 // publish logs what changed, and wakes who wants to know. It allocates nothing
 // as long as nothing does.
-func (s *Service) publish(now aes67.MonoTime) {
+func (s *Service) publish(now aes67.RawTime) {
 	l := &s.loop
 	if now < l.due && l.engine.Port() == l.told.port {
 		return

@@ -8,9 +8,9 @@ import (
 	"aes67-sink/mediaclock"
 )
 
-// This file is what keeps NTP's hand off our time. The engine lives by
-// CLOCK_MONOTONIC_RAW, the oscillator that nobody slews; the rest of the bridge by
-// CLOCK_MONOTONIC, as the sound server does. adjtime(3) slews that by 500 ppm,
+// This file is what keeps NTP's hand off our time. All of that is measured and kept by
+// CLOCK_MONOTONIC_RAW, the oscillator that nobody slews. The kernel stamps messages,
+// and the sound server ticks, with the other one. adjtime(3) slews that by 500 ppm,
 // timesyncd by an eighth of the offset each second (the kernel's PLL, kernel/time/
 // ntp.c: ntp_offset_chunk, time constant 1), chrony by up to 83 333 ppm.
 
@@ -40,6 +40,9 @@ const (
 	// within rawLeave. Crystals are within 50 ppm, and so are NTP's lasting
 	// corrections of them; a slew is far beyond.
 	rawEnter, rawLeave = 50_000, 40_000
+	// nearTarget, ppb, is so close to the rate of CLOCK_MONOTONIC that a clock may take
+	// that at once.
+	nearTarget = 1000
 	// rawChange, ppb, at once is a slew that begins or ends.
 	rawChange = 20_000
 )
@@ -65,7 +68,7 @@ type TimeBase struct {
 // Observe takes a reading of CLOCK_MONOTONIC_RAW. It reports whether a slew has
 // begun, changed or ended.
 func (b *TimeBase) Observe(p Pair) (changed bool) {
-	now := mark{p.Middle(), p.ahead()}
+	now := mark{aes67.MonoTime(p.Middle()), p.ahead()}
 	if !b.known {
 		*b = TimeBase{known: true, last: now, origin: now, next: now, doubt: rateWorst, slewed: now.mono}
 		return false
@@ -139,7 +142,9 @@ func (b *TimeBase) span() time.Duration { return b.last.mono.Sub(b.origin.mono) 
 
 // Due returns when the next reading is wanted. second is an instant at which
 // CLOCK_REALTIME begins a second, any.
-func (b *TimeBase) Due(second aes67.MonoTime) aes67.MonoTime {
+func (b *TimeBase) Due(second aes67.MonoTime) aes67.RawTime { return b.Raw(b.due(second)) }
+
+func (b *TimeBase) due(second aes67.MonoTime) aes67.MonoTime {
 	switch {
 	case b.last == b.origin: // the rate has just changed: soon it is known
 		return b.last.mono.Add(readSoon)
@@ -152,34 +157,15 @@ func (b *TimeBase) Due(second aes67.MonoTime) aes67.MonoTime {
 }
 
 // raw is the instant of the latest reading.
-func (b *TimeBase) raw() aes67.MonoTime { return b.last.mono + aes67.MonoTime(b.last.ahead.middle()) }
+func (b *TimeBase) raw() aes67.RawTime {
+	return aes67.RawTime(int64(b.last.mono) + b.last.ahead.middle())
+}
 
 // Raw converts an instant of CLOCK_MONOTONIC.
-func (b *TimeBase) Raw(mono aes67.MonoTime) aes67.MonoTime {
-	elapsed := mono - b.last.mono
-	return b.raw() + elapsed + aes67.MonoTime(math.Round(float64(elapsed)*float64(b.rate)*1e-9))
+func (b *TimeBase) Raw(mono aes67.MonoTime) aes67.RawTime {
+	elapsed := mono.Sub(b.last.mono)
+	return b.raw().Add(elapsed + time.Duration(math.Round(float64(elapsed)*float64(b.rate)*1e-9)))
 }
-
-// Mono converts an instant of CLOCK_MONOTONIC_RAW.
-func (b *TimeBase) Mono(raw aes67.MonoTime) aes67.MonoTime {
-	elapsed, rate := raw-b.raw(), float64(b.rate)*1e-9
-	return b.last.mono + elapsed - aes67.MonoTime(math.Round(float64(elapsed)*rate/(1+rate)))
-}
-
-// Compose makes of PTP against RAW what is published: PTP against
-// CLOCK_MONOTONIC.
-func (b *TimeBase) Compose(m mediaclock.Map) mediaclock.Map {
-	return mediaclock.Map{
-		Mono: b.last.mono, PTP: m.PTPAt(b.raw()), Steps: m.Steps,
-		Rate: b.OnMono(m.Rate), Frequency: b.OnMono(m.Frequency),
-	}
-}
-
-// offMono converts a rate against CLOCK_MONOTONIC to one against RAW.
-func (b *TimeBase) offMono(rate aes67.PPB) aes67.PPB { return (rate - b.rate) / (1 + b.rate*1e-9) }
-
-// OnMono converts a rate against RAW to one against CLOCK_MONOTONIC.
-func (b *TimeBase) OnMono(rate aes67.PPB) aes67.PPB { return rate + b.rate + rate*b.rate*1e-9 }
 
 // Target returns the rate against RAW that a grandmaster ought to have: that of
 // CLOCK_MONOTONIC, which the sound server ticks with too, unless it runs too far
@@ -191,60 +177,32 @@ func (b *TimeBase) Target() aes67.PPB {
 	return -b.usual / (1 + b.usual*1e-9)
 }
 
-// Composer publishes the clock that the engine keeps against RAW. While we are
-// the grandmaster and CLOCK_MONOTONIC is not slewed, our time ticks with that,
-// exactly: what is published has the rate 0, and the engine's clock follows it.
-type Composer struct {
-	Base *TimeBase
-	Kept *mediaclock.Clock // PTP against RAW, the engine's
-	Told *mediaclock.Clock // PTP against CLOCK_MONOTONIC, everybody's
-	tied bool              // Kept follows Told
-	// inherited: Told was set by an earlier run against CLOCK_MONOTONIC; Kept follows
-	// when it is known how that runs.
-	inherited bool
+// Tether tells a clock how CLOCK_MONOTONIC runs. While we are the grandmaster and that
+// is not slewed, the clock ticks with it, exactly: its phase is set by each reading.
+type Tether struct {
+	Base  *TimeBase
+	Clock *mediaclock.Clock
+	ptp   aes67.PTPTime  // when it was tied
+	mono  aes67.MonoTime // likewise
 }
 
-// Inherit lets time go on with the map of a run before this one. Kept has been set
-// by it too.
-func (c *Composer) Inherit(m mediaclock.Map) {
-	kept, _ := c.Kept.Load()
-	m.Steps = kept.Steps
-	c.Told.Set(m)
-	c.inherited = true
-}
-
-// Renew publishes, after a reading or after the engine has steered. changed is
-// what Observe said of the reading.
-func (c *Composer) Renew(serving, changed bool) {
-	kept, set := c.Kept.Load()
+// Renew follows a reading, or a steering of the clock. changed is what Observe said of
+// the reading.
+func (t *Tether) Renew(serving, changed bool) {
+	b := t.Base
+	m, set := t.Clock.Load()
 	if !set {
 		return
 	}
-	told, _ := c.Told.Load()
-	settled := c.Base.Settled()
-	if c.inherited && told.Steps == kept.Steps {
-		if !settled {
-			return
+	m.Tied = m.Tied && serving && !changed && !b.away
+	if rate := b.Target(); serving && !b.away && b.Settled() { // else more is known in a moment
+		if !m.Tied && math.Abs(float64(m.Rate-rate)) < nearTarget {
+			m.Tied, t.ptp, t.mono = true, m.PTPAt(b.raw()), b.last.mono
 		}
-		rate := c.Base.offMono(told.Rate)
-		kept = mediaclock.Map{Mono: c.Base.raw(), PTP: told.PTPAt(c.Base.last.mono), Rate: rate, Frequency: rate, Steps: kept.Steps}
-		c.Kept.Set(kept)
-		if c.Base.span() < rateLongest/2 {
-			return
+		if m.Tied {
+			m.Raw, m.PTP, m.Rate, m.Frequency = b.raw(), t.ptp.Add(b.last.mono.Sub(t.mono)), rate, rate
 		}
 	}
-	c.inherited = false
-	c.tied = c.tied && serving && !changed && !c.Base.away && told.Steps == kept.Steps
-	switch {
-	case c.tied && settled:
-		rate := c.Base.Target()
-		c.Kept.Set(mediaclock.Map{Mono: c.Base.raw(), PTP: told.PTPAt(c.Base.last.mono), Rate: rate, Frequency: rate, Steps: kept.Steps})
-	case c.tied: // a moment later more is known
-	default:
-		next := c.Base.Compose(kept)
-		if serving && settled && !c.Base.away && kept.Rate == c.Base.Target() {
-			c.tied, next.Rate, next.Frequency = true, 0, 0
-		}
-		c.Told.Set(next)
-	}
+	m.Local = b.rate
+	t.Clock.Set(m)
 }

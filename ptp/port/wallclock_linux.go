@@ -7,9 +7,8 @@ import "aes67-sink/aes67"
 // constant but for steps of the date. Bounds that contradict each other mean that
 // the date was set.
 type wallClock struct {
-	ahead  bounds // CLOCK_REALTIME less CLOCK_MONOTONIC
-	known  bool
-	looked aes67.MonoTime // when the clocks were read last
+	ahead bounds // CLOCK_REALTIME less CLOCK_MONOTONIC
+	known bool
 }
 
 // slack, ns, allows for the rounding of each reading to a nanosecond.
@@ -18,7 +17,6 @@ const slack = 2
 // observe takes one reading and reports whether the date was set since the
 // reading before.
 func (c *wallClock) observe(p Pair) (stepped bool) {
-	c.looked = aes67.MonoTime(p.After)
 	if !c.known {
 		c.ahead, c.known = p.ahead(), true
 		return false
@@ -30,12 +28,6 @@ func (c *wallClock) offset() int64 { return c.ahead.middle() }
 
 // mono converts a kernel timestamp.
 func (c *wallClock) mono(real int64) aes67.MonoTime { return aes67.MonoTime(real - c.offset()) }
-
-// plausible reports whether a converted timestamp is of about now.
-func (c *wallClock) plausible(at aes67.MonoTime) bool {
-	age := c.looked.Sub(at)
-	return age <= oldest && age >= -soonest
-}
 
 // sleepClock notices that the computer has slept: CLOCK_BOOTTIME runs on
 // meanwhile, CLOCK_MONOTONIC and CLOCK_MONOTONIC_RAW stand still.

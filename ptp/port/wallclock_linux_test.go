@@ -23,9 +23,6 @@ func TestWallClockNarrowsTheOffsetDown(t *testing.T) {
 	if got := c.offset() - offset; got < -60 || got > 60 {
 		t.Errorf("offset is off by %d ns, want within 60 ns", got)
 	}
-	if at := c.mono(now + offset); !c.plausible(at) {
-		t.Errorf("an instant %v ago is called implausible", c.looked.Sub(at))
-	}
 }
 
 func TestWallClockSeesTheDateSet(t *testing.T) {

@@ -34,7 +34,7 @@ const (
 
 // Estimate is what is known of the other clock. SE is a standard error.
 type Estimate struct {
-	At       aes67.MonoTime
+	At       aes67.RawTime
 	Base     int64     // ns
 	Offset   float64   // ns past Base, local less other time
 	OffsetSE float64   // ns
@@ -47,12 +47,12 @@ type Estimate struct {
 }
 
 // RateAt extrapolates the rate.
-func (e *Estimate) RateAt(t aes67.MonoTime) aes67.PPB {
+func (e *Estimate) RateAt(t aes67.RawTime) aes67.PPB {
 	return e.Rate + e.Bend*aes67.PPB(min(t.Sub(e.At), bendTime).Seconds())
 }
 
 // OffsetAt extrapolates the offset, in ns.
-func (e *Estimate) OffsetAt(t aes67.MonoTime) int64 {
+func (e *Estimate) OffsetAt(t aes67.RawTime) int64 {
 	after := t.Sub(e.At).Seconds()
 	bent := min(after, bendTime.Seconds())
 	gained := after*float64(e.Rate) + bent*(after-bent/2)*float64(e.Bend)
@@ -60,7 +60,7 @@ func (e *Estimate) OffsetAt(t aes67.MonoTime) int64 {
 }
 
 // TimeAt extrapolates the other clock's time.
-func (e *Estimate) TimeAt(t aes67.MonoTime) aes67.PTPTime {
+func (e *Estimate) TimeAt(t aes67.RawTime) aes67.PTPTime {
 	return aes67.PTPTime(int64(t) - e.OffsetAt(t))
 }
 
@@ -96,7 +96,7 @@ type Estimator struct {
 	buf      [kinds][2]points
 	fitter   fitter
 	fits     [windows][shapes]candidate
-	at, bets aes67.MonoTime // when curves were fitted, and bets made
+	at, bets aes67.RawTime // when curves were fitted, and bets made
 	best     candidate
 	startled int        // samples in a row
 	judged   int        // times
@@ -139,12 +139,8 @@ func (e *Estimator) Count(d Direction) (n int, span time.Duration) {
 	return n, span
 }
 
-// Noise returns the standard deviation of single messages, in ns; 0 before it is
-// known.
-func (e *Estimator) Noise(d Direction) float64 { return e.noise[d] }
-
 // Estimate looks at all windows, if that is due; else ok is false.
-func (e *Estimator) Estimate(now aes67.MonoTime) (_ Estimate, ok bool) {
+func (e *Estimator) Estimate(now aes67.RawTime) (_ Estimate, ok bool) {
 	due := min(max(e.best.length/refitShare, refitFast), refitSlow)
 	if e.startled < startlers && now.Sub(e.at).Seconds() < due {
 		return Estimate{}, false
@@ -177,7 +173,7 @@ func (e *Estimator) Estimate(now aes67.MonoTime) (_ Estimate, ok bool) {
 // judge lets each curve predict what came since bets were made, and reports whether
 // that was enough. In one direction messages that are late look like a clock that
 // moved: both are needed, and a curve of another delay than usual is of late ones.
-func (e *Estimator) judge(now aes67.MonoTime) bool {
+func (e *Estimator) judge(now aes67.RawTime) bool {
 	age := now.Sub(e.bets).Seconds()
 	us, master := e.buf[every][ToUs].since(age), e.buf[every][ToMaster].since(age)
 	twoWay := len(e.buf[every][ToMaster].since(silence).x) > 0

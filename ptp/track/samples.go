@@ -17,8 +17,8 @@ const (
 
 // Sample is one one-way measurement.
 type Sample struct {
-	At     aes67.MonoTime // when the message came here, or left
-	Offset int64          // ns, local less other time, as this message shows it
+	At     aes67.RawTime // when the message came here, or left
+	Offset int64         // ns, local less other time, as this message shows it
 }
 
 const (
@@ -78,7 +78,7 @@ type points struct {
 }
 
 // load takes those that are young enough.
-func (p *points) load(samples []Sample, now aes67.MonoTime, base int64) {
+func (p *points) load(samples []Sample, now aes67.RawTime, base int64) {
 	p.x, p.y = p.x[:0], p.y[:0]
 	for _, s := range samples {
 		if now.Sub(s.At) <= longest {

@@ -64,14 +64,14 @@ type Servo struct {
 	clock *mediaclock.Clock
 	state State
 	est   Estimate
-	known bool           // est is
-	fresh bool           // nothing was applied since the last start
-	good  aes67.PPB      // the rate when the clock was last close to an estimate
-	since aes67.MonoTime // the last start, or when the lock was lost
-	sure  aes67.MonoTime // the latest estimate that was
-	far   int            // ticks in a row beyond StepLimit
-	count int            // ticks in a row that speak for the lock, or against it
-	limit time.Duration  // within which the clock was locked
+	known bool          // est is
+	fresh bool          // nothing was applied since the last start
+	good  aes67.PPB     // the rate when the clock was last close to an estimate
+	since aes67.RawTime // the last start, or when the lock was lost
+	sure  aes67.RawTime // the latest estimate that was
+	far   int           // ticks in a row beyond StepLimit
+	count int           // ticks in a row that speak for the lock, or against it
+	limit time.Duration // within which the clock was locked
 }
 
 // NewServo returns one that steers a clock.
@@ -91,7 +91,7 @@ func (s *Servo) Trust() { s.state, s.known = Held, false }
 
 // Start begins to follow another clock, or the same after a step. The rate is
 // kept until there is an estimate.
-func (s *Servo) Start(now aes67.MonoTime) {
+func (s *Servo) Start(now aes67.RawTime) {
 	state := Measuring
 	if s.state >= Locked {
 		state = Held
@@ -102,7 +102,7 @@ func (s *Servo) Start(now aes67.MonoTime) {
 // Take takes a new estimate. It returns false if no clock can have such a rate:
 // the other one stands still, or runs absurdly. It is not followed then, and the
 // clock runs on at its last good rate.
-func (s *Servo) Take(now aes67.MonoTime, e Estimate) (ok bool) {
+func (s *Servo) Take(now aes67.RawTime, e Estimate) (ok bool) {
 	if ok = -MaxRate <= e.Rate && e.Rate <= MaxRate; ok {
 		s.est, s.known = e, true
 	} else {
@@ -113,7 +113,7 @@ func (s *Servo) Take(now aes67.MonoTime, e Estimate) (ok bool) {
 }
 
 // Ahead returns by how much the clock is ahead of the estimate.
-func (s *Servo) Ahead(now aes67.MonoTime) (ahead time.Duration, ok bool) {
+func (s *Servo) Ahead(now aes67.RawTime) (ahead time.Duration, ok bool) {
 	m, set := s.clock.Load()
 	if !set || !s.known {
 		return 0, false
@@ -122,7 +122,7 @@ func (s *Servo) Ahead(now aes67.MonoTime) (ahead time.Duration, ok bool) {
 }
 
 // Tick steers the clock, or steps it, and reports a step.
-func (s *Servo) Tick(now aes67.MonoTime) (stepped bool) {
+func (s *Servo) Tick(now aes67.RawTime) (stepped bool) {
 	if !s.known || s.fresh && s.est.OffsetSE > float64(trustError) && now.Sub(s.since) < trustTime {
 		return false
 	}
@@ -161,7 +161,7 @@ func (s *Servo) Tick(now aes67.MonoTime) (stepped bool) {
 }
 
 // judge decides whether the clock is locked, or no longer.
-func (s *Servo) judge(now aes67.MonoTime, rate aes67.PPB, off, unsure time.Duration) {
+func (s *Servo) judge(now aes67.RawTime, rate aes67.PPB, off, unsure time.Duration) {
 	off = max(off, unsure)
 	s.count++
 	if s.state == Locked {
@@ -189,10 +189,10 @@ func (s *Servo) judge(now aes67.MonoTime, rate aes67.PPB, off, unsure time.Durat
 }
 
 // lose takes the lock back. The way back to it is the same as at the start.
-func (s *Servo) lose(now aes67.MonoTime) { s.state, s.count, s.since = Held, 0, now }
+func (s *Servo) lose(now aes67.RawTime) { s.state, s.count, s.since = Held, 0, now }
 
 // Hold lets the clock run on without pursuit, at its last good rate.
-func (s *Servo) Hold(now aes67.MonoTime) {
+func (s *Servo) Hold(now aes67.RawTime) {
 	if s.state == Locked {
 		s.lose(now)
 	}

@@ -18,7 +18,7 @@ import (
 // estimator is the seam: whatever makes estimates of samples.
 type estimator interface {
 	Add(d track.Direction, s track.Sample)
-	Estimate(now aes67.MonoTime) (track.Estimate, bool)
+	Estimate(now aes67.RawTime) (track.Estimate, bool)
 	Reset()
 }
 
@@ -39,7 +39,7 @@ func (e *lastPair) Add(d track.Direction, s track.Sample) {
 	}
 }
 
-func (e *lastPair) Estimate(now aes67.MonoTime) (track.Estimate, bool) {
+func (e *lastPair) Estimate(now aes67.RawTime) (track.Estimate, bool) {
 	us, master := e.last[track.ToUs], e.last[track.ToMaster]
 	span := us.At.Sub(e.first.At)
 	if master.At == 0 || span < time.Second {
@@ -50,7 +50,7 @@ func (e *lastPair) Estimate(now aes67.MonoTime) (track.Estimate, bool) {
 }
 
 // boot is when the simulations begin.
-const boot = aes67.MonoTime(5000 * time.Second)
+const boot = aes67.RawTime(5000 * time.Second)
 
 // path is a simulated master of the media profile and the way to it.
 type path struct {
@@ -61,7 +61,7 @@ type path struct {
 }
 
 // follow lets time pass: a Sync each 125 ms, and a Delay_Req in between.
-func (p *path) follow(e estimator, from, until aes67.MonoTime, then func(now aes67.MonoTime, est track.Estimate, ok bool)) {
+func (p *path) follow(e estimator, from, until aes67.RawTime, then func(now aes67.RawTime, est track.Estimate, ok bool)) {
 	const each = 125 * time.Millisecond
 	for now := from; now < until; now = now.Add(each) {
 		at := now
@@ -91,7 +91,7 @@ func newPath(seed uint64, jitter lab.Jitter) *path {
 }
 
 func TestEstimatorsSideBySide(t *testing.T) {
-	const minute = aes67.MonoTime(time.Minute)
+	const minute = aes67.RawTime(time.Minute)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	fmt.Fprintln(w, "clock\twindows by prediction: rms ns (limit)\trate ppb (limit)\tlast pair: rms ns\trate ppb")
@@ -118,7 +118,7 @@ func TestEstimatorsSideBySide(t *testing.T) {
 			}
 			var est track.Estimate
 			var phase, rate []float64
-			p.follow(e, boot, boot+5*minute, func(now aes67.MonoTime, latest track.Estimate, ok bool) {
+			p.follow(e, boot, boot+5*minute, func(now aes67.RawTime, latest track.Estimate, ok bool) {
 				if ok {
 					est = latest
 				}
@@ -141,7 +141,7 @@ func TestAReplyThatIsAloneIsNoDisaster(t *testing.T) {
 	p := newPath(7, lab.Kernel())
 	p.asked = 29900 * time.Millisecond
 	var e track.Estimator
-	p.follow(&e, boot, boot.Add(30*time.Second), func(now aes67.MonoTime, est track.Estimate, ok bool) {
+	p.follow(&e, boot, boot.Add(30*time.Second), func(now aes67.RawTime, est track.Estimate, ok bool) {
 		if off := est.TimeAt(now).Sub(p.clock.At(now)).Abs(); ok && now > boot.Add(5*time.Second) && off > 5*time.Microsecond {
 			t.Fatalf("at %v s: off by %v, want no more than the unknown delay", now.Sub(boot).Seconds(), off)
 		}
@@ -155,7 +155,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	servo := track.NewServo(&clock)
 	servo.Start(boot)
 	warm := boot.Add(90 * time.Second)
-	p.follow(&e, boot, warm, func(aes67.MonoTime, track.Estimate, bool) {})
+	p.follow(&e, boot, warm, func(aes67.RawTime, track.Estimate, bool) {})
 	now, made := warm, 0
 	r := rand.New(rand.NewPCG(1, 1))
 	each := func() {
@@ -185,14 +185,14 @@ func TestNothingIsAllocated(t *testing.T) {
 func TestResetForgetsEverything(t *testing.T) {
 	p := newPath(5, lab.Kernel())
 	var used, fresh track.Estimator
-	p.follow(&used, boot, boot.Add(20*time.Second), func(aes67.MonoTime, track.Estimate, bool) {})
+	p.follow(&used, boot, boot.Add(20*time.Second), func(aes67.RawTime, track.Estimate, bool) {})
 	used.Reset()
-	if n, span := used.Count(track.ToUs); n != 0 || span != 0 || used.Noise(track.ToUs) != 0 {
-		t.Errorf("after Reset: %d samples over %v, noise %v", n, span, used.Noise(track.ToUs))
+	if n, span := used.Count(track.ToUs); n != 0 || span != 0 {
+		t.Errorf("after Reset: %d samples over %v", n, span)
 	}
 	var got, want []track.Estimate
 	again := func(e *track.Estimator, list *[]track.Estimate) {
-		newPath(6, lab.Kernel()).follow(e, boot.Add(time.Minute), boot.Add(65*time.Second), func(_ aes67.MonoTime, est track.Estimate, ok bool) {
+		newPath(6, lab.Kernel()).follow(e, boot.Add(time.Minute), boot.Add(65*time.Second), func(_ aes67.RawTime, est track.Estimate, ok bool) {
 			*list = append(*list, est)
 		})
 	}
@@ -206,7 +206,7 @@ func TestResetForgetsEverything(t *testing.T) {
 }
 
 // steps drives a servo with an estimate for so many ticks.
-func steps(s *track.Servo, from aes67.MonoTime, ticks int, est func(now aes67.MonoTime) track.Estimate) (now aes67.MonoTime) {
+func steps(s *track.Servo, from aes67.RawTime, ticks int, est func(now aes67.RawTime) track.Estimate) (now aes67.RawTime) {
 	for now = from; ticks > 0; ticks-- {
 		now = now.Add(track.ServoInterval)
 		s.Take(now, est(now))
@@ -225,10 +225,10 @@ func TestStates(t *testing.T) {
 			t.Fatalf("%s: %v, want %v", what, s.State(), state)
 		}
 	}
-	good := func(now aes67.MonoTime) track.Estimate {
+	good := func(now aes67.RawTime) track.Estimate {
 		return track.Estimate{At: now, Base: -int64(now-boot) / 50_000, Rate: 20_000, OffsetSE: 100, Window: 8 * time.Second}
 	}
-	bad := func(now aes67.MonoTime) track.Estimate {
+	bad := func(now aes67.RawTime) track.Estimate {
 		e := good(now)
 		e.OffsetSE, e.Base = 2e6, e.Base+int64(3*time.Millisecond)
 		return e
@@ -274,8 +274,8 @@ func TestADifferenceOfManyMillisecondsIsAStep(t *testing.T) {
 	var clock mediaclock.Clock
 	s := track.NewServo(&clock)
 	s.Start(boot)
-	good := func(now aes67.MonoTime) track.Estimate { return track.Estimate{At: now, Base: 0, OffsetSE: 100} }
-	moved := func(now aes67.MonoTime) track.Estimate {
+	good := func(now aes67.RawTime) track.Estimate { return track.Estimate{At: now, Base: 0, OffsetSE: 100} }
+	moved := func(now aes67.RawTime) track.Estimate {
 		return track.Estimate{At: now, Base: int64(5 * time.Millisecond), OffsetSE: 100}
 	}
 	now := steps(&s, boot, 20, good)
@@ -294,12 +294,12 @@ func TestADifferenceOfManyMillisecondsIsAStep(t *testing.T) {
 // holds, before it was ever locked, is the other's rate all the same.
 func TestARateIsHeldThatWasNeverLockedTo(t *testing.T) {
 	const rate = 40_000
-	clock, start := mediaclock.Clock{}, aes67.MonoTime(time.Hour)
+	clock, start := mediaclock.Clock{}, aes67.RawTime(time.Hour)
 	clock.Step(start, aes67.PTPTime(start), rate)
 	s := track.NewServo(&clock)
 	s.Trust()
 	s.Start(start)
-	now := steps(&s, start, 1, func(now aes67.MonoTime) track.Estimate {
+	now := steps(&s, start, 1, func(now aes67.RawTime) track.Estimate {
 		gained := float64(now.Sub(start)) * rate * 1e-9
 		return track.Estimate{At: now, Offset: -gained, OffsetSE: 1000, Rate: rate, Window: time.Second}
 	})

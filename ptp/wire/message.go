@@ -79,7 +79,6 @@ const (
 	FlagAlternateMaster = Flags(protocol.FlagAlternateMaster)
 	FlagTwoStep         = Flags(protocol.FlagTwoStep)
 	FlagUnicast         = Flags(protocol.FlagUnicast)
-	FlagUTCOffsetValid  = Flags(protocol.FlagCurrentUtcOffsetValid)
 	FlagPTPTimescale    = Flags(protocol.FlagPTPTimescale)
 )
 

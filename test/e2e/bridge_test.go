@@ -28,7 +28,7 @@ func powerless(command ...string) []string {
 // startBridge runs the bridge beside the test, on the pc's side of the wire.
 func startBridge(t testing.TB, w wire, s *server, arguments ...string) *bridge {
 	t.Helper()
-	command := w.in(pc, powerless(s.by(append([]string{program, "run"}, arguments...)...)...)...)
+	command := w.in(pc, powerless(s.by(append([]string{program, "run", "--set", "stream.when=always"}, arguments...)...)...)...)
 	return &bridge{start(t, "bridge", s.env, command...), s}
 }
 

@@ -86,11 +86,17 @@ var asNobody = []string{
 // startUnprivileged starts a sound server that belongs to nobody, with all its folders.
 func startUnprivileged(t testing.TB, kind string) *server {
 	t.Helper()
+	return startFor(t, kind, 65534, asNobody)
+}
+
+// startFor starts a sound server that belongs to a user, with all its folders.
+func startFor(t testing.TB, kind string, user int, as []string) *server {
+	t.Helper()
 	needRoot(t)
 	need(t, "setpriv")
 	s := newServer(t, kind)
-	s.as = asNobody
-	err := filepath.WalkDir(s.dir, func(path string, _ os.DirEntry, _ error) error { return os.Chown(path, 65534, 65534) })
+	s.as = as
+	err := filepath.WalkDir(s.dir, func(path string, _ os.DirEntry, _ error) error { return os.Chown(path, user, user) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func beside(t testing.TB, name string, run func(context.Context) error) {
 }
 
 // startGrandmaster serves a clock of the lab on the speaker's side: a quartz
-// that runs at a rate against CLOCK_MONOTONIC, with the media profile's rates.
+// that runs at a rate against CLOCK_MONOTONIC_RAW, with the media profile's rates.
 func startGrandmaster(t testing.TB, w wire, rate aes67.PPB) *lab.Grandmaster {
 	t.Helper()
 	return startGrandmasterAs(t, w, rate, func(*lab.GrandmasterConfig) {})
@@ -71,7 +71,7 @@ func startGrandmaster(t testing.TB, w wire, rate aes67.PPB) *lab.Grandmaster {
 // startGrandmasterAs is startGrandmaster with something changed.
 func startGrandmasterAs(t testing.TB, w wire, rate aes67.PPB, change func(*lab.GrandmasterConfig)) *lab.Grandmaster {
 	t.Helper()
-	now := rtthread.Now()
+	now := rtthread.Raw()
 	var master *lab.Grandmaster
 	w.inside(t, speaker, func(eth0 net.Interface) error {
 		ports, err := port.Open(46)
@@ -87,7 +87,7 @@ func startGrandmasterAs(t testing.TB, w wire, rate aes67.PPB, change func(*lab.G
 		master = lab.NewGrandmaster(cfg)
 		beside(t, "grandmaster", func(ctx context.Context) error {
 			defer ports.Close()
-			return master.Serve(ctx, ports, eth0, netip.MustParseAddr("10.67.0.2"), rtthread.Now)
+			return master.Serve(ctx, ports, eth0, netip.MustParseAddr("10.67.0.2"), rtthread.Raw)
 		})
 		return nil
 	})

@@ -41,14 +41,16 @@ func TestAPlayerOfFlatVolumesIsNotLoudAtOnce(t *testing.T) {
 
 	const block = 480 // 10 ms
 	x := l.samples()
-	begun, highest := -1, math.Inf(-1)
+	begun, first, highest := -1, math.Inf(-1), math.Inf(-1)
 	for i := 0; i+block <= len(x); i += block {
 		level := lab.DBFS(lab.Peak(x[i:i+block])) - toneDBFS // relative to the player's own
 		if begun < 0 && level > -60 {
-			begun = i
+			// A moment of the rise may have been lost to a busy computer.
+			begun, first = i, max(level, -40)
+			figures.atMost(t, "level of the first sound", level, -39, "dB")
 		}
 		since := float64(i+block-max(begun, 0)) / 48000
-		if most := -40 + 6*since + 0.3; level > most && begun >= 0 {
+		if most := first + 6*since + 0.3; level > most && begun >= 0 {
 			t.Fatalf("%.1f dB after %.2f s of sound, at most %.1f are allowed", level, since, most)
 		}
 		highest = max(highest, level)

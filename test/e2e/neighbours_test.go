@@ -79,7 +79,7 @@ func TestNeighbours(t *testing.T) {
 	// What it had is taken now, by one that would have to move later.
 	s.forgetLastRun() // as if it were a minute later
 	before := announceStranger(t, w, first[0].Name, "10.67.0.200", 9, first[0].Group)
-	b = desk.run("--set", "network.interface=auto") // listens first
+	b = desk.run("--set", "network.interface=auto", "--set", "stream.when=always") // listens first
 	second := b.follows(25 * time.Second).Streams
 	if second[0].Group == first[0].Group || second[1].Group != first[1].Group {
 		t.Errorf("groups %s and %s beside one on %s, before %s and %s", second[0].Group, second[1].Group, first[0].Group, first[0].Group, first[1].Group)

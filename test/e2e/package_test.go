@@ -287,7 +287,7 @@ func TestPackageReboot(t *testing.T) {
 	})
 	m.sending(5 * time.Second)
 	journal := m.root("journalctl", "--no-pager", "--output=cat", "_UID=1001", "_COMM=aes67-sink")
-	if n := strings.Count(journal, "waiting for the network side"); n != 1 {
+	if n := strings.Count(journal, "owns the network side"); n != 1 {
 		t.Errorf("bob's journal says %d times that the network is taken:\n%s", n, journal)
 	}
 	m.root("systemctl", "stop", "user@1000.service")

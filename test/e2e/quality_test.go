@@ -239,7 +239,7 @@ func fine(r report) bool { return r.Drift.State == "fine" }
 // (spa/plugins/support/null-audio-sink.c, on_timeout).
 const pipeWireFast = cycle/48000.0/21_333_333e-9 - 1
 
-// worstPitch is how far the pitch is off the source's, in CLOCK_MONOTONIC time,
+// worstPitch is how far the pitch is off the source's, in this computer's time,
 // at most, in ppm, over stretches of a recording.
 func worstPitch(t testing.TB, l listener, master *lab.Grandmaster, hz float64, each time.Duration) (worst float64) {
 	t.Helper()
@@ -249,8 +249,8 @@ func worstPitch(t testing.TB, l listener, master *lab.Grandmaster, hz float64, e
 	for from := 0; from+n <= len(x); from += n {
 		// The media clock is the grandmaster's, so its rate over the stretch is
 		// known: the timestamps tell when that was.
-		begin := monoOf(master, recording.Start+aes67.RTPTime(from))
-		end := monoOf(master, recording.Start+aes67.RTPTime(from+n))
+		begin := rawOf(master, recording.Start+aes67.RTPTime(from))
+		end := rawOf(master, recording.Start+aes67.RTPTime(from+n))
 		rate := float64(n) / 48000 / end.Sub(begin).Seconds()
 		pitch := lab.MeasurePitch(x[from:from+n], 48000, hz).Hz * rate
 		worst = max(worst, math.Abs(1e6*(pitch/hz-1-pipeWireFast)))
@@ -258,10 +258,10 @@ func worstPitch(t testing.TB, l listener, master *lab.Grandmaster, hz float64, e
 	return worst
 }
 
-// monoOf returns when the grandmaster's media clock showed a timestamp, lately.
-func monoOf(master *lab.Grandmaster, timestamp aes67.RTPTime) aes67.MonoTime {
+// rawOf returns when the grandmaster's media clock showed a timestamp, lately.
+func rawOf(master *lab.Grandmaster, timestamp aes67.RTPTime) aes67.RawTime {
 	// Within the last minutes, by halving: the clock only goes forward.
-	high := rtthread.Now()
+	high := rtthread.Raw()
 	low := high.Add(-10 * time.Minute)
 	for high.Sub(low) > 1 {
 		middle := low.Add(high.Sub(low) / 2)

@@ -153,9 +153,10 @@ func (a *avahiAt) do(verb string, arguments ...string) {
 }
 
 // env is what programs need to find the bus.
-func (a *avahiAt) env() string {
-	return "DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + filepath.Join(a.dir, "run/dbus/system_bus_socket")
-}
+func (a *avahiAt) env() string { return "DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + a.socket() }
+
+// socket is where the bus listens.
+func (a *avahiAt) socket() string { return filepath.Join(a.dir, "run/dbus/system_bus_socket") }
 
 // browse returns the RAVENNA sessions that avahi-browse finds: name, address
 // and port. avahi-browse waits for ever for a session that went away while it

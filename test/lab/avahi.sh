@@ -70,6 +70,7 @@ configure() { # INTERFACE HOST
   <policy context="default">
     <allow user="*"/>
     <deny own="*"/>
+    <allow own="org.freedesktop.login1"/>
     <deny send_type="method_call"/>
     <allow send_type="signal"/>
     <allow send_requested_reply="true" send_type="method_return"/>
@@ -79,6 +80,7 @@ configure() { # INTERFACE HOST
     <allow receive_type="error"/>
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
+    <allow send_destination="org.freedesktop.login1"/>
   </policy>
   <includedir>/usr/share/dbus-1/system.d</includedir>
   <includedir>/etc/dbus-1/system.d</includedir>

@@ -16,11 +16,11 @@ import (
 )
 
 // gmCommand is the scripted PTP grandmaster: its time is a known function of
-// CLOCK_MONOTONIC, which it tells on stdout and, with -clock, in a file.
+// CLOCK_MONOTONIC_RAW, which it tells on stdout and, with -clock, in a file.
 func gmCommand(args []string) error {
 	flags := flag.NewFlagSet("gm", flag.ContinueOnError)
 	name := interfaceFlag(flags)
-	ppm := flags.Float64("ppm", 0, "rate against CLOCK_MONOTONIC, plus = fast")
+	ppm := flags.Float64("ppm", 0, "rate against CLOCK_MONOTONIC_RAW, plus = fast")
 	wander := flags.Float64("wander-ppm", 0, "swing of the rate about that, as a sine")
 	period := flags.Duration("wander-period", 20*time.Second, "period of the swing")
 	oneStep := flags.Bool("one-step", false, "tell T1 in Sync itself; in software that is good to some 10 µs")
@@ -67,7 +67,7 @@ func gmCommand(args []string) error {
 	}
 	defer ports.Close()
 
-	start := rtthread.Now()
+	start := rtthread.Raw()
 	cfg := lab.GrandmasterConfig{
 		Clock: lab.Oscillator{
 			Start: start, Epoch: ports.TAI(start).Add(*epoch),
@@ -85,7 +85,7 @@ func gmCommand(args []string) error {
 	if *jitter > 0 {
 		cfg.Noise = lab.Uniform(*jitter)
 	}
-	told := clockFile{MonoNS: int64(start), PTPNS: int64(cfg.Clock.Epoch), RatePPB: float64(cfg.Clock.Skew)}
+	told := clockFile{RawNS: int64(start), PTPNS: int64(cfg.Clock.Epoch), RatePPB: float64(cfg.Clock.Skew)}
 	if *file != "" {
 		if err := writeClock(*file, told); err != nil {
 			return err
@@ -107,7 +107,7 @@ func gmCommand(args []string) error {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(*seconds*float64(time.Second)))
 		defer cancel()
 	}
-	return lab.NewGrandmaster(cfg).Serve(ctx, ports, iface, addr, rtthread.Now)
+	return lab.NewGrandmaster(cfg).Serve(ctx, ports, iface, addr, rtthread.Raw)
 }
 
 // writeClock writes the file whole or not at all: others poll for it.

@@ -60,7 +60,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"receive -i nowhere0 -group 239.69.1.1", 1, `"nowhere0"`},
 		{"receive -i lo -group 10.0.0.1", 2, "not an IPv4 multicast address"},
 		{"receive -i lo missing.sdp", 1, "missing.sdp"},
-		{"receive -i lo -clock broken -group 239.69.1.1", 1, "mono_ns and ptp_ns"},
+		{"receive -i lo -clock broken -group 239.69.1.1", 1, "raw_ns and ptp_ns"},
 		{"speaker -i lo -origin here", 2, "not an address"},
 		{"analyse", 2, "no file"},
 		{"analyse broken", 1, "RIFF"},
@@ -121,7 +121,7 @@ func TestReceiveAndSpeakerTellThatNobodySends(t *testing.T) {
 	newSpeaker(t) // skips without a loopback interface
 	folder := t.TempDir()
 	for name, content := range map[string]string{
-		"clock.json": `{"mono_ns": 1000, "ptp_ns": 1700000000000000000, "rate_ppb": 50000}`,
+		"clock.json": `{"raw_ns": 1000, "ptp_ns": 1700000000000000000, "rate_ppb": 50000}`,
 		"left.sdp":   strings.Replace(string(description("1", "1", "studio-pc Left")), ".3/15", ".2/15", 1),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {

@@ -52,7 +52,7 @@ type session struct {
 type speaker struct {
 	iface  net.Interface
 	origin netip.Addr // if valid: only from there
-	clock  func(aes67.MonoTime) aes67.PTPTime
+	clock  func(aes67.RawTime) aes67.PTPTime
 	redraw bool
 
 	mu       sync.Mutex

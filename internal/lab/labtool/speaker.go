@@ -24,7 +24,7 @@ func speakerCommand(args []string) error {
 	name := interfaceFlag(flags)
 	origin := flags.String("origin", "", "take sessions from this `address` only")
 	master := flags.Bool("gm", false, "be the network's PTP grandmaster too (ports 319 and 320)")
-	ppm := flags.Float64("gm-ppm", 0, "its rate against CLOCK_MONOTONIC; implies -gm")
+	ppm := flags.Float64("gm-ppm", 0, "its rate against CLOCK_MONOTONIC_RAW; implies -gm")
 	domain := flags.Uint("gm-domain", 0, "its PTP domain")
 	seconds := flags.Float64("seconds", 0, "end after so long; 0: with Ctrl-C")
 	lines := flags.Bool("lines", false, "print lines even on a terminal, do not redraw")
@@ -70,7 +70,7 @@ func speakerCommand(args []string) error {
 
 // grandmaster prepares the lab's grandmaster on an interface: what to run, and
 // what its clock shows.
-func grandmaster(iface net.Interface, domain uint8, rate aes67.PPB) (serve func(context.Context) error, clock func(aes67.MonoTime) aes67.PTPTime, err error) {
+func grandmaster(iface net.Interface, domain uint8, rate aes67.PPB) (serve func(context.Context) error, clock func(aes67.RawTime) aes67.PTPTime, err error) {
 	address, err := addressOf(iface)
 	if err != nil {
 		return nil, nil, err
@@ -81,7 +81,7 @@ func grandmaster(iface net.Interface, domain uint8, rate aes67.PPB) (serve func(
 	}
 	cfg := lab.GrandmasterConfig{
 		// Civil time is near enough: nobody asks this clock for it.
-		Clock:    lab.Oscillator{Start: rtthread.Now(), Epoch: aes67.PTPTime(time.Now().UnixNano()), Skew: rate},
+		Clock:    lab.Oscillator{Start: rtthread.Raw(), Epoch: aes67.PTPTime(time.Now().UnixNano()), Skew: rate},
 		Identity: aes67.ClockIdentityFromMAC(iface.HardwareAddr),
 		Domain:   domain,
 	}
@@ -89,7 +89,7 @@ func grandmaster(iface net.Interface, domain uint8, rate aes67.PPB) (serve func(
 	master := lab.NewGrandmaster(cfg)
 	return func(ctx context.Context) error {
 		defer ports.Close()
-		return master.Serve(ctx, ports, iface, address, rtthread.Now)
+		return master.Serve(ctx, ports, iface, address, rtthread.Raw)
 	}, master.TimeAt, nil
 }
 

@@ -1,0 +1,32 @@
+package bridge
+
+import (
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+const (
+	// Moved for others mostMovings times in movesIn, the sessions stay where they are: a
+	// proxy that rewrites announcements, or somebody who means harm, would chase them
+	// for ever, and each move is a gap and a lost subscription.
+	mostMovings = 3
+	movesIn     = 10 * time.Minute
+	// freeFor is how long nobody must have had the names without a number: four
+	// announcements of any sender.
+	freeFor = 2 * time.Minute
+)
+
+// moves remembers when the sessions last moved for others.
+type moves [mostMovings]aes67.MonoTime
+
+func (m *moves) add(now aes67.MonoTime) {
+	copy(m[1:], m[:])
+	m[0] = now
+}
+
+// many reports whether that was too often.
+func (m *moves) many(now aes67.MonoTime) bool {
+	oldest := m[mostMovings-1]
+	return oldest != 0 && now.Sub(oldest) < movesIn
+}

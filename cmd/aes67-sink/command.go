@@ -1,0 +1,71 @@
+package main
+
+// This file is what the commands share.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/config"
+	"aes67-sink/status"
+)
+
+// streams are where a command reads and writes.
+type streams struct {
+	stdout, stderr *os.File
+}
+
+// usageError is a wrong command line.
+type usageError struct{ why string }
+
+func (e usageError) Error() string { return e.why }
+
+// configFlags are the flags of every command that reads the configuration.
+type configFlags struct {
+	File string   `name:"config" placeholder:"FILE" help:"Read this file instead of the usual ones."`
+	Set  []string `sep:"none" placeholder:"TABLE.KEY=VALUE" help:"Override one setting of the file; may be repeated."`
+}
+
+func (f configFlags) load() (config.Loaded, error) {
+	return config.Load(config.Request{File: f.File, Set: f.Set})
+}
+
+// origin says where a configuration comes from.
+func origin(file string, set []string) string {
+	from := "defaults"
+	if file != "" {
+		from = "read from " + file
+	}
+	if len(set) > 0 {
+		from += " and --set " + strings.Join(set, " --set ")
+	}
+	return from
+}
+
+// untilEnded returns a context that ends with the first signal that asks for an
+// end. Later ones change nothing: the sink must be taken down in any case.
+func untilEnded() (ctx context.Context, stop context.CancelFunc) {
+	signals := []os.Signal{unix.SIGINT, unix.SIGTERM}
+	if !signal.Ignored(unix.SIGHUP) { // as under nohup
+		signals = append(signals, unix.SIGHUP)
+	}
+	return signal.NotifyContext(context.Background(), signals...)
+}
+
+// unreachable adds the remedy to the error of asking the running bridge. Being
+// interrupted is no error.
+func unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if errors.Is(err, status.ErrNotRunning) {
+		return fmt.Errorf("%w; start it with aes67-sink run", err)
+	}
+	return err
+}

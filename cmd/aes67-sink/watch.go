@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"time"
+)
+
+// watchEach is how often --watch looks.
+const watchEach = time.Second
+
+// newWatcher writes over the last page where screen is wanted and out is a
+// terminal, else below it.
+func newWatcher(out *os.File, screen bool) watcher {
+	if screen && isTerminal(out) {
+		return screenWatcher{out}
+	}
+	return plainWatcher{out}
+}
+
+// watch shows one look after the other until ctx is done; an error of looking ends
+// it.
+func watch(ctx context.Context, w watcher, look func(context.Context) (page []byte, err error)) error {
+	tick := time.NewTicker(watchEach)
+	defer tick.Stop()
+	for {
+		page, err := look(ctx)
+		if err != nil {
+			return unreachable(ctx, err)
+		}
+		if err := w.page(page); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// watcher shows one page after the other.
+type watcher interface {
+	page(text []byte) error
+}
+
+// plainWatcher writes pages one below the other.
+type plainWatcher struct{ w io.Writer }
+
+func (p plainWatcher) page(text []byte) error {
+	if bytes.Count(text, []byte("\n")) > 1 {
+		text = append(text, '\n') // an empty line after a table
+	}
+	_, err := p.w.Write(text)
+	return err
+}
+
+// screenWatcher writes each page over the last (ECMA-48: CUP, EL, ED).
+type screenWatcher struct{ w io.Writer }
+
+func (s screenWatcher) page(text []byte) error {
+	screen := "\x1b[H" + string(bytes.ReplaceAll(text, []byte("\n"), []byte("\x1b[K\n"))) + "\x1b[J"
+	_, err := io.WriteString(s.w, screen)
+	return err
+}

@@ -1,0 +1,177 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/avahi"
+	"aes67-sink/bridge"
+	"aes67-sink/config"
+	"aes67-sink/rtsp"
+	"aes67-sink/rtthread"
+	"aes67-sink/sap"
+	"aes67-sink/sdp"
+	"aes67-sink/status"
+)
+
+// announcer tells receivers of the sessions in every way that is switched on.
+// DNS-SD points to the RTSP server, so it begins when that one listens.
+type announcer struct {
+	sap       *sap.Service     // always there: it listens too
+	bySAP     bool             // announce by it
+	rtsp      *rtsp.Server     // nil: off
+	publisher *avahi.Publisher // nil: off
+
+	mu       sync.Mutex
+	network  bridge.Network
+	sessions []sdp.Session
+}
+
+// newAnnouncer makes the parts that announce; former are the texts of the last
+// run.
+func newAnnouncer(cfg config.Config, former []string, log func(part string) zerolog.Logger) *announcer {
+	a := &announcer{bySAP: cfg.Announce.SAP}
+	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, log("sap"))
+	if cfg.Announce.RTSPPort != 0 {
+		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
+		if cfg.Announce.MDNS {
+			a.publisher = avahi.New(avahi.Config{}, log("mdns"))
+		}
+	}
+	return a
+}
+
+// parts are to be run, with sap; they withdraw what is announced when they are ended.
+func (a *announcer) parts() []func(context.Context) error {
+	parts := []func(context.Context) error{a.Run}
+	if a.rtsp != nil {
+		parts = append(parts, a.rtsp.Run)
+	}
+	if a.publisher != nil {
+		parts = append(parts, a.publisher.Run)
+	}
+	return parts
+}
+
+// announce replaces the set of announced sessions; none withdraws all.
+func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
+	a.mu.Lock()
+	a.network, a.sessions = network, sessions
+	a.mu.Unlock()
+	if a.rtsp != nil {
+		served := make([]rtsp.Session, len(sessions))
+		for i := range sessions {
+			stream := &sessions[i].Stream
+			served[i] = rtsp.Session{
+				Name: sdp.CleanName(stream.Name), Number: i + 1, Text: sessions[i].Text(),
+				Group: stream.Group, Port: stream.Port, TTL: stream.TTL,
+			}
+		}
+		at := network
+		if len(served) == 0 {
+			at = bridge.Network{} // another user's bridge may want the port
+		}
+		a.rtsp.Serve(at.Interface, at.Address, served)
+	}
+	a.publish()
+	if a.bySAP {
+		a.sap.Announce(network.Interface, network.Address, sessions)
+	}
+}
+
+// Run publishes by DNS-SD when the RTSP server has begun or ceased to listen.
+func (a *announcer) Run(ctx context.Context) error {
+	var changed <-chan struct{}
+	if a.rtsp != nil {
+		changed = a.rtsp.Changed()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+			a.publish()
+		}
+	}
+}
+
+// publish brings DNS-SD up to date.
+func (a *announcer) publish() {
+	if a.publisher == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var services []avahi.Service
+	if port := a.rtsp.Snapshot().Port; port != 0 {
+		for i := range a.sessions {
+			services = append(services, avahi.Service{Name: sdp.CleanName(a.sessions[i].Stream.Name), Port: uint16(port)})
+		}
+	}
+	a.publisher.Publish(a.network.Interface.Index, services)
+}
+
+// refused returns the names that somebody else has.
+func (a *announcer) refused() []string {
+	if a.publisher == nil {
+		return nil
+	}
+	return a.publisher.Snapshot().Collided
+}
+
+// isOurs reports whether DNS-SD found what is published here.
+func (a *announcer) isOurs(f avahi.Found) bool {
+	if a.rtsp == nil || !f.Local {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return f.Address == a.network.Address && int(f.Port) == a.rtsp.Snapshot().Port
+}
+
+// model tells how the sessions are announced.
+func (a *announcer) model() status.Announce {
+	m := status.Announce{SAP: "off", MDNS: "off", Problem: a.problem()}
+	if a.bySAP {
+		m.SAP = a.sap.State()
+	}
+	if a.rtsp != nil {
+		if port := a.rtsp.Snapshot().Port; port != 0 {
+			m.RTSPPort = &port
+		}
+	}
+	if a.publisher != nil {
+		s := a.publisher.Snapshot()
+		m.MDNS = string(s.State)
+		m.Problem = cmp.Or(m.Problem, s.Problem)
+	}
+	return m
+}
+
+// problem is what keeps receivers from seeing the sessions; a missing Avahi does so
+// for some of them alone, and is no problem of the bridge.
+func (a *announcer) problem() string {
+	problem := ""
+	if a.bySAP {
+		problem = a.sap.Problem()
+	}
+	if a.rtsp != nil {
+		problem = cmp.Or(problem, a.rtsp.Snapshot().Problem)
+	}
+	return problem
+}
+
+// ways are those by which the sessions are announced at present.
+func (a *announcer) ways() []string {
+	var ways []string
+	if a.bySAP && a.sap.State() == "announcing" {
+		ways = append(ways, status.ViaSAP)
+	}
+	if a.publisher != nil && a.publisher.Snapshot().State == avahi.StateEstablished {
+		ways = append(ways, status.ViaMDNS)
+	}
+	return ways
+}

@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/bridge"
+	"aes67-sink/config"
+	"aes67-sink/internal/instance"
+	"aes67-sink/mediaclock"
+	"aes67-sink/ptp"
+	"aes67-sink/ptp/port"
+	"aes67-sink/pulse"
+	"aes67-sink/rtpsend"
+	"aes67-sink/rtthread"
+	"aes67-sink/sdp"
+	"aes67-sink/wake"
+)
+
+// edges is what the supervisor sees of the parts that do I/O: it satisfies
+// bridge.Parts.
+type edges struct {
+	cfg        config.Config
+	clock      *mediaclock.Clock
+	pipeline   *bridge.Pipeline
+	sink       *pulse.Sink
+	ptp        *port.Service // nil without the PTP ports
+	forbidden  string        // why there are no PTP ports, and the remedy
+	sender     sender
+	announcer  *announcer
+	ears       *ears
+	network    *network
+	neighbours *neighbours
+	sleeper    *sleeper
+	side       *instance.Side // the right to be on the network
+	wake       chan struct{}  // the supervisor
+	trouble    chan struct{}  // of the sender, or of a thread's priority
+}
+
+func (e *edges) Inputs() bridge.Inputs {
+	sink, network := e.sink.Snapshot(), e.network.input()
+	if e.sleeper.asleep() {
+		network = bridge.NetworkInput{Problem: "the computer goes to sleep"}
+	}
+	return bridge.Inputs{
+		Sink:         bridge.SinkInput{Ready: sink.State == pulse.StateRunning || sink.State == pulse.StateWithdrawn && !network.Usable, VolumeConfirmed: sink.VolumeConfirmed, Problem: sink.Problem},
+		Network:      network,
+		Clock:        e.clockInput(),
+		SenderFailed: e.sender.failed(),
+	}
+}
+
+func (e *edges) clockInput() bridge.ClockInput {
+	if e.ptp == nil {
+		return bridge.ClockInput{Forbidden: true, State: bridge.ClockLocked, Problem: e.forbidden}
+	}
+	s := e.ptp.Snapshot()
+	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
+	if used := e.network.input(); used.Usable {
+		if named, filtered := unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters())); filtered {
+			in.Problem = filteredProblem(named, s.Domain, used.Chosen.Interface.Name)
+		}
+	}
+	switch s.State {
+	case ptp.Uncalibrated:
+		in.State = bridge.ClockUncalibrated
+	case ptp.Locked:
+		in.State = bridge.ClockLocked
+	case ptp.Holdover:
+		in.State = bridge.ClockHoldover
+	default:
+		in.State = bridge.ClockListening
+	}
+	return in
+}
+
+func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) error {
+	return e.sender.start(rtpsend.Config{
+		Streams:   streams,
+		Interface: network.Interface,
+		Source:    network.Address,
+		DSCP:      e.cfg.Stream.DSCP,
+		Loop:      network.Address.IsLoopback(),
+		Priority:  senderPriority,
+		OnProblem: func() { wake.Signal(e.trouble) },
+	})
+}
+
+func (e *edges) StopSender() { e.sender.stop() }
+
+func (e *edges) Announce(network bridge.Network, sessions []sdp.Session) {
+	e.announcer.announce(network, sessions)
+}
+
+func (e *edges) Neighbours() *bridge.Neighbours { return e.neighbours.latest() }
+
+func (e *edges) NTPSeconds() uint64 { return sdp.NTPSeconds(time.Now().Unix()) }
+
+func (e *edges) Now() aes67.MonoTime { return rtthread.Now() }
+
+func (e *edges) Changed() <-chan struct{} { return e.wake }
+
+var (
+	_ bridge.Parts        = (*edges)(nil)
+	_ pulse.GapHandler    = (*bridge.Pipeline)(nil)
+	_ pulse.VolumeHandler = (*bridge.Pipeline)(nil)
+)

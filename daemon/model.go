@@ -1,0 +1,235 @@
+package daemon
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/bridge"
+	"aes67-sink/pulse"
+	"aes67-sink/rtpsend"
+	"aes67-sink/rtthread"
+	"aes67-sink/status"
+)
+
+// teller makes the picture of the running bridge that status shows.
+type teller struct {
+	edges      *edges
+	supervisor *bridge.Bridge
+	version    string
+	started    aes67.MonoTime
+}
+
+// Model is the picture of the running bridge.
+func (t *teller) Model() status.Model {
+	e, b := t.edges, t.supervisor.Snapshot()
+	sink := e.sink.Snapshot()
+	stats := e.sender.stats()
+	m := status.Model{
+		Version:  t.version,
+		UptimeS:  status.Tenths(rtthread.Now().Sub(t.started).Seconds()),
+		State:    b.State.String(),
+		Problem:  b.Problem,
+		Sink:     e.sinkModel(),
+		Clock:    e.clockModel(),
+		Network:  e.network.model(),
+		Streams:  e.streamModels(b, stats),
+		Announce: e.announcer.model(),
+		Heard:    e.heardModel(),
+	}
+	if m.Problem == "" && stats != nil {
+		m.Problem = sendProblem(*stats, m.Network.Interface)
+	}
+	m.Problem = cmp.Or(m.Problem, e.announcer.problem(), sink.Notice)
+	if m.Problem == "" && stats != nil {
+		m.Problem = priorityProblem(stats.Grant)
+	}
+	pipeline := e.pipeline.Snapshot()
+	m.Drift = driftModel(pipeline, stats != nil, sink.VolumeConfirmed && sink.Unscaled)
+	if stats != nil {
+		m.Sender = threadModel(stats.Grant)
+		// A frame waits for half a packet, on average, until its packet is whole.
+		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
+		m.LatencyMS = &status.Latency{
+			Buffer:    milliseconds(pipeline.Waits),
+			Resampler: milliseconds(pipeline.Resampler),
+			Packet:    milliseconds(packet),
+			Total:     milliseconds(pipeline.Waits + pipeline.Resampler + packet),
+		}
+	}
+	return m
+}
+
+// threadModel tells what a thread has now.
+func threadModel(g rtthread.Grant) *status.Thread {
+	return &status.Thread{Policy: g.Policy, Priority: g.Priority, By: g.By, Why: g.Why}
+}
+
+// Listing is what is heard on the network, and what is announced.
+func (t *teller) Listing() status.Listing {
+	e := t.edges
+	s := e.ears.survey()
+	s.own, s.ownVia = t.supervisor.Snapshot().Sessions, e.announcer.ways()
+	s.used = e.network.input().Chosen.Interface.Name
+	if e.ptp != nil {
+		s.clock = new(e.ptp.Snapshot())
+	} else {
+		s.notes = append(s.notes, "PTP masters are not heard: "+e.forbidden)
+	}
+	return s.list()
+}
+
+// Sessions are the session descriptions as announced.
+func (t *teller) Sessions() []status.Session {
+	var all []status.Session
+	for _, s := range t.supervisor.Snapshot().Sessions {
+		all = append(all, status.Session{Name: s.Stream.Name, Channels: s.Stream.Channels, Text: s.Text()})
+	}
+	return all
+}
+
+func (e *edges) sinkModel() status.Sink { return e.describeSink(e.sink.Snapshot()) }
+
+// describeSink leaves out what is not known yet; before the volume is confirmed
+// it is anybody's guess.
+func (e *edges) describeSink(s pulse.Status) status.Sink {
+	m := status.Sink{
+		State: s.State.String(), Server: s.Server, Name: e.cfg.Sink.Name, ID: e.cfg.Sink.ID,
+		RateHz: int(e.cfg.Sink.Rate), Channels: e.cfg.Sink.Channels,
+	}
+	if s.State == pulse.StateRunning {
+		m.Clients, m.Playing = &s.Clients, &s.Playing
+	}
+	if s.VolumeConfirmed {
+		volume := status.Tenths(s.VolumeDB)
+		m.VolumeDB, m.Muted = &volume, &s.Muted
+	}
+	return m
+}
+
+// heardModel counts what others announce.
+func (e *edges) heardModel() status.Heard {
+	return status.Heard{Sessions: len(e.neighbours.latest().Sessions), Masters: len(e.ears.masters())}
+}
+
+func (e *edges) clockModel() status.Clock {
+	if e.ptp == nil {
+		return status.Clock{Role: "none", Domain: int(e.cfg.Clock.Domain)}
+	}
+	s := e.ptp.Snapshot()
+	m := status.Clock{
+		State: s.State.String(), Role: s.Role.String(), Domain: int(s.Domain), Steps: uint64(s.Steps),
+		Timestamps: s.Stamps.String(), TimestampsWhy: s.Stamps.Why,
+	}
+	if !s.Grandmaster.IsZero() {
+		m.Grandmaster = s.Grandmaster.String()
+	}
+	if s.OffsetKnown {
+		m.OffsetNS, m.OffsetRMSNS = whole(s.OffsetNS), whole(s.OffsetRMSNS)
+	}
+	if s.DelayKnown {
+		m.PathDelayNS = whole(s.PathDelayNS)
+	}
+	if s.FrequencyKnown {
+		m.FrequencyPPB = whole(float64(s.FrequencyPPB))
+	}
+	if s.BoundKnown {
+		m.ErrorBoundNS = whole(s.ErrorBoundNS)
+	}
+	heard := survey{
+		masters: e.ears.masters(), clock: &s,
+		interfaces: e.ears.interfaces.Candidates(), used: e.network.input().Chosen.Interface.Name,
+	}
+	m.Masters = heard.listMasters()
+	return m
+}
+
+// driftModel tells how the rates are fitted. Samples are those of the programs
+// only at full volume, which the sound server applies.
+func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drift {
+	m := status.Drift{Underruns: p.Underruns, Overruns: p.Overruns, FillTargetFrames: known(int64(p.Target))}
+	if !sending || p.Phase != bridge.Flowing {
+		return m
+	}
+	m.State, m.Mode = p.Drift.String(), "resample"
+	if p.Untouched {
+		m.Mode, m.BitExact = "exact", fullVolume && p.BitExact
+	}
+	m.RatioPPB, m.FillFrames = whole(float64(p.Ratio)), whole(p.Fill)
+	return m
+}
+
+// streamModels tells of the streams while they run. All leave in one batch, so
+// they share the figures of lateness.
+func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.Stream {
+	streams := []status.Stream{}
+	limited := status.Tenths(e.pipeline.GainReduction())
+	for i, session := range b.Sessions {
+		stream := session.Stream
+		peak := 0.0
+		for c := range stream.Channels {
+			peak = max(peak, e.pipeline.Peak(stream.First+c))
+		}
+		level := status.Tenths(20 * math.Log10(peak))
+		m := status.Stream{
+			Name: stream.Name, Channels: stream.Channels, Group: stream.Group.String(), Port: int(stream.Port),
+			Encoding: stream.Encoding.String(), RateHz: int(stream.Rate),
+			PtimeUS:  int(stream.PacketFrames().Duration(stream.Rate).Round(time.Microsecond).Microseconds()),
+			PeakDBFS: &level, LimitedDB: &limited,
+		}
+		if stats != nil && i < len(stats.Streams) {
+			s := stats.Streams[i]
+			m.Packets, m.Late, m.Dropped, m.TimestampJumps = s.Packets, s.Late, s.Dropped, &stats.TimestampJumps
+			m.LatenessP50US = known(stats.LatenessP50.Microseconds())
+			m.LatenessP99US = known(stats.LatenessP99.Microseconds())
+			m.LatenessMaxUS = known(stats.LatenessWorst.Microseconds())
+		}
+		streams = append(streams, m)
+	}
+	return streams
+}
+
+// sendProblem says why packets do not leave, and what to do about it.
+func sendProblem(stats rtpsend.Stats, iface string) string {
+	if stats.Problem == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, stats.Problem)
+}
+
+// priorityProblem tells of a priority that was had and is there no more.
+func priorityProblem(g rtthread.Grant) string {
+	switch {
+	case !g.Lost:
+		return ""
+	case rtthread.GivenBack():
+		return "packets may be late: " + g.Why + "; restart aes67-sink when the computer is less busy"
+	}
+	return "packets may be late: " + g.Why + "; it is asked for again by and by"
+}
+
+func (n *network) model() status.Network {
+	in := n.state()
+	switch {
+	case !in.Usable && in.Idle:
+		return status.Network{Reason: in.reason}
+	case !in.Usable: // why not is the problem
+		return status.Network{}
+	}
+	carrier := true // without it the interface is not used
+	return status.Network{
+		Interface: in.Chosen.Interface.Name, Address: in.Chosen.Address.String(), Carrier: &carrier, Reason: in.reason,
+	}
+}
+
+func milliseconds(d time.Duration) status.Tenths {
+	return status.Tenths(float64(d) / float64(time.Millisecond))
+}
+
+// known marks a number that is known, as against absent.
+func known(n int64) *int64 { return &n }
+
+// whole rounds a number that is known.
+func whole(x float64) *int64 { return known(int64(math.Round(x))) }

@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+
+	"aes67-sink/bridge"
+	"aes67-sink/pulse"
+	"aes67-sink/rtpsend"
+	"aes67-sink/rtthread"
+)
+
+func TestPacketsThatCannotBeSentAreAProblem(t *testing.T) {
+	if got := sendProblem(rtpsend.Stats{}, "eno1"); got != "" {
+		t.Errorf("problem %q while all is well", got)
+	}
+	got := sendProblem(rtpsend.Stats{Problem: "operation not permitted"}, "eno1")
+	for _, want := range []string{"eno1", "operation not permitted", "firewall"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("problem %q: does not name %q", got, want)
+		}
+	}
+}
+
+func TestAPriorityThatWasLostIsAProblem(t *testing.T) {
+	for _, never := range []rtthread.Grant{
+		{Policy: rtthread.PolicyRR, Priority: 20, By: "RealtimeKit"},
+		{Policy: rtthread.PolicyOther, Why: "RLIMIT_RTPRIO is 0 for this user"},
+	} {
+		if got := priorityProblem(never); got != "" {
+			t.Errorf("%+v: problem %q", never, got)
+		}
+	}
+	got := priorityProblem(rtthread.Grant{Policy: rtthread.PolicyOther, Lost: true, Why: "RealtimeKit took it away"})
+	for _, want := range []string{"late", "RealtimeKit took it away", "asked for again"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("problem %q: does not name %q", got, want)
+		}
+	}
+}
+
+func TestWhyNothingIsSentIsToldWhileIdle(t *testing.T) {
+	const reason = "no sign of AES67 on eno1; waiting until a program plays"
+	var n network
+	n.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Idle: true}, reason: reason})
+	if got := n.model(); got.Reason != reason || got.Interface != "" || got.Carrier != nil {
+		t.Errorf("network %+v, want the reason and no more", got)
+	}
+}
+
+func TestAVolumeIsToldWhenItIsConfirmed(t *testing.T) {
+	var e edges
+	sink := pulse.Status{State: pulse.StateRunning}
+	if m := e.describeSink(sink); m.VolumeDB != nil || m.Muted != nil || m.Clients == nil {
+		t.Errorf("before: %+v", m)
+	}
+	sink.VolumeConfirmed, sink.VolumeDB = true, -40
+	if m := e.describeSink(sink); m.VolumeDB == nil || *m.VolumeDB != -40 || m.Muted == nil {
+		t.Errorf("after: %+v", m)
+	}
+}

@@ -1,0 +1,272 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/bridge"
+	"aes67-sink/netif"
+	"aes67-sink/ptp/port"
+	"aes67-sink/rtthread"
+	"aes67-sink/sap"
+	"aes67-sink/wake"
+)
+
+// network chooses the interface and puts the clock and the SAP listener on it.
+type network struct {
+	chooser   *netif.Chooser
+	watcher   *netif.Watcher
+	services  *netif.DNSSD // hears of AES67 devices before anything is asked
+	ears      hearing
+	clock     *port.Service // nil without the PTP ports
+	domain    uint8
+	automatic bool                          // no interface is named
+	playing   func() bool                   // a program plays into the sink
+	allowed   func() (yes bool, why string) // the network side is ours
+	now       func() aes67.MonoTime
+	withdraw  func(yes bool) // the sink: nothing can be played
+	log       zerolog.Logger
+	wake      chan struct{} // by what is looked at, but for watcher and services
+	changed   chan struct{} // tells that input has
+
+	listening    []int
+	deaf         bool         // one of these could not be listened to
+	carriers     map[int]bool // interface index: carrier when last looked at
+	inUse        bool
+	used         bridge.Network
+	offlineSince aes67.MonoTime // 0: there is a network, or a sign of one is waited for
+	report       string
+	told         atomic.Pointer[networkState]
+}
+
+// hearing is what listens where it is told to.
+type hearing interface {
+	listen(indexes []int) (deaf bool) // PTP and SAP; deaf: again soon
+	rejoin()                          // where it listens, for switches that forgot
+	browse(indexes []int)             // ask for sessions by DNS-SD there alone
+	announced() []sap.Heard           // by SAP
+}
+
+// networkState is what others are told.
+type networkState struct {
+	bridge.NetworkInput
+	reason string // why Chosen was chosen
+}
+
+// retryNetwork is how long after it failed an interface is tried again that is
+// not ready yet.
+const retryNetwork = 200 * time.Millisecond
+
+// Run chooses until ctx is done: when something has changed, and when the time
+// has come that the last choice named.
+func (n *network) Run(ctx context.Context) error {
+	n.carriers = map[int]bool{}
+	due := time.NewTimer(0)
+	defer due.Stop()
+	for {
+		now := n.now()
+		if next := n.choose(now); next != 0 {
+			due.Reset(next.Sub(now))
+		} else {
+			due.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-due.C:
+		case <-n.watcher.Changed():
+		case <-n.services.Changed():
+		case <-n.wake:
+		}
+	}
+}
+
+// input is what the supervisor knows of the network.
+func (n *network) input() bridge.NetworkInput { return n.state().NetworkInput }
+
+func (n *network) state() networkState {
+	if told := n.told.Load(); told != nil {
+		return *told
+	}
+	return networkState{}
+}
+
+// choose decides once and acts. It returns when to do so again if nothing
+// changes before, 0: not at all.
+func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
+	candidates, playing := n.watcher.Candidates(), n.playing()
+	if len(candidates) == 0 {
+		return 0 // not looked at yet: there is always the loopback
+	}
+	if yes, why := n.allowed(); !yes {
+		n.listen(nil)
+		n.tell(networkState{NetworkInput: bridge.NetworkInput{Problem: why}}, now)
+		n.offline(now, false)
+		return 0
+	}
+	n.listen(n.chooser.Interfaces(candidates))
+	n.rejoin(candidates)
+	d := n.chooser.Decide(now, candidates, n.signs(), playing)
+	if d.Report != n.report {
+		n.report = d.Report
+		if d.Report != "" {
+			n.log.Warn().Str("reason", d.Report).Msg("another interface shows AES67")
+		}
+	}
+	next := networkState{reason: d.Reason}
+	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == d.Index })
+	switch {
+	case d.Use && i >= 0:
+		c := candidates[i]
+		next.Usable = true
+		next.Chosen = bridge.Network{
+			Interface: net.Interface{Index: c.Index, Name: c.Name, HardwareAddr: c.MAC, MTU: c.MTU},
+			Address:   c.Addr,
+		}
+	case d.Listening || n.automatic && !playing && len(n.listening) > 0 && d.Index == 0:
+		next.Idle = true
+	default:
+		next.Problem = d.Reason
+	}
+	n.tell(next, d.Since)
+	again = sooner(d.Next, n.offline(now, !next.Usable && !next.Idle))
+	// What failed is tried again: listening, or the clock on what was chosen.
+	if failed := n.deaf || next.Usable && !n.inUse; failed && (again == 0 || now.Add(retryNetwork) < again) {
+		again = now.Add(retryNetwork)
+	}
+	return again
+}
+
+// offlineAfter is how long a sink with no network behind it stays in the desktop's
+// list: a cable that is moved, or an address that is renewed, takes less.
+const offlineAfter = 10 * time.Second
+
+// offline has the sink withdrawn when there was no network for long, and put back
+// as soon as there is one. It returns when to look again, 0: not for its sake.
+func (n *network) offline(now aes67.MonoTime, yes bool) (again aes67.MonoTime) {
+	if !yes {
+		n.offlineSince = 0
+		n.withdraw(false)
+		return 0
+	}
+	if n.offlineSince == 0 {
+		n.offlineSince = now
+	}
+	if at := n.offlineSince.Add(offlineAfter); now < at {
+		return at
+	}
+	n.withdraw(true)
+	return 0
+}
+
+// sooner returns the earlier of two instants, of which 0 is none.
+func sooner(a, b aes67.MonoTime) aes67.MonoTime {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// tell acts on a choice and tells of it.
+func (n *network) tell(next networkState, since aes67.MonoTime) {
+	n.use(next, since)
+	if old := n.told.Swap(&next); old == nil || !old.same(next) {
+		wake.Signal(n.changed)
+	}
+}
+
+// use puts the clock on the chosen interface, or stops it.
+func (n *network) use(next networkState, since aes67.MonoTime) {
+	if next.Usable == n.inUse && sameNetwork(n.used, next.Chosen) {
+		return
+	}
+	if n.clock != nil && n.inUse {
+		n.clock.Stop()
+	}
+	n.inUse, n.used = false, bridge.Network{}
+	if !next.Usable {
+		n.ears.browse(nil)
+		n.log.Warn().Str("reason", cmp.Or(next.reason, next.Problem)).Msg("interface left")
+		return
+	}
+	chosen := next.Chosen
+	if n.clock != nil {
+		if err := n.clock.Use(chosen.Interface, chosen.Address, n.now().Sub(since)); err != nil {
+			n.log.Warn().Err(err).Str("interface", chosen.Interface.Name).Msg("clock cannot use the interface")
+			return // tried again soon
+		}
+	}
+	n.inUse, n.used = true, chosen
+	n.ears.browse([]int{chosen.Interface.Index})
+	n.log.Info().Str("interface", chosen.Interface.Name).Stringer("address", chosen.Address).Str("reason", next.reason).
+		Msg("interface chosen")
+}
+
+// listen hears PTP, SAP and DNS-SD on the given interfaces.
+func (n *network) listen(indexes []int) {
+	if !n.deaf && slices.Equal(indexes, n.listening) {
+		return
+	}
+	n.listening, n.deaf = slices.Clone(indexes), n.ears.listen(indexes)
+	if err := n.services.Listen(indexes); err != nil {
+		n.log.Debug().Err(err).Str("protocol", "DNS-SD").Msg("cannot listen yet")
+		n.deaf = true
+	}
+}
+
+// rejoin tells switches anew what is heard here when a link comes back: they
+// may have forgotten, or be others.
+func (n *network) rejoin(candidates []netif.Candidate) {
+	back := false
+	for _, c := range candidates {
+		before, known := n.carriers[c.Index]
+		back = back || known && !before && c.Carrier
+		n.carriers[c.Index] = c.Carrier
+	}
+	if back {
+		n.ears.rejoin()
+		n.services.Rejoin()
+	}
+}
+
+// signs collects what was heard of AES67.
+func (n *network) signs() []netif.Sign {
+	var signs []netif.Sign
+	if n.clock != nil {
+		now, raw := n.now(), rtthread.Raw()
+		for _, a := range n.clock.Heard() {
+			if a.Domain == n.domain {
+				signs = append(signs, netif.Sign{
+					Index: a.Interface, Kind: netif.SignPTP, At: now.Add(a.At.Sub(raw)),
+					Detail: "PTP grandmaster " + a.Identity.String(),
+				})
+			}
+		}
+	}
+	for _, h := range n.ears.announced() {
+		if h.Description.IsPCM() {
+			signs = append(signs, netif.Sign{
+				Index: h.Index, Kind: netif.SignSAP, At: h.LastHeard,
+				Detail: fmt.Sprintf("session %q of %v announced", h.Description.Name, h.Origin),
+			})
+		}
+	}
+	return append(signs, n.services.Signs()...)
+}
+
+func (s *networkState) same(o networkState) bool {
+	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason &&
+		sameNetwork(s.Chosen, o.Chosen)
+}
+
+func sameNetwork(a, b bridge.Network) bool {
+	return a.Interface.Index == b.Interface.Index && a.Interface.Name == b.Interface.Name && a.Address == b.Address
+}

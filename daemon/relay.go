@@ -1,0 +1,39 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+
+	"aes67-sink/wake"
+)
+
+// relay wakes the parts that look at others when those have changed: nobody
+// looks regularly. Each source has one reader, and that is here.
+type relay []relayed
+
+// relayed is a source and who is woken by it.
+type relayed struct {
+	from <-chan struct{} // nil: a part that is not there
+	to   []chan<- struct{}
+}
+
+// Run wakes until ctx is done.
+func (r relay) Run(ctx context.Context) error {
+	var sources sync.WaitGroup
+	for _, source := range r {
+		sources.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-source.from:
+				}
+				for _, to := range source.to {
+					wake.Signal(to)
+				}
+			}
+		})
+	}
+	sources.Wait()
+	return nil
+}

@@ -1,0 +1,160 @@
+package daemon
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/bridge"
+	"aes67-sink/config"
+	"aes67-sink/internal/instance"
+	"aes67-sink/internal/lifecycle"
+	"aes67-sink/internal/logind"
+	"aes67-sink/internal/state"
+	"aes67-sink/mediaclock"
+	"aes67-sink/netif"
+	"aes67-sink/ptp/port"
+	"aes67-sink/pulse"
+	"aes67-sink/rtthread"
+	"aes67-sink/status"
+	"aes67-sink/wake"
+)
+
+// Run builds every part, joins the two paths and runs until ctx is done:
+// the one place that knows all parts.
+//
+//  1. What needs a privilege: the PTP ports. After that none is kept. They lie idle
+//     until the network side is ours: of several users' bridges one has it.
+//  2. The path of time (clock) and the path of the data (pipeline, sink).
+//  3. The network: interfaces, SAP, and what chooses between them.
+//  4. The supervisor, and what tells of it all.
+//
+// The supervisor ends first, so that the sound is faded out and the sessions
+// are withdrawn while everything else still stands.
+func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) error {
+	tuneRuntime()
+	part := func(name string) zerolog.Logger { return log.With().Str("part", name).Logger() }
+	lock, err := instance.Acquire()
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+
+	e := &edges{cfg: cfg, clock: &mediaclock.Clock{}, wake: make(chan struct{}, 1), trouble: make(chan struct{}, 1)}
+	directory := state.Directory()
+	lastFile := lastRunFile{state.File[lastRun]{Path: filepath.Join(directory, "last-"+cfg.Sink.ID+".json")}, part("bridge")}
+	last := lastFile.load(rtthread.Raw(), cfg.Clock.Domain)
+	e.ptp, e.forbidden = openClock(cfg.Clock, cfg.Clock.Mode, last.resumption(), e.clock, part("ptp"))
+	if e.ptp == nil {
+		log.Warn().Str("problem", e.forbidden).Msg("no PTP; sending by the own clock")
+	}
+	if dropErr := dropPrivileges(); dropErr != nil {
+		log.Warn().Err(dropErr).Msg("privileges are kept")
+	}
+
+	memory := remember(directory, cfg.Sink.ID, part("memory"))
+	defer memory.flush()
+	e.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{
+		Channels:     len(cfg.Sink.Channels),
+		SinkRate:     cfg.Sink.Rate,
+		StreamRate:   cfg.Stream.Rate,
+		PacketFrames: cfg.Stream.PacketTime.Frames(cfg.Stream.Rate),
+		Latency:      cfg.Sink.Latency,
+		CeilingDBFS:  cfg.Safety.CeilingDBFS,
+	}, e.clock)
+	if err != nil {
+		return err
+	}
+	e.sender = sender{clock: e.clock, source: e.pipeline, log: part("send"), ended: e.wake}
+	e.sink = pulse.New(pulse.Config{
+		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
+		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
+		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
+	}, e.pipeline, part("pulse"))
+
+	plan := planSessions(cfg, memory.identities)
+	e.announcer = newAnnouncer(cfg, texts(plan.Identity), part)
+	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)
+	services := netif.NewDNSSD(rtthread.Now, part("network"))
+	e.network = &network{
+		chooser: netif.NewChooser(last.network(cfg.Network.Interface)),
+		watcher: e.ears.interfaces, services: services, ears: e.ears, clock: e.ptp, domain: cfg.Clock.Domain,
+		automatic: cfg.Network.Automatic(),
+		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },
+		allowed:   func() (bool, string) { return e.side.Held() },
+		withdraw:  func(yes bool) { e.sink.Withdraw(yes && !cfg.Sink.KeepOffline) },
+		now:       rtthread.Now, log: part("network"), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+	}
+	e.neighbours = &neighbours{
+		foreign: e.ears.foreign, refused: e.announcer.refused, host: hostName, wake: make(chan struct{}, 1), changed: e.wake,
+		chosen: func() int { return e.network.input().Chosen.Interface.Index },
+	}
+
+	rest := bridge.RestPolicy{Rests: cfg.Rests(), After: cfg.Stream.IdleAfter}
+	supervisor := bridge.New(e, e.pipeline, plan, rest, part("bridge"))
+	onWire := func() bool {
+		return supervisor.Snapshot().Sessions != nil || e.sender.stats() != nil
+	}
+	e.sleeper = &sleeper{supervisor: e.wake, leaving: leaving{onWire, make(chan struct{}, 1)}, rejoin: e.ears.rejoin}
+	sleep := logind.NewSleep(logind.SleepConfig{Quiet: e.sleeper.quiet, Awake: e.sleeper.awake}, part("sleep"))
+	ranks := logind.NewRanks(nil, part("seat"))
+	handover := leaving{func() bool { return onWire() || e.network.input().Usable }, make(chan struct{}, 1)}
+	e.side = instance.NewSide(instance.SideConfig{
+		Rank: func(uid int) int { return int(ranks.Of(uid)) }, Changed: ranks.Changed(),
+		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
+	})
+	told := &teller{edges: e, supervisor: supervisor, version: version, started: rtthread.Now()}
+	servers := status.NewServer(told)
+	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
+
+	parts := []func(context.Context) error{
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, handover.changed).Run, service.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
+		func(ctx context.Context) error {
+			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
+				log.Warn().Err(err).Msg("the status is not served; going on without")
+			}
+			<-ctx.Done()
+			return nil
+		},
+		func(ctx context.Context) error { return watchHostName(ctx, e.neighbours.wake) },
+		func(ctx context.Context) error { return keepRealTime(ctx, e.trouble, part("threads")) },
+	}
+	for _, more := range [][]func(context.Context) error{e.ears.parts(), e.announcer.parts(), memory.parts()} {
+		parts = append(parts, more...)
+	}
+	if e.ptp == nil {
+		parts = append(parts, func(ctx context.Context) error { return port.RunAlone(ctx, e.clock, rtthread.Raw) })
+	}
+	log.Info().Str("version", version).Str("sink", cfg.Sink.Name).Msg("aes67-sink started")
+	err = lifecycle.Run(ctx, log, func(ctx context.Context) error {
+		defer e.StopSender() // a supervisor that broke off has not done it
+		defer func() {
+			if m, set := e.clock.Load(); set && e.ptp != nil {
+				lastFile.save(e.network.input(), m, e.ptp.Snapshot())
+			}
+		}()
+		return supervisor.Run(ctx)
+	}, parts...)
+	log.Info().Msg("aes67-sink ended")
+	return err
+}
+
+// wakes says who is woken by whose change.
+func wakes(e *edges, supervisor *bridge.Bridge, service *notifier, handover chan<- struct{}) relay {
+	changes := relay{
+		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, service.changed}},
+		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake}},
+		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
+		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, handover}},
+		{supervisor.Changed(), []chan<- struct{}{service.changed, e.sleeper.changed, handover}},
+		{e.trouble, []chan<- struct{}{service.changed}},
+	}
+	if e.ptp != nil {
+		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake}})
+	}
+	if e.announcer.publisher != nil {
+		changes = append(changes, relayed{e.announcer.publisher.Changed(), []chan<- struct{}{e.neighbours.wake}})
+	}
+	return changes
+}

@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/internal/lifecycle"
+	"aes67-sink/mediaclock"
+	"aes67-sink/rtpsend"
+	"aes67-sink/wake"
+)
+
+// sender starts and stops the one sender.
+type sender struct {
+	clock  *mediaclock.Clock
+	source rtpsend.FrameSource
+	log    zerolog.Logger
+	ended  chan<- struct{} // signalled when it has, by whatever
+
+	mu      sync.Mutex
+	running *runningSender // nil while no streams run
+}
+
+// runningSender is a sender and the goroutine that runs it.
+type runningSender struct {
+	*rtpsend.Sender
+	stop  context.CancelFunc
+	ended chan struct{}
+	err   error // valid once ended is closed
+}
+
+func (s *sender) start(cfg rtpsend.Config) error {
+	made, err := rtpsend.New(cfg, s.clock, s.source, s.log)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background()) // it ends by stop alone: fades come first
+	running := &runningSender{Sender: made, stop: stop, ended: make(chan struct{})}
+	s.mu.Lock()
+	s.running = running
+	s.mu.Unlock()
+	go func() {
+		running.err = lifecycle.Guard(func() error { return made.Run(ctx) }, s.log)
+		close(running.ended) // before the supervisor is woken, which looks at it
+		wake.Signal(s.ended)
+	}()
+	return nil
+}
+
+// stop returns when the last packet, of silence, is sent.
+func (s *sender) stop() {
+	s.mu.Lock()
+	running := s.running
+	s.mu.Unlock()
+	if running == nil {
+		return
+	}
+	running.stop()
+	<-running.ended
+	s.mu.Lock()
+	s.running = nil
+	s.mu.Unlock()
+}
+
+// failed says why it ended by itself, empty while it has not.
+func (s *sender) failed() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		return ""
+	}
+	select {
+	case <-s.running.ended:
+		if s.running.err != nil {
+			return s.running.err.Error()
+		}
+		return "the sender ended by itself"
+	default:
+		return ""
+	}
+}
+
+// stats returns nil while no streams run.
+func (s *sender) stats() *rtpsend.Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		return nil
+	}
+	stats := s.running.Snapshot()
+	return &stats
+}

@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/rtthread"
+	"aes67-sink/wake"
+)
+
+// senderPriority is the SCHED_FIFO priority asked for: the most that RealtimeKit
+// gives (its MaxRealtimePriority), so that both ways end alike. Capture is one
+// below it.
+const (
+	senderPriority  = 20
+	capturePriority = senderPriority - 1
+)
+
+// runtimeSlack is by how much the sleeps of threads that have no deadline may be
+// longer than asked for, where a wake-up less saves more than it costs: the Go
+// runtime's and those of everything that is timed in tens of milliseconds. The sender
+// has none (rtthread.Lock).
+const runtimeSlack = 5 * time.Millisecond
+
+// Relax lets the runtime's threads wake up less often. It is to be called first,
+// before files are read, which may be pipes, and ports opened.
+func Relax() error { return rtthread.Relax(runtimeSlack) }
+
+// spareProcessors are more of the Go scheduler's processors than the machine
+// has. A real-time thread that wakes up needs a free one; without spares it may
+// wait for an ordinary thread that holds one while the kernel runs somebody
+// else, for as long as the machine is busy.
+const spareProcessors = 8
+
+// tuneRuntime prepares the Go runtime for real-time threads. The collector, whose
+// pauses are the one thing that these cannot escape, is left as it is: there is so
+// little garbage that it runs each two minutes, as it does in any case
+// (forcegcperiod in runtime/proc.go).
+func tuneRuntime() {
+	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
+}
+
+// captureThread asks for real-time priority on the thread that reads the sound
+// server.
+func captureThread(log zerolog.Logger) func() (end func()) {
+	return func() func() {
+		thread := rtthread.Lock("capture", capturePriority)
+		grant := thread.Grant()
+		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).Msg("capture thread")
+		return thread.End
+	}
+}
+
+// keepRealTime looks after the real-time threads until ctx is done.
+func keepRealTime(ctx context.Context, trouble chan<- struct{}, log zerolog.Logger) error {
+	rtthread.Keep(ctx, func(t *rtthread.Thread, g rtthread.Grant, err error) {
+		event := log.Info()
+		if g.Lost || err != nil {
+			event = log.Warn().Err(err)
+		}
+		event.Str("thread", t.Name()).Str("policy", g.Policy).Int("priority", g.Priority).Str("by", g.By).Str("why", g.Why).
+			Msg("real-time priority changed")
+		wake.Signal(trouble)
+	})
+	return nil
+}

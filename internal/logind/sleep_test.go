@@ -1,0 +1,240 @@
+package logind
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second
+
+// bus is a private message bus.
+type bus struct {
+	t       *testing.T
+	address string
+}
+
+func newBus(t *testing.T) bus {
+	t.Helper()
+	program, err := exec.LookPath("dbus-daemon")
+	if err != nil {
+		t.Skip("no dbus-daemon")
+	}
+	cmd := exec.Command(program, "--session", "--nofork", "--print-address", "--address=unix:path="+filepath.Join(t.TempDir(), "bus"))
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bus{t, strings.TrimSpace(line)}
+}
+
+func (b bus) connect(options ...dbus.ConnOption) (*dbus.Conn, error) {
+	return dbus.Connect(b.address, options...)
+}
+
+// manager1 is a logind that knows inhibitors alone.
+type manager1 struct {
+	t    *testing.T
+	conn *dbus.Conn
+	held chan *os.File // the other ends of the locks it gave
+}
+
+func (b bus) logind() *manager1 {
+	b.t.Helper()
+	conn, err := b.connect()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	m := &manager1{b.t, conn, make(chan *os.File, 8)}
+	if err := conn.Export(m, path, manager); err != nil {
+		b.t.Fatal(err)
+	}
+	if reply, err := conn.RequestName(busName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		b.t.Fatal(reply, err)
+	}
+	b.t.Cleanup(func() { _ = conn.Close() })
+	return m
+}
+
+// Inhibit gives a lock, as logind does.
+func (m *manager1) Inhibit(what, _, _, mode string) (dbus.UnixFD, *dbus.Error) {
+	var ends [2]int
+	err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK)
+	if err != nil || what != "sleep:shutdown" || mode != "delay" {
+		return 0, dbus.MakeFailedError(errors.Join(err, errors.New(what+" "+mode)))
+	}
+	m.held <- os.NewFile(uintptr(ends[0]), "lock")
+	// Ours is closed once the answer is sent: only the lock keeps the pipe open.
+	time.AfterFunc(200*time.Millisecond, func() { _ = unix.Close(ends[1]) })
+	return dbus.UnixFD(ends[1]), nil
+}
+
+func (m *manager1) lock() *os.File {
+	m.t.Helper()
+	select {
+	case held := <-m.held:
+		m.t.Cleanup(func() { _ = held.Close() })
+		return held
+	case <-time.After(patience):
+		m.t.Fatal("nobody asks for a lock")
+		return nil
+	}
+}
+
+func (m *manager1) says(member string, begins bool) {
+	m.t.Helper()
+	if err := m.conn.Emit(path, manager+"."+member, begins); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// released waits until a lock is given back, and tells how long that took.
+func released(t *testing.T, lock *os.File) time.Duration {
+	t.Helper()
+	began := time.Now()
+	if err := lock.SetReadDeadline(began.Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal("the lock is never given back")
+	}
+	return time.Since(began)
+}
+
+// watched runs a Sleep whose life is noted.
+func watched(t *testing.T, connect func(...dbus.ConnOption) (*dbus.Conn, error), quiet func(context.Context)) (notes chan string) {
+	t.Helper()
+	notes = make(chan string, 16)
+	s := NewSleep(SleepConfig{
+		Connect: connect, Awake: func() { notes <- "awake" },
+		Quiet: func(ctx context.Context) { notes <- "quiet"; quiet(ctx) },
+	}, zerolog.Nop())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Error("it does not end")
+		}
+	})
+	return notes
+}
+
+func next(t *testing.T, notes <-chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-notes:
+		if got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	case <-time.After(patience):
+		t.Fatalf("waiting for %s", want)
+	}
+}
+
+func TestSleepIsDelayedUntilItIsQuiet(t *testing.T) {
+	b := newBus(t)
+	l := b.logind()
+	silent := make(chan struct{})
+	notes := watched(t, b.connect, func(context.Context) { <-silent })
+	for range 2 { // one night after the other
+		lock := l.lock()
+		l.says("PrepareForSleep", true)
+		next(t, notes, "quiet")
+		if err := lock.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lock.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("the lock is given back while something sounds: %v", err)
+		}
+		silent <- struct{}{}
+		released(t, lock)
+		l.says("PrepareForSleep", false)
+		next(t, notes, "awake")
+	}
+	l.lock() // for the next night
+}
+
+func TestWhatDoesNotGetQuietDoesNotKeepTheComputerAwake(t *testing.T) {
+	b := newBus(t)
+	l := b.logind()
+	notes := watched(t, b.connect, func(ctx context.Context) { <-ctx.Done() })
+	lock := l.lock()
+	l.says("PrepareForShutdown", true)
+	next(t, notes, "quiet")
+	if took := released(t, lock); took > 2*quietTime {
+		t.Errorf("the lock is given back after %v, want %v", took, quietTime)
+	}
+}
+
+func TestALogindThatGoesWhileAsleepLeavesNobodyQuiet(t *testing.T) {
+	b := newBus(t)
+	l := b.logind()
+	notes := watched(t, b.connect, func(context.Context) {})
+	l.lock()
+	l.says("PrepareForSleep", true)
+	next(t, notes, "quiet")
+	_ = l.conn.Close()
+	next(t, notes, "awake")
+}
+
+func TestABusThatHangsIsLeft(t *testing.T) {
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	s := NewSleep(SleepConfig{Connect: bus{t, "unix:path=" + listener.Addr().String()}.connect}, zerolog.Nop())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	conn, err := listener.Accept() // and nothing is said
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	stop()
+	select {
+	case <-ended:
+	case <-time.After(callTime):
+		t.Error("it waits for the bus after its end")
+	}
+}
+
+func TestOnlyWhatIsMeantIsHeard(t *testing.T) {
+	for name, signal := range map[string]*dbus.Signal{
+		"another member": {Name: manager + ".SessionNew", Body: []any{true}},
+		"no body":        {Name: manager + ".PrepareForSleep"},
+		"another type":   {Name: manager + ".PrepareForSleep", Body: []any{"true"}},
+		"too much":       {Name: manager + ".PrepareForSleep", Body: []any{true, false}},
+	} {
+		if _, known := prepares(signal); known {
+			t.Errorf("%s is heard", name)
+		}
+	}
+}

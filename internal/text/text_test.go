@@ -1,0 +1,41 @@
+package text
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+)
+
+func TestForeignTextDoesNothingToATerminal(t *testing.T) {
+	for in, want := range map[string]string{
+		"no \x1b[2Jsound\x07": "no  [2Jsound ",
+		"two\nlines\r\n":      "two lines",
+		"Bühne 1":             "Bühne 1",
+		"\xff\xfe":            "��",
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestCountAgreesWithItsNumber(t *testing.T) {
+	for n, want := range map[int]string{0: "0 steps", 1: "1 step", 2: "2 steps", -1: "-1 steps"} {
+		if got := Count(n, "step", "steps"); got != want {
+			t.Errorf("Count(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestTheCauseIsWhatTheSystemSaid(t *testing.T) {
+	wrapped := fmt.Errorf("listening: %w", &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)})
+	if got := Cause(wrapped); !errors.Is(got, syscall.EADDRINUSE) || got.Error() != "address already in use" {
+		t.Errorf("Cause(%v) = %v", wrapped, got)
+	}
+	if own := errors.New("own"); Cause(own) != own {
+		t.Error("an error of no system's is another afterwards")
+	}
+}

@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"aes67-sink/rtthread"
+)
+
+// TestStreamsRestWhileNothingPlays follows a desk with default settings: nothing
+// is on the wire until something plays, then at once, and after a silence nothing
+// is again; the sessions stay announced all the while.
+func TestStreamsRestWhileNothingPlays(t *testing.T) {
+	for _, kind := range []string{"pipewire", "pulseaudio"} {
+		t.Run(kind, func(t *testing.T) {
+			shared(t)
+			measured(t, func(a *attempt) {
+				w, s := newWire(a), startServer(a, kind)
+				startGrandmaster(a, w, 0)
+				desk := stationAt(w, s)
+				b := desk.run("--set", "network.interface=auto", "--set", "stream.idle-after=3s")
+				rests := func(r report) bool { return r.State == "idle" && len(r.Streams) == 2 && r.Announce.SAP == "announcing" }
+				b.reaches(20*time.Second, "the streams rest, and are announced", rests)
+				l := listen(a, w, b.descriptions()[0], nil, 0)
+				b.loud(5 * time.Second)
+				pass(2 * time.Second)
+				if n := l.Report(0).Packets; n != 0 {
+					a.Errorf("%d packets before anything plays", n)
+				}
+				for round, wav := range []string{makeTones(a, 2*time.Second), makeTones(a, time.Second)} {
+					before := l.Report(0)
+					l.TakeLevels()
+					began := rtthread.Now()
+					player := s.play(wav)
+					eventually(a, 5*time.Second, "packets come", func() bool { return l.Report(0).Packets > before.Packets })
+					eventually(a, 5*time.Second, "the tone comes", func() bool { return l.TakeLevels()[0].PeakDBFS > toneDBFS-1 })
+					figures.atMost(a, "from the start of a player to its tone on the wire", rtthread.Now().Sub(began).Seconds()*1000, 500, "ms")
+					if err := player.wait(10 * time.Second); err != nil {
+						a.Error(err)
+					}
+					ended := rtthread.Now()
+					b.reaches(10*time.Second, "the streams rest again", rests)
+					figures.atLeast(a, "silence before the streams rest", rtthread.Now().Sub(ended).Seconds(), 2.5, "s")
+					at := l.Report(0)
+					pass(time.Second)
+					if now := l.Report(0); now.Packets != at.Packets {
+						a.Errorf("%d packets while the streams rest", now.Packets-at.Packets)
+					}
+					if at.Lost+at.Reordered+at.Duplicates+at.TimestampJumps != 0 || at.SSRCChanges != uint64(round) {
+						a.Errorf("the stream was interrupted: %+v", at.Counts)
+					}
+					if last := l.TakeLevels()[0]; last.PeakDBFS > toneDBFS+0.1 {
+						a.Errorf("peak of %.1f dBFS when the streams went to rest", last.PeakDBFS)
+					}
+				}
+				b.end()
+			})
+		})
+	}
+}
