@@ -20,13 +20,14 @@ PREFIX  ?= /usr/local
 ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 PROGRAM ?= build/aes67-sink
 ARCHES  ?= amd64 arm64
+KEY     ?=
 
 # The linters, each at the version that the tree is known to be clean with.
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1 | grep . || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
@@ -41,7 +42,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
 	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
-	fuzz-liveness test-arm64 golden deb package-test \
+	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
 
 ##@ Every day
@@ -167,6 +168,18 @@ ci: lint test fuzz-short ## everything above that a machine can judge
 deb: go ## Debian packages for amd64 and arm64 in build/deb/, checked with lintian (ARCHES=amd64 for one)
 	@scripts/install-packages.sh deb
 	scripts/deb.sh $(ARCHES)
+
+release: go ## release the last commit: changelog, tag, and packages, source, checksums in build/release/ (VERSION=x.y.z; KEY=gpg key or home: apt repository too)
+	@scripts/install-packages.sh deb
+	scripts/release.sh "$(VERSION)" "$(KEY)"
+
+repository: ## build/release/apt, the apt repository of the release made last (KEY=gpg key or home)
+	@scripts/install-packages.sh deb
+	scripts/repository.sh build/release "$(KEY)"
+
+release-check: go ## build the last commit's packages and source twice and compare them bit for bit (5 min)
+	@scripts/install-packages.sh deb
+	scripts/release.sh --compare
 
 package-test: deb ## the package in whole machines with systemd, Debian 12 and 13 (root, 10 min)
 	@scripts/install-packages.sh run lab machines
