@@ -152,6 +152,7 @@ func testKey(t *testing.T) (home string) {
 const builder = `#!/bin/sh
 set -e
 cd "$(dirname "$0")/.."
+export SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 mkdir -p build/deb
 for arch in "$@"; do
 	mkdir -p build/$arch/DEBIAN
@@ -199,6 +200,12 @@ func TestReleaseMakesAllOrNothing(t *testing.T) {
 		if strings.Count(list, "Package: ") != 1 || !strings.Contains(list, "Filename: pool/main/a/aes67-sink/aes67-sink_0.1.0_"+arch+".deb\n") {
 			t.Errorf("for %s there is\n%s", arch, list)
 		}
+	}
+
+	// The tag gives the same files elsewhere.
+	mustRun(t, dir, nil, "scripts/release.sh", "--build", "v0.1.0", home+"/again")
+	if a, b := read(t, out+"/SHA256SUMS"), read(t, home+"/again/SHA256SUMS"); a != b {
+		t.Errorf("built again from its tag the release is\n%s, not\n%s", b, a)
 	}
 
 	// Without a key there is no repository, with a word on how to add it.

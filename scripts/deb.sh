@@ -5,8 +5,9 @@
 #   deb.sh [ARCH]...   amd64 and arm64 unless told otherwise
 #
 # The version is that of the commit's tag (v1.2.3), else the newest release's and
-# the commit's time; VERSION overrides it. The same commit gives the same packages, bit for bit: time
-# stamps are the commit's, paths are left out, modules are those of go.sum.
+# the commit's time (before the first release 0.1.0~ and that); VERSION overrides
+# it. The same commit gives the same packages, bit for bit: time stamps are the
+# commit's, paths are left out, modules are those of go.sum.
 set -euo pipefail
 
 usage() { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -27,7 +28,8 @@ if [[ -z ${VERSION:-} ]]; then
     VERSION=${tag#v}
   else
     newest=$(sed -n 's/^## \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1)
-    VERSION=${newest:-0.0.0}+git$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).${commit:0:8}
+    VERSION=${newest:+$newest+git}
+    VERSION=${VERSION:-0.1.0~git}$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).${commit:0:8}
   fi
 fi
 

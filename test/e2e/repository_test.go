@@ -58,6 +58,11 @@ func TestPackageRepository(t *testing.T) {
 	m.mustAptGet("install", "aes67-sink")
 	m.active("alice", 20*time.Second)
 
+	for _, unit := range []string{"wireplumber", "pipewire-pulse", "aes67-sink"} { // as the documents advise
+		m.mustAs("alice", "systemctl", "--user", "restart", unit)
+	}
+	m.active("alice", 20*time.Second)
+
 	// stopped by its user it stays so on an upgrade
 	m.mustAs("alice", "systemctl", "--user", "stop", "aes67-sink")
 	m.mustAptGet("install", "--reinstall", "aes67-sink")
