@@ -11,7 +11,7 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (
@@ -97,21 +97,23 @@ func (b *Browser) isAway(why State) {
 	if off {
 		why = StateOff
 	}
-	s := Status{State: why}
-	switch why {
-	case StateNoBus:
-		s.Problem = "RAVENNA sessions are not heard: there is no system D-Bus for Avahi; start dbus"
-	case StateAbsent:
-		s.Problem = "RAVENNA sessions are not heard: Avahi does not run; install or start avahi-daemon"
-	}
-	b.told.set(s, Status.same)
+	b.told.set(Status{State: why, Problem: browseProblems[why]}, Status.same)
+}
+
+// browseProblems say what is lost and what to do about it.
+var browseProblems = map[State]string{
+	StateNoBus:     "RAVENNA sessions are not heard: there is no system D-Bus for Avahi, or it does not answer; start dbus",
+	StateAbsent:    "RAVENNA sessions are not heard: Avahi does not run; install or start avahi-daemon",
+	StateForbidden: "RAVENNA sessions are not heard: the system D-Bus forbids asking Avahi; see the policies in /etc/dbus-1/system.d",
+	StateFailed:    "RAVENNA sessions are not heard: Avahi refuses to look for them or does not answer, see its log; it is tried again",
 }
 
 // catalogue is what one life of the daemon has told.
 type catalogue struct {
-	life     *life
-	browsers map[int]dbus.ObjectPath // by interface
-	items    map[item]*entry
+	life      *life
+	browsers  map[int]dbus.ObjectPath // by interface
+	items     map[item]*entry
+	forbidden bool
 }
 
 // item is a session on an interface.
@@ -135,12 +137,21 @@ func (b *Browser) live(ctx context.Context, l *life) error {
 	defer retry.Stop()
 	for {
 		wanted := b.demand()
-		if !c.fit(ctx, wanted) {
+		all := c.fit(ctx, wanted)
+		if !all {
 			retry.Reset(retryAfter)
 		}
+		if l.conn.Context().Err() != nil {
+			return l.reason(errBus)
+		}
 		state := Status{State: StateBrowsing}
-		if len(wanted) == 0 {
+		switch {
+		case len(wanted) == 0:
 			state.State = StateOff
+		case c.forbidden:
+			state = Status{State: StateForbidden, Problem: browseProblems[StateForbidden]}
+		case !all:
+			state = Status{State: StateFailed, Problem: browseProblems[StateFailed]}
 		}
 		b.told.set(state, Status.same)
 		b.found.set(c.list(), slices.Equal[[]Found])
@@ -148,9 +159,12 @@ func (b *Browser) live(ctx context.Context, l *life) error {
 		case <-ctx.Done():
 			return nil
 		case <-l.conn.Context().Done():
-			return errGone
+			return l.reason(errBus)
 		case s := <-l.signals:
-			if s == nil || ended(s) {
+			if s == nil {
+				return l.reason(errBus)
+			}
+			if ended(s) {
 				return errGone
 			}
 			c.take(ctx, s)
@@ -174,6 +188,7 @@ func (c *catalogue) fit(ctx context.Context, wanted []int) bool {
 		}
 	}
 	all := true
+	c.forbidden = false
 	for _, index := range wanted {
 		if _, known := c.browsers[index]; known {
 			continue
@@ -181,6 +196,7 @@ func (c *catalogue) fit(ctx context.Context, wanted []int) bool {
 		var path dbus.ObjectPath
 		if err := c.life.server(ctx, "ServiceBrowserNew", int32(index), protoINET, subtype, "", uint32(0)).Store(&path); err != nil {
 			all = false // the daemon may not know the interface yet
+			c.forbidden = c.forbidden || isForbidden(err)
 			continue
 		}
 		c.browsers[index] = path

@@ -5,7 +5,8 @@
 // It is an edge beside the path of time. Layers inside the package:
 //
 //   - link.go: a connection, and the lives of the daemon on it
-//   - publisher.go, group.go: one entry group for each service
+//   - server.go: go-avahi for one life, and what it takes to be safe from it
+//   - publisher.go, entrygroup.go: one entry group for each service
 //   - browser.go: who else is there
 //
 // Each session is a service _rtsp._tcp with the subtype _ravenna_session, on one
@@ -20,9 +21,11 @@
 // Names that somebody else has are not changed here: they are reported, because
 // a session's name stands in other places too.
 //
-// The calls are made with godbus directly. go-avahi 1.0.1 would spare a hundred
-// lines, but its calls have no time limit, it spins when its connection ends, and
-// it delivers signals under the lock that its calls take.
+// Publishing is go-avahi's, browsing is made with godbus directly
+// (docs/adr/0006-go-avahi-publishes.md says why). A call that is not answered in
+// time ends the life. A daemon may establish a service where nobody hears of it,
+// on an interface that it was told to leave out; so it is asked for this
+// computer's address there before a service counts as established.
 //
 // Left out: IPv6, other domains than .local, publishing without Avahi.
 package avahi

@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	goavahi "github.com/holoplot/go-avahi"
 	"go.uber.org/goleak"
 )
 
@@ -63,9 +65,21 @@ func (b *bus) end() {
 	_ = b.cmd.Wait()
 }
 
+// hangs stops the bus, which then takes connections and says nothing, until
+// goesOn.
+func (b *bus) hangs()  { _ = b.cmd.Process.Signal(syscall.SIGSTOP) }
+func (b *bus) goesOn() { _ = b.cmd.Process.Signal(syscall.SIGCONT) }
+
 func (b *bus) connect(options ...dbus.ConnOption) (*dbus.Conn, error) {
 	return dbus.Connect("unix:path="+b.path, options...)
 }
+
+const (
+	groupInterface         = busName + ".EntryGroup"
+	serverRunning    int32 = goavahi.ServerRunning
+	groupEstablished int32 = goavahi.EntryGroupEstablished
+	groupCollision   int32 = goavahi.EntryGroupCollision
+)
 
 // daemon is a fake avahi-daemon: it keeps a diary and answers as it is told.
 type daemon struct {
@@ -79,6 +93,9 @@ type daemon struct {
 	groups map[dbus.ObjectPath]*fakeGroup
 	refuse map[string]string // the error of AddService, by name
 	client string            // who called last
+	deaf   bool              // it does not answer for this computer on any interface
+	denied bool              // the bus lets nobody call it
+	onFree func()            // instead of the freeing of a browser
 }
 
 type fakeGroup struct {
@@ -101,8 +118,30 @@ func (b *bus) newDaemon(state int32) *daemon {
 	if reply, err := conn.RequestName(busName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
 		b.t.Fatalf("name: %v %v", reply, err)
 	}
+	signals := make(chan *dbus.Signal, 16)
+	conn.Signal(signals)
+	if err := conn.AddMatchSignal(dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged")); err != nil {
+		b.t.Fatal(err)
+	}
+	go d.misses(signals)
 	b.t.Cleanup(d.end)
 	return d
+}
+
+// misses notes that a client's connection has ended, and what ends with it.
+func (d *daemon) misses(signals <-chan *dbus.Signal) {
+	for s := range signals {
+		var name, before, after string
+		if dbus.Store(s.Body, &name, &before, &after) != nil || after != "" {
+			continue
+		}
+		d.mu.Lock()
+		if name == d.client {
+			d.note("gone with %d groups", len(d.groups))
+			d.groups = map[dbus.ObjectPath]*fakeGroup{}
+		}
+		d.mu.Unlock()
+	}
 }
 
 // refuses lets AddService of a name fail.
@@ -121,7 +160,21 @@ func (d *daemon) note(format string, args ...any) {
 func (d *daemon) GetState() (int32, *dbus.Error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.denied {
+		return 0, dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"no"})
+	}
 	return d.state, nil
+}
+
+func (d *daemon) GetHostNameFqdn() (string, *dbus.Error) { return "lab.local", nil }
+
+func (d *daemon) ResolveHostName(index, _ int32, name string, _ int32, _ uint32) (int32, int32, string, int32, string, uint32, *dbus.Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.deaf || name != "lab.local" {
+		return 0, 0, "", 0, "", 0, dbus.NewError("org.freedesktop.Avahi.TimeoutError", []any{"Timeout reached"})
+	}
+	return index, protoINET, name, protoINET, "10.0.0.1", 0, nil
 }
 
 func (d *daemon) path(kind string) dbus.ObjectPath {
@@ -133,9 +186,12 @@ func (d *daemon) EntryGroupNew(sender dbus.Sender) (dbus.ObjectPath, *dbus.Error
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.client = string(sender)
+	if d.denied {
+		return "", dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"no"})
+	}
 	g := &fakeGroup{d: d, path: d.path("EntryGroup")}
 	d.groups[g.path] = g
-	_ = d.conn.Export(g, g.path, groupIface)
+	_ = d.conn.Export(g, g.path, groupInterface)
 	return g.path, nil
 }
 
@@ -179,6 +235,9 @@ func (d *daemon) ServiceBrowserNew(index, protocol int32, kind, _ string, _ uint
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.client = string(sender)
+	if d.denied {
+		return "", dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"no"})
+	}
 	d.note("browse %s on %d/%d", kind, index, protocol)
 	path := d.path("ServiceBrowser")
 	_ = d.conn.Export(freed{d, "browser"}, path, browseIface)
@@ -200,6 +259,9 @@ type freed struct {
 }
 
 func (f freed) Free() *dbus.Error {
+	if f.d.onFree != nil {
+		f.d.onFree()
+	}
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	f.d.note("free %s", f.what)
@@ -242,7 +304,7 @@ func (d *daemon) group(name string, state int32) {
 		}
 	}
 	d.mu.Unlock()
-	d.tell(path, groupIface+".StateChanged", state, "")
+	d.tell(path, groupInterface+".StateChanged", state, "")
 }
 
 // becomes changes the daemon's own state.
@@ -277,9 +339,9 @@ func running(t testing.TB, run func(context.Context) error) (end func()) {
 
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); {
+	for deadline := time.Now().Add(30 * time.Second); !holds(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("not in 10 s: %s", what)
+			t.Fatalf("not in 30 s: %s", what)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -5,19 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // Names of the D-Bus interface (avahi-daemon/org.freedesktop.Avahi.*.xml).
 const (
 	busName     = "org.freedesktop.Avahi"
 	serverIface = busName + ".Server"
-	groupIface  = busName + ".EntryGroup"
 	browseIface = busName + ".ServiceBrowser"
 	lookupIface = busName + ".ServiceResolver"
 )
@@ -28,13 +28,11 @@ const (
 	subtype     = "_ravenna_session._sub._rtsp._tcp"
 )
 
-// Numbers of the interface (avahi-common/defs.h, address.h).
-const (
-	protoINET     int32 = 0
-	serverRunning int32 = 2
-)
+// protoINET is IPv4 (avahi-common/address.h).
+const protoINET int32 = 0
 
 const (
+	// callTime bounds a call, and the making of a connection.
 	callTime = 5 * time.Second
 	// reconnectAfter is how often a bus that is away is looked for.
 	reconnectAfter = 500 * time.Millisecond
@@ -70,10 +68,17 @@ type Config struct {
 type life struct {
 	conn    *dbus.Conn
 	signals <-chan *dbus.Signal
+	late    atomic.Bool // an answer did not come in time
 }
 
-// errGone says that the daemon has ended.
-var errGone = errors.New("avahi: the daemon has ended")
+var (
+	// errGone says that the daemon has ended.
+	errGone = errors.New("avahi: the daemon has ended")
+	// errBus says that the connection has ended.
+	errBus = errors.New("avahi: system bus: the connection ended")
+	// errLate says that a life was given up.
+	errLate = fmt.Errorf("avahi: the daemon has not answered within %v", callTime)
+)
 
 // link keeps finding the daemon.
 type link struct {
@@ -96,7 +101,9 @@ func (k *link) run(ctx context.Context) error {
 				k.log.Info().Err(err).Msg("Avahi is away, waiting for it")
 			}
 			k.told = err
-			wake.Pause(ctx, reconnectAfter)
+			if !errors.Is(err, errGone) { // the bus tells of the next one
+				wake.Pause(ctx, reconnectAfter)
+			}
 		}
 	}
 	return nil
@@ -104,7 +111,20 @@ func (k *link) run(ctx context.Context) error {
 
 // once goes through one life.
 func (k *link) once(ctx context.Context) error {
-	conn, err := k.cfg.Connect(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
+	connected, stop := context.WithCancel(ctx) // so that its end ends every call
+	defer stop()
+	late := time.AfterFunc(callTime, stop) // a bus may take a connection and say nothing
+	conn, err := k.cfg.Connect(dbus.WithContext(connected), dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
+	if !late.Stop() && err == nil {
+		_ = conn.Close()
+		err = context.DeadlineExceeded
+	}
+	if ctx.Err() != nil {
+		if err == nil {
+			_ = conn.Close()
+		}
+		return nil
+	}
 	if err != nil {
 		k.tell(StateNoBus)
 		return fmt.Errorf("avahi: system bus: %w", err)
@@ -120,13 +140,16 @@ func (k *link) once(ctx context.Context) error {
 		call, stop := context.WithTimeout(ctx, callTime)
 		err := conn.AddMatchSignalContext(call, match...)
 		stop()
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			k.tell(StateNoBus)
 			return fmt.Errorf("avahi: system bus: %w", err)
 		}
 	}
 	l := &life{conn: conn, signals: signals}
-	if err := k.await(ctx, l); err != nil {
+	if err := k.await(ctx, l); err != nil || ctx.Err() != nil {
 		return err
 	}
 	if k.told != nil {
@@ -134,11 +157,14 @@ func (k *link) once(ctx context.Context) error {
 		k.log.Info().Msg("Avahi is back")
 	}
 	err = k.live(ctx, l)
-	if conn.Context().Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, errLate):
+		k.tell(StateFailed)
+	case errors.Is(err, errBus):
 		k.tell(StateNoBus)
-		return errors.New("avahi: system bus: the connection ended")
-	}
-	if ctx.Err() == nil {
+	default:
 		k.tell(StateAbsent)
 	}
 	return err
@@ -181,8 +207,10 @@ func (k *link) await(ctx context.Context, l *life) error {
 		case <-ctx.Done():
 			return nil
 		case <-l.conn.Context().Done():
-			k.tell(StateNoBus)
-			return errors.New("avahi: system bus: the connection ended")
+			if ctx.Err() == nil {
+				k.tell(StateNoBus)
+			}
+			return errBus
 		case <-l.signals: // its owner has changed
 		case <-activate.C:
 			activate.Reset(activateEach)
@@ -191,11 +219,36 @@ func (k *link) await(ctx context.Context, l *life) error {
 	}
 }
 
-// call calls a method within a bounded time.
-func (l *life) call(ctx context.Context, destination string, path dbus.ObjectPath, method string, arguments ...any) *dbus.Call {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), callTime)
-	defer stop()
-	return l.conn.Object(destination, path).CallWithContext(ctx, method, 0, arguments...)
+// call calls a method within a bounded time, and gives the life up if that is
+// not enough.
+func (l *life) call(ctx context.Context, destination string, path dbus.ObjectPath, method string, arguments ...any) (done *dbus.Call) {
+	_ = l.bounded(callTime, func() error {
+		done = l.conn.Object(destination, path).CallWithContext(ctx, method, 0, arguments...)
+		return done.Err
+	})
+	return done
+}
+
+// bounded gives a call, which may know no limit, some time: then the connection is
+// closed, with which every call on it fails.
+func (l *life) bounded(limit time.Duration, call func() error) error {
+	late := time.AfterFunc(limit, func() {
+		l.late.Store(true)
+		_ = l.conn.Close()
+	})
+	defer late.Stop()
+	return call()
+}
+
+// reason tells why a life is over, if the connection is.
+func (l *life) reason(err error) error {
+	switch {
+	case l.late.Load():
+		return errLate
+	case l.conn.Context().Err() != nil:
+		return errBus
+	}
+	return err
 }
 
 // server calls a method of the daemon itself.

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	goavahi "github.com/holoplot/go-avahi"
 	"github.com/rs/zerolog"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // Service is one session as it is published.
@@ -32,11 +33,14 @@ func (s Status) same(o Status) bool {
 
 // problems say what is lost and what to do about it.
 var problems = map[State]string{
-	StateNoBus:     "RAVENNA receivers do not list the streams: there is no system D-Bus for Avahi; start dbus, or go on with SAP alone",
+	StateNoBus:     "RAVENNA receivers do not list the streams: there is no system D-Bus for Avahi, or it does not answer; start dbus, or go on with SAP alone",
 	StateAbsent:    "RAVENNA receivers do not list the streams: Avahi does not run; install or start avahi-daemon, or go on with SAP alone",
 	StateForbidden: "RAVENNA receivers do not list the streams: Avahi lets nobody publish; set disable-user-service-publishing=no in /etc/avahi/avahi-daemon.conf",
-	StateFailed:    "RAVENNA receivers do not list the streams: Avahi refuses them, see its log; it is tried again",
+	StateFailed:    "RAVENNA receivers do not list the streams: Avahi refuses them or does not answer, see its log; it is tried again",
 }
+
+// problemLeftOut is that of a daemon that publishes, but not on the interface.
+const problemLeftOut = "RAVENNA receivers do not list the streams: Avahi does not answer on the interface; see allow-interfaces, deny-interfaces and publish-addresses in /etc/avahi/avahi-daemon.conf"
 
 // Publisher publishes services. Its methods may be called from anywhere, also
 // before Run.
@@ -119,21 +123,31 @@ func (p *Publisher) live(ctx context.Context, l *life) error {
 	p.mu.Lock()
 	p.away = ""
 	p.mu.Unlock()
-	b := book{life: l, log: p.log}
-	defer b.freeAll(ctx)
-	var state int32
-	if err := l.server(ctx, "GetState").Store(&state); err != nil {
-		return err
+	srv, err := openServer(l)
+	if err != nil {
+		return l.reason(err)
 	}
+	defer srv.close() // which withdraws everything
+	state, err := srv.state()
+	if isForbidden(err) {
+		state = goavahi.ServerRunning // entry groups will tell it
+	} else if err != nil {
+		return l.reason(err)
+	}
+	b := book{server: srv, log: p.log, answer: make(chan reach, 1)}
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
-		if state == serverRunning {
+		if state == goavahi.ServerRunning {
+			b.review()
 			if again := b.fit(p.demand()); again > 0 {
 				retry.Reset(again)
 			}
 		} else {
-			b.freeAll(ctx) // its own name is being changed
+			b.freeAll() // its own name is being changed
+		}
+		if l.conn.Context().Err() != nil {
+			return l.reason(errBus) // what the groups have come to is not theirs
 		}
 		_, wanted := p.demand()
 		p.tell(b.status(wanted))
@@ -141,36 +155,36 @@ func (p *Publisher) live(ctx context.Context, l *life) error {
 		case <-ctx.Done():
 			return nil
 		case <-l.conn.Context().Done():
-			return errGone
+			return l.reason(errBus)
 		case s := <-l.signals:
 			switch {
 			case s == nil:
-				return errGone
+				return l.reason(errBus)
 			case ended(s):
-				b.groups = nil // gone with it; their paths will be used again
 				return errGone
 			case s.Name == serverIface+".StateChanged":
 				var text string
 				if err := dbus.Store(s.Body, &state, &text); err != nil {
 					return err
 				}
-			case s.Name == groupIface+".StateChanged":
-				b.changed(s)
 			}
+		case <-srv.changed:
+		case b.reach = <-b.answer:
+			b.looking = false
 		case <-p.wake:
 		case <-retry.C:
 		}
 	}
 }
 
-// isForbidden reports whether a call was refused as a matter of policy.
+// isForbidden reports whether a call was refused as a matter of policy, of the
+// daemon or of the bus.
 func isForbidden(err error) bool {
-	var e dbus.Error
-	return errors.As(err, &e) && (e.Name == "org.freedesktop.Avahi.NotPermittedError" || e.Name == "org.freedesktop.DBus.Error.AccessDenied")
+	return isError(err, "org.freedesktop.Avahi.NotPermittedError") || isError(err, "org.freedesktop.DBus.Error.AccessDenied")
 }
 
-// isCollision reports whether a name was refused because this machine has it.
-func isCollision(err error) bool {
+// isError reports whether a call was answered with an error of that name.
+func isError(err error, name string) bool {
 	var e dbus.Error
-	return errors.As(err, &e) && e.Name == "org.freedesktop.Avahi.CollisionError"
+	return errors.As(err, &e) && e.Name == name
 }

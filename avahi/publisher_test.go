@@ -60,7 +60,7 @@ func TestPublishesOneGroupAService(t *testing.T) {
 	d.group("left", groupEstablished)
 	p.becomes(t, StateEstablished)
 	end()
-	d.expect(t, "add left _rtsp._tcp:8554 on 4/0 txt 0", "commit left", "free left")
+	d.expect(t, "add left _rtsp._tcp:8554 on 4/0 txt 0", "commit left", "gone with 1 groups")
 }
 
 func TestNamesThatOthersHaveAreReported(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/wake"
 	"aes67-sink/sdp"
-	"aes67-sink/wake"
 )
 
 // Parts is what the supervisor needs of the edges. It calls them from one
@@ -25,6 +25,9 @@ type Parts interface {
 	StopSender()
 	// Announce replaces the set of announced sessions; none withdraws all.
 	Announce(network Network, sessions []sdp.Session)
+	// Serve says whether the network may need our time; if not, we need not be its
+	// grandmaster.
+	Serve(yes bool)
 	// Neighbours tells what others announce; the same pointer as long as nothing
 	// has changed.
 	Neighbours() *Neighbours
@@ -141,6 +144,7 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	in.SenderFailed = b.failure
 	rests, restAt := b.rest.resting(now, b.pipeline.sounded())
 	in.Rests = rests
+	b.parts.Serve(in.Sink.Ready && !rests)
 
 	d := Decide(b.streams != nil, in)
 	if b.streams != nil && (!d.Send || b.moved(in.Network.Chosen)) {

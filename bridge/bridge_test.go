@@ -27,6 +27,7 @@ type world struct {
 	changed   chan struct{}
 	others    *Neighbours
 	kept      Identity
+	serves    bool
 }
 
 func (w *world) Neighbours() *Neighbours { return w.others }
@@ -50,6 +51,8 @@ func (w *world) Announce(n Network, sessions []sdp.Session) {
 	w.announced = sessions
 	w.diary = append(w.diary, fmt.Sprintf("announce %s %d", n.Interface.Name, len(sessions)))
 }
+
+func (w *world) Serve(yes bool) { w.serves = yes }
 
 func (w *world) NTPSeconds() uint64       { return w.now }
 func (w *world) Now() aes67.MonoTime      { return w.mono }

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
 	"aes67-sink/safety"
-	"aes67-sink/wake"
 )
 
 // PipelineConfig says what goes in and what comes out.

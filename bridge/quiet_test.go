@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // counted is a world in which time passes by itself; it counts the looks.

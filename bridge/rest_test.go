@@ -44,8 +44,8 @@ func TestStreamsRestAndSoundWakesThem(t *testing.T) {
 
 	look()
 	w.expect(t, "announce eno1 2") // for receivers to be set up; nothing is sent
-	if got := b.Snapshot().State; got != Idle {
-		t.Errorf("state %v, want idle", got)
+	if got := b.Snapshot().State; got != Idle || w.serves {
+		t.Errorf("state %v, want idle; our time is needed: %v", got, w.serves)
 	}
 	b.pipeline.Frames(silence, w.mono)
 	if next := look(); next != 0 || len(b.pipeline.Changed()) != 0 {
@@ -61,6 +61,9 @@ func TestStreamsRestAndSoundWakesThem(t *testing.T) {
 		t.Errorf("next look at %v, want in a minute", next.Sub(w.mono))
 	}
 	w.expect(t, "start eno1 2")
+	if !w.serves {
+		t.Error("something is sent, and our time is not needed")
+	}
 	w.mono = w.mono.Add(30 * time.Second)
 	b.pipeline.Frames(sound, w.mono)
 	w.mono = w.mono.Add(30 * time.Second)
@@ -100,4 +103,20 @@ func TestAFailedStartAfterARestIsTriedAgain(t *testing.T) {
 	w.startFail, w.diary, w.mono = nil, nil, next
 	b.look(w.mono)
 	w.expect(t, "start eno1 2", "announce eno1 2")
+}
+
+func TestWithoutAClockARestIsNoTrouble(t *testing.T) {
+	w, b := newWorld(t)
+	b.rest = RestPolicy{Rests: true}
+	w.in.Clock = ClockInput{}
+	b.look(w.mono)
+	w.expect(t)
+	if got := b.Snapshot(); got.State != Idle || got.Problem != "" {
+		t.Errorf("%+v, want idle without a problem", got.Decision)
+	}
+	b.pipeline.Frames([]float32{1, 1}, w.mono)
+	b.look(w.mono)
+	if got := b.Snapshot(); got.State != WaitingClock || !w.serves {
+		t.Errorf("%+v, want it to wait for the clock, which is needed now: %v", got.Decision, w.serves)
+	}
 }

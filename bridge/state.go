@@ -106,6 +106,8 @@ func Decide(sending bool, in Inputs) Decision {
 		return Decision{State: Failed, Problem: in.SenderFailed}
 	case !sending && !in.Sink.Ready:
 		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Clock.Problem)}
+	case !sending && in.Rests && !in.Clock.ready():
+		return Decision{State: Idle, Problem: in.Clock.Problem}
 	case !sending && !in.Clock.ready():
 		return Decision{State: WaitingClock, Problem: in.Clock.Problem}
 	case !in.Sink.Ready:

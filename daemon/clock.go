@@ -7,10 +7,10 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/config"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
-	"aes67-sink/rtthread"
 )
 
 // openClock takes the PTP ports. Where that fails there is no service, and why

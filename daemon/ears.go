@@ -10,11 +10,11 @@ import (
 
 	"aes67-sink/avahi"
 	"aes67-sink/bridge"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
 	"aes67-sink/rtsp"
-	"aes67-sink/rtthread"
 	"aes67-sink/sap"
 	"aes67-sink/sdp"
 )

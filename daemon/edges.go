@@ -7,14 +7,14 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/internal/instance"
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
-	"aes67-sink/rtthread"
 	"aes67-sink/sdp"
-	"aes67-sink/wake"
 )
 
 // edges is what the supervisor sees of the parts that do I/O: it satisfies
@@ -33,8 +33,12 @@ type edges struct {
 	neighbours *neighbours
 	sleeper    *sleeper
 	side       *instance.Side // the right to be on the network
-	wake       chan struct{}  // the supervisor
-	trouble    chan struct{}  // of the sender, or of a thread's priority
+
+	// Of the supervisor's goroutine.
+	filtered bool          // a grandmaster is on the network that is not heard here
+	withheld bool          // we are not to serve
+	wake     chan struct{} // the supervisor
+	trouble  chan struct{} // of the sender, or of a thread's priority
 }
 
 func (e *edges) Inputs() bridge.Inputs {
@@ -56,8 +60,10 @@ func (e *edges) clockInput() bridge.ClockInput {
 	}
 	s := e.ptp.Snapshot()
 	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
+	e.filtered = false
 	if used := e.network.input(); used.Usable {
-		if named, filtered := unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters())); filtered {
+		var named aes67.ClockIdentity
+		if named, e.filtered = unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters())); e.filtered {
 			in.Problem = filteredProblem(named, s.Domain, used.Chosen.Interface.Name)
 		}
 	}
@@ -90,6 +96,15 @@ func (e *edges) StopSender() { e.sender.stop() }
 
 func (e *edges) Announce(network bridge.Network, sessions []sdp.Session) {
 	e.announcer.announce(network, sessions)
+}
+
+// Serve lets us be the grandmaster, but not beside one that others hear and we do
+// not.
+func (e *edges) Serve(yes bool) {
+	if withheld := !yes || e.filtered; e.ptp != nil && withheld != e.withheld {
+		e.withheld = withheld
+		e.ptp.Withhold(withheld)
+	}
 }
 
 func (e *edges) Neighbours() *bridge.Neighbours { return e.neighbours.latest() }

@@ -15,7 +15,7 @@ import (
 // domain, where no master at all is heard here. Of several it is the lowest, always
 // the same.
 func unheard(references []sdp.Reference, clock ptp.Status, masters int) (named aes67.ClockIdentity, filtered bool) {
-	if masters > 0 || clock.Role != ptp.RoleGrandmaster && clock.Problem == "" {
+	if masters > 0 || !clock.Silent {
 		return named, false // heard, or it is too early to tell
 	}
 	for _, r := range references {

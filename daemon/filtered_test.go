@@ -11,8 +11,8 @@ import (
 
 func TestAMasterThatOthersHearAndWeDoNot(t *testing.T) {
 	ours, theirs, another := aes67.ClockIdentity{1}, aes67.ClockIdentity{7}, aes67.ClockIdentity{9}
-	serving := ptp.Status{Role: ptp.RoleGrandmaster, Grandmaster: ours, Domain: 3}
-	waiting := ptp.Status{Domain: 3, Problem: "no PTP master is heard in domain 3"}
+	serving := ptp.Status{Silent: true, Role: ptp.RoleGrandmaster, Grandmaster: ours, Domain: 3}
+	waiting := ptp.Status{Silent: true, Domain: 3}
 	names := func(all ...aes67.ClockIdentity) (references []sdp.Reference) {
 		for _, id := range all {
 			references = append(references, sdp.Reference{Grandmaster: id, Domain: 3})

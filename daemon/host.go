@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // hostNameFile can be polled: the kernel reports EPOLLERR when a host name has

@@ -10,9 +10,9 @@ import (
 	"aes67-sink/avahi"
 	"aes67-sink/config"
 	"aes67-sink/internal/lifecycle"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
-	"aes67-sink/rtthread"
 	"aes67-sink/sap"
 	"aes67-sink/status"
 )

@@ -8,9 +8,9 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
-	"aes67-sink/rtthread"
 	"aes67-sink/status"
 )
 

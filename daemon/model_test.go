@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"aes67-sink/bridge"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
-	"aes67-sink/rtthread"
 )
 
 func TestPacketsThatCannotBeSentAreAProblem(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 
 	"aes67-sink/bridge"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // neighbours gathers what others announce on the chosen network, for the

@@ -13,11 +13,11 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/wake"
 	"aes67-sink/netif"
 	"aes67-sink/ptp/port"
-	"aes67-sink/rtthread"
 	"aes67-sink/sap"
-	"aes67-sink/wake"
 )
 
 // network chooses the interface and puts the clock and the SAP listener on it.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aes67-sink/internal/wake"
 	"aes67-sink/status"
-	"aes67-sink/wake"
 )
 
 func TestManagerIsToldWhatItWaitsFor(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // relay wakes the parts that look at others when those have changed: nobody

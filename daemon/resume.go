@@ -13,11 +13,11 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
-	"aes67-sink/rtthread"
 )
 
 // A bridge that is restarted, by an upgrade for example, need not find network

@@ -9,10 +9,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
-	"aes67-sink/rtthread"
 )
 
 func TestWhatTheLastRunLeft(t *testing.T) {

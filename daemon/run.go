@@ -11,14 +11,14 @@ import (
 	"aes67-sink/internal/instance"
 	"aes67-sink/internal/lifecycle"
 	"aes67-sink/internal/logind"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/state"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
 	"aes67-sink/netif"
 	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
-	"aes67-sink/rtthread"
 	"aes67-sink/status"
-	"aes67-sink/wake"
 )
 
 // Run builds every part, joins the two paths and runs until ctx is done:

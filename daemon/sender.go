@@ -7,9 +7,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/internal/lifecycle"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
 	"aes67-sink/rtpsend"
-	"aes67-sink/wake"
 )
 
 // sender starts and stops the one sender.

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // farewell is what SAP's deletions and, through Avahi, DNS-SD's goodbyes take to

@@ -7,8 +7,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"aes67-sink/rtthread"
-	"aes67-sink/wake"
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/wake"
 )
 
 // senderPriority is the SCHED_FIFO priority asked for: the most that RealtimeKit

@@ -14,8 +14,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
-	"aes67-sink/membership"
-	"aes67-sink/wake"
+	"aes67-sink/internal/membership"
+	"aes67-sink/internal/wake"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/vishvananda/netlink"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (

@@ -88,6 +88,7 @@ type Engine struct {
 	follower     follower
 	grandmaster  grandmaster
 	neighbour    string // another PTP program on this computer
+	withheld     bool   // nobody but a follower needs us
 	version1At   aes67.RawTime
 	version1From netip.Addr
 }
@@ -215,6 +216,7 @@ func (e *Engine) HandleEvent(b []byte, at aes67.RawTime, from netip.Addr) {
 	}
 	switch {
 	case m.Kind == wire.KindDelayReq && e.state == PortMaster:
+		e.grandmaster.askedAt = at
 		e.grandmaster.answer(&m, at, from, &e.out)
 	case m.Kind == wire.KindSync && e.fromParent(&m):
 		e.follower.handleSync(&m, at)
@@ -291,8 +293,8 @@ func (e *Engine) decide(now aes67.RawTime) {
 	s := situation{
 		own:      &e.own,
 		silent:   now >= e.listenUntil,
-		serving:  e.state == PortMaster && e.mayServe(),
-		mayServe: e.mayServe(),
+		serving:  e.state == PortMaster && e.mayServe(now),
+		mayServe: e.mayServe(now),
 		compete:  e.cfg.Mode == aes67.ClockGrandmaster,
 		pending:  e.pending(now),
 	}

@@ -48,6 +48,7 @@ const settle = 10_000
 
 // grandmaster serves the virtual clock as the domain's time.
 type grandmaster struct {
+	askedAt    aes67.RawTime // when somebody last asked for the delay to us; 0: never
 	clock      *mediaclock.Clock
 	own        dataset
 	domain     uint8

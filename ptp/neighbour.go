@@ -12,8 +12,8 @@ import "aes67-sink/aes67"
 func (e *Engine) SetNeighbour(program string) { e.neighbour = program }
 
 // mayServe reports whether we may be the grandmaster.
-func (e *Engine) mayServe() bool {
-	return e.cfg.Mode == aes67.ClockGrandmaster || e.cfg.Mode == aes67.ClockAuto && e.neighbour == ""
+func (e *Engine) mayServe(now aes67.RawTime) bool {
+	return !e.withholds(now) && (e.cfg.Mode == aes67.ClockGrandmaster || e.cfg.Mode == aes67.ClockAuto && e.neighbour == "")
 }
 
 // neighbourTrouble tells when the other program does harm: one that sets the

@@ -80,6 +80,8 @@ type Status struct {
 	ErrorBoundNS float64
 
 	Masters int // heard lately, in any domain
+	// Silent: no master that might be followed was heard for a whole announce timeout.
+	Silent bool
 	// Version1 is who speaks PTPv1 here, which nothing in AES67 does: the latest
 	// one heard within keepMaster, or the zero Addr.
 	Version1 netip.Addr
@@ -115,6 +117,7 @@ func (e *Engine) Status(now aes67.RawTime) Status {
 func (e *Engine) Figures(now aes67.RawTime) Status {
 	f := &e.follower
 	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list)}
+	s.Silent = e.state == PortMaster || e.state == PortListening && now >= e.listenUntil
 	m, set := e.clock.Load()
 	est, known := f.servo.Known()
 	held := f.servo.State() >= track.Locked
@@ -231,7 +234,7 @@ func (e *Engine) Trouble(now aes67.RawTime) Trouble {
 		return Trouble{kind: stoppedDelayResponse, who: e.parent.Identity}
 	case e.following() && f.exchange.handsOver():
 		return Trouble{kind: noRequestTimes}
-	case e.state == PortListening && now >= e.listenUntil:
+	case e.state == PortListening && now >= e.listenUntil && !e.withholds(now):
 		return e.nobody(now)
 	}
 	return Trouble{}

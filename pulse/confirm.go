@@ -9,7 +9,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"aes67-sink/aes67"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // The volume of a sink that was just made is the server's, usually 100 %. It is

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (

@@ -34,7 +34,7 @@ func (t *session) heardBefore() Volume {
 func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
 	now, pending := t.cfg.Now(), t.guard.pending
 	t.guard.see(now, v, circumstances{
-		program: now.Sub(aes67.MonoTime(t.playerAt.Load())) <= oneStep,
+		program: time.Duration(t.volumeAt.Load()-t.playerAt.Load()).Abs() <= oneStep,
 		playing: t.playing > 0,
 	})
 	if t.framer.volumes != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"aes67-sink/aes67"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"aes67-sink/aes67"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (
@@ -44,6 +44,7 @@ type session struct {
 	dirty     atomic.Uint32
 	suspended atomic.Bool   // the server has suspended the monitor
 	playerAt  atomic.Int64  // when a player came or went, aes67.MonoTime
+	volumeAt  atomic.Int64  // when the sink changed, aes67.MonoTime: the answer what it is may take long
 	monitor   atomic.Uint32 // the monitor source's number
 	output    atomic.Uint32 // the recording's number among those of all programs
 	wakeup    chan struct{}
@@ -124,6 +125,7 @@ func (t *session) message(m any) {
 		switch m.Event.GetFacility() {
 		case proto.EventSink:
 			if m.Index == t.framer.sink.Load() || m.Event.GetType() != proto.EventChange {
+				t.volumeAt.Store(int64(t.cfg.Now()))
 				t.mark(dirtySink)
 			}
 		case proto.EventSource:

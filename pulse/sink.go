@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (

@@ -2,7 +2,7 @@ package pulse
 
 import (
 	"aes67-sink/aes67"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // State is how far the sink has come.

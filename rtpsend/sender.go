@@ -16,8 +16,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
-	"aes67-sink/rtthread"
 )
 
 // statsWindow is how much audio time a lateness percentile covers at least.
@@ -145,12 +145,20 @@ func (s *Sender) thread() (err error) {
 }
 
 func (s *Sender) loop(thread *rtthread.Thread) {
-	for {
+	var mono aes67.MonoTime
+	var raw aes67.RawTime
+	for slept := true; ; {
 		clock, set := s.clock.Load()
-		// In this order: if the thread is interrupted in between it wakes up early, and
-		// decides anew.
-		mono, raw := rtthread.Now(), rtthread.Raw()
+		if slept {
+			// In this order: if the thread is interrupted in between it wakes up early, and
+			// decides anew.
+			mono, raw = rtthread.Now(), rtthread.Raw()
+		} else { // a packet's work ago: no NTP moves the clocks apart by a microsecond in that
+			now := rtthread.Now()
+			mono, raw = now, raw.Add(now.Sub(mono))
+		}
 		d := s.pacer.decide(raw, clock, set, s.stop.Load())
+		slept = d.act == actSleep
 		switch d.act {
 		case actSleep:
 			thread.SleepUntil(mono.Add(d.until.Sub(raw)))

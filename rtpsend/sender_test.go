@@ -22,8 +22,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
-	"aes67-sink/rtthread"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

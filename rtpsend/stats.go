@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // StreamStats counts the packets of one stream since the sender was made.

@@ -17,7 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/internal/text"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/membership"
 	"aes67-sink/internal/text"
-	"aes67-sink/membership"
+	"aes67-sink/internal/wake"
 	"aes67-sink/sdp"
-	"aes67-sink/wake"
 )
 
 // joins is the state of the group memberships on one pair of sockets.

@@ -31,7 +31,7 @@ func (s *Server) control() http.Handler {
 // and read the answer (DNS rebinding).
 func hostCheck(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !httphost.Ours(r.Host) {
+		if r.Host == "" || !httphost.Ours(r.Host) {
 			http.Error(w, "ask by IP address or as localhost", http.StatusMisdirectedRequest)
 			return
 		}

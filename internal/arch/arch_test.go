@@ -22,31 +22,31 @@ var core = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety"
 var mayImport = map[string][]string{
 	"aes67": {},
 
-	"ring":       {"aes67"},
-	"resample":   {"aes67"},
-	"drift":      {"aes67"},
-	"mediaclock": {"aes67"},
-	"safety":     {"aes67"},
-	"sdp":        {"aes67"},
-	"membership": {},
-	"ptp/wire":   {"aes67"},
-	"ptp/track":  {"aes67", "mediaclock"},
-	"ptp":        {"aes67", "mediaclock", "ptp/track", "ptp/wire"},
+	"ring":                {"aes67"},
+	"resample":            {"aes67"},
+	"drift":               {"aes67"},
+	"mediaclock":          {"aes67"},
+	"safety":              {"aes67"},
+	"sdp":                 {"aes67"},
+	"internal/membership": {},
+	"ptp/wire":            {"aes67"},
+	"ptp/track":           {"aes67", "mediaclock"},
+	"ptp":                 {"aes67", "mediaclock", "ptp/track", "ptp/wire"},
 
-	"wake": {},
+	"internal/wake": {},
 
-	"bridge": append(slices.Clone(core), "wake"),
+	"bridge": append(slices.Clone(core), "internal/wake"),
 
-	"avahi":    {"aes67", "wake"},
-	"config":   {"aes67"},
-	"netif":    {"aes67", "membership", "wake"},
-	"ptp/port": {"aes67", "mediaclock", "ptp", "ptp/wire", "wake"},
-	"pulse":    {"aes67", "wake"},
-	"rtpsend":  {"aes67", "mediaclock", "rtthread"},
-	"rtsp":     {"aes67", "internal/httphost", "internal/text", "sdp", "wake"},
-	"rtthread": {"aes67"},
-	"sap":      {"aes67", "sdp", "internal/text", "membership", "wake"},
-	"status":   {"aes67", "internal/httphost", "internal/instance", "internal/text"},
+	"avahi":             {"aes67", "internal/wake"},
+	"config":            {"aes67"},
+	"netif":             {"aes67", "internal/membership", "internal/wake"},
+	"ptp/port":          {"aes67", "mediaclock", "ptp", "ptp/wire", "internal/wake"},
+	"pulse":             {"aes67", "internal/wake"},
+	"rtpsend":           {"aes67", "mediaclock", "internal/rtthread"},
+	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
+	"internal/rtthread": {"aes67"},
+	"sap":               {"aes67", "sdp", "internal/text", "internal/membership", "internal/wake"},
+	"status":            {"aes67", "internal/httphost", "internal/instance", "internal/text"},
 
 	"daemon": {"*"},
 
@@ -54,14 +54,14 @@ var mayImport = map[string][]string{
 
 	"internal/firewall":  {},
 	"internal/httphost":  {},
-	"internal/instance":  {"internal/text", "wake"},
+	"internal/instance":  {"internal/text", "internal/wake"},
 	"internal/lifecycle": {},
-	"internal/logind":    {"wake"},
-	"internal/state":     {"wake"},
+	"internal/logind":    {"internal/wake"},
+	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 
 	"internal/arch":          {},
-	"internal/lab":           {"aes67", "mediaclock", "ptp/port", "ptp/wire", "sdp", "rtthread"},
+	"internal/lab":           {"aes67", "mediaclock", "ptp/port", "ptp/wire", "sdp", "internal/rtthread"},
 	"internal/lab/labtool":   {"*"},
 	"internal/chart":         {},
 	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
@@ -82,13 +82,14 @@ var fences = map[string][]string{
 	"github.com/vishvananda/netlink":          {"netif"},
 	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
 	"github.com/BurntSushi/toml":              {"config"},
-	"github.com/godbus/dbus/v5":               {"avahi", "internal/logind", "rtthread"},
+	"github.com/godbus/dbus/v5":               {"avahi", "internal/logind", "internal/rtthread"},
 	"github.com/coreos/go-systemd/v22/daemon": {"daemon"},
 	"github.com/google/renameio/v2":           {"internal/state"},
+	"github.com/holoplot/go-avahi":            {"avahi"},
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "membership", "ptp", "ptp/track", "ptp/wire"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "internal/membership", "ptp", "ptp/track", "ptp/wire"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

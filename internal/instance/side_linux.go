@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/internal/text"
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // networkName is the abstract socket whose owner has the network side. Such

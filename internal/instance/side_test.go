@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const patience = 10 * time.Second

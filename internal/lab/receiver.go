@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // ReceiverConfig says what one receiver hears and keeps.

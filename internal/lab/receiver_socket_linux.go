@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // joinGroup opens a socket that hears one group on one interface, whatever
@@ -112,8 +112,8 @@ type clockPair struct {
 
 const (
 	// clockPairAge is how long a reading serves: 50 ppm between the oscillator and
-	// CLOCK_MONOTONIC are 50 ns then.
-	clockPairAge = time.Millisecond
+	// CLOCK_MONOTONIC are a quarter of a microsecond then.
+	clockPairAge = 5 * time.Millisecond
 	// mostDelayed is the longest that a datagram may have waited in the queue.
 	mostDelayed = 2 * time.Second
 )

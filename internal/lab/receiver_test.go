@@ -14,9 +14,9 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
 	"aes67-sink/rtpsend"
-	"aes67-sink/rtthread"
 )
 
 // tones is a source of one tone a channel. It fades in and out in 5 ms.

@@ -12,7 +12,7 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 const (

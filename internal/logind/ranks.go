@@ -11,7 +11,7 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // Rank is how near a user is to this computer.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"aes67-sink/wake"
+	"aes67-sink/internal/wake"
 )
 
 // Keeper saves in the background: a busy disk may take seconds, and whoever has

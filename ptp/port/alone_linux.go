@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
-	"aes67-sink/wake"
 )
 
 // RunAlone sets a clock to International Atomic Time, as far as the computer knows it,

@@ -79,8 +79,9 @@ func inodeOf(fd int) uint64 {
 }
 
 // foreignSocket finds a socket on one of the PTP ports that is not ours, in the
-// form of /proc/net/udp: the local address is the second column, the owner the
-// eighth, the inode the tenth.
+// form of /proc/net/udp: the local address is the second column, the remote one the
+// third, the owner the eighth, the inode the tenth. A socket that is connected to
+// somebody is parked (park_linux.go).
 func foreignSocket(table []byte, own [2]uint64) (inode uint64, uid int) {
 	for len(table) > 0 {
 		var line []byte
@@ -91,6 +92,9 @@ func foreignSocket(table []byte, own [2]uint64) (inode uint64, uid int) {
 			columns[i], line, _ = bytes.Cut(line, []byte{' '})
 		}
 		if !bytes.HasSuffix(columns[1], []byte(":013F")) && !bytes.HasSuffix(columns[1], []byte(":0140")) {
+			continue
+		}
+		if !bytes.HasSuffix(columns[2], []byte(":0000")) {
 			continue
 		}
 		if n := number(columns[9]); n != 0 && n != own[0] && n != own[1] {

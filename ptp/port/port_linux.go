@@ -63,6 +63,7 @@ type Sockets struct {
 	used     int            // index of the interface that Select chose
 	stamps   ptp.Timestamps // what is used now
 	joined   map[int]bool   // interfaces whose group membership both sockets have
+	parked   bool           // deaf, for nothing is to be heard
 	to       [2]unix.SockaddrInet4
 	sequence uint32 // OPT_ID that the kernel gives to the next event message
 	sent     [sentHistory]sentMessage

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/wake"
 	"aes67-sink/mediaclock"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/wire"
-	"aes67-sink/wake"
 )
 
 // Config says what the bridge is in the network's clock tree.
@@ -130,6 +130,7 @@ func (s *Service) join() (first error) {
 	if s.used != 0 {
 		hear[s.used] = true
 	}
+	s.ports.park(len(hear) == 0)
 	missing := maps.Clone(hear)
 	for _, i := range s.ports.Joined() {
 		if !hear[i] {
@@ -218,6 +219,13 @@ func (s *Service) Stop() {
 		l.engine.Stop(s.cfg.Now())
 		l.used = 0
 	})
+}
+
+// Withhold keeps us from serving, unless somebody follows us, or lets us.
+func (s *Service) Withhold(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.do(func(l *loop) { l.engine.Withhold(s.cfg.Now(), yes) })
 }
 
 // do lets Run's goroutine call f, at once or when Run begins. The lock is held.

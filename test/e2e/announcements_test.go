@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"aes67-sink/internal/lab"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/sdp"
 )
 

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // attempt is one try at a measurement. It stands in for *testing.T, so that a

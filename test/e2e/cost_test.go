@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // pace is the bare loop in C that the bridge is measured beside (test/peers/pace.c).

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // announceTimeout is how long a clock of the media profile waits for a master's

@@ -175,7 +175,8 @@ func (b *bridge) share(length time.Duration) float64 {
 
 // TestAvahiComesAndGoes kills Avahi and the system bus under the bridge: the
 // sessions are found again within 2 s of their return, and meanwhile nothing
-// spins.
+// spins. An Avahi that publishes nothing is told, and a bus that hangs keeps
+// nobody from ending.
 func TestAvahiComesAndGoes(t *testing.T) {
 	shared(t)
 	measured(t, avahiComesAndGoes)
@@ -210,5 +211,29 @@ func avahiComesAndGoes(t *attempt) {
 		eventually(t, 5*time.Second, loss.name+": both are found", func() bool { return len(there.browse()) == 2 })
 	}
 	t.Logf("usual CPU of the bridge: %.1f %%", usual)
+	for _, refusal := range []struct{ verb, remedy string }{
+		{"forbid", "disable-user-service-publishing=no"},
+		{"leave-out", "deny-interfaces"},
+	} {
+		here.do(refusal.verb)
+		b.reaches(10*time.Second, "Avahi is made to "+refusal.verb, func(r report) bool {
+			return r.Announce.MDNS == "forbidden" && strings.Contains(r.Announce.Problem, refusal.remedy)
+		})
+		if found := there.browse(); len(found) != 0 {
+			t.Errorf("Avahi is made to %s: %v are found", refusal.verb, found)
+		}
+	}
+	name := b.reaches(time.Second, "its streams are there", func(r report) bool { return len(r.Streams) == 2 }).Streams[0].Name
+	rival := start(t, "avahi-publish", append(os.Environ(), there.env()), w.in(speaker, "avahi-publish", "--service", name, "_rtsp._tcp", "9")...)
+	eventually(t, 5*time.Second, "somebody else has that name", func() bool { return strings.Contains(rival.output.String(), "Established") })
+	here.do("permit")
+	b.reaches(10*time.Second, "it publishes again, by another name than somebody else's", func(r report) bool {
+		return published(r) && r.Streams[0].Name == name+" #2"
+	})
+	eventually(t, 5*time.Second, "both are found again", func() bool { return len(there.browse()) == 2 })
+	here.do("hang-bus")
+	began := time.Now()
 	b.end()
+	figures.atMost(t, "its end while the bus hangs", time.Since(began).Seconds(), 2, "s")
+	here.do("resume-bus")
 }

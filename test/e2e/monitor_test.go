@@ -15,7 +15,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // recordedFrames is what the independent recorder asks for: PipeWire's least

@@ -20,11 +20,15 @@ type stranger struct {
 	done chan struct{}
 }
 
-// announceStranger says that a session of an origin plays on a group.
-func announceStranger(t testing.TB, w wire, name, origin string, id uint64, group string) *stranger {
+// announceStranger says that a session of an origin plays on a group; more are lines
+// of its description.
+func announceStranger(t testing.TB, w wire, name, origin string, id uint64, group string, more ...string) *stranger {
 	t.Helper()
 	text := fmt.Sprintf("v=0\r\no=- %d 1 IN IP4 %s\r\ns=%s\r\nc=IN IP4 %s/15\r\nt=0 0\r\nm=audio 5004 RTP/AVP 97\r\n"+
 		"a=rtpmap:97 L24/48000/2\r\na=ptime:1\r\n", id, origin, name, group)
+	for _, line := range more {
+		text += line + "\r\n"
+	}
 	packet := []byte{0x20, 0}
 	packet = binary.BigEndian.AppendUint16(packet, uint16(crc32.ChecksumIEEE([]byte(text)))|1)
 	address := netip.MustParseAddr(origin).As4()

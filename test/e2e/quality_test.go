@@ -12,7 +12,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // noise is random 24-bit stereo, as float64 of exact values.

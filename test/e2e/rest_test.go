@@ -1,10 +1,11 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // TestStreamsRestWhileNothingPlays follows a desk with default settings: nothing
@@ -57,4 +58,24 @@ func TestStreamsRestWhileNothingPlays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAMasterThatIsNotHeardIsNotReplaced lets others name a grandmaster whose
+// messages a firewall keeps from us: it is told with a remedy, and we do not serve.
+func TestAMasterThatIsNotHeardIsNotReplaced(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
+	w, s := newWire(t), startServer(t, "pulseaudio")
+	stranger := announceStranger(t, w, "kitchen", "10.67.0.200", 9, "239.70.1.1", "a=ts-refclk:ptp=IEEE1588-2008:00-1D-C1-FF-FE-12-34-56:0")
+	b := stationAt(w, s).run()
+	b.reaches(20*time.Second, "the grandmaster that is not heard is named", func(r report) bool {
+		return strings.Contains(r.Problem, "others follow the grandmaster 00-1D-C1-FF-FE-12-34-56 in domain 0, which is not heard here on eth0: ")
+	})
+	b.reaches(5*time.Second, "it does not serve", func(r report) bool { return r.Clock.Role == "none" })
+	pass(3 * time.Second)
+	if r := must(b.look()); r.Clock.Role != "none" {
+		t.Errorf("role %s on a network that shows another grandmaster", r.Clock.Role)
+	}
+	stranger.end() // it has been told of by mistake: nobody follows anybody
+	b.reaches(20*time.Second, "it serves", func(r report) bool { return r.Clock.Role == "grandmaster" && r.Problem == "" })
+	b.end()
 }

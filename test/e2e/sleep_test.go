@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 // TestAClosedLidFadesTheSound lets the computer go to sleep while it plays.

@@ -17,7 +17,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
-	"aes67-sink/rtthread"
+	"aes67-sink/internal/rtthread"
 )
 
 const (

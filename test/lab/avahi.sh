@@ -5,10 +5,13 @@
 #   avahi.sh stop DIR                     end both
 #   avahi.sh kill-avahi DIR | start-avahi DIR   the daemon alone, killed as by a crash
 #   avahi.sh kill-bus DIR | start-bus DIR       the bus, and the daemon with it
+#   avahi.sh hang-bus DIR | resume-bus DIR      the bus takes connections and says nothing
+#   avahi.sh forbid DIR | leave-out DIR | permit DIR
+#       the daemon anew: it lets nobody publish, leaves its interface out, or neither
 #
 # Run as root. avahi-daemon keeps its socket and process id at fixed places, so
 # each runs in a mount namespace with a /run of its own: one machine can hold
-# several. With LAB_AVAHI_FORBID=1 at its start the daemon lets nobody publish.
+# several.
 set -euo pipefail
 
 usage() { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -94,12 +97,19 @@ use-ipv6=no
 [publish]
 publish-workstation=no
 publish-hinfo=no
-disable-user-service-publishing=$([[ ${LAB_AVAHI_FORBID:-} == 1 ]] && echo yes || echo no)
+disable-user-service-publishing=no
 [wide-area]
 enable-wide-area=no
 [rlimits]
 CONF
   echo "export DBUS_SYSTEM_BUS_ADDRESS='unix:path=$socket'" >"$dir/env"
+}
+
+# again FORBIDS KEY: the daemon with another configuration.
+again() {
+  sed -i "s/^disable-user-service-publishing=.*/disable-user-service-publishing=$1/; s/^\(allow\|deny\)-interfaces=/$2-interfaces=/" "$dir/avahi.conf"
+  end avahi TERM
+  start_avahi
 }
 
 [[ $# -ge 2 ]] || usage
@@ -113,5 +123,10 @@ case $verb in
   start-avahi) start_avahi ;;
   kill-bus) end bus KILL; end avahi KILL ;;
   start-bus) start_bus; start_avahi ;;
+  hang-bus) kill -s STOP "$(<"$dir/bus.pid")" ;;
+  resume-bus) kill -s CONT "$(<"$dir/bus.pid")" ;;
+  forbid) again yes allow ;;
+  leave-out) again no deny ;;
+  permit) again no allow ;;
   *) usage ;;
 esac

@@ -8,8 +8,8 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
-	"aes67-sink/rtthread"
 )
 
 // clockFile tells other processes of this machine, in whatever namespace, what

@@ -11,8 +11,8 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/ptp/port"
-	"aes67-sink/rtthread"
 )
 
 // gmCommand is the scripted PTP grandmaster: its time is a known function of

@@ -7,8 +7,8 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
-	"aes67-sink/rtthread"
 )
 
 // marksCommand plays marks into a sink as a program does, and prints when it

@@ -13,8 +13,8 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
+	"aes67-sink/internal/rtthread"
 	"aes67-sink/ptp/port"
-	"aes67-sink/rtthread"
 )
 
 // speakerCommand is a loudspeaker without sound: it takes every session that is

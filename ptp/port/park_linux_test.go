@@ -1,0 +1,70 @@
+package port
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAParkedSocketTakesNothingFromAnother opens the ports twice, as two users'
+// bridges do, and sends to this computer alone.
+func TestAParkedSocketTakesNothingFromAnother(t *testing.T) {
+	const event, general = 43190, 43200
+	first, err := openSockets(event, general, 46)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	second, err := openSockets(event, general, 46)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	conn, err := net.Dial("udp4", "127.0.0.1:43190")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	heard := func(p *Sockets) bool { // one datagram, at once or not at all
+		var buf [16]byte
+		n, _, err := unix.Recvfrom(p.event, buf[:], unix.MSG_DONTWAIT)
+		return err == nil && n > 0
+	}
+	for _, step := range []struct {
+		parked        *Sockets
+		hears, silent *Sockets
+	}{{second, first, second}, {first, second, first}, {second, first, second}} {
+		first.park(step.parked == first)
+		second.park(step.parked == second)
+		if _, err := conn.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(2 * time.Second); !heard(step.hears); {
+			if time.Now().After(deadline) {
+				t.Fatal("the one that is not parked hears nothing")
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if heard(step.silent) {
+			t.Error("the parked one hears")
+		}
+	}
+}
+
+func TestAParkedSocketIsNobody(t *testing.T) {
+	table := strings.Join([]string{
+		"   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops",
+		"  100: 00000000:013F 0100007F:0009 07 00000000:00000000 00:00000000 00000000  1001        0 7007 2 0000000000000000 0",
+		"  101: 00000000:0140 0100007F:0009 07 00000000:00000000 00:00000000 00000000  1001        0 7008 2 0000000000000000 0", "",
+	}, "\n")
+	if inode, _ := foreignSocket([]byte(table), [2]uint64{1, 2}); inode != 0 {
+		t.Errorf("a bridge that waits for its turn is taken for another PTP program: %d", inode)
+	}
+	inode, uid := foreignSocket([]byte(strings.ReplaceAll(table, "0100007F:0009", "00000000:0000")), [2]uint64{1, 2})
+	if inode != 7007 || uid != 1001 {
+		t.Errorf("one that hears is %d of user %d, want 7007 of 1001", inode, uid)
+	}
+}
