@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -91,5 +92,25 @@ func TestSetcapIsNoRecommendation(t *testing.T) {
 	control := read(t, "debian/control")
 	if !regexp.MustCompile(`(?m)^Depends: .*\blibcap2-bin\b`).MatchString(control) {
 		t.Error("libcap2-bin is not among the package's Depends")
+	}
+}
+
+// The package holds the code of others, each of whom its copyright names.
+func TestCopyrightNamesEveryModule(t *testing.T) {
+	var named []string
+	for _, line := range regexp.MustCompile(`(?m)^Files: (.+)$`).FindAllStringSubmatch(read(t, "debian/copyright"), -1) {
+		for _, pattern := range strings.Fields(line[1]) {
+			named = append(named, strings.TrimSuffix(strings.TrimPrefix(pattern, "vendor/"), "*"))
+		}
+	}
+	modules := strings.Fields(mustRun(t, project, nil, "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./cmd/aes67-sink"))
+	if len(modules) < 5 {
+		t.Fatalf("only %d packages of others", len(modules))
+	}
+	slices.Sort(modules)
+	for _, module := range slices.Compact(modules) {
+		if !slices.ContainsFunc(named, func(prefix string) bool { return prefix != "" && strings.HasPrefix(module+"/", prefix) }) {
+			t.Errorf("debian/copyright does not name %s", module)
+		}
 	}
 }

@@ -17,14 +17,14 @@ import (
 // speakers are the packages whose sentences become a problem in status, or end
 // the program; ptp holds its own to the page.
 var speakers = []string{
-	"avahi", "bridge", "daemon", "internal/instance", "internal/lifecycle", "netif", "pulse", "rtsp", "rtthread", "sap",
+	"avahi", "bridge", "daemon", "internal/instance", "internal/lifecycle", "internal/rtthread", "netif", "pulse", "rtsp", "sap",
 }
 
 // otherwise are sentences that are no problem of a running bridge: faults of the
 // configuration, which `check` names, of single messages and of commands, and
 // what goes to the log alone. A key is a part of the sentence.
 var otherwise = []string{
-	"avahi: system bus: ", "avahi: no avahi-daemon on the system bus", "avahi: the daemon has ended", "netif: ", "sap: ",
+	"avahi: ", "netif: ", "sap: ",
 	"stays in use until it is down", " (Wi-Fi: expect gaps", // notices
 	"PTP masters are not heard: ", "speaks PTP version 1, as Dante does: ", // of list
 	"channels: %d of them: must be", "not a channel name", "must be at most", "not one of", "sink name", "sink id",
