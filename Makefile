@@ -17,15 +17,17 @@ ARGS ?=
 # Where `make install` puts things; PROGRAM is the binary that it takes.
 DESTDIR ?=
 PREFIX  ?= /usr/local
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 PROGRAM ?= build/aes67-sink
 ARCHES  ?= amd64 arm64
+KEY     ?=
 
 # The linters, each at the version that the tree is known to be clean with.
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1 | grep . || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
@@ -40,7 +42,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
 	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
-	fuzz-liveness test-arm64 golden deb package-test \
+	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
 
 ##@ Every day
@@ -167,12 +169,24 @@ deb: go ## Debian packages for amd64 and arm64 in build/deb/, checked with linti
 	@scripts/install-packages.sh deb
 	scripts/deb.sh $(ARCHES)
 
+release: go ## release the last commit: changelog, tag, and packages, source, checksums in build/release/ (VERSION=x.y.z; KEY=gpg key or home: apt repository too)
+	@scripts/install-packages.sh deb
+	scripts/release.sh "$(VERSION)" "$(KEY)"
+
+repository: ## build/release/apt, the apt repository of the release made last (KEY=gpg key or home)
+	@scripts/install-packages.sh deb
+	scripts/repository.sh build/release "$(KEY)"
+
+release-check: go ## build the last commit's packages and source twice and compare them bit for bit (5 min)
+	@scripts/install-packages.sh deb
+	scripts/release.sh --compare
+
 package-test: deb ## the package in whole machines with systemd, Debian 12 and 13 (root, 10 min)
 	@scripts/install-packages.sh run lab machines
 	VERSION=0.0.1 scripts/deb.sh "$$(dpkg --print-architecture)"
 	$(ROOT) scripts/e2e.sh -test.run '^TestPackage'
 
-install: build install-files ## into DESTDIR and PREFIX (/usr/local), for other distributions; then setcap it
+install: install-files ## what `make build` made, into DESTDIR and PREFIX (/usr/local), for other distributions; then setcap it
 	@[[ -n "$(DESTDIR)" ]] || setcap cap_net_bind_service+ep "$(PREFIX)/bin/aes67-sink" || \
 		echo "make: no capability, so no PTP: setcap cap_net_bind_service+ep $(PREFIX)/bin/aes67-sink" >&2
 
@@ -182,7 +196,7 @@ FILES = \
 	docs/man/aes67-sink.1:$(PREFIX)/share/man/man1/aes67-sink.1 \
 	docs/man/aes67-sink.toml.5:$(PREFIX)/share/man/man5/aes67-sink.toml.5 \
 	packaging/completions/aes67-sink.bash:$(PREFIX)/share/bash-completion/completions/aes67-sink \
-	packaging/completions/_aes67-sink:$(PREFIX)/share/zsh/vendor-completions/_aes67-sink \
+	packaging/completions/_aes67-sink:$(ZSH_COMPLETIONS)/_aes67-sink \
 	packaging/completions/aes67-sink.fish:$(PREFIX)/share/fish/vendor_completions.d/aes67-sink.fish \
 	packaging/aes67-sink.metainfo.xml:$(PREFIX)/share/metainfo/aes67-sink.metainfo.xml \
 	packaging/config.toml:$(PREFIX)/share/doc/aes67-sink/examples/config.toml \
@@ -204,7 +218,8 @@ FILES = \
 	packaging/firewall/ufw:/etc/ufw/applications.d/aes67-sink
 
 install-files:
-	@for file in $(FILES); do
+	@[[ -x "$(PROGRAM)" ]] || { echo "make: no $(PROGRAM) to install: run make build first, without sudo: root often has no go command" >&2; exit 1; }
+	for file in $(FILES); do
 		IFS=: read -r from to mode <<<"$$file"
 		install -D -m "$${mode:-644}" "$$from" "$(DESTDIR)$$to"
 	done

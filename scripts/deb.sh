@@ -4,9 +4,10 @@
 #
 #   deb.sh [ARCH]...   amd64 and arm64 unless told otherwise
 #
-# The version is the newest tag's (v1.2.3), else 0.1.0 and the commit's time;
-# VERSION overrides it. The same commit gives the same packages, bit for bit: time
-# stamps are the commit's, paths are left out, modules are those of go.sum.
+# The version is that of the commit's tag (v1.2.3), else the newest release's and
+# the commit's time (before the first release 0.1.0~ and that); VERSION overrides
+# it. The same commit gives the same packages, bit for bit: time stamps are the
+# commit's, paths are left out, modules are those of go.sum.
 set -euo pipefail
 
 usage() { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -26,7 +27,9 @@ if [[ -z ${VERSION:-} ]]; then
   if tag=$(git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null); then
     VERSION=${tag#v}
   else
-    VERSION=0.1.0~git$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).${commit:0:8}
+    newest=$(sed -n 's/^## \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1)
+    VERSION=${newest:+$newest+git}
+    VERSION=${VERSION:-0.1.0~git}$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S).${commit:0:8}
   fi
 fi
 

@@ -8,7 +8,7 @@
 #       lab     independent grandmaster, receivers and the other sound server
 #               (make lab, with run)
 #       trixie  debootstrap, for a Debian 13 tree (make lab-trixie)
-#       deb     what builds and checks the package (make deb)
+#       deb     what builds and checks the package (make deb, make release)
 #       peers   the resamplers of others (make bench-resample)
 #       machines  what boots whole machines (make package-test)
 #
@@ -26,7 +26,7 @@ declare -A sets=(
   [lab]="pulseaudio linuxptp ptpd strace ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl"
   [trixie]="debootstrap"
-  [deb]="debhelper dpkg-dev fakeroot lintian file qemu-user-static"
+  [deb]="appstream apt-utils debhelper dpkg-dev fakeroot gnupg lintian file qemu-user-static"
   [peers]="g++ libsamplerate0-dev libsoxr-dev libspeexdsp-dev libzita-resampler-dev"
   [machines]="debootstrap systemd-container"
 )

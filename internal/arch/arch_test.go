@@ -65,6 +65,7 @@ var mayImport = map[string][]string{
 	"internal/lab/labtool":   {"*"},
 	"internal/chart":         {},
 	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
+	"packaging":              {},
 	"test/e2e":               {"*"},
 }
 

@@ -57,6 +57,13 @@ var elsewhere = map[string]string{
 	"sudo apt install ./build/deb/aes67-sink_*_amd64.deb": "TestPackageInstall",
 	"sudo apt install avahi-daemon":                       "TestPackageInstall",
 	"systemctl --user start pipewire-pulse":               "TestPackageInstall",
+	"systemctl --user restart pipewire-pulse":             "TestPackageRepository",
+	"systemctl --user restart wireplumber":                "TestPackageRepository",
+	"systemctl --user restart aes67-sink":                 "TestPackageRepository",
+	"sudo apt install git make":                           "TestDocumentedCommands", // make is asked for each target
+	"sudo make install":                                   "TestInstallDoesNotBuild",
+	"sudo make uninstall":                                 "TestInstallDoesNotBuild",
+	"scripts/release.sh --build v0.1.0 DIR":               "TestReleaseMakesAllOrNothing",
 	"systemctl --user mask --now aes67-sink":              "TestPackageInstall",
 	"sudo apt purge aes67-sink":                           "TestPackageUpgrade",
 	"rm -r ~/.local/state/aes67-sink":                     "TestPackageUpgrade",
@@ -143,7 +150,7 @@ func formsOf(synopsis, dir string) [][]string {
 func testNames(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, path := range must(filepath.Glob("*_test.go")) {
+	for _, path := range append(must(filepath.Glob("*_test.go")), must(filepath.Glob("../../packaging/*_test.go"))...) {
 		for _, match := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(must(os.ReadFile(path))), -1) {
 			names = append(names, match[1])
 		}

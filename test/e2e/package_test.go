@@ -61,6 +61,8 @@ func bootMachine(t testing.TB, w wire, suite, sound string, keep bool) *machine 
 		}
 	})
 	m.up()
+	// Silence is sent too, so that it is seen who sends, and gaps can be measured.
+	m.root("sh", "-c", `mkdir -p /etc/aes67-sink && printf '[stream]\nwhen = "always"\n' >/etc/aes67-sink/config.toml`)
 	return m
 }
 
