@@ -224,11 +224,14 @@ func TestNoAnswerForgetsWhatTheMonitorAdds(t *testing.T) {
 			// As the bridge's guard does: a gain rises by 40 dB a second, since a fall of
 			// the server's volume is told before it is heard, and has fallen for the
 			// message before the one that it is for.
-			moved, gain := 0, 0.0
+			moved, untold, before, gain := 0, 0, uint64(0), 0.0
 			last := len(a.messages) - 1
 			for i, m := range a.messages[:last] {
 				if m.peak > 0.11 {
 					moved++
+				}
+				if m.peak <= 0.11 {
+					before = m.doubts
 				}
 				gain += 40 * float64(m.frames) / 48000
 				for _, message := range []int{i, i + 1} {
@@ -237,12 +240,23 @@ func TestNoAnswerForgetsWhatTheMonitorAdds(t *testing.T) {
 					}
 				}
 				gain = min(gain, 0)
-				if heard := m.peak * math.Pow(10, gain/20); heard > 0.115 { // little more than a decibel
+				heard := m.peak * math.Pow(10, gain/20)
+				switch {
+				case heard <= 0.115: // little more than a decibel
+				case a.messages[i+1].doubts == before:
+					// A server whose processor is busy sends what is louder before it says so:
+					// of that nobody can know.
+					untold++
+				default:
 					t.Errorf("a message of peak %v was answered with %v dB, heard %v; want 0.1 at most", m.peak, gain, heard)
 				}
 			}
 			if moved == 0 {
 				t.Error("no message was louder: the monitor was never moved")
+			}
+			t.Logf("%d messages were louder, %d of them before the server said so", moved, untold)
+			if untold > 5 { // of 20 moves
+				t.Errorf("%d times the server was late: what is doubted is doubted too late", untold)
 			}
 		})
 	}
