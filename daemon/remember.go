@@ -104,10 +104,12 @@ func (m identityMemory) load() bridge.Identity {
 	return identity
 }
 
-// save has it written soon.
+// save returns when it is written: what is announced must be known to the next run,
+// which deletes it, whatever happens to this one.
 func (m identityMemory) save(identity bridge.Identity) {
-	identity.Streams = slices.Clone(identity.Streams)
-	m.keeper.Save(identity)
+	if err := m.keeper.File.Save(identity); err != nil {
+		m.log.Warn().Err(err).Str("file", m.keeper.Path).Msg("sessions not remembered")
+	}
 }
 
 // texts are the descriptions that the last run announced.

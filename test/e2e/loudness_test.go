@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aes67-sink/internal/lab"
+	"aes67-sink/internal/rtthread"
 )
 
 // TestAPlayerOfFlatVolumesIsNotLoudAtOnce lets a program at its own 100 % lift
@@ -31,7 +32,7 @@ func TestAPlayerOfFlatVolumesIsNotLoudAtOnce(t *testing.T) {
 
 	const length = 7 * time.Second // of which the rise from -40 dB takes 6.7
 	l := listen(t, w, b.descriptions()[0], nil, length+time.Second)
-	loud := makeTones(t, length+2*time.Second)
+	loud, began := makeTones(t, length+2*time.Second), rtthread.Now()
 	start(t, "paplay", s.env, s.by("paplay", "--volume=65536", "--latency-msec=20", "--device=aes67", loud)...)
 	r := b.reaches(5*time.Second, "the volume has jumped", func(r report) bool { return r.Sink.VolumeDB != nil && *r.Sink.VolumeDB == 0 })
 	if !strings.Contains(r.Problem, "a program raised the sink's volume from -40.0 to 0.0 dB") {
@@ -39,6 +40,8 @@ func TestAPlayerOfFlatVolumesIsNotLoudAtOnce(t *testing.T) {
 	}
 	l.lasts(t, length+time.Second)
 
+	// What a standstill of the machine swallows of the rise is missing on the wire.
+	slack := 0.3 + 6*2*watch.longest(began).Seconds()
 	const block = 480 // 10 ms
 	x := l.samples()
 	begun, first, highest := -1, math.Inf(-1), math.Inf(-1)
@@ -50,7 +53,7 @@ func TestAPlayerOfFlatVolumesIsNotLoudAtOnce(t *testing.T) {
 			figures.atMost(t, "level of the first sound", level, -39, "dB")
 		}
 		since := float64(i+block-max(begun, 0)) / 48000
-		if most := first + 6*since + 0.3; level > most && begun >= 0 {
+		if most := first + 6*since + slack; level > most && begun >= 0 {
 			t.Fatalf("%.1f dB after %.2f s of sound, at most %.1f are allowed", level, since, most)
 		}
 		highest = max(highest, level)
