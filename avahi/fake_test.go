@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,17 +92,18 @@ type daemon struct {
 	state  int32
 	diary  []string
 	groups map[dbus.ObjectPath]*fakeGroup
-	refuse map[string]string // the error of AddService, by name
-	client string            // who called last
-	deaf   bool              // it does not answer for this computer on any interface
-	denied bool              // the bus lets nobody call it
-	onFree func()            // instead of the freeing of a browser
+	refuse map[string]string          // the error of AddService, by name
+	owners map[dbus.ObjectPath]string // the connection that made an object
+	deaf   bool                       // it does not answer for this computer on any interface
+	denied bool                       // the bus lets nobody call it
+	onFree func()                     // instead of the freeing of a browser
 }
 
 type fakeGroup struct {
 	d    *daemon
 	path dbus.ObjectPath
 	name string
+	done bool // committed
 }
 
 // newDaemon starts one; like the real one it begins its object paths anew.
@@ -111,7 +113,7 @@ func (b *bus) newDaemon(state int32) *daemon {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	d := &daemon{t: b.t, conn: conn, state: state, groups: map[dbus.ObjectPath]*fakeGroup{}, refuse: map[string]string{}}
+	d := &daemon{t: b.t, conn: conn, state: state, groups: map[dbus.ObjectPath]*fakeGroup{}, refuse: map[string]string{}, owners: map[dbus.ObjectPath]string{}}
 	if err := conn.Export(d, "/", serverIface); err != nil {
 		b.t.Fatal(err)
 	}
@@ -136,9 +138,16 @@ func (d *daemon) misses(signals <-chan *dbus.Signal) {
 			continue
 		}
 		d.mu.Lock()
-		if name == d.client {
-			d.note("gone with %d groups", len(d.groups))
-			d.groups = map[dbus.ObjectPath]*fakeGroup{}
+		left, owned := 0, len(d.owners)
+		maps.DeleteFunc(d.owners, func(path dbus.ObjectPath, owner string) bool {
+			if owner == name && d.groups[path] != nil {
+				delete(d.groups, path)
+				left++
+			}
+			return owner == name
+		})
+		if len(d.owners) < owned {
+			d.note("gone with %d groups", left)
 		}
 		d.mu.Unlock()
 	}
@@ -177,19 +186,20 @@ func (d *daemon) ResolveHostName(index, _ int32, name string, _ int32, _ uint32)
 	return index, protoINET, name, protoINET, "10.0.0.1", 0, nil
 }
 
-func (d *daemon) path(kind string) dbus.ObjectPath {
+func (d *daemon) path(kind string, owner dbus.Sender) dbus.ObjectPath {
 	d.next++
-	return dbus.ObjectPath(fmt.Sprintf("/Client0/%s%d", kind, d.next))
+	path := dbus.ObjectPath(fmt.Sprintf("/Client0/%s%d", kind, d.next))
+	d.owners[path] = string(owner)
+	return path
 }
 
 func (d *daemon) EntryGroupNew(sender dbus.Sender) (dbus.ObjectPath, *dbus.Error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.client = string(sender)
 	if d.denied {
 		return "", dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"no"})
 	}
-	g := &fakeGroup{d: d, path: d.path("EntryGroup")}
+	g := &fakeGroup{d: d, path: d.path("EntryGroup", sender)}
 	d.groups[g.path] = g
 	_ = d.conn.Export(g, g.path, groupInterface)
 	return g.path, nil
@@ -218,6 +228,7 @@ func (g *fakeGroup) Commit() *dbus.Error {
 	g.d.mu.Lock()
 	defer g.d.mu.Unlock()
 	g.d.note("commit %s", g.name)
+	g.done = true
 	return nil
 }
 
@@ -234,21 +245,20 @@ func (g *fakeGroup) Free() *dbus.Error {
 func (d *daemon) ServiceBrowserNew(index, protocol int32, kind, _ string, _ uint32, sender dbus.Sender) (dbus.ObjectPath, *dbus.Error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.client = string(sender)
 	if d.denied {
 		return "", dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"no"})
 	}
 	d.note("browse %s on %d/%d", kind, index, protocol)
-	path := d.path("ServiceBrowser")
+	path := d.path("ServiceBrowser", sender)
 	_ = d.conn.Export(freed{d, "browser"}, path, browseIface)
 	return path, nil
 }
 
-func (d *daemon) ServiceResolverNew(_, _ int32, name, kind, _ string, _ int32, _ uint32) (dbus.ObjectPath, *dbus.Error) {
+func (d *daemon) ServiceResolverNew(_, _ int32, name, kind, _ string, _ int32, _ uint32, sender dbus.Sender) (dbus.ObjectPath, *dbus.Error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.note("resolve %s %s", name, kind)
-	path := d.path("ServiceResolver")
+	path := d.path("ServiceResolver", sender)
 	_ = d.conn.Export(freed{d, "resolver of " + name}, path, lookupIface)
 	return path, nil
 }
@@ -268,11 +278,17 @@ func (f freed) Free() *dbus.Error {
 	return nil
 }
 
-// tell sends a signal to the client alone, as avahi-daemon does.
+// tell sends a signal to the client that made an object, and to it alone, as
+// avahi-daemon does.
 func (d *daemon) tell(path dbus.ObjectPath, member string, body ...any) {
 	d.t.Helper()
 	d.mu.Lock()
-	client := d.client
+	client, known := d.owners[path]
+	for _, owner := range d.owners {
+		if !known { // an object that nobody made: somebody is told
+			client = owner
+		}
+	}
 	d.mu.Unlock()
 	at := strings.LastIndexByte(member, '.')
 	message := &dbus.Message{Type: dbus.TypeSignal, Headers: map[dbus.HeaderField]dbus.Variant{
@@ -286,24 +302,17 @@ func (d *daemon) tell(path dbus.ObjectPath, member string, body ...any) {
 // group tells a state of the group of a service.
 func (d *daemon) group(name string, state int32) {
 	d.t.Helper()
+	var path dbus.ObjectPath
 	eventually(d.t, "there is a group of "+name, func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		for _, line := range d.diary {
-			if line == "commit "+name {
-				return true
+		for _, g := range d.groups {
+			if g.name == name && g.done {
+				path = g.path
 			}
 		}
-		return false
+		return path != ""
 	})
-	d.mu.Lock()
-	var path dbus.ObjectPath
-	for _, g := range d.groups {
-		if g.name == name {
-			path = g.path
-		}
-	}
-	d.mu.Unlock()
 	d.tell(path, groupInterface+".StateChanged", state, "")
 }
 
