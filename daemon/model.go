@@ -205,7 +205,7 @@ func priorityProblem(g rtthread.Grant) string {
 	case !g.Lost:
 		return ""
 	case rtthread.GivenBack():
-		return "packets may be late: " + g.Why + "; restart aes67-sink when the computer is less busy"
+		return "packets may be late: " + g.Why + "; " + restartCommand() + " when the computer is less busy"
 	}
 	return "packets may be late: " + g.Why + "; it is asked for again by and by"
 }

@@ -22,6 +22,9 @@ import (
 // ErrNotRunning says that no bridge of this user serves the control socket.
 var ErrNotRunning = errors.New("no aes67-sink of this user is running")
 
+// ErrHangs says that a bridge is there and does not answer.
+var ErrHangs = errors.New("the bridge hangs")
+
 const (
 	askTimeout = 2 * time.Second
 	maxAnswer  = 4 << 20 // bytes; a thousand sessions are a sixth of it
@@ -102,7 +105,7 @@ func (c *Client) ask(ctx context.Context, path string) ([]byte, error) {
 // plain says why a question was not answered, without the layers in between.
 func plain(err error) error {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return fmt.Errorf("no answer within %v; the bridge hangs: restart it", askTimeout)
+		return fmt.Errorf("no answer within %v: %w", askTimeout, ErrHangs)
 	}
 	return text.Cause(err)
 }

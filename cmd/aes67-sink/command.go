@@ -13,8 +13,26 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/config"
+	"aes67-sink/internal/service"
 	"aes67-sink/status"
 )
+
+// The exit codes.
+const (
+	exitDone         = 0
+	exitFailed       = 1
+	exitUsage        = 2 // wrong usage or configuration
+	exitNotPermitted = 3
+	exitNotRunning   = 3 // of status --check, as the LSB has it for services
+)
+
+// verdict is an exit code whose reason has been told.
+type verdict int
+
+func (v verdict) Error() string { return fmt.Sprintf("exit %d", int(v)) }
+
+// ourUnit is the service; tests look elsewhere.
+var ourUnit = service.Unit{Root: "/"}
 
 // streams are where a command reads and writes.
 type streams struct {
@@ -64,8 +82,11 @@ func unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if errors.Is(err, status.ErrNotRunning) {
-		return fmt.Errorf("%w; start it with aes67-sink run", err)
+	switch {
+	case errors.Is(err, status.ErrNotRunning):
+		return fmt.Errorf("%w; start it with %s", err, ourUnit.StartCommand())
+	case errors.Is(err, status.ErrHangs):
+		return fmt.Errorf("%w; %s", err, ourUnit.RestartCommand())
 	}
 	return err
 }

@@ -29,11 +29,15 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // roleVariable lets the test binary play the program, or a bridge.
 const roleVariable = "AES67_SINK_TEST_ROLE"
 
+// rootVariable is where the played program looks for the system's own files.
+const rootVariable = "AES67_SINK_TEST_ROOT"
+
 func TestMain(m *testing.M) {
 	switch role, detail, _ := strings.Cut(os.Getenv(roleVariable), ":"); role {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "program":
+		ourUnit.Root = os.Getenv(rootVariable)
 		os.Exit(execute(os.Args[1:], streams{os.Stdout, os.Stderr}))
 	case "bridge":
 		os.Exit(playBridge(bridges[detail]))
@@ -207,6 +211,7 @@ func (h home) command(role string, arguments ...string) *exec.Cmd {
 	c.Dir = string(h)
 	c.Env = []string{
 		roleVariable + "=" + role, "HOME=" + string(h), "XDG_RUNTIME_DIR=" + h.path("run"),
+		rootVariable + "=" + h.path("system"), "PATH=" + h.path("bin"),
 		"XDG_CONFIG_HOME=" + h.path("config"), "XDG_STATE_HOME=" + h.path("state"), "COLUMNS=80",
 		"GORACE=atexit_sleep_ms=0", // else each process of a race test ends a second late
 	}

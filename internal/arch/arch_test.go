@@ -50,13 +50,14 @@ var mayImport = map[string][]string{
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
 
 	"internal/firewall":  {},
 	"internal/httphost":  {},
 	"internal/instance":  {"internal/text", "internal/wake"},
 	"internal/lifecycle": {},
 	"internal/logind":    {"internal/wake"},
+	"internal/service":   {"internal/text"},
 	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 
