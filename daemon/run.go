@@ -111,11 +111,13 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 	parts := []func(context.Context) error{
 		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, handover.changed).Run, service.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
 		func(ctx context.Context) error {
-			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
-				log.Warn().Err(err).Msg("the status is not served; going on without")
-			}
-			<-ctx.Done()
-			return nil
+			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
+				if err != nil {
+					log.Warn().Err(err).Msg("the status is not served; trying again each second")
+					return
+				}
+				log.Info().Str("address", cfg.Status.Listen).Msg("the status is served")
+			})
 		},
 		func(ctx context.Context) error { return watchHostName(ctx, e.neighbours.wake) },
 		func(ctx context.Context) error { return keepRealTime(ctx, e.trouble, part("threads")) },

@@ -204,19 +204,35 @@ func TestAStaleSocketIsReplaced(t *testing.T) {
 	}
 }
 
+// TestTCP has a port that is taken at first, as an address may be missing at a login:
+// the trouble is told once, and the page served as soon as it can be.
 func TestTCP(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
-	err = exampleServer().RunTCP(t.Context(), address)
-	want := "status page: " + address + ": address already in use; end the program that has this port, or choose another status.listen"
-	if err == nil || err.Error() != want {
+	troubles := make(chan error, 10)
+	failed, again := make(chan struct{}), make(chan struct{})
+	server := exampleServer()
+	server.pause = func(context.Context) {
+		failed <- struct{}{}
+		<-again
+	}
+	end := running(t, func(ctx context.Context) error {
+		return server.RunTCP(ctx, address, func(err error) { troubles <- err })
+	})
+	for range 2 {
+		<-failed
+		again <- struct{}{}
+	}
+	<-failed
+	want := "status.listen: " + address + ": address already in use; end the program that has this port, or choose another status.listen"
+	if err := <-troubles; err == nil || err.Error() != want {
 		t.Errorf("a port that is taken: %v, want %s", err, want)
 	}
 	_ = l.Close()
-	end := running(t, func(ctx context.Context) error { return exampleServer().RunTCP(ctx, address) })
+	again <- struct{}{}
 	eventually(t, "the page answers", func() bool {
 		answer, err := http.Get("http://" + address + "/status.json")
 		if err != nil {
@@ -227,10 +243,20 @@ func TestTCP(t *testing.T) {
 		return err == nil && answer.StatusCode == http.StatusOK && strings.Contains(string(text), `"state": "sending"`)
 	})
 	http.DefaultClient.CloseIdleConnections()
-	end()
-	if err := exampleServer().RunTCP(t.Context(), ""); err != nil {
-		t.Errorf("turned off: %v", err)
+	if err := <-troubles; err != nil {
+		t.Errorf("told %v, want that the trouble is over", err)
 	}
+	end()
+	if len(troubles) > 0 {
+		t.Errorf("told again: %v", <-troubles)
+	}
+}
+
+func TestTCPIsTurnedOff(t *testing.T) {
+	end := running(t, func(ctx context.Context) error {
+		return exampleServer().RunTCP(ctx, "", func(err error) { t.Error(err) })
+	})
+	end()
 }
 
 func TestAnAskerThatHangsDoesNotKeepTheBridgeFromEnding(t *testing.T) {

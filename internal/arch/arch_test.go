@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
 	"sap":               {"aes67", "sdp", "internal/text", "internal/membership", "internal/wake"},
-	"status":            {"aes67", "internal/httphost", "internal/instance", "internal/text"},
+	"status":            {"aes67", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
 	"daemon": {"*"},
 
