@@ -13,5 +13,5 @@
 //	listen.go      a daemon without a sink, for list
 //	notify.go      word to the service manager; relay.go: who wakes whom
 //	sleep.go       off the wire while the computer sleeps
-//	host.go        the computer's name; privileges.go: giving them up
+//	host.go        the computer's name; privileges.go: giving them up; confine.go: Landlock
 package daemon

@@ -24,8 +24,9 @@ import (
 // Run builds every part, joins the two paths and runs until ctx is done:
 // the one place that knows all parts.
 //
-//  1. What needs a privilege: the PTP ports. After that none is kept. They lie idle
-//     until the network side is ours: of several users' bridges one has it.
+//  1. What needs a privilege: the PTP ports. After that none is kept, and files can be
+//     written in two directories alone. The ports lie idle until the network side is
+//     ours: of several users' bridges one has it.
 //  2. The path of time (clock) and the path of the data (pipeline, sink).
 //  3. The network: interfaces, SAP, and what chooses between them.
 //  4. The supervisor, and what tells of it all.
@@ -52,6 +53,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 	if dropErr := dropPrivileges(); dropErr != nil {
 		log.Warn().Err(dropErr).Msg("privileges are kept")
 	}
+	confine(log, directory, instance.Directory())
 
 	memory := remember(directory, cfg.Sink.ID, part("memory"))
 	defer memory.flush()

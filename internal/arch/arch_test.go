@@ -85,6 +85,7 @@ var fences = map[string][]string{
 	"github.com/BurntSushi/toml":              {"config"},
 	"github.com/godbus/dbus/v5":               {"avahi", "internal/logind", "internal/rtthread"},
 	"github.com/coreos/go-systemd/v22/daemon": {"daemon"},
+	"github.com/landlock-lsm/go-landlock":     {"daemon"},
 	"github.com/google/renameio/v2":           {"internal/state"},
 	"github.com/holoplot/go-avahi":            {"avahi"},
 }
