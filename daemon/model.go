@@ -18,6 +18,7 @@ import (
 type teller struct {
 	edges      *edges
 	supervisor *bridge.Bridge
+	again      *reloader
 	version    string
 	started    aes67.MonoTime
 }
@@ -61,6 +62,9 @@ func (t *teller) Model() status.Model {
 	}
 	return m
 }
+
+// Reload reads the configuration anew.
+func (t *teller) Reload() status.Reloaded { return t.again.reload() }
 
 // threadModel tells what a thread has now.
 func threadModel(g rtthread.Grant) *status.Thread {

@@ -34,6 +34,12 @@ func (n *neighbours) Run(ctx context.Context) error {
 	}
 }
 
+// refresh has the supervisor look at the sessions anew.
+func (n *neighbours) refresh() {
+	n.told.Store(nil)
+	wake.Signal(n.wake)
+}
+
 // latest may be called from any goroutine, also before Run.
 func (n *neighbours) latest() *bridge.Neighbours {
 	if told := n.told.Load(); told != nil {

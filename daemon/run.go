@@ -33,7 +33,10 @@ import (
 //
 // The supervisor ends first, so that the sound is faded out and the sessions
 // are withdrawn while everything else still stands.
-func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) error {
+//
+// The configuration is read anew by source when the control socket or a hang-up asks
+// for it.
+func Run(ctx context.Context, cfg config.Config, source Source, version string, log zerolog.Logger) error {
 	tuneRuntime()
 	part := func(name string) zerolog.Logger { return log.With().Str("part", name).Logger() }
 	lock, err := instance.Acquire()
@@ -75,7 +78,9 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 	}, e.pipeline, part("pulse"))
 
+	e.streamName.Store(&cfg.Stream.Name)
 	plan := planSessions(cfg, memory.identities)
+	plan.Names = func(host string, number int) []string { return sessionNames(e.named(cfg), host, number) }
 	e.announcer = newAnnouncer(cfg, texts(plan.Identity), part)
 	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)
 	services := netif.NewDNSSD(rtthread.Now, part("network"))
@@ -106,7 +111,8 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 		Rank: func(uid int) int { return int(ranks.Of(uid)) }, Changed: ranks.Changed(),
 		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
 	})
-	told := &teller{edges: e, supervisor: supervisor, version: version, started: rtthread.Now()}
+	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg}
+	told := &teller{edges: e, supervisor: supervisor, again: again, version: version, started: rtthread.Now()}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 
@@ -121,6 +127,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 				log.Info().Str("address", cfg.Status.Listen).Msg("the status is served")
 			})
 		},
+		func(ctx context.Context) error { return again.run(ctx, source.HangUps) },
 		func(ctx context.Context) error { return watchHostName(ctx, e.neighbours.wake) },
 		func(ctx context.Context) error { return keepRealTime(ctx, e.trouble, part("threads")) },
 	}

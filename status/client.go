@@ -64,6 +64,16 @@ func (c *Client) Model(ctx context.Context) (Model, error) {
 	return m, err
 }
 
+// Reload lets the bridge read its configuration anew.
+func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
+	var r Reloaded
+	text, err := c.request(ctx, http.MethodPost, "/reload")
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	return r, err
+}
+
 // Listing returns what is known of the network, as JSON.
 func (c *Client) Listing(ctx context.Context) ([]byte, error) { return c.ask(ctx, "/list.json") }
 
@@ -78,7 +88,11 @@ func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
 }
 
 func (c *Client) ask(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	return c.request(ctx, http.MethodGet, path)
+}
+
+func (c *Client) request(ctx context.Context, method, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
 		return nil, err
 	}

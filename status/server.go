@@ -39,6 +39,7 @@ type Teller interface {
 	Model() Model        // the picture of the running bridge
 	Sessions() []Session // its session descriptions
 	Listing() Listing    // what is known of the network
+	Reload() Reloaded    // reads the configuration anew
 }
 
 // Server answers with what its teller tells.

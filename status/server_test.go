@@ -32,6 +32,10 @@ type fixed struct{ sessions []Session }
 func (fixed) Model() Model          { return example() }
 func (f fixed) Sessions() []Session { return f.sessions }
 
+func (fixed) Reload() Reloaded {
+	return Reloaded{Taken: []string{"log.level"}, Restart: []string{"stream.ttl"}}
+}
+
 func (fixed) Listing() Listing {
 	return Listing{Sessions: []ListedSession{{Name: "pc Left", Own: true, Via: []string{ViaSAP}, Group: "239.69.1.1", Port: 5004, ID: "7"}}}
 }
@@ -108,6 +112,7 @@ func TestPage(t *testing.T) {
 		{"writing", "POST", "127.0.0.1:6767", "/status.json", http.StatusMethodNotAllowed},
 		{"deleting", "DELETE", "127.0.0.1:6767", "/status.json", http.StatusMethodNotAllowed},
 		{"elsewhere", "GET", "127.0.0.1:6767", "/", http.StatusNotFound},
+		{"reloading", "POST", "127.0.0.1:6767", "/reload", http.StatusNotFound},
 		{"descriptions", "GET", "127.0.0.1:6767", "/sdp", http.StatusNotFound},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,6 +155,13 @@ func TestControlSocket(t *testing.T) {
 	want, _ := example().JSON()
 	if diff := cmp.Diff(string(want), string(text)); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	reloaded, err := client.Reload(t.Context())
+	if diff := cmp.Diff(fixed{}.Reload(), reloaded); err != nil || diff != "" {
+		t.Errorf("reload: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := client.ask(t.Context(), "/reload"); err == nil {
+		t.Error("a question reloads")
 	}
 	sessions, err := client.Sessions(t.Context())
 	if diff := cmp.Diff(twoSessions, sessions); err != nil || diff != "" {

@@ -82,6 +82,7 @@ func TestTranscripts(t *testing.T) {
 			{"sdp"},
 			{"on"},
 			{"off"},
+			{"reload"},
 		}},
 		{name: "sending", bridge: "sending", lines: [][]string{
 			{"status"},
@@ -93,6 +94,7 @@ func TestTranscripts(t *testing.T) {
 			{"sdp", "3"},
 			{"sdp", "right", "--out", "descriptions"},
 			{"sdp", "--out", "/proc/nowhere"},
+			{"reload"},
 			{"list"},
 			{"list", "--json"},
 		}},
@@ -101,6 +103,7 @@ func TestTranscripts(t *testing.T) {
 			{"status", "--check"},
 			{"sdp", "left"},
 			{"list"},
+			{"reload"},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -66,11 +66,11 @@ func origin(file string, set []string) string {
 	return from
 }
 
-// untilEnded returns a context that ends with the first signal that asks for an
-// end. Later ones change nothing: the sink must be taken down in any case.
-func untilEnded() (ctx context.Context, stop context.CancelFunc) {
+// untilEnded returns a context that ends with the first signal that asks for an end,
+// as a hang-up may or may not. Later ones change nothing: the sink must be taken down.
+func untilEnded(reloads bool) (ctx context.Context, stop context.CancelFunc) {
 	signals := []os.Signal{unix.SIGINT, unix.SIGTERM}
-	if !signal.Ignored(unix.SIGHUP) { // as under nohup
+	if !reloads && !signal.Ignored(unix.SIGHUP) { // as under nohup
 		signals = append(signals, unix.SIGHUP)
 	}
 	return signal.NotifyContext(context.Background(), signals...)

@@ -1,6 +1,5 @@
-// Command aes67-sink is a virtual sound card whose channels go to AES67
-// receivers on the network. This package holds the
-// commands; what runs is package daemon.
+// Command aes67-sink is a virtual sound card whose channels go to AES67 receivers on
+// the network. This package holds the commands; what runs is package daemon.
 package main
 
 import (
@@ -20,6 +19,7 @@ import (
 type grammar struct {
 	Run     runCommand     `cmd:"" help:"Run the bridge in the foreground until Ctrl-C or SIGTERM."`
 	Status  statusCommand  `cmd:"" help:"Tell what the running bridge of this user is doing."`
+	Reload  reloadCommand  `cmd:"" help:"Have the running bridge read its configuration anew."`
 	Check   checkCommand   `cmd:"" help:"Name every fault of the configuration."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force as a commented file."`
 	SDP     sdpCommand     `cmd:"" name:"sdp" help:"Print or write the session descriptions of the running bridge."`

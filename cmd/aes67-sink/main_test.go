@@ -51,11 +51,13 @@ type picture struct {
 	model    status.Model
 	sessions []status.Session
 	listing  status.Listing
+	reloaded status.Reloaded
 }
 
 func (p picture) Model() status.Model        { return p.model }
 func (p picture) Sessions() []status.Session { return p.sessions }
 func (p picture) Listing() status.Listing    { return p.listing }
+func (p picture) Reload() status.Reloaded    { return p.reloaded }
 
 var bridges = map[string]picture{
 	"sending": {
@@ -112,6 +114,7 @@ var bridges = map[string]picture{
 			},
 			Notes: []string{"RAVENNA sessions are not heard"},
 		},
+		reloaded: status.Reloaded{Taken: []string{"log.level", "stream.name"}, Restart: []string{"stream.ttl"}},
 	},
 	"waiting": {
 		model: status.Model{
@@ -121,6 +124,7 @@ var bridges = map[string]picture{
 			Clock:   status.Clock{State: "listening", Role: "none"},
 			Network: status.Network{Interface: "eno1", Address: "192.168.10.1", Carrier: new(false)},
 		},
+		reloaded: status.Reloaded{Faults: []string{"config.toml:2: stream.ttl = 0: out of range; must be 1 to 255", "config.toml:3: clock: unknown key"}},
 	},
 }
 

@@ -1,30 +1,31 @@
 package main
 
-import "fmt"
-
-type (
-	onCommand  struct{}
-	offCommand struct{}
+import (
+	"context"
+	"fmt"
 )
+
+type onCommand struct{}
 
 // Run starts the service of this user, for good.
 func (onCommand) Run(to streams) error {
-	ctx, stop := untilEnded()
-	defer stop()
-	if err := ourUnit.On(ctx); err != nil {
-		return fmt.Errorf("on: %w", err)
-	}
-	_, err := fmt.Fprintln(to.stdout, "aes67-sink is on for you: it runs, and starts when you log in; see aes67-sink status")
-	return err
+	return turn(to, "on", ourUnit.On, "it runs, and starts when you log in; see aes67-sink status")
 }
+
+type offCommand struct{}
 
 // Run ends the service of this user, for good.
 func (offCommand) Run(to streams) error {
-	ctx, stop := untilEnded()
+	return turn(to, "off", ourUnit.Off, "also when you log in again; aes67-sink on brings it back")
+}
+
+// turn says what was done.
+func turn(to streams, way string, do func(context.Context) error, done string) error {
+	ctx, stop := untilEnded(false)
 	defer stop()
-	if err := ourUnit.Off(ctx); err != nil {
-		return fmt.Errorf("off: %w", err)
+	if err := do(ctx); err != nil {
+		return fmt.Errorf("%s: %w", way, err)
 	}
-	_, err := fmt.Fprintln(to.stdout, "aes67-sink is off for you, also when you log in again; aes67-sink on brings it back")
+	_, err := fmt.Fprintf(to.stdout, "aes67-sink is %s for you: %s\n", way, done)
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,7 +23,7 @@ type statusCommand struct {
 
 // Run shows the status once, or until a signal.
 func (c *statusCommand) Run(to streams) error {
-	ctx, stop := untilEnded()
+	ctx, stop := untilEnded(false)
 	defer stop()
 	client := status.NewClient()
 	if c.Check {
@@ -88,20 +89,18 @@ func check(ctx context.Context, w io.Writer, look func(context.Context) (status.
 	case errors.Is(err, status.ErrNotRunning):
 		fmt.Fprintln(w, unreachable(ctx, err))
 		return verdict(exitNotRunning)
+	case ctx.Err() != nil:
+		return verdict(exitFailed)
 	case err != nil:
 		return unreachable(ctx, err)
 	}
 	line, _, _ := strings.Cut(status.Words(m.State), ": ") // without advice to people
-	why := m.Problem
-	if why == "" {
-		why = m.Announce.Problem
-	}
-	well := why == "" && slices.Contains([]string{status.Sending, status.Holdover, status.Idle}, m.State)
+	why := cmp.Or(m.Problem, m.Announce.Problem)
 	if why != "" {
 		line += ": " + why
 	}
 	fmt.Fprintln(w, text.Printable(line))
-	if !well {
+	if why != "" || !slices.Contains([]string{status.Sending, status.Holdover, status.Idle}, m.State) {
 		return verdict(exitFailed)
 	}
 	return nil

@@ -39,7 +39,7 @@ func (c *toneCommand) Run(streams) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	ctx, stop := untilEnded()
+	ctx, stop := untilEnded(false)
 	defer stop()
 	sink, running, err := toneSink(ctx)
 	if err != nil {

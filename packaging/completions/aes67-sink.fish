@@ -4,6 +4,7 @@
 complete -c aes67-sink -f
 complete -c aes67-sink -n __fish_use_subcommand -a run -d 'Run the bridge in the foreground until Ctrl-C or SIGTERM.'
 complete -c aes67-sink -n __fish_use_subcommand -a status -d 'Tell what the running bridge of this user is doing.'
+complete -c aes67-sink -n __fish_use_subcommand -a reload -d 'Have the running bridge read its configuration anew.'
 complete -c aes67-sink -n __fish_use_subcommand -a check -d 'Name every fault of the configuration.'
 complete -c aes67-sink -n __fish_use_subcommand -a config -d 'Print the configuration in force as a commented file.'
 complete -c aes67-sink -n __fish_use_subcommand -a sdp -d 'Print or write the session descriptions of the running bridge.'
