@@ -34,10 +34,14 @@ func (n *neighbours) Run(ctx context.Context) error {
 	}
 }
 
-// refresh has the supervisor look at the sessions anew.
+// refresh has the supervisor fit the sessions anew though nobody else has changed: it
+// knows news by their address.
 func (n *neighbours) refresh() {
-	n.told.Store(nil)
-	wake.Signal(n.wake)
+	if told := n.told.Load(); told != nil {
+		same := *told
+		n.told.CompareAndSwap(told, &same) // else there are news anyway
+	}
+	wake.Signal(n.changed)
 }
 
 // latest may be called from any goroutine, also before Run.

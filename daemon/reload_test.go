@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/status"
 )
@@ -89,4 +90,19 @@ func TestWhatIsAliveIsToldAsSuch(t *testing.T) {
 	if got := slices.Sorted(maps.Keys((&edges{}).changes())); !slices.Equal(got, want) {
 		t.Errorf("can be changed: %v; the options say %v", got, want)
 	}
+}
+
+func TestANameIsTakenWithoutNewsOfOthers(t *testing.T) {
+	changed := make(chan struct{}, 1)
+	n := &neighbours{
+		foreign: func(int) []bridge.Foreign { return nil }, refused: func() []string { return nil },
+		host: func() string { return "pc" }, chosen: func() int { return 0 }, changed: changed,
+	}
+	before := n.latest()
+	<-changed
+	n.refresh()
+	if after := n.latest(); after == before || after.Host != "pc" {
+		t.Errorf("%p %v after %p", after, after, before)
+	}
+	<-changed
 }
