@@ -129,6 +129,9 @@ func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 // sink's volume, and closes it (with a fade) when that is in doubt again.
 func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
 
+// SetCeiling changes the bound of every sample, softly; any goroutine may call it.
+func (p *Pipeline) SetCeiling(dbfs float64) { p.stage.SetCeiling(dbfs) }
+
 // Frames takes one message of interleaved samples that arrived at an instant.
 // It never blocks; what does not fit is dropped and counted. While nobody pulls,
 // nothing is kept.

@@ -25,7 +25,8 @@ The file is [TOML](https://toml.io/en/v1.0.0). ` + "`--set table.key=value`" + `
 quotes there, and a list is written as in the file: ` + "`--set 'sink.channels=[\"front-right\", \"front-left\"]'`" + `.
 
 Unknown keys and values out of range are errors. ` + "`aes67-sink check`" + ` names every one of them, and ` + "`aes67-sink config`" + ` prints
-the configuration in force as a commented file to start from. A change takes effect when the bridge is started again.
+the configuration in force as a commented file to start from. A change takes effect when the bridge is restarted (` + "`systemctl --user restart aes67-sink`" + `), but for these, which
+` + "`aes67-sink reload`" + ` takes over while it runs: ` + strings.Join(AliveKeys(), ", ") + `.
 `)
 	table := ""
 	for _, o := range Options {

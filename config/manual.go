@@ -34,7 +34,11 @@ Unknown keys and values out of range are errors:
 names every one of them.
 .B aes67\-sink config
 prints the configuration in force as a commented file to start from.
-A change takes effect when the bridge is started again.
+A change takes effect when the bridge is restarted
+.RB ( "systemctl \-\-user restart aes67\-sink" ),
+but for these, which
+.B aes67\-sink reload
+takes over while it runs: ` + roff(strings.Join(AliveKeys(), ", ")) + `.
 `)
 	table := ""
 	for _, o := range Options {

@@ -14,6 +14,7 @@ type Option struct {
 	Unit    string // of the number, where it has one
 	Help    string // one line: what it is
 	Detail  string // when to change it, and when not to
+	Alive   bool   // a running bridge takes it over
 	field
 }
 
@@ -155,6 +156,7 @@ var Options = []Option{
 	},
 	{
 		Key: "stream.name", Default: `""`,
+		Alive:  true,
 		Help:   "the name that receivers show; empty: \"HOST SINK-NAME\"",
 		Detail: "With the layout \"mono\" each stream's channel follows the name: \"Left\", \"Right\" and so on. Receivers may find streams by it, so leave it alone once they are set up.",
 		field:  text(func(c *Config) *string { return &c.Stream.Name }, checkStreamName, "empty or up to 63 bytes of text without control characters"),
@@ -211,12 +213,14 @@ var Options = []Option{
 	},
 	{
 		Key: "safety.ceiling", Default: "0.0", Unit: "dBFS",
+		Alive:  true,
 		Help:   "no sample on the network is ever above it",
 		Detail: "A limiter holds it: it sees peaks, those between the samples too, before they come, without added latency, and status tells by how much it turns the sound down. At 0 it acts only on what would be clipped; lower it to bound the loudness whatever the volume says.",
 		field:  decimal(func(c *Config) *float64 { return &c.Safety.CeilingDBFS }, -60, 0),
 	},
 	{
 		Key: "safety.max-volume", Default: "0.0", Unit: "dB",
+		Alive:  true,
 		Help:   "the sink's volume is never above it",
 		Detail: "Whoever sets the sink louder, finds it turned back to this at once. Lower it where 100 % on the slider would be too loud for the room.",
 		field:  decimal(func(c *Config) *float64 { return &c.Safety.MaxVolumeDB }, -60, 0),
@@ -229,6 +233,7 @@ var Options = []Option{
 	},
 	{
 		Key: "announce.sap", Default: "true",
+		Alive:  true,
 		Help:   "announce the streams by SAP, as Dante and most other receivers want",
 		Detail: "Turn it off only if every receiver is set up by hand.",
 		field:  boolean(func(c *Config) *bool { return &c.Announce.SAP }),
@@ -247,6 +252,7 @@ var Options = []Option{
 	},
 	{
 		Key: "announce.sap-interval", Default: `"30s"`,
+		Alive:  true,
 		Help:   "how often each stream is announced by SAP",
 		Detail: "30 s is what other senders do. A shorter one makes streams appear faster in a receiver that has just been switched on.",
 		field: duration(func(c *Config) *time.Duration { return &c.Announce.SAPInterval },
@@ -260,6 +266,7 @@ var Options = []Option{
 	},
 	{
 		Key: "log.level", Default: `"info"`,
+		Alive:  true,
 		Help:   "the least important message that is logged",
 		Detail: "\"debug\" and \"trace\" are for hunting a fault.",
 		field:  choice(func(c *Config) *string { return &c.Log.Level }, []string{"trace", "debug", "info", "warn", "error"}, identity),

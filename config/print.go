@@ -25,6 +25,29 @@ func (c Config) TOML() string {
 	return b.String()[1:] // without the empty line above the first table
 }
 
+// Differing returns the keys whose values are not the same in a and b, in the order
+// of the file.
+func Differing(a, b Config) []string {
+	var keys []string
+	for _, o := range Options {
+		if tomlText(o.raw(&a)) != tomlText(o.raw(&b)) {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
+// AliveKeys returns the keys that a running bridge takes over.
+func AliveKeys() []string {
+	var keys []string
+	for _, o := range Options {
+		if o.Alive {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
 func tableHelp(table string) string {
 	for _, t := range Tables {
 		if t.Name == table {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -21,7 +22,7 @@ import (
 // DNS-SD points to the RTSP server, so it begins when that one listens.
 type announcer struct {
 	sap       *sap.Service     // always there: it listens too
-	bySAP     bool             // announce by it
+	bySAP     atomic.Bool      // announce by it
 	rtsp      *rtsp.Server     // nil: off
 	publisher *avahi.Publisher // nil: off
 
@@ -33,7 +34,8 @@ type announcer struct {
 // newAnnouncer makes the parts that announce; former are the texts of the last
 // run.
 func newAnnouncer(cfg config.Config, former []string, log func(part string) zerolog.Logger) *announcer {
-	a := &announcer{bySAP: cfg.Announce.SAP}
+	a := &announcer{}
+	a.bySAP.Store(cfg.Announce.SAP)
 	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, log("sap"))
 	if cfg.Announce.RTSPPort != 0 {
 		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
@@ -77,9 +79,21 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 		a.rtsp.Serve(at.Interface, at.Address, served)
 	}
 	a.publish()
-	if a.bySAP {
+	if a.bySAP.Load() {
 		a.sap.Announce(network.Interface, network.Address, sessions)
 	}
+}
+
+// switchSAP announces by SAP from now on, or withdraws what is announced.
+func (a *announcer) switchSAP(on bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.bySAP.Store(on)
+	sessions := a.sessions
+	if !on {
+		sessions = nil
+	}
+	a.sap.Announce(a.network.Interface, a.network.Address, sessions)
 }
 
 // Run publishes by DNS-SD when the RTSP server has begun or ceased to listen.
@@ -135,7 +149,7 @@ func (a *announcer) isOurs(f avahi.Found) bool {
 // model tells how the sessions are announced.
 func (a *announcer) model() status.Announce {
 	m := status.Announce{SAP: "off", MDNS: "off", Problem: a.problem()}
-	if a.bySAP {
+	if a.bySAP.Load() {
 		m.SAP = a.sap.State()
 	}
 	if a.rtsp != nil {
@@ -155,7 +169,7 @@ func (a *announcer) model() status.Announce {
 // for some of them alone, and is no problem of the bridge.
 func (a *announcer) problem() string {
 	problem := ""
-	if a.bySAP {
+	if a.bySAP.Load() {
 		problem = a.sap.Problem()
 	}
 	if a.rtsp != nil {
@@ -167,7 +181,7 @@ func (a *announcer) problem() string {
 // ways are those by which the sessions are announced at present.
 func (a *announcer) ways() []string {
 	var ways []string
-	if a.bySAP && a.sap.State() == "announcing" {
+	if a.bySAP.Load() && a.sap.State() == "announcing" {
 		ways = append(ways, status.ViaSAP)
 	}
 	if a.publisher != nil && a.publisher.Snapshot().State == avahi.StateEstablished {

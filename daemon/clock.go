@@ -18,7 +18,7 @@ import (
 func openClock(cfg config.Clock, mode aes67.ClockMode, resume *ptp.Resumption, clock *mediaclock.Clock, log zerolog.Logger) (service *port.Service, why string) {
 	ports, err := port.Open(cfg.DSCP)
 	if err != nil {
-		return nil, fmt.Sprintf("no PTP: %v; %s", err, port.Remedy(err))
+		return nil, fmt.Sprintf("no PTP: %v; %s", err, port.Remedy(err, restartCommand()))
 	}
 	return port.New(port.Config{
 		Mode: mode, Domain: cfg.Domain, Priority1: cfg.Priority1, Priority2: cfg.Priority2, Now: rtthread.Raw, Resume: resume,

@@ -12,6 +12,7 @@
 //	model.go       what status shows; survey.go: what list shows
 //	listen.go      a daemon without a sink, for list
 //	notify.go      word to the service manager; relay.go: who wakes whom
+//	reload.go      what of the configuration can be changed while it runs
 //	sleep.go       off the wire while the computer sleeps
-//	host.go        the computer's name; privileges.go: giving them up
+//	host.go        the computer's name; privileges.go: giving them up; confine.go: Landlock
 package daemon

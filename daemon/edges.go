@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"sync/atomic"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
@@ -33,6 +36,7 @@ type edges struct {
 	neighbours *neighbours
 	sleeper    *sleeper
 	side       *instance.Side // the right to be on the network
+	streamName atomic.Pointer[string]
 
 	// Of the supervisor's goroutine.
 	filtered bool          // a grandmaster is on the network that is not heard here
@@ -90,6 +94,31 @@ func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) erro
 		Priority:  senderPriority,
 		OnProblem: func() { wake.Signal(e.trouble) },
 	})
+}
+
+// changes are how each setting that can be changed reaches the parts that run.
+func (e *edges) changes() map[string]func(config.Config) {
+	return map[string]func(config.Config){
+		"log.level": func(c config.Config) {
+			if level, err := zerolog.ParseLevel(c.Log.Level); err == nil { // the configuration knows no other
+				zerolog.SetGlobalLevel(level)
+			}
+		},
+		"safety.ceiling":        func(c config.Config) { e.pipeline.SetCeiling(c.Safety.CeilingDBFS) },
+		"safety.max-volume":     func(c config.Config) { e.sink.SetMaxVolume(c.Safety.MaxVolumeDB) },
+		"announce.sap":          func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
+		"announce.sap-interval": func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
+		"stream.name": func(c config.Config) {
+			e.streamName.Store(&c.Stream.Name)
+			e.neighbours.refresh()
+		},
+	}
+}
+
+// named is cfg with the stream.name in force.
+func (e *edges) named(cfg config.Config) config.Config {
+	cfg.Stream.Name = *e.streamName.Load()
+	return cfg
 }
 
 func (e *edges) StopSender() { e.sender.stop() }

@@ -27,12 +27,13 @@ type Listener struct {
 }
 
 // NewListener takes the PTP ports, if nobody has them, and gives up every
-// privilege; Run listens.
+// privilege and the way to write files; Run listens.
 func NewListener(cfg config.Config, log zerolog.Logger) *Listener {
 	clock, deaf := openClock(cfg.Clock, aes67.ClockFollower, nil, &mediaclock.Clock{}, log)
 	if err := dropPrivileges(); err != nil {
 		log.Debug().Err(err).Msg("privileges are kept")
 	}
+	confine(log)
 	nobodys := func(avahi.Found) bool { return false }
 	return &Listener{
 		ears:    newEars(sap.New(sap.Config{Now: rtthread.Now}, log), clock, nobodys, func(string) zerolog.Logger { return log }),

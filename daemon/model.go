@@ -18,6 +18,7 @@ import (
 type teller struct {
 	edges      *edges
 	supervisor *bridge.Bridge
+	again      *reloader
 	version    string
 	started    aes67.MonoTime
 }
@@ -61,6 +62,9 @@ func (t *teller) Model() status.Model {
 	}
 	return m
 }
+
+// Reload reads the configuration anew.
+func (t *teller) Reload() status.Reloaded { return t.again.reload() }
 
 // threadModel tells what a thread has now.
 func threadModel(g rtthread.Grant) *status.Thread {
@@ -205,7 +209,7 @@ func priorityProblem(g rtthread.Grant) string {
 	case !g.Lost:
 		return ""
 	case rtthread.GivenBack():
-		return "packets may be late: " + g.Why + "; restart aes67-sink when the computer is less busy"
+		return "packets may be late: " + g.Why + "; " + restartCommand() + " when the computer is less busy"
 	}
 	return "packets may be late: " + g.Why + "; it is asked for again by and by"
 }

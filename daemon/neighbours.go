@@ -34,6 +34,16 @@ func (n *neighbours) Run(ctx context.Context) error {
 	}
 }
 
+// refresh has the supervisor fit the sessions anew though nobody else has changed: it
+// knows news by their address.
+func (n *neighbours) refresh() {
+	if told := n.told.Load(); told != nil {
+		same := *told
+		n.told.CompareAndSwap(told, &same) // else there are news anyway
+	}
+	wake.Signal(n.changed)
+}
+
 // latest may be called from any goroutine, also before Run.
 func (n *neighbours) latest() *bridge.Neighbours {
 	if told := n.told.Load(); told != nil {

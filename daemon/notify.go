@@ -35,6 +35,14 @@ type notifier struct {
 // underManager reports whether somebody waits for word of this program.
 func underManager() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
+// restartCommand is what the user types to start this program anew.
+func restartCommand() string {
+	if underManager() {
+		return "systemctl --user restart aes67-sink"
+	}
+	return "restart aes67-sink"
+}
+
 // Run tells until ctx is done: readiness when the sink is there, the state when
 // it changes, and the watchdog twice in its time as long as the bridge answers.
 func (n *notifier) Run(ctx context.Context) error {

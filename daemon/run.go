@@ -24,15 +24,19 @@ import (
 // Run builds every part, joins the two paths and runs until ctx is done:
 // the one place that knows all parts.
 //
-//  1. What needs a privilege: the PTP ports. After that none is kept. They lie idle
-//     until the network side is ours: of several users' bridges one has it.
+//  1. What needs a privilege: the PTP ports. After that none is kept, and files can be
+//     written in two directories alone. The ports lie idle until the network side is
+//     ours: of several users' bridges one has it.
 //  2. The path of time (clock) and the path of the data (pipeline, sink).
 //  3. The network: interfaces, SAP, and what chooses between them.
 //  4. The supervisor, and what tells of it all.
 //
 // The supervisor ends first, so that the sound is faded out and the sessions
 // are withdrawn while everything else still stands.
-func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Logger) error {
+//
+// The configuration is read anew by source when the control socket or a hang-up asks
+// for it.
+func Run(ctx context.Context, cfg config.Config, source Source, version string, log zerolog.Logger) error {
 	tuneRuntime()
 	part := func(name string) zerolog.Logger { return log.With().Str("part", name).Logger() }
 	lock, err := instance.Acquire()
@@ -52,6 +56,7 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 	if dropErr := dropPrivileges(); dropErr != nil {
 		log.Warn().Err(dropErr).Msg("privileges are kept")
 	}
+	confine(log, directory, instance.Directory())
 
 	memory := remember(directory, cfg.Sink.ID, part("memory"))
 	defer memory.flush()
@@ -73,7 +78,9 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 	}, e.pipeline, part("pulse"))
 
+	e.streamName.Store(&cfg.Stream.Name)
 	plan := planSessions(cfg, memory.identities)
+	plan.Names = func(host string, number int) []string { return sessionNames(e.named(cfg), host, number) }
 	e.announcer = newAnnouncer(cfg, texts(plan.Identity), part)
 	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)
 	services := netif.NewDNSSD(rtthread.Now, part("network"))
@@ -104,19 +111,23 @@ func Run(ctx context.Context, cfg config.Config, version string, log zerolog.Log
 		Rank: func(uid int) int { return int(ranks.Of(uid)) }, Changed: ranks.Changed(),
 		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
 	})
-	told := &teller{edges: e, supervisor: supervisor, version: version, started: rtthread.Now()}
+	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg}
+	told := &teller{edges: e, supervisor: supervisor, again: again, version: version, started: rtthread.Now()}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 
 	parts := []func(context.Context) error{
 		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, handover.changed).Run, service.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
 		func(ctx context.Context) error {
-			if err := servers.RunTCP(ctx, cfg.Status.Listen); err != nil {
-				log.Warn().Err(err).Msg("the status is not served; going on without")
-			}
-			<-ctx.Done()
-			return nil
+			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
+				if err != nil {
+					log.Warn().Err(err).Msg("the status is not served; trying again each second")
+					return
+				}
+				log.Info().Str("address", cfg.Status.Listen).Msg("the status is served")
+			})
 		},
+		func(ctx context.Context) error { return again.run(ctx, source.HangUps) },
 		func(ctx context.Context) error { return watchHostName(ctx, e.neighbours.wake) },
 		func(ctx context.Context) error { return keepRealTime(ctx, e.trouble, part("threads")) },
 	}

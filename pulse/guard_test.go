@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"aes67-sink/aes67"
 )
 
@@ -334,4 +336,25 @@ func TestNoSequenceOfVolumesIsLoudAtOnce(t *testing.T) {
 			t.Fatalf("seed %d: a gain of %v dB for ever", seed, gain)
 		}
 	}
+}
+
+// TestTheMostCanBeChanged lowers and raises it while something sounds.
+func TestTheMostCanBeChanged(t *testing.T) {
+	s := New(Config{Channels: []string{"mono"}}, nil, zerolog.Nop())
+	if s.takeLimits() {
+		t.Error("changed by itself")
+	}
+	s.SetMaxVolume(-30)
+	if !s.takeLimits() || s.guard.maxDB != -30 || s.cfg.MaxVolumeDB != -30 || s.takeLimits() {
+		t.Errorf("taken: %v, %v; want -30 once", s.guard.maxDB, s.cfg.MaxVolumeDB)
+	}
+	g := newGuarded(t, -20, 0)
+	g.maxDB = -30
+	g.see(g.now, g.server, music)
+	g.hears("lowered to -30", -30)
+	g.set(-30, music) // turned back
+	g.hears("turned back", -30)
+	g.maxDB = 0
+	g.set(-22, music)
+	g.hears("raised again", -22)
 }

@@ -32,6 +32,9 @@ type PlayConfig struct {
 	Latency time.Duration
 }
 
+// ErrNoSink says that the sink is not there.
+var ErrNoSink = errors.New("not there")
+
 // Play plays into a sink what read fills in, interleaved, until read returns
 // less than it was asked for; it returns when all of it was heard. When ctx ends
 // it fades out and stops. The volume is the sink's own.
@@ -98,7 +101,7 @@ func (p *player) play(ctx context.Context) error {
 	// Asked first, because newer PipeWire lets a stream wait for a sink to come.
 	err := p.server.request("looking for the sink", &proto.GetSinkInfo{SinkIndex: proto.Undefined, SinkName: p.cfg.SinkID}, &proto.GetSinkInfoReply{})
 	if errors.Is(err, proto.ErrNoSuchEntity) {
-		return fmt.Errorf("sink %q: not there: start the bridge with \"aes67-sink run\"", p.cfg.SinkID)
+		return fmt.Errorf("sink %q: %w", p.cfg.SinkID, ErrNoSink)
 	}
 	if err != nil {
 		return err

@@ -191,6 +191,9 @@ func (t *session) serve(ctx context.Context) error {
 		case <-save.C:
 			t.remember()
 		case <-t.asked:
+			if t.takeLimits() {
+				t.mark(dirtySink)
+			}
 			soon = true
 			next.Reset(0)
 		case <-t.wakeup:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,8 @@ type Sink struct {
 	changed chan struct{}
 
 	withdrawn atomic.Bool
-	asked     chan struct{} // whether it is to be there has changed
+	maxDB     atomic.Uint64 // float64 bits: the most that the sink's volume may be
+	asked     chan struct{} // what is asked of the sink has changed
 
 	mu     sync.Mutex
 	status Status
@@ -60,7 +62,7 @@ type Sink struct {
 func New(cfg Config, frames FrameHandler, log zerolog.Logger) *Sink {
 	framer := newFramer(max(1, len(cfg.Channels)), frames)
 	framer.fade = int(aes67.FramesIn(fadeIn, cfg.Rate))
-	return &Sink{
+	s := &Sink{
 		cfg:     cfg,
 		guard:   guard{jumps: cfg.JumpGuard, maxDB: cfg.MaxVolumeDB},
 		log:     log,
@@ -69,6 +71,22 @@ func New(cfg Config, frames FrameHandler, log zerolog.Logger) *Sink {
 		changed: make(chan struct{}, 1),
 		asked:   make(chan struct{}, 1),
 	}
+	s.maxDB.Store(math.Float64bits(cfg.MaxVolumeDB))
+	return s
+}
+
+// SetMaxVolume changes Config.MaxVolumeDB; any goroutine may call it.
+func (s *Sink) SetMaxVolume(db float64) {
+	s.maxDB.Store(math.Float64bits(db))
+	wake.Signal(s.asked)
+}
+
+// takeLimits hands what was set to the control goroutine; it reports a change.
+func (s *Sink) takeLimits() (changed bool) {
+	db := math.Float64frombits(s.maxDB.Load())
+	changed = db != s.guard.maxDB
+	s.guard.maxDB, s.cfg.MaxVolumeDB = db, db
+	return changed
 }
 
 // Withdraw takes the sink out of the sound server, so that it chooses another
@@ -93,6 +111,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	again, wasAbsent := retry{first: firstRetry}, false
 	for ctx.Err() == nil {
 		began := s.cfg.Now()
+		s.takeLimits()
 		err := s.session(ctx)
 		s.framer.close()
 		s.set(func(st *Status) { *st = Status{VolumeDB: st.VolumeDB, Muted: st.Muted, Problem: st.Problem} })

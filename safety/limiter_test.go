@@ -375,3 +375,51 @@ func BenchmarkProcess(b *testing.B) {
 		})
 	}
 }
+
+// TestTheCeilingMovesSoftly lowers it under a loud tone and raises it again: the
+// level never steps.
+func TestTheCeilingMovesSoftly(t *testing.T) {
+	w := wayOf(1, rate, lateBy, 0)
+	signal := tone(rate, 1000, 0.9, 4*rate)
+	const block = 48
+	var out []float64
+	for i := 0; i < len(signal); i += block {
+		switch i {
+		case rate:
+			w.SetCeiling(-20)
+		case 3 * rate:
+			w.SetCeiling(-6)
+		}
+		bound, played := max(w.limiter.ceiling, 0.502), signal[i:i+block]
+		w.play([][]float64{played})
+		if i < 3*rate {
+			bound = w.limiter.ceiling
+		}
+		for _, y := range played { // the ceiling rises at once
+			if math.Abs(y) > bound {
+				t.Fatalf("sample %v above the ceiling %v", y, bound)
+			}
+		}
+		out = append(out, played...)
+	}
+	most := func(from, to int) (m float64) {
+		for _, y := range out[from:to] {
+			m = max(m, math.Abs(y))
+		}
+		return m
+	}
+	if got := most(3*rate-rate/10, 3*rate); got > 0.1 || got < 0.09 {
+		t.Errorf("two seconds after -20 dBFS were set the peak is %v, want 0.1", got)
+	}
+	if got := most(4*rate-rate/10, 4*rate); got > 0.502 || got < 0.45 {
+		t.Errorf("a second after -6 dBFS were set the peak is %v, want 0.5", got)
+	}
+	before := most(rate/2, rate/2+block)
+	for i := rate / 2; i+block <= len(out); i += block {
+		now := most(i, i+block)
+		if step := 20 * math.Log10(now/before); math.Abs(step) > 0.3 {
+			t.Fatalf("the level steps by %.2f dB at %v s", step, float64(i)/rate)
+		}
+		before = now
+	}
+}

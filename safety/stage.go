@@ -5,6 +5,7 @@ package safety
 
 import (
 	"math"
+	"sync/atomic"
 
 	"aes67-sink/aes67"
 )
@@ -12,6 +13,10 @@ import (
 // MaxBlock is the most frames of one block: 4 ms at 96 kHz, and more. In longer
 // ones the limiter does not know the gain of the first frames.
 const MaxBlock = 1024
+
+// ceilingFall is how fast the ceiling falls, in dB a second. What the limiter had
+// looked at before is cut by what it falls meanwhile, 0.03 dB.
+const ceilingFall = 20
 
 // Config says what goes through a stage.
 type Config struct {
@@ -36,6 +41,8 @@ type Stage struct {
 	fade     []float64 // gain at each position, exactly 0 at the first, 1 at the last
 	position int
 
+	target    atomic.Uint64 // of the ceiling: float64 bits, amplitude
+	fall      float64       // of the ceiling: factor a frame
 	detector  detector
 	limiter   limiter
 	untouched bool // the latest block
@@ -50,14 +57,23 @@ type Stage struct {
 // New makes a closed stage.
 func New(cfg Config) *Stage {
 	span := int(math.Ceil(MaxBlock*float64(cfg.SinkRate)/float64(cfg.StreamRate)*(1+fastest))) + 2
-	return &Stage{
+	s := &Stage{
 		fade:     FadeIn(int(FadeFrames(cfg.StreamRate))),
 		detector: newDetector(cfg.Channels),
 		limiter:  newLimiter(cfg.SinkRate, cfg.Delay, cfg.CeilingDBFS, span),
 		meters:   make([]meter, cfg.Channels),
 		most:     make([]float64, cfg.Channels),
+		fall:     math.Pow(10, -ceilingFall/20.0/float64(cfg.StreamRate)),
 		window:   int(aes67.FramesIn(meterTime, cfg.StreamRate)),
 	}
+	s.SetCeiling(cfg.CeilingDBFS)
+	return s
+}
+
+// SetCeiling changes the ceiling, from any goroutine: up with the next block, down by
+// ceilingFall.
+func (s *Stage) SetCeiling(dbfs float64) {
+	s.target.Store(math.Float64bits(math.Pow(10, dbfs/20)))
 }
 
 // Ahead tells the limiter of frames that blocks will show: what is pushed to the
@@ -90,6 +106,9 @@ func (s *Stage) Ahead(interleaved []float32, untouched bool) {
 // If shows is wrong, gains come at the wrong time; the ceiling holds all the
 // same.
 func (s *Stage) Process(block [][]float64, shows Span, open bool) (silent bool) {
+	if target := math.Float64frombits(s.target.Load()); target != s.limiter.ceiling {
+		s.limiter.ceiling = max(target, s.limiter.ceiling*math.Pow(s.fall, float64(len(block[0]))))
+	}
 	s.untouched = open && s.position == len(s.fade)-1 && s.limiter.resting(shows.From) && s.low(block)
 	if !s.untouched {
 		s.work(block, shows, open)

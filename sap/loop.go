@@ -82,6 +82,7 @@ func (s *Service) adjust(w wire, now aes67.MonoTime, m *joins) {
 func (s *Service) adopt(now aes67.MonoTime) {
 	s.mu.Lock()
 	want, deleted := s.wanted, s.deleted
+	s.schedule.interval = s.interval
 	s.wanted, s.deleted = nil, nil
 	s.mu.Unlock()
 	for _, p := range deleted {

@@ -74,19 +74,21 @@ type Service struct {
 	schedule schedule // Run's alone, as is what follows
 	unsent   string   // the problem of sending that was told; empty: none
 
-	mu      sync.Mutex
-	table   *table
-	listen  []int // interfaces to listen on
-	rejoin  bool
-	wanted  *wanted // nil: nothing new
-	own     []sdp.Origin
-	deleted []Packet // deletions of ours that came in
-	stats   Stats
-	problem string // why receivers do not see the sessions, or we not theirs; and the remedy
-	open    bool
-	going   bool // sessions are wanted and the last packet went out
-	second  aes67.MonoTime
-	inSpell int // messages in that second
+	mu     sync.Mutex
+	table  *table
+	listen []int // interfaces to listen on
+	rejoin bool
+	wanted *wanted // nil: nothing new
+	// interval is for the schedule.
+	interval time.Duration
+	own      []sdp.Origin
+	deleted  []Packet // deletions of ours that came in
+	stats    Stats
+	problem  string // why receivers do not see the sessions, or we not theirs; and the remedy
+	open     bool
+	going    bool // sessions are wanted and the last packet went out
+	second   aes67.MonoTime
+	inSpell  int // messages in that second
 }
 
 // wanted is what Announce asked for.
@@ -107,7 +109,7 @@ func New(cfg Config, log zerolog.Logger) *Service {
 		cfg.open = openSockets
 	}
 	return &Service{
-		cfg: cfg, log: log, table: newTable(),
+		cfg: cfg, log: log, interval: cfg.Interval, table: newTable(),
 		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 		schedule: schedule{interval: cfg.Interval, jitter: cfg.Jitter, former: formerVersions(cfg.Former)},
 	}
@@ -163,6 +165,14 @@ func (s *Service) Announce(iface net.Interface, addr netip.Addr, sessions []sdp.
 	if known {
 		wake.Signal(s.changed)
 	}
+	wake.Signal(s.wake)
+}
+
+// SetInterval changes Config.Interval, from each session's next announcement on.
+func (s *Service) SetInterval(interval time.Duration) {
+	s.mu.Lock()
+	s.interval = interval
+	s.mu.Unlock()
 	wake.Signal(s.wake)
 }
 

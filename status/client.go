@@ -22,6 +22,9 @@ import (
 // ErrNotRunning says that no bridge of this user serves the control socket.
 var ErrNotRunning = errors.New("no aes67-sink of this user is running")
 
+// ErrHangs says that a bridge is there and does not answer.
+var ErrHangs = errors.New("the bridge hangs")
+
 const (
 	askTimeout = 2 * time.Second
 	maxAnswer  = 4 << 20 // bytes; a thousand sessions are a sixth of it
@@ -61,6 +64,16 @@ func (c *Client) Model(ctx context.Context) (Model, error) {
 	return m, err
 }
 
+// Reload lets the bridge read its configuration anew.
+func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
+	var r Reloaded
+	text, err := c.request(ctx, http.MethodPost, "/reload")
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	return r, err
+}
+
 // Listing returns what is known of the network, as JSON.
 func (c *Client) Listing(ctx context.Context) ([]byte, error) { return c.ask(ctx, "/list.json") }
 
@@ -75,7 +88,11 @@ func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
 }
 
 func (c *Client) ask(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	return c.request(ctx, http.MethodGet, path)
+}
+
+func (c *Client) request(ctx context.Context, method, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +119,7 @@ func (c *Client) ask(ctx context.Context, path string) ([]byte, error) {
 // plain says why a question was not answered, without the layers in between.
 func plain(err error) error {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return fmt.Errorf("no answer within %v; the bridge hangs: restart it", askTimeout)
+		return fmt.Errorf("no answer within %v: %w", askTimeout, ErrHangs)
 	}
 	return text.Cause(err)
 }

@@ -16,11 +16,12 @@ func (s *Server) page() http.Handler {
 	return hostCheck(mux)
 }
 
-// control is what this user's own programs may see.
+// control is what this user's own programs may see, and do.
 func (s *Server) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status.json", s.serveModel)
 	mux.HandleFunc("GET /list.json", s.serveListing)
+	mux.HandleFunc("POST /reload", s.serveReload)
 	mux.HandleFunc("GET /sdp", s.serveSessions)
 	mux.HandleFunc("GET /sdp/{number}", s.serveSession)
 	return mux
@@ -46,6 +47,11 @@ func (s *Server) serveModel(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) serveListing(w http.ResponseWriter, _ *http.Request) {
 	text, err := s.teller.Listing().JSON()
+	reply(w, "application/json", text, err)
+}
+
+func (s *Server) serveReload(w http.ResponseWriter, _ *http.Request) {
+	text, err := json.Marshal(s.teller.Reload())
 	reply(w, "application/json", text, err)
 }
 

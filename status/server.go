@@ -18,6 +18,7 @@ import (
 
 	"aes67-sink/internal/instance"
 	"aes67-sink/internal/text"
+	"aes67-sink/internal/wake"
 )
 
 // Bounds on what one asker, or many, can take of the bridge.
@@ -30,6 +31,7 @@ const (
 	controlName      = "control"
 	controlMode      = 0o600
 	staleDialTimeout = time.Second
+	retryAfter       = time.Second
 )
 
 // Teller is what a server tells of. It is called from any goroutine.
@@ -37,26 +39,50 @@ type Teller interface {
 	Model() Model        // the picture of the running bridge
 	Sessions() []Session // its session descriptions
 	Listing() Listing    // what is known of the network
+	Reload() Reloaded    // reads the configuration anew
 }
 
 // Server answers with what its teller tells.
-type Server struct{ teller Teller }
+type Server struct {
+	teller Teller
+	pause  func(context.Context) // before a port is tried again
+}
 
 // NewServer makes a server; it starts nothing.
-func NewServer(teller Teller) *Server { return &Server{teller} }
+func NewServer(teller Teller) *Server {
+	return &Server{teller: teller, pause: func(ctx context.Context) { wake.Pause(ctx, retryAfter) }}
+}
 
-// RunTCP serves /status.json on an address and port until ctx is done. An
-// empty address serves nothing. An error says that it cannot be served there:
-// nothing else depends on it.
-func (s *Server) RunTCP(ctx context.Context, address string) error {
+// RunTCP serves /status.json on an address and port until ctx is done; an empty
+// address nowhere. Where that cannot be done, as while the address is not there yet,
+// it is tried again and again: trouble is told why, once, and nil when it is over.
+func (s *Server) RunTCP(ctx context.Context, address string, trouble func(error)) error {
 	if address == "" {
+		<-ctx.Done()
 		return nil
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("status page: %s: %w; %s", address, text.Cause(err), listenRemedy(err))
+	told := ""
+	for ctx.Err() == nil {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			err = fmt.Errorf("status.listen: %s: %w; %s", address, text.Cause(err), listenRemedy(err))
+			if err.Error() != told {
+				told = err.Error()
+				trouble(err)
+			}
+			s.pause(ctx)
+			continue
+		}
+		if told != "" {
+			told = ""
+			trouble(nil)
+		}
+		if err := serve(ctx, netutil.LimitListener(l, maxConnections), s.page()); err != nil {
+			trouble(err)
+			s.pause(ctx)
+		}
 	}
-	return serve(ctx, netutil.LimitListener(l, maxConnections), s.page())
+	return nil
 }
 
 func listenRemedy(err error) string {

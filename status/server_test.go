@@ -32,6 +32,10 @@ type fixed struct{ sessions []Session }
 func (fixed) Model() Model          { return example() }
 func (f fixed) Sessions() []Session { return f.sessions }
 
+func (fixed) Reload() Reloaded {
+	return Reloaded{Taken: []string{"log.level"}, Restart: []string{"stream.ttl"}}
+}
+
 func (fixed) Listing() Listing {
 	return Listing{Sessions: []ListedSession{{Name: "pc Left", Own: true, Via: []string{ViaSAP}, Group: "239.69.1.1", Port: 5004, ID: "7"}}}
 }
@@ -108,6 +112,7 @@ func TestPage(t *testing.T) {
 		{"writing", "POST", "127.0.0.1:6767", "/status.json", http.StatusMethodNotAllowed},
 		{"deleting", "DELETE", "127.0.0.1:6767", "/status.json", http.StatusMethodNotAllowed},
 		{"elsewhere", "GET", "127.0.0.1:6767", "/", http.StatusNotFound},
+		{"reloading", "POST", "127.0.0.1:6767", "/reload", http.StatusNotFound},
 		{"descriptions", "GET", "127.0.0.1:6767", "/sdp", http.StatusNotFound},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,6 +155,13 @@ func TestControlSocket(t *testing.T) {
 	want, _ := example().JSON()
 	if diff := cmp.Diff(string(want), string(text)); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	reloaded, err := client.Reload(t.Context())
+	if diff := cmp.Diff(fixed{}.Reload(), reloaded); err != nil || diff != "" {
+		t.Errorf("reload: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := client.ask(t.Context(), "/reload"); err == nil {
+		t.Error("a question reloads")
 	}
 	sessions, err := client.Sessions(t.Context())
 	if diff := cmp.Diff(twoSessions, sessions); err != nil || diff != "" {
@@ -204,19 +216,35 @@ func TestAStaleSocketIsReplaced(t *testing.T) {
 	}
 }
 
+// TestTCP has a port that is taken at first, as an address may be missing at a login:
+// the trouble is told once, and the page served as soon as it can be.
 func TestTCP(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
-	err = exampleServer().RunTCP(t.Context(), address)
-	want := "status page: " + address + ": address already in use; end the program that has this port, or choose another status.listen"
-	if err == nil || err.Error() != want {
+	troubles := make(chan error, 10)
+	failed, again := make(chan struct{}), make(chan struct{})
+	server := exampleServer()
+	server.pause = func(context.Context) {
+		failed <- struct{}{}
+		<-again
+	}
+	end := running(t, func(ctx context.Context) error {
+		return server.RunTCP(ctx, address, func(err error) { troubles <- err })
+	})
+	for range 2 {
+		<-failed
+		again <- struct{}{}
+	}
+	<-failed
+	want := "status.listen: " + address + ": address already in use; end the program that has this port, or choose another status.listen"
+	if err := <-troubles; err == nil || err.Error() != want {
 		t.Errorf("a port that is taken: %v, want %s", err, want)
 	}
 	_ = l.Close()
-	end := running(t, func(ctx context.Context) error { return exampleServer().RunTCP(ctx, address) })
+	again <- struct{}{}
 	eventually(t, "the page answers", func() bool {
 		answer, err := http.Get("http://" + address + "/status.json")
 		if err != nil {
@@ -227,10 +255,20 @@ func TestTCP(t *testing.T) {
 		return err == nil && answer.StatusCode == http.StatusOK && strings.Contains(string(text), `"state": "sending"`)
 	})
 	http.DefaultClient.CloseIdleConnections()
-	end()
-	if err := exampleServer().RunTCP(t.Context(), ""); err != nil {
-		t.Errorf("turned off: %v", err)
+	if err := <-troubles; err != nil {
+		t.Errorf("told %v, want that the trouble is over", err)
 	}
+	end()
+	if len(troubles) > 0 {
+		t.Errorf("told again: %v", <-troubles)
+	}
+}
+
+func TestTCPIsTurnedOff(t *testing.T) {
+	end := running(t, func(ctx context.Context) error {
+		return exampleServer().RunTCP(ctx, "", func(err error) { t.Error(err) })
+	})
+	end()
 }
 
 func TestAnAskerThatHangsDoesNotKeepTheBridgeFromEnding(t *testing.T) {

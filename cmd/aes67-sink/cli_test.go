@@ -33,12 +33,15 @@ func TestTranscripts(t *testing.T) {
 			{"tone", "--help"},
 			{"version", "--help"},
 			{"version"},
+			{"--version"},
 		}},
 		{name: "misuse", lines: [][]string{
 			{},
 			{"play"},
 			{"run", "--loud"},
 			{"run", "--set"},
+			{"run", "--config"},
+			{"status", "--check", "--watch"},
 			{"status", "now"},
 			{"sdp", "centre"},
 			{"sdp", "0"},
@@ -75,10 +78,15 @@ func TestTranscripts(t *testing.T) {
 			{"status"},
 			{"status", "--json"},
 			{"status", "--watch"},
+			{"status", "--check"},
 			{"sdp"},
+			{"on"},
+			{"off"},
+			{"reload"},
 		}},
 		{name: "sending", bridge: "sending", lines: [][]string{
 			{"status"},
+			{"status", "--check"},
 			{"status", "--json"},
 			{"sdp"},
 			{"sdp", "left"},
@@ -86,13 +94,16 @@ func TestTranscripts(t *testing.T) {
 			{"sdp", "3"},
 			{"sdp", "right", "--out", "descriptions"},
 			{"sdp", "--out", "/proc/nowhere"},
+			{"reload"},
 			{"list"},
 			{"list", "--json"},
 		}},
 		{name: "waiting", bridge: "waiting", lines: [][]string{
 			{"status"},
+			{"status", "--check"},
 			{"sdp", "left"},
 			{"list"},
+			{"reload"},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -110,6 +121,38 @@ func TestTranscripts(t *testing.T) {
 			golden(t, test.name, strings.Join(all, "\n"))
 		})
 	}
+}
+
+// TestTheServiceIsNamedWhereItIs lets a manager that writes down what it is told
+// switch the unit.
+func TestTheServiceIsNamedWhereItIs(t *testing.T) {
+	h := newHome(t)
+	h.write(t, "system/run/systemd/system/x", "")
+	h.write(t, "system/usr/lib/systemd/user/aes67-sink.service", "")
+	h.write(t, "bin/systemctl", "#!/bin/sh\necho \"$@\" >>\"$HOME/asked\"\n\n")
+	if err := os.Chmod(h.path("bin/systemctl"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	look := func(what string) {
+		all = append(all, "("+what+")\n"+h.transcript(t, "status"))
+	}
+	look("installed")
+	all = append(all, h.transcript(t, "off"), h.transcript(t, "on"))
+	mask := h.path("config/systemd/user/aes67-sink.service")
+	h.write(t, "config/systemd/user/other.service", "")
+	if err := os.Symlink("/dev/null", mask); err != nil {
+		t.Fatal(err)
+	}
+	look("switched off")
+	if err := os.Remove(mask); err != nil {
+		t.Fatal(err)
+	}
+	asked, err := os.ReadFile(h.path("asked"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "service", strings.Join(append(all, "(asked of the manager)\n"+string(asked)), "\n"))
 }
 
 func TestEveryFailureIsOneLine(t *testing.T) {

@@ -13,8 +13,26 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/config"
+	"aes67-sink/internal/service"
 	"aes67-sink/status"
 )
+
+// The exit codes.
+const (
+	exitDone         = 0
+	exitFailed       = 1
+	exitUsage        = 2 // wrong usage or configuration
+	exitNotPermitted = 3
+	exitNotRunning   = 3 // of status --check, as the LSB has it for services
+)
+
+// verdict is an exit code whose reason has been told.
+type verdict int
+
+func (v verdict) Error() string { return fmt.Sprintf("exit %d", int(v)) }
+
+// ourUnit is the service; tests look elsewhere.
+var ourUnit = service.Unit{Root: "/"}
 
 // streams are where a command reads and writes.
 type streams struct {
@@ -48,11 +66,11 @@ func origin(file string, set []string) string {
 	return from
 }
 
-// untilEnded returns a context that ends with the first signal that asks for an
-// end. Later ones change nothing: the sink must be taken down in any case.
-func untilEnded() (ctx context.Context, stop context.CancelFunc) {
+// untilEnded returns a context that ends with the first signal that asks for an end,
+// as a hang-up may or may not. Later ones change nothing: the sink must be taken down.
+func untilEnded(reloads bool) (ctx context.Context, stop context.CancelFunc) {
 	signals := []os.Signal{unix.SIGINT, unix.SIGTERM}
-	if !signal.Ignored(unix.SIGHUP) { // as under nohup
+	if !reloads && !signal.Ignored(unix.SIGHUP) { // as under nohup
 		signals = append(signals, unix.SIGHUP)
 	}
 	return signal.NotifyContext(context.Background(), signals...)
@@ -64,8 +82,11 @@ func unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if errors.Is(err, status.ErrNotRunning) {
-		return fmt.Errorf("%w; start it with aes67-sink run", err)
+	switch {
+	case errors.Is(err, status.ErrNotRunning):
+		return fmt.Errorf("%w; start it with %s", err, ourUnit.StartCommand())
+	case errors.Is(err, status.ErrHangs):
+		return fmt.Errorf("%w; %s", err, ourUnit.RestartCommand())
 	}
 	return err
 }

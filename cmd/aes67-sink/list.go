@@ -24,7 +24,7 @@ type listCommand struct {
 // Run lists what the running bridge hears, or, where there is none, what is
 // heard here.
 func (c *listCommand) Run(to streams) error {
-	ctx, stop := untilEnded()
+	ctx, stop := untilEnded(false)
 	defer stop()
 	look, end, err := c.looker(ctx, to)
 	if err != nil {

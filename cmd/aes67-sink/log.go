@@ -27,15 +27,16 @@ func newLogger(level string, stderr *os.File) (zerolog.Logger, error) {
 	if err != nil {
 		return zerolog.Nop(), fmt.Errorf("log.level %q: %w", level, err)
 	}
+	zerolog.SetGlobalLevel(least) // of all, since it can be changed while the program runs
 	zerolog.TimeFieldFormat = logTime
 	var w io.Writer = stderr
 	switch {
 	case isJournal(stderr, os.Getenv("JOURNAL_STREAM")):
-		return zerolog.New(journald.NewJournalDWriter()).Level(least), nil // the journal knows the time
+		return zerolog.New(journald.NewJournalDWriter()), nil // the journal knows the time
 	case isTerminal(stderr):
 		w = zerolog.SyncWriter(zerolog.ConsoleWriter{Out: stderr, TimeFormat: logTimeConsole, NoColor: os.Getenv("NO_COLOR") != ""})
 	}
-	return zerolog.New(w).Level(least).With().Timestamp().Logger(), nil
+	return zerolog.New(w).With().Timestamp().Logger(), nil
 }
 
 // isJournal reports whether file is the journal's stream, which systemd names

@@ -1,6 +1,5 @@
-// Command aes67-sink is a virtual sound card whose channels go to AES67
-// receivers on the network. This package holds the
-// commands; what runs is package daemon.
+// Command aes67-sink is a virtual sound card whose channels go to AES67 receivers on
+// the network. This package holds the commands; what runs is package daemon.
 package main
 
 import (
@@ -20,26 +19,44 @@ import (
 type grammar struct {
 	Run     runCommand     `cmd:"" help:"Run the bridge in the foreground until Ctrl-C or SIGTERM."`
 	Status  statusCommand  `cmd:"" help:"Tell what the running bridge of this user is doing."`
+	Reload  reloadCommand  `cmd:"" help:"Have the running bridge read its configuration anew."`
 	Check   checkCommand   `cmd:"" help:"Name every fault of the configuration."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force as a commented file."`
 	SDP     sdpCommand     `cmd:"" name:"sdp" help:"Print or write the session descriptions of the running bridge."`
 	List    listCommand    `cmd:"" help:"List every AES67 session and PTP master on the network."`
 	Tone    toneCommand    `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
-	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
+	On      onCommand      `cmd:"" help:"Start the bridge of this user, and have it start at each login."`
+	Off     offCommand     `cmd:"" help:"End the bridge of this user, and keep it from starting at logins."`
+	Version versionCommand `cmd:"" help:"Print version, commit and Go version; so does --version."`
 }
 
-// The exit codes.
-const (
-	exitDone         = 0
-	exitFailed       = 1
-	exitUsage        = 2 // wrong usage or configuration
-	exitNotPermitted = 3
-)
+// overview is for whoever types the bare name.
+const overview = `aes67-sink: a virtual sound card whose channels go to AES67 loudspeakers
+
+  aes67-sink status   what the bridge is doing, and what is wrong
+  aes67-sink list     what else is on the network
+  aes67-sink tone     a quiet test tone
+  aes67-sink run      the bridge, in the foreground
+
+As a service it starts when you log in:
+  systemctl --user restart aes67-sink
+  journalctl --user -u aes67-sink -e
+  aes67-sink off, aes67-sink on
+
+All commands: aes67-sink --help. All of it: man aes67-sink.
+`
 
 func main() { os.Exit(execute(os.Args[1:], streams{os.Stdout, os.Stderr})) }
 
 // execute runs one command line and returns the exit code.
 func execute(arguments []string, to streams) int {
+	switch {
+	case len(arguments) == 0:
+		_, _ = io.WriteString(to.stdout, overview)
+		return exitUsage
+	case arguments[0] == "--version":
+		arguments = []string{"version"}
+	}
 	helped := false
 	parser, err := kong.New(&grammar{},
 		kong.Name("aes67-sink"),
@@ -56,27 +73,46 @@ func execute(arguments []string, to streams) int {
 	if helped {
 		return exitDone
 	}
-	if err != nil {
-		return report(to.stderr, misuse(err))
+	if err := misuse(arguments, chosen, err); err != nil {
+		return report(to.stderr, err)
 	}
 	return report(to.stderr, chosen.Run(to))
 }
 
 // misuse tells what is wrong with the command line and where its use is
-// explained.
-func misuse(err error) error {
-	help := "aes67-sink --help"
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		help = "aes67-sink " + parse.Context.Selected().Name + " --help"
+// explained; nil: nothing. A flag at the end that lacks its value is an error of the
+// parser for some types only.
+func misuse(arguments []string, chosen *kong.Context, err error) error {
+	help, why := "aes67-sink --help", ""
+	if err != nil {
+		why = err.Error()
 	}
-	return usageError{err.Error() + "; see " + help}
+	var parse *kong.ParseError
+	if errors.As(err, &parse) {
+		chosen = parse.Context
+	}
+	if chosen != nil && chosen.Selected() != nil {
+		help = "aes67-sink " + chosen.Selected().Name + " --help"
+		for _, flag := range chosen.Flags() {
+			if !flag.IsBool() && arguments[len(arguments)-1] == "--"+flag.Name {
+				why = fmt.Sprintf("--%s: without a value; write --%[1]s=%s", flag.Name, flag.FormatPlaceHolder())
+			}
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return usageError{why + "; see " + help}
 }
 
 // report prints what went wrong, one line each, and returns the exit code.
 func report(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
+	}
+	var told verdict
+	if errors.As(err, &told) {
+		return int(told)
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintln(w, "aes67-sink: "+text.Printable(line))

@@ -29,11 +29,15 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // roleVariable lets the test binary play the program, or a bridge.
 const roleVariable = "AES67_SINK_TEST_ROLE"
 
+// rootVariable is where the played program looks for the system's own files.
+const rootVariable = "AES67_SINK_TEST_ROOT"
+
 func TestMain(m *testing.M) {
 	switch role, detail, _ := strings.Cut(os.Getenv(roleVariable), ":"); role {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "program":
+		ourUnit.Root = os.Getenv(rootVariable)
 		os.Exit(execute(os.Args[1:], streams{os.Stdout, os.Stderr}))
 	case "bridge":
 		os.Exit(playBridge(bridges[detail]))
@@ -47,11 +51,13 @@ type picture struct {
 	model    status.Model
 	sessions []status.Session
 	listing  status.Listing
+	reloaded status.Reloaded
 }
 
 func (p picture) Model() status.Model        { return p.model }
 func (p picture) Sessions() []status.Session { return p.sessions }
 func (p picture) Listing() status.Listing    { return p.listing }
+func (p picture) Reload() status.Reloaded    { return p.reloaded }
 
 var bridges = map[string]picture{
 	"sending": {
@@ -108,6 +114,7 @@ var bridges = map[string]picture{
 			},
 			Notes: []string{"RAVENNA sessions are not heard"},
 		},
+		reloaded: status.Reloaded{Taken: []string{"log.level", "stream.name"}, Restart: []string{"stream.ttl"}},
 	},
 	"waiting": {
 		model: status.Model{
@@ -117,6 +124,7 @@ var bridges = map[string]picture{
 			Clock:   status.Clock{State: "listening", Role: "none"},
 			Network: status.Network{Interface: "eno1", Address: "192.168.10.1", Carrier: new(false)},
 		},
+		reloaded: status.Reloaded{Faults: []string{"config.toml:2: stream.ttl = 0: out of range; must be 1 to 255", "config.toml:3: clock: unknown key"}},
 	},
 }
 
@@ -207,6 +215,7 @@ func (h home) command(role string, arguments ...string) *exec.Cmd {
 	c.Dir = string(h)
 	c.Env = []string{
 		roleVariable + "=" + role, "HOME=" + string(h), "XDG_RUNTIME_DIR=" + h.path("run"),
+		rootVariable + "=" + h.path("system"), "PATH=" + h.path("bin"),
 		"XDG_CONFIG_HOME=" + h.path("config"), "XDG_STATE_HOME=" + h.path("state"), "COLUMNS=80",
 		"GORACE=atexit_sleep_ms=0", // else each process of a race test ends a second late
 	}

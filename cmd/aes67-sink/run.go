@@ -1,10 +1,12 @@
 package main
 
 import (
+	"os"
 	"os/signal"
 
 	"golang.org/x/sys/unix"
 
+	"aes67-sink/config"
 	"aes67-sink/daemon"
 )
 
@@ -23,8 +25,14 @@ func (c *runCommand) Run(to streams) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := untilEnded()
+	reloads := !hasTerminal()
+	ctx, stop := untilEnded(reloads)
 	defer stop()
+	hangUps := make(chan os.Signal, 1)
+	if reloads && !signal.Ignored(unix.SIGHUP) {
+		signal.Notify(hangUps, unix.SIGHUP)
+		defer signal.Stop(hangUps)
+	}
 	defer dumpOnQuit(to.stderr)()
 	// Whoever reads the log may end first; that must not end the sound.
 	signal.Ignore(unix.SIGPIPE)
@@ -34,5 +42,16 @@ func (c *runCommand) Run(to streams) error {
 	if loaded.File != "" {
 		log.Info().Str("file", loaded.File).Msg("configuration read")
 	}
-	return daemon.Run(ctx, loaded.Config, version, log)
+	read := func() (config.Config, error) {
+		loaded, err := c.load()
+		return loaded.Config, err
+	}
+	return daemon.Run(ctx, loaded.Config, daemon.Source{Read: read, HangUps: hangUps}, version, log)
+}
+
+// hasTerminal reports whether there is a terminal that can hang up; where there is
+// none, as in a service, SIGHUP asks for the configuration to be read anew.
+func hasTerminal() bool {
+	terminal, err := os.Open("/dev/tty") // tty(4): ENXIO without one
+	return err == nil && terminal.Close() == nil
 }

@@ -25,7 +25,7 @@ func (c *sdpCommand) Run(to streams) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := untilEnded()
+	ctx, stop := untilEnded(false)
 	defer stop()
 	client := status.NewClient()
 	sessions, err := client.Sessions(ctx)

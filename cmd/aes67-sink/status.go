@@ -2,25 +2,33 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
 
 type statusCommand struct {
-	JSON  bool `name:"json" help:"Print JSON, as in /status.json; with --watch one line a look."`
-	Watch bool `help:"Look again every second until Ctrl-C."`
+	JSON  bool `name:"json" xor:"said" help:"Print JSON, as in /status.json; with --watch one line a look."`
+	Watch bool `xor:"form" help:"Look again every second until Ctrl-C."`
+	Check bool `xor:"form,said" help:"Print one line; exit with 0 if all is well, 1 if not, 3 if no bridge runs."`
 }
 
 // Run shows the status once, or until a signal.
 func (c *statusCommand) Run(to streams) error {
-	ctx, stop := untilEnded()
+	ctx, stop := untilEnded(false)
 	defer stop()
 	client := status.NewClient()
+	if c.Check {
+		return check(ctx, to.stdout, client.Model)
+	}
 	picture, err := client.Status(ctx)
 	if err != nil {
 		return unreachable(ctx, err)
@@ -72,4 +80,28 @@ func (c *statusCommand) page(picture []byte) []byte {
 		}
 	}
 	return page.Bytes()
+}
+
+// check tells in a line and by the exit code whether all is well.
+func check(ctx context.Context, w io.Writer, look func(context.Context) (status.Model, error)) error {
+	m, err := look(ctx)
+	switch {
+	case errors.Is(err, status.ErrNotRunning):
+		fmt.Fprintln(w, unreachable(ctx, err))
+		return verdict(exitNotRunning)
+	case ctx.Err() != nil:
+		return verdict(exitFailed)
+	case err != nil:
+		return unreachable(ctx, err)
+	}
+	line, _, _ := strings.Cut(status.Words(m.State), ": ") // without advice to people
+	why := cmp.Or(m.Problem, m.Announce.Problem)
+	if why != "" {
+		line += ": " + why
+	}
+	fmt.Fprintln(w, text.Printable(line))
+	if why != "" || !slices.Contains([]string{status.Sending, status.Holdover, status.Idle}, m.State) {
+		return verdict(exitFailed)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -38,9 +39,9 @@ func (c *toneCommand) Run(streams) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	ctx, stop := untilEnded()
+	ctx, stop := untilEnded(false)
 	defer stop()
-	sink, err := toneSink(ctx)
+	sink, running, err := toneSink(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,12 @@ func (c *toneCommand) Run(streams) error {
 		fade:  aes67.FramesIn(toneFade, sink.Rate),
 	}
 	play := pulse.PlayConfig{SinkID: sink.ID, Rate: sink.Rate, Channels: sink.Channels, Name: "aes67-sink test tone"}
-	if err := pulse.Play(ctx, play, t.read); err != nil {
+	switch err := pulse.Play(ctx, play, t.read); {
+	case errors.Is(err, pulse.ErrNoSink) && running:
+		return fmt.Errorf("tone: %w; aes67-sink status says why", err)
+	case errors.Is(err, pulse.ErrNoSink):
+		return fmt.Errorf("tone: %w; start the bridge with %s", err, ourUnit.StartCommand())
+	case err != nil:
 		return fmt.Errorf("tone: %w", err)
 	}
 	return nil
@@ -84,12 +90,12 @@ func (c *toneCommand) validate() error {
 
 // toneSink is the sink of the running bridge, else that of the configuration:
 // the sound server tells whether it is there.
-func toneSink(ctx context.Context) (config.Sink, error) {
+func toneSink(ctx context.Context) (sink config.Sink, running bool, err error) {
 	if m, err := status.NewClient().Model(ctx); err == nil && m.Sink.ID != "" && len(m.Sink.Channels) > 0 {
-		return config.Sink{ID: m.Sink.ID, Rate: aes67.Hz(m.Sink.RateHz), Channels: m.Sink.Channels}, nil
+		return config.Sink{ID: m.Sink.ID, Rate: aes67.Hz(m.Sink.RateHz), Channels: m.Sink.Channels}, true, nil
 	}
 	loaded, err := configFlags{}.load()
-	return loaded.Config.Sink, err
+	return loaded.Config.Sink, false, err
 }
 
 // toneGains is the tone's amplitude on each channel of the sink. A sink

@@ -46,17 +46,18 @@ var mayImport = map[string][]string{
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
 	"sap":               {"aes67", "sdp", "internal/text", "internal/membership", "internal/wake"},
-	"status":            {"aes67", "internal/httphost", "internal/instance", "internal/text"},
+	"status":            {"aes67", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
 
 	"internal/firewall":  {},
 	"internal/httphost":  {},
 	"internal/instance":  {"internal/text", "internal/wake"},
 	"internal/lifecycle": {},
 	"internal/logind":    {"internal/wake"},
+	"internal/service":   {"internal/text"},
 	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 
@@ -84,6 +85,7 @@ var fences = map[string][]string{
 	"github.com/BurntSushi/toml":              {"config"},
 	"github.com/godbus/dbus/v5":               {"avahi", "internal/logind", "internal/rtthread"},
 	"github.com/coreos/go-systemd/v22/daemon": {"daemon"},
+	"github.com/landlock-lsm/go-landlock":     {"daemon"},
 	"github.com/google/renameio/v2":           {"internal/state"},
 	"github.com/holoplot/go-avahi":            {"avahi"},
 }

@@ -28,7 +28,7 @@ var otherwise = []string{
 	"stays in use until it is down", " (Wi-Fi: expect gaps", // notices
 	"PTP masters are not heard: ", "speaks PTP version 1, as Dante does: ", // of list
 	"channels: %d of them: must be", "not a channel name", "must be at most", "not one of", "sink name", "sink id",
-	"a backslash", "packet of %d bytes on channel", "stream.address-prefix: ", "sink %q: not there",
+	"a backslash", "packet of %d bytes on channel", "stream.address-prefix: ",
 	"CSeq: ", "body of %q bytes", "%d streams: more than", "timer slack", "priority %d: limited", "SCHED_FIFO %d: ", "RLIMIT_RTTIME",
 }
 

@@ -4,16 +4,20 @@
 complete -c aes67-sink -f
 complete -c aes67-sink -n __fish_use_subcommand -a run -d 'Run the bridge in the foreground until Ctrl-C or SIGTERM.'
 complete -c aes67-sink -n __fish_use_subcommand -a status -d 'Tell what the running bridge of this user is doing.'
+complete -c aes67-sink -n __fish_use_subcommand -a reload -d 'Have the running bridge read its configuration anew.'
 complete -c aes67-sink -n __fish_use_subcommand -a check -d 'Name every fault of the configuration.'
 complete -c aes67-sink -n __fish_use_subcommand -a config -d 'Print the configuration in force as a commented file.'
 complete -c aes67-sink -n __fish_use_subcommand -a sdp -d 'Print or write the session descriptions of the running bridge.'
 complete -c aes67-sink -n __fish_use_subcommand -a list -d 'List every AES67 session and PTP master on the network.'
 complete -c aes67-sink -n __fish_use_subcommand -a tone -d 'Play a test tone through the virtual sink, as any program would.'
-complete -c aes67-sink -n __fish_use_subcommand -a version -d 'Print version, commit and Go version.'
+complete -c aes67-sink -n __fish_use_subcommand -a on -d 'Start the bridge of this user, and have it start at each login.'
+complete -c aes67-sink -n __fish_use_subcommand -a off -d 'End the bridge of this user, and keep it from starting at logins.'
+complete -c aes67-sink -n __fish_use_subcommand -a version -d 'Print version, commit and Go version; so does --version.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from run' -l config -d 'Read this file instead of the usual ones.' -r -F
 complete -c aes67-sink -n '__fish_seen_subcommand_from run' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= sink.when-offline= network.interface= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= stream.when= stream.idle-after= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= safety.max-volume= safety.jump-guard= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= log.level='
 complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON, as in /status.json; with --watch one line a look.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l watch -d 'Look again every second until Ctrl-C.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l check -d 'Print one line; exit with 0 if all is well, 1 if not, 3 if no bridge runs.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from check' -l config -d 'Read this file instead of the usual ones.' -r -F
 complete -c aes67-sink -n '__fish_seen_subcommand_from check' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= sink.when-offline= network.interface= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= stream.when= stream.idle-after= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= safety.max-volume= safety.jump-guard= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= log.level='
 complete -c aes67-sink -n '__fish_seen_subcommand_from config' -l config -d 'Read this file instead of the usual ones.' -r -F

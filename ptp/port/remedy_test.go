@@ -20,7 +20,7 @@ func TestEachFailureOfThePortsHasItsOwnRemedy(t *testing.T) {
 		{fmt.Errorf("ptp: eventfd: %w", syscall.EMFILE), "report it", "end the program"},
 		{errors.New("no such thing"), "report it", "end the program"},
 	} {
-		if got := Remedy(test.err); !strings.Contains(got, test.has) || strings.Contains(got, test.not) {
+		if got := Remedy(test.err, "restart aes67-sink"); !strings.Contains(got, test.has) || strings.Contains(got, test.not) {
 			t.Errorf("%v: %q, want %q in it and not %q", test.err, got, test.has, test.not)
 		}
 	}

@@ -282,8 +282,21 @@ func TestPackageReboot(t *testing.T) {
 	m.active("alice", 20*time.Second)
 	m.sending(60 * time.Second)
 
-	m.mustAs("bob", "systemctl", "--user", "unmask", "aes67-sink.service")
-	m.mustAs("bob", "systemctl", "--user", "start", "aes67-sink.service")
+	m.mustAs("alice", "aes67-sink", "off")
+	m.root("systemctl", "stop", "user@1000.service")
+	m.root("systemctl", "start", "user@1000.service")
+	if out, err := m.as("alice", "aes67-sink", "status", "--check"); err == nil || !strings.Contains(out, "start it with aes67-sink on") {
+		t.Errorf("alice has switched it off and logged in again: %v: %s", err, out)
+	}
+	m.mustAs("alice", "aes67-sink", "on")
+	m.sending(60 * time.Second)
+	m.mustAs("alice", "systemctl", "--user", "reload", "aes67-sink")
+	m.mustAs("alice", "sh", "-c", "rm -r ~/.local/state/aes67-sink && pactl set-sink-volume aes67 30%")
+	eventually(t, 10*time.Second, "the bridge cannot write into the home directory", func() bool {
+		return strings.Contains(m.root("journalctl", "--no-pager", "--output=json", "_UID=1000", "_COMM=aes67-sink"), ".local/state/aes67-sink: permission denied")
+	})
+
+	m.mustAs("bob", "aes67-sink", "on") // it was masked
 	eventually(t, 10*time.Second, "bob is told who owns the network", func() bool {
 		return strings.Contains(m.unit("bob", "StatusText"), "the aes67-sink of user alice (pid ")
 	})

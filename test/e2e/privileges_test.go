@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // With the file capability the PTP ports are opened; after that no thread of
@@ -45,6 +47,40 @@ func TestNoPrivilegeIsKept(t *testing.T) {
 	info := must(os.Stat(process + "/fd"))
 	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 65534 {
 		t.Errorf("%s/fd belongs to %d: the program is not dumpable", process, owner)
+	}
+}
+
+// Even as root the bridge writes into its own directories alone: the directory that
+// holds its state's cannot be written into, and at the end nothing is left behind.
+func TestOnlyItsOwnDirectoriesAreWritten(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
+	if _, _, errno := syscall.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION); errno != 0 {
+		t.Skip("no Landlock here")
+	}
+	w, s := newWire(t), startServer(t, "pipewire")
+	b := stationAt(w, s).run()
+	b.reaches(30*time.Second, "it sends", func(r report) bool { return r.State == "sending" })
+	state := filepath.Join(s.dir, "home/.local/state/aes67-sink")
+	s.pactl("set-sink-volume", "aes67", "30%")
+	eventually(t, 10*time.Second, "the volume is remembered", func() bool {
+		_, err := os.Stat(filepath.Join(state, "volume-aes67.json"))
+		return err == nil
+	})
+	must(0, os.RemoveAll(state))
+	s.pactl("set-sink-volume", "aes67", "20%")
+	eventually(t, 10*time.Second, "the directory cannot be made anew", func() bool {
+		return strings.Contains(b.output.String(), "mkdir "+state+": permission denied")
+	})
+	runtime := ""
+	for _, variable := range s.env {
+		if value, ok := strings.CutPrefix(variable, "XDG_RUNTIME_DIR="); ok {
+			runtime = value
+		}
+	}
+	must(os.Stat(filepath.Join(runtime, "aes67-sink/control")))
+	b.end()
+	if _, err := os.Stat(filepath.Join(runtime, "aes67-sink")); err == nil {
+		t.Error("the runtime directory is left behind")
 	}
 }
 

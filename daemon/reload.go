@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/config"
+	"aes67-sink/status"
+)
+
+// Source is where the configuration comes from.
+type Source struct {
+	Read    func() (config.Config, error) // reads it anew; the error names every fault
+	HangUps <-chan os.Signal              // SIGHUP, by which services are asked to do so
+}
+
+// reloader reads the configuration anew and hands on what a running bridge can take.
+type reloader struct {
+	read  func() (config.Config, error)
+	alive map[string]func(config.Config) // by key; the keys are those of config.AliveKeys
+	log   zerolog.Logger
+
+	mu      sync.Mutex
+	started config.Config // with what cannot be changed
+	inForce config.Config // with what can
+}
+
+// reload takes over nothing of a configuration that has a fault.
+func (r *reloader) reload() status.Reloaded {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, err := r.read()
+	if err != nil {
+		r.log.Warn().Str("problem", err.Error()).Msg("configuration not taken over; the old one stays in force")
+		return status.Reloaded{Faults: strings.Split(err.Error(), "\n")}
+	}
+	told := status.Reloaded{Taken: []string{}, Restart: []string{}, Faults: []string{}}
+	for _, key := range config.Differing(r.inForce, next) {
+		if apply, ok := r.alive[key]; ok {
+			apply(next)
+			told.Taken = append(told.Taken, key)
+		}
+	}
+	for _, key := range config.Differing(r.started, next) {
+		if r.alive[key] == nil {
+			told.Restart = append(told.Restart, key)
+		}
+	}
+	r.inForce = next
+	r.log.Info().Strs("taken", slices.Clone(told.Taken)).Strs("needs_restart", told.Restart).Msg("configuration read anew")
+	return told
+}
+
+// run reloads at each hang-up until ctx is done.
+func (r *reloader) run(ctx context.Context, hangUps <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangUps:
+			r.reload()
+		}
+	}
+}
