@@ -49,8 +49,9 @@ func checkSinkID(s string) error {
 	return nil
 }
 
-// maxInterfaceName is IFNAMSIZ less its terminating zero (linux/if.h).
-const maxInterfaceName = 15
+// maxInterfaceName is ALTIFNAMSIZ less its terminating zero (linux/if.h): an
+// interface may be named by another name of its own.
+const maxInterfaceName = 127
 
 func checkInterface(s string) error {
 	switch {

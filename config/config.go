@@ -36,7 +36,8 @@ type Sink struct {
 
 // Network is where the streams go out.
 type Network struct {
-	Interface string // name, or Auto
+	Interface string     // name, or Auto
+	Address   netip.Addr // to send from; invalid: chosen
 }
 
 // Automatic reports whether the bridge chooses the interface.

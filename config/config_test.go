@@ -108,6 +108,10 @@ func TestPrintedDefaultsAndDocument(t *testing.T) {
 	golden(t, "../docs/man/aes67-sink.toml.5", Manual())
 }
 
+func pickAddress(r *rand.Rand) netip.Addr {
+	return []netip.Addr{{}, netip.MustParseAddr("192.168.10.1"), netip.MustParseAddr("169.254.7.7")}[r.IntN(3)]
+}
+
 // random returns a valid configuration.
 func random(r *rand.Rand) Config {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
@@ -117,7 +121,7 @@ func random(r *rand.Rand) Config {
 			ID:   pick("aes67", "A.b_c-9"), Rate: aes67.Rates[r.IntN(4)],
 			Latency: time.Duration(8+r.IntN(1992)) * time.Millisecond * time.Duration(r.IntN(2)),
 		},
-		Network: Network{Interface: pick("auto", "eno1", "enx001122334455")},
+		Network: Network{Interface: pick("auto", "eno1", "enx001122334455"), Address: pickAddress(r)},
 		Stream: Stream{
 			Layout: Layout(r.IntN(2)), Rate: aes67.Rates[r.IntN(4)], Encoding: aes67.Encoding(r.IntN(2)),
 			PacketTime: aes67.PacketTimes()[r.IntN(5)], AddressPrefix: Prefix{239, byte(r.IntN(256))},
@@ -201,7 +205,9 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"a channel twice", "[sink]\nchannels = [\"lfe\", \"lfe\"]", `config.toml:2: sink.channels = ["lfe", "lfe"]: "lfe" twice; must be 1 to 8 different position names such as "front-left"; the default is ["front-left", "front-right"]`},
 		{"no channels", "[sink]\nchannels = []", `config.toml:2: sink.channels = []: 0 channels; must be 1 to 8 different position names such as "front-left"; the default is ["front-left", "front-right"]`},
 		{"a channel that is a number", "[sink]\nchannels = [1]", `config.toml:2: sink.channels = [1]: item 1 is a whole number, not a text; must be 1 to 8 different position names such as "front-left"; the default is ["front-left", "front-right"]`},
-		{"an interface with a space", "[network]\ninterface = \"eno 1\"", `config.toml:2: network.interface = "eno 1": contains a character that no interface name has; must be "auto" or the name of an interface, 1 to 15 bytes without spaces or slashes; the default is "auto"`},
+		{"an address that is none", "[network]\naddress = \"eno1\"", `config.toml:2: network.address = "eno1": not an IPv4 address; must be an IPv4 address of this computer, or empty; the default is ""`},
+		{"a group as address", "[network]\naddress = \"239.69.1.1\"", `config.toml:2: network.address = "239.69.1.1": not the address of an interface; must be an IPv4 address of this computer, or empty; the default is ""`},
+		{"an interface with a space", "[network]\ninterface = \"eno 1\"", `config.toml:2: network.interface = "eno 1": contains a character that no interface name has; must be "auto" or the name of an interface, 1 to 127 bytes without spaces or slashes; the default is "auto"`},
 		{"a prefix that is not multicast", "[stream]\naddress-prefix = \"192.168\"", `config.toml:2: stream.address-prefix = "192.168": not multicast; must be two numbers from 224.1 to 239.255 such as "239.69", not 232.x; the default is "239.69"`},
 		{"a prefix for source-specific multicast", "[stream]\naddress-prefix = \"232.1\"", `config.toml:2: stream.address-prefix = "232.1": source-specific multicast, which needs receivers that name the sender (RFC 4607); must be two numbers from 224.1 to 239.255 such as "239.69", not 232.x; the default is "239.69"`},
 		{"a prefix of three numbers", "[stream]\naddress-prefix = \"239.69.1\"", `config.toml:2: stream.address-prefix = "239.69.1": not two numbers from 0 to 255 with a point between; must be two numbers from 224.1 to 239.255 such as "239.69", not 232.x; the default is "239.69"`},

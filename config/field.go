@@ -105,6 +105,29 @@ func text(at func(*Config) *string, check func(string) error, allowed string) fi
 	}, func(s string) any { return s }}
 }
 
+// sendFrom is an IPv4 address of an interface, or none.
+func sendFrom(at func(*Config) *netip.Addr) field {
+	return value[netip.Addr]{at, formText, "an IPv4 address of this computer, or empty", func(raw any) (netip.Addr, error) {
+		s, err := as[string](raw, formText)
+		if err != nil || s == "" {
+			return netip.Addr{}, err
+		}
+		a, err := netip.ParseAddr(s)
+		switch {
+		case err != nil || !a.Is4():
+			return netip.Addr{}, errors.New("not an IPv4 address")
+		case a.IsMulticast() || a.IsUnspecified():
+			return netip.Addr{}, errors.New("not the address of an interface")
+		}
+		return a, nil
+	}, func(a netip.Addr) any {
+		if !a.IsValid() {
+			return ""
+		}
+		return a.String()
+	}}
+}
+
 // choice is one of a few words.
 func choice[T any](at func(*Config) *T, choices []T, word func(T) string) field {
 	words := make([]string, len(choices))

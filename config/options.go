@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -90,7 +91,13 @@ var Options = []Option{
 		Key: "network.interface", Default: `"auto"`,
 		Help:   "the network interface that the streams leave by",
 		Detail: "\"auto\" listens for signs of AES67 on every wired interface and stays silent until there are some or a program plays. A named interface, such as \"eno1\", is used at once. Wi-Fi is used only when named: multicast audio over it seldom works.",
-		field:  text(func(c *Config) *string { return &c.Network.Interface }, checkInterface, "\"auto\" or the name of an interface, 1 to 15 bytes without spaces or slashes"),
+		field:  text(func(c *Config) *string { return &c.Network.Interface }, checkInterface, "\"auto\" or the name of an interface, 1 to 127 bytes without spaces or slashes"),
+	},
+	{
+		Key: "network.address", Default: `""`,
+		Help:   "the IPv4 address that the streams leave from, where an interface has several",
+		Detail: "Empty is the one whose subnet the PTP master is in, else that of the sessions heard, else the first. With network.interface = \"auto\" the interface that has the address named here is used.",
+		field:  sendFrom(func(c *Config) *netip.Addr { return &c.Network.Address }),
 	},
 	{
 		Key: "stream.layout", Default: `"mono"`,

@@ -43,7 +43,7 @@ func (t *teller) Model() status.Model {
 	if m.Problem == "" && stats != nil {
 		m.Problem = sendProblem(*stats, m.Network.Interface)
 	}
-	m.Problem = cmp.Or(m.Problem, e.announcer.problem(), sink.Notice)
+	m.Problem = cmp.Or(m.Problem, e.announcer.problem(), sink.Notice, e.network.astray())
 	if m.Problem == "" && stats != nil {
 		m.Problem = priorityProblem(stats.Grant)
 	}
@@ -214,6 +214,14 @@ func priorityProblem(g rtthread.Grant) string {
 	return "packets may be late: " + g.Why + "; it is asked for again by and by"
 }
 
+// astray tells of AES67 on another interface alone; empty: not so.
+func (n *network) astray() string {
+	if in := n.state(); in.Usable && in.astray {
+		return in.report
+	}
+	return ""
+}
+
 func (n *network) model() status.Network {
 	in := n.state()
 	switch {
@@ -222,9 +230,13 @@ func (n *network) model() status.Network {
 	case !in.Usable: // why not is the problem
 		return status.Network{}
 	}
+	reason := in.reason
+	if in.report != "" {
+		reason += "; " + in.report
+	}
 	carrier := true // without it the interface is not used
 	return status.Network{
-		Interface: in.Chosen.Interface.Name, Address: in.Chosen.Address.String(), Carrier: &carrier, Reason: in.reason,
+		Interface: in.Chosen.Interface.Name, Address: in.Chosen.Address.String(), Carrier: &carrier, Reason: reason,
 	}
 }
 

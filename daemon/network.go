@@ -59,6 +59,8 @@ type hearing interface {
 type networkState struct {
 	bridge.NetworkInput
 	reason string // why Chosen was chosen
+	report string // a sign on another interface
+	astray bool   // there is none on the chosen one
 }
 
 // retryNetwork is how long after it failed an interface is tried again that is
@@ -121,7 +123,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 			n.log.Warn().Str("reason", d.Report).Msg("another interface shows AES67")
 		}
 	}
-	next := networkState{reason: d.Reason}
+	next := networkState{reason: d.Reason, report: d.Report, astray: d.Astray}
 	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == d.Index })
 	switch {
 	case d.Use && i >= 0:
@@ -129,9 +131,9 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 		next.Usable = true
 		next.Chosen = bridge.Network{
 			Interface: net.Interface{Index: c.Index, Name: c.Name, HardwareAddr: c.MAC, MTU: c.MTU},
-			Address:   c.Addr,
+			Address:   d.Addr,
 		}
-	case d.Listening || n.automatic && !playing && len(n.listening) > 0 && d.Index == 0:
+	case d.Listening && !playing || n.automatic && !playing && len(n.listening) > 0 && d.Index == 0:
 		next.Idle = true
 	default:
 		next.Problem = d.Reason
@@ -245,7 +247,7 @@ func (n *network) signs() []netif.Sign {
 		for _, a := range n.clock.Heard() {
 			if a.Domain == n.domain {
 				signs = append(signs, netif.Sign{
-					Index: a.Interface, Kind: netif.SignPTP, At: now.Add(a.At.Sub(raw)),
+					Index: a.Interface, Kind: netif.SignPTP, Source: a.Address, At: now.Add(a.At.Sub(raw)),
 					Detail: "PTP grandmaster " + a.Identity.String(),
 				})
 			}
@@ -254,7 +256,7 @@ func (n *network) signs() []netif.Sign {
 	for _, h := range n.ears.announced() {
 		if h.Description.IsPCM() {
 			signs = append(signs, netif.Sign{
-				Index: h.Index, Kind: netif.SignSAP, At: h.LastHeard,
+				Index: h.Index, Kind: netif.SignSAP, Source: h.Source, At: h.LastHeard,
 				Detail: fmt.Sprintf("session %q of %v announced", h.Description.Name, h.Origin),
 			})
 		}
@@ -263,7 +265,7 @@ func (n *network) signs() []netif.Sign {
 }
 
 func (s *networkState) same(o networkState) bool {
-	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason &&
+	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason && s.report == o.report && s.astray == o.astray &&
 		sameNetwork(s.Chosen, o.Chosen)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
+	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
@@ -89,8 +90,8 @@ func (r *lastRun) resumption() *ptp.Resumption {
 }
 
 // network is the network's part.
-func (r *lastRun) network(name string) netif.ChooserConfig {
-	c := netif.ChooserConfig{Interface: name}
+func (r *lastRun) network(cfg config.Network) netif.ChooserConfig {
+	c := netif.ChooserConfig{Interface: cfg.Interface, Address: cfg.Address}
 	if r != nil {
 		c.Last, c.LastAddr = r.Interface, r.Address
 	}

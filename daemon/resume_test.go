@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/state"
 	"aes67-sink/mediaclock"
@@ -52,7 +53,7 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 			if p == nil || p.Grandmaster != gm || p.At != now || p.Time != 5e18+1e9+1000 || p.Frequency != 900 || !p.Arbitrary {
 				t.Errorf("resumption %+v", p)
 			}
-			if c := got.network("auto"); c.Interface != "auto" || c.Last != "eno1" {
+			if c := got.network(config.Network{Interface: "auto"}); c.Interface != "auto" || c.Last != "eno1" {
 				t.Errorf("chooser %+v", c)
 			}
 		})
@@ -61,7 +62,7 @@ func TestWhatTheLastRunLeft(t *testing.T) {
 
 func TestNothingWasLeft(t *testing.T) {
 	f := lastRunFile{state.File[lastRun]{Path: filepath.Join(t.TempDir(), "none.json")}, zerolog.Nop()}
-	if r := f.load(rtthread.Raw(), 0); r != nil || r.resumption() != nil || r.network("eno1").Last != "" {
+	if r := f.load(rtthread.Raw(), 0); r != nil || r.resumption() != nil || r.network(config.Network{Interface: "eno1"}).Last != "" {
 		t.Errorf("loaded %+v", r)
 	}
 	if err := os.WriteFile(f.Path, []byte("{"), 0o600); err != nil {

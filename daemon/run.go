@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)
 	services := netif.NewDNSSD(rtthread.Now, part("network"))
 	e.network = &network{
-		chooser: netif.NewChooser(last.network(cfg.Network.Interface)),
+		chooser: netif.NewChooser(last.network(cfg.Network)),
 		watcher: e.ears.interfaces, services: services, ears: e.ears, clock: e.ptp, domain: cfg.Clock.Domain,
 		automatic: cfg.Network.Automatic(),
 		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -12,10 +13,13 @@ import (
 type Candidate struct {
 	Index        int
 	Name         string
+	AltNames     []string // others by which it is known (ip-link(8), property)
+	Kind         string   // the kernel's word: "device" (a card), "bridge", "vlan" …
+	Master       string   // the bridge, bond or team that it is a port of; empty: none
 	MAC          net.HardwareAddr
-	Addr         netip.Addr // its first IPv4 address, a link-local one last; invalid: none
-	Carrier      bool       // up, with a link partner
-	Wired        bool       // Ethernet: a card, a veth end, a bond of cards, a VLAN on one of these
+	Addrs        []netip.Prefix // its usable IPv4 addresses, link-local ones (RFC 3927) after global ones
+	Carrier      bool           // up, with a link partner
+	Wired        bool           // Ethernet: a card, a bond of cards, a bridge with a single one, a VLAN on one of these
 	Wireless     bool
 	Loopback     bool
 	DefaultRoute bool
@@ -31,10 +35,58 @@ func (c *Candidate) equal(d *Candidate) bool {
 }
 
 // ready reports whether packets can be sent from an interface.
-func (c *Candidate) ready() bool { return c.Carrier && c.Addr.Is4() }
+func (c *Candidate) ready() bool { return c.Carrier && len(c.Addrs) > 0 && c.Master == "" }
 
 // eligible reports whether an interface may be chosen without being named.
 func (c *Candidate) eligible() bool { return c.ready() && c.Wired && !c.Loopback }
+
+// called reports whether an interface has a name.
+func (c *Candidate) called(name string) bool {
+	return c.Name == name || slices.Contains(c.AltNames, name)
+}
+
+// is reports whether an interface is the one that another was: renamed, which
+// keeps its index, or replugged, which keeps its address in Ethernet. A VLAN or
+// a bridge has the latter from its card, so there it tells nothing.
+func (c *Candidate) is(was *Candidate) bool {
+	switch sameMAC := len(c.MAC) > 0 && bytes.Equal(c.MAC, was.MAC); {
+	case c.Kind != was.Kind || was.Index == 0:
+		return false
+	case c.Index == was.Index:
+		return sameMAC || c.Name == was.Name
+	default:
+		return sameMAC && (c.Kind == "device" || c.Kind == "veth")
+	}
+}
+
+// has reports whether an interface has an address.
+func (c *Candidate) has(addr netip.Addr) bool {
+	return slices.ContainsFunc(c.Addrs, func(p netip.Prefix) bool { return p.Addr() == addr })
+}
+
+// prefix returns an address of an interface with its subnet.
+func (c *Candidate) prefix(addr netip.Addr) netip.Prefix {
+	for _, p := range c.Addrs {
+		if p.Addr() == addr {
+			return p
+		}
+	}
+	return netip.Prefix{}
+}
+
+// in reports whether an interface has an address in a subnet.
+func (c *Candidate) in(subnet netip.Prefix) bool {
+	return slices.ContainsFunc(c.Addrs, func(p netip.Prefix) bool { return p.Masked() == subnet })
+}
+
+// addresses joins the addresses of an interface.
+func (c *Candidate) addresses() string {
+	out := make([]string, len(c.Addrs))
+	for i, p := range c.Addrs {
+		out[i] = p.Addr().String()
+	}
+	return strings.Join(out, ", ")
+}
 
 // names joins the names of candidates.
 func names(candidates []Candidate) string {

@@ -138,7 +138,7 @@ func TestChooser(t *testing.T) {
 			newWorld(Auto, eno1, wiredCard(2, "")),
 			func(w *world) {
 				w.until(60 * time.Second)
-				w.at("eno2").Addr = netip.MustParseAddr("10.0.0.9")
+				w.readdress("eno2", "10.0.0.9")
 				w.decide()
 				w.hear("eno2", SignPTP)
 				w.until(70 * time.Second)
@@ -206,7 +206,7 @@ func TestChooser(t *testing.T) {
 				w.unplug("eno1")
 				w.until(13 * time.Second)
 				w.plug("eno1")
-				w.at("eno1").Addr = netip.MustParseAddr("172.16.0.5")
+				w.readdress("eno1", "172.16.0.5")
 				w.until(30 * time.Second)
 			},
 			"0s listen, 6s use eno1, 10s hold eno1, 13s none",
@@ -217,14 +217,14 @@ func TestChooser(t *testing.T) {
 			func(w *world) {
 				w.hear("eno1", SignSAP)
 				w.until(10 * time.Second)
-				w.at("eno1").Addr = netip.MustParseAddr("172.16.0.5")
+				w.readdress("eno1", "172.16.0.5")
 				w.until(12 * time.Second)
-				w.at("eno1").Addr = netip.Addr{}
+				w.readdress("eno1")
 				w.until(14 * time.Second)
-				w.at("eno1").Addr = netip.MustParseAddr("172.16.0.6")
+				w.readdress("eno1", "172.16.0.6")
 				w.until(30 * time.Second)
 			},
-			"0s listen, 6s use eno1, 12s hold eno1, 14s use eno1",
+			"0s listen, 6s use eno1, 10s use eno1, 12s hold eno1, 14s use eno1",
 		},
 		{
 			"a laptop that comes to another network is silent there",
@@ -251,7 +251,7 @@ func TestChooser(t *testing.T) {
 				w.plug("eno1")
 				w.until(100 * time.Second)
 			},
-			"0s listen, 6s use eno1, 10s hold eno1, 15.5s none, 1m0s listen, 1m6s use eno1",
+			"0s listen, 6s use eno1, 10s hold eno1, 15.5s none, 1m0s use eno1",
 		},
 		{
 			"a program that begins to play after it does",
@@ -270,12 +270,140 @@ func TestChooser(t *testing.T) {
 			"0s listen, 6s use eno1, 10s hold eno1, 15.5s none, 1m0s none, 1m1s use eno2",
 		},
 		{
+			"a card renamed while a program plays is the same",
+			newWorld(Auto, viaDefault(eno1, 100), eno2),
+			func(w *world) {
+				w.intent = true
+				w.until(10 * time.Second)
+				w.unplug("eno1")
+				w.decide()
+				w.at("eno1").Name = "lan0"
+				w.until(12 * time.Second)
+				w.plug("lan0")
+				w.until(20 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s hold eno1, 10s hold lan0, 12s use lan0",
+		},
+		{
+			"and after a long outage",
+			newWorld(Auto, viaDefault(eno1, 100), eno2),
+			func(w *world) {
+				w.intent = true
+				w.until(10 * time.Second)
+				w.unplug("eno1")
+				w.until(60 * time.Second)
+				w.at("eno1").Name = "lan0"
+				w.plug("lan0")
+				w.until(80 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s hold eno1, 15.5s none, 1m0s use lan0",
+		},
+		{
+			"a card that comes back with another index and name is taken at once",
+			newWorld(Auto, viaDefault(eno1, 100), eno2),
+			func(w *world) {
+				w.intent = true
+				w.until(10 * time.Second)
+				w.remove("eno1")
+				w.until(60 * time.Second)
+				w.candidates = append(w.candidates, replugged(eno1, 7, "192.168.10.9"))
+				w.until(80 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s none, 1m0s use eno7",
+		},
+		{
+			"with nothing playing as well, if it was a moment",
+			newWorld(Auto, eno1, eno2),
+			func(w *world) {
+				w.hear("eno1", SignPTP)
+				w.until(10 * time.Second)
+				w.remove("eno1")
+				w.until(13 * time.Second)
+				w.candidates = append(w.candidates, replugged(eno1, 7, "192.168.10.1"))
+				w.until(20 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s none, 13s use eno7",
+		},
+		{
+			"but not later, nor in another subnet",
+			newWorld(Auto, eno1, eno2),
+			func(w *world) {
+				w.hear("eno1", SignPTP)
+				w.until(10 * time.Second)
+				w.remove("eno1")
+				w.until(12 * time.Second)
+				w.candidates = append(w.candidates, replugged(eno1, 7, "192.168.11.1"))
+				w.until(30 * time.Second)
+				w.readdress("eno7", "192.168.10.1")
+				w.until(40 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s none, 12s none",
+		},
+		{
+			"another card comes in its place while a program plays",
+			newWorld(Auto, viaDefault(eno1, 100), eno2),
+			func(w *world) {
+				w.intent = true
+				w.until(10 * time.Second)
+				w.remove("eno1")
+				w.until(60 * time.Second)
+				w.candidates = append(w.candidates, wiredCard(7, "192.168.10.9"))
+				w.until(80 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s none, 1m0s use eno7",
+		},
+		{
+			"a second card in the same subnet goes on within a moment",
+			newWorld(Auto, viaDefault(eno1, 100), wiredCard(2, "192.168.10.2")),
+			func(w *world) {
+				w.intent = true
+				w.until(10 * time.Second)
+				w.unplug("eno1")
+				w.until(20 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s hold eno1, 13s use eno2",
+		},
+		{
+			"link-local addresses are of one subnet everywhere, and tell nothing",
+			newWorld(Auto, wiredCard(1, "169.254.1.1/16"), wiredCard(2, "169.254.2.2/16")),
+			func(w *world) {
+				w.hear("eno1", SignPTP)
+				w.intent = true
+				w.until(10 * time.Second)
+				w.unplug("eno1")
+				w.until(20 * time.Second)
+			},
+			"0s listen, 6s use eno1, 10s hold eno1, 15.5s none",
+		},
+		{
+			"a cable without DHCP is used like any other",
+			newWorld(Auto, wifi(), wiredCard(1, "169.254.1.1/16")),
+			func(w *world) {
+				w.intent = true
+				w.until(10 * time.Second)
+			},
+			"0s listen, 6s use eno1",
+		},
+		{
+			"a named interface is the same under another name",
+			newWorld("eno1", eno1, eno2),
+			func(w *world) {
+				w.until(10 * time.Second)
+				w.at("eno1").Name = "lan0"
+				w.until(20 * time.Second)
+				w.remove("lan0")
+				w.candidates = append(w.candidates, replugged(eno1, 7, "192.168.11.1"))
+				w.until(30 * time.Second)
+			},
+			"0s use eno1, 10s use lan0, 20s use eno7",
+		},
+		{
 			"a cable plugged in later is listened to before intent counts",
 			newWorld(Auto, wifi(), wiredCard(1, "")),
 			func(w *world) {
 				w.intent = true
 				w.until(60 * time.Second)
-				w.at("eno1").Addr = netip.MustParseAddr("192.168.10.1")
+				w.readdress("eno1", "192.168.10.1")
 				w.until(70 * time.Second)
 			},
 			"0s none, 1m0s listen, 1m6s use eno1",
@@ -318,7 +446,7 @@ func TestChooser(t *testing.T) {
 				w.until(20 * time.Second)
 				w.plug("eno1")
 				w.until(30 * time.Second)
-				w.at("eno1").Addr = netip.MustParseAddr("192.168.10.1")
+				w.readdress("eno1", "192.168.10.1")
 				w.until(40 * time.Second)
 				w.unplug("eno1")
 				w.until(50 * time.Second)
@@ -360,9 +488,13 @@ func TestChooserTellsWhy(t *testing.T) {
 	}{
 		{"a sign", Auto, []Candidate{eno1, eno2}, sign, false, "eno1: PTP grandmaster 00-1B-21-FF-FE-3A-4C-5D heard (domain 0)"},
 		{"idle", Auto, []Candidate{eno1, eno2}, nil, false, "no sign of AES67 on eno1, eno2; waiting until a program plays"},
-		{"intent and the default route", Auto, []Candidate{viaDefault(eno1, 1), eno2}, nil, true, "eno1: a program plays, and the default route is here"},
-		{"intent and nothing else", Auto, []Candidate{eno1}, nil, true, "eno1: a program plays, and this is the only wired interface with carrier and address"},
+		{"intent and the default route", Auto, []Candidate{viaDefault(eno1, 1), eno2}, nil, true, "eno1: a program played, and the default route was here"},
+		{"intent and nothing else", Auto, []Candidate{eno1}, nil, true, "eno1: a program played, and this was the only wired interface with carrier and address"},
 		{"intent and no answer", Auto, []Candidate{eno1, eno2}, nil, true, "a program plays, but none of eno1, eno2 has a sign of AES67 or the default route; name one in network.interface"},
+		{"a port", "eno1", []Candidate{portOf(eno1, "br0"), bridge()}, nil, false, "eno1 is a port of br0; say network.interface = \"br0\""},
+		{"ports alone", Auto, []Candidate{portOf(eno1, "br0"), portOf(eno2, "br0")}, nil, true, "eno1 is a port of br0; say network.interface = \"br0\""},
+		{"a bridge and its card", Auto, []Candidate{portOf(eno2, "eno1"), bare}, nil, true, "eno1: no IPv4 address; set one or start DHCP"},
+		{"another name", "enp1s0", []Candidate{alsoCalled(eno1, "enp1s0")}, nil, false, "eno1: named in network.interface as enp1s0"},
 		{"no carrier", Auto, []Candidate{unplugged}, nil, true, "eno1: no carrier; check the cable, the switch and that the interface is up"},
 		{"no address", Auto, []Candidate{bare}, nil, true, "eno1: no IPv4 address; set one or start DHCP"},
 		{"two without", Auto, []Candidate{bare, wiredCard(2, "")}, nil, true, "none of eno1, eno2 has carrier and an IPv4 address; plug in a cable"},

@@ -35,7 +35,7 @@ func list(sysfs string) ([]Candidate, error) {
 	out := make([]Candidate, 0, len(links))
 	for _, link := range links {
 		c := candidate(link, links, sysfs)
-		c.Addr = address(c.Index, addrs)
+		c.Addrs = addresses(c.Index, addrs)
 		c.DefaultRoute, c.Metric = defaultRoute(c.Index, routes)
 		out = append(out, c)
 	}
@@ -58,7 +58,8 @@ func candidate(link netlink.Link, links []netlink.Link, sysfs string) Candidate 
 	const alive = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_LOWER_UP
 	a := link.Attrs()
 	return Candidate{
-		Index: a.Index, Name: a.Name, MAC: a.HardwareAddr, MTU: a.MTU,
+		Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: link.Type(), Master: master(link, links),
+		MAC: a.HardwareAddr, MTU: a.MTU,
 		Carrier:  a.RawFlags&alive == alive,
 		Wired:    wired(link, links, sysfs),
 		Wireless: wireless(a.Name, sysfs),
@@ -66,20 +67,58 @@ func candidate(link netlink.Link, links []netlink.Link, sysfs string) Candidate 
 	}
 }
 
-// wired reports whether a link is Ethernet by cable. Bridges, tunnels and what
-// else is made of software is not: what is behind it, is not known.
+// master returns the bridge, bond or team that a link is a port of, empty: none.
+// A VRF is a master too, but its ports keep their addresses.
+func master(link netlink.Link, links []netlink.Link) string {
+	for _, m := range links {
+		if m.Attrs().Index == link.Attrs().MasterIndex && slices.Contains([]string{"bridge", "bond", "team", "openvswitch"}, m.Type()) {
+			return m.Attrs().Name
+		}
+	}
+	return ""
+}
+
+// wired reports whether a link is Ethernet by cable. Tunnels and what else is
+// made of software is not: what is behind it, is not known. A bridge is if it
+// has one wired port, besides those of containers and virtual machines; with
+// two it is a switch, which only its owner knows. A bond or team is if all its
+// ports are.
 func wired(link netlink.Link, links []netlink.Link, sysfs string) bool {
 	a := link.Attrs()
 	switch link.Type() {
 	case "device": // no kind: a driver's own, a card as a rule
 		return a.EncapType == "ether" && a.Flags&net.FlagLoopback == 0 && !wireless(a.Name, sysfs) && deviceType(a.Name, sysfs) != "wwan"
-	case "veth", "bond":
-		return true
+	case "veth":
+		return !hostEnd(a.Name) && !slices.ContainsFunc(links, func(l netlink.Link) bool { return physical(l, sysfs) })
+	case "bridge":
+		all := ports(a.Index, links)
+		return len(slices.DeleteFunc(all, func(port netlink.Link) bool { return !wired(port, links, sysfs) })) == 1
+	case "bond", "team":
+		all := ports(a.Index, links)
+		return len(all) > 0 && !slices.ContainsFunc(all, func(port netlink.Link) bool { return !wired(port, links, sysfs) })
 	case "vlan":
 		at := slices.IndexFunc(links, func(parent netlink.Link) bool { return parent.Attrs().Index == a.ParentIndex })
 		return at >= 0 && links[at].Type() != "vlan" && wired(links[at], links, sysfs)
 	}
 	return false
+}
+
+// ports are those of a bridge, bond or team; index 0 is nobody's.
+func ports(index int, links []netlink.Link) []netlink.Link {
+	return slices.DeleteFunc(slices.Clone(links), func(l netlink.Link) bool { return index == 0 || l.Attrs().MasterIndex != index })
+}
+
+// physical reports whether a link is a card, with or without a cable. Where
+// there is one, this is not the inside of a container, and a veth leads into one.
+func physical(link netlink.Link, sysfs string) bool {
+	a := link.Attrs()
+	return link.Type() == "device" && (a.EncapType == "ether" || wireless(a.Name, sysfs)) && a.Flags&net.FlagLoopback == 0
+}
+
+// hostEnd reports whether a veth has a name as container managers give the end
+// that stays outside: Docker, Podman and LXC (veth…), systemd-nspawn (ve-…, vb-…).
+func hostEnd(name string) bool {
+	return strings.HasPrefix(name, "veth") || strings.HasPrefix(name, "ve-") || strings.HasPrefix(name, "vb-")
 }
 
 // wireless asks sysfs, where Wi-Fi devices have one or both of these.
@@ -106,12 +145,12 @@ func deviceType(name, sysfs string) string {
 	return ""
 }
 
-// address returns the first usable IPv4 address of an interface: one of global
-// scope rather than a link-local one (RFC 3927), that rather than the host's.
-func address(index int, addrs []netlink.Addr) netip.Addr {
+// addresses returns the usable IPv4 addresses of an interface, each with its
+// subnet: those of global scope before a link-local one (RFC 3927), that before
+// the host's.
+func addresses(index int, addrs []netlink.Addr) []netip.Prefix {
 	const unusable = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED | unix.IFA_F_DEPRECATED
-	var best netip.Addr
-	bestRank := 0
+	var ranks [3][]netip.Prefix
 	for _, a := range addrs {
 		if a.LinkIndex != index || a.IPNet == nil || a.Flags&unusable != 0 {
 			continue
@@ -120,18 +159,17 @@ func address(index int, addrs []netlink.Addr) netip.Addr {
 		if addr = addr.Unmap(); !ok || !addr.Is4() {
 			continue
 		}
-		rank := 1
+		rank := 2
 		switch {
 		case addr.IsLinkLocalUnicast():
-			rank = 2
+			rank = 1
 		case a.Scope == unix.RT_SCOPE_UNIVERSE:
-			rank = 3
+			rank = 0
 		}
-		if rank > bestRank {
-			best, bestRank = addr, rank
-		}
+		ones, _ := a.Mask.Size()
+		ranks[rank] = append(ranks[rank], netip.PrefixFrom(addr, ones))
 	}
-	return best
+	return slices.Concat(ranks[0], ranks[1], ranks[2])
 }
 
 // defaultRoute returns whether an interface has a default route, and the

@@ -1,6 +1,10 @@
 package netif
 
-import "aes67-sink/aes67"
+import (
+	"net/netip"
+
+	"aes67-sink/aes67"
+)
 
 // SignKind is what shows that a network carries AES67; the greater, the better
 // the sign.
@@ -32,6 +36,7 @@ func (k SignKind) String() string {
 type Sign struct {
 	Index  int
 	Kind   SignKind
+	Source netip.Addr     // who is heard; invalid: not known
 	Detail string         // for people, such as "PTP grandmaster 00-1B-… heard (domain 0)"
 	At     aes67.MonoTime // when it was last heard
 }

@@ -57,7 +57,7 @@ func TestWatcherSeesChanges(t *testing.T) {
 	defer stop()
 
 	e := w.await("eth0 without carrier", "eth0", func(e *Candidate) bool { return e != nil && !e.Carrier })
-	if e.Addr.IsValid() || !e.Wired || e.Wireless || e.Loopback || e.DefaultRoute || len(e.MAC) != 6 || e.MTU != 1500 || e.Index <= 0 {
+	if len(e.Addrs) > 0 || !e.Wired || e.Wireless || e.Loopback || e.DefaultRoute || len(e.MAC) != 6 || e.MTU != 1500 || e.Index <= 0 {
 		t.Errorf("got %+v", e)
 	}
 	lo := w.await("lo", "lo", func(e *Candidate) bool { return e != nil })
@@ -74,30 +74,54 @@ func TestWatcherSeesChanges(t *testing.T) {
 	w.await("carrier again", "eth0", func(e *Candidate) bool { return e != nil && e.Carrier })
 
 	addr := func(want string) func(e *Candidate) bool {
-		return func(e *Candidate) bool { return e != nil && e.Addr.IsValid() && e.Addr.String() == want }
+		return func(e *Candidate) bool { return e != nil && e.addresses() == want }
 	}
 	ipCommand(t, "-n "+a+" addr add 169.254.7.7/16 dev eth0 scope link")
 	w.await("a link-local address", "eth0", addr("169.254.7.7"))
 	ipCommand(t, "-n "+a+" addr add 10.84.0.1/24 dev eth0")
-	w.await("a better address", "eth0", addr("10.84.0.1"))
+	w.await("a better address", "eth0", addr("10.84.0.1, 169.254.7.7"))
 	ipCommand(t, "-n "+a+" addr add 10.84.0.2/24 dev eth0")
 	ipCommand(t, "-n "+a+" addr del 169.254.7.7/16 dev eth0")
 	ipCommand(t, "-n "+a+" route add default via 10.84.0.254 dev eth0 metric 77")
 	e = w.await("a default route", "eth0", func(e *Candidate) bool { return e != nil && e.DefaultRoute })
-	if e.Metric != 77 || e.Addr.String() != "10.84.0.1" {
-		t.Errorf("got %+v, want metric 77 and the first address", e)
+	if e.Metric != 77 || e.addresses() != "10.84.0.1, 10.84.0.2" {
+		t.Errorf("got %+v, want metric 77 and both addresses", e)
 	}
 	ipCommand(t, "-n "+a+" route del default")
 	w.await("no default route", "eth0", func(e *Candidate) bool { return e != nil && !e.DefaultRoute })
 	ipCommand(t, "-n "+a+" addr flush dev eth0")
-	w.await("no address", "eth0", func(e *Candidate) bool { return e != nil && !e.Addr.IsValid() })
+	w.await("no address", "eth0", func(e *Candidate) bool { return e != nil && len(e.Addrs) == 0 })
 
 	ipCommand(t, "-n "+a+" link add br0 type bridge")
 	if e := w.await("a bridge", "br0", func(e *Candidate) bool { return e != nil }); e.Wired {
-		t.Errorf("a bridge counts as wired: %+v", e)
+		t.Errorf("a bridge without ports counts as wired: %+v", e)
 	}
-	ipCommand(t, "-n "+a+" link del eth0")
-	w.await("no eth0", "eth0", func(e *Candidate) bool { return e == nil })
+	ipCommand(t, "-n "+a+" link set eth0 master br0")
+	ipCommand(t, "-n "+a+" link add ve-c1 type veth peer name ve-c2")
+	ipCommand(t, "-n "+a+" link set ve-c1 master br0")
+	ipCommand(t, "-n "+a+" link set br0 up")
+	ipCommand(t, "-n "+a+" addr add 169.254.7.7/16 dev br0 scope link")
+	e = w.await("a bridge with a card and a container", "br0", func(e *Candidate) bool { return e != nil && e.eligible() })
+	if e.Kind != "bridge" || e.addresses() != "169.254.7.7" {
+		t.Errorf("got %+v", e)
+	}
+	e = w.await("a port", "eth0", func(e *Candidate) bool { return e != nil && e.Master != "" })
+	if e.Master != "br0" || e.eligible() {
+		t.Errorf("got %+v, want a port of br0", e)
+	}
+	ipCommand(t, "-n "+a+" link property add dev eth0 altname enp-with-a-long-name")
+	e = w.await("another name", "eth0", func(e *Candidate) bool { return e != nil && len(e.AltNames) > 0 })
+	if !e.called("enp-with-a-long-name") {
+		t.Errorf("got %+v", e)
+	}
+	was := e
+	ipCommand(t, "-n "+a+" link set eth0 down")
+	ipCommand(t, "-n "+a+" link set eth0 name lan0")
+	if e = w.await("a new name", "lan0", func(e *Candidate) bool { return e != nil }); !e.is(&was) {
+		t.Errorf("got %+v, want it to be %+v", e, was)
+	}
+	ipCommand(t, "-n "+a+" link del lan0")
+	w.await("no lan0", "lan0", func(e *Candidate) bool { return e == nil })
 }
 
 func TestWatcherIsNotWokenWithoutAChange(t *testing.T) {

@@ -2,7 +2,9 @@ package netif
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"aes67-sink/aes67"
@@ -89,6 +91,21 @@ func (w *world) hear(name string, kind SignKind) {
 func (w *world) unplug(name string) { w.at(name).Carrier = false }
 func (w *world) plug(name string)   { w.at(name).Carrier = true }
 
+// readdress gives an interface other addresses, in networks of 24 bits unless
+// they say otherwise.
+func (w *world) readdress(name string, addrs ...string) { w.at(name).Addrs = prefixes(addrs...) }
+
+func prefixes(addrs ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, a := range addrs {
+		if !strings.Contains(a, "/") {
+			a += "/24"
+		}
+		out = append(out, netip.MustParsePrefix(a))
+	}
+	return out
+}
+
 func (w *world) remove(name string) {
 	var rest []Candidate
 	for _, e := range w.candidates {
@@ -101,10 +118,30 @@ func (w *world) remove(name string) {
 
 // Interfaces as they may be in a machine.
 func wiredCard(index int, addr string) Candidate {
-	e := Candidate{Index: index, Name: fmt.Sprintf("eno%d", index), Carrier: true, Wired: true, MTU: 1500}
-	if addr != "" {
-		e.Addr = netip.MustParseAddr(addr)
+	e := Candidate{
+		Index: index, Name: fmt.Sprintf("eno%d", index), Kind: "device", MAC: net.HardwareAddr{2, 0, 0, 0, 0, byte(index)},
+		Carrier: true, Wired: true, MTU: 1500,
 	}
+	if addr != "" {
+		e.Addrs = prefixes(addr)
+	}
+	return e
+}
+
+// replugged is a card that comes back under another name.
+func replugged(was Candidate, index int, addr string) Candidate {
+	e := wiredCard(index, addr)
+	e.MAC = was.MAC
+	return e
+}
+
+func portOf(e Candidate, master string) Candidate {
+	e.Master = master
+	return e
+}
+
+func alsoCalled(e Candidate, name string) Candidate {
+	e.AltNames = []string{name}
 	return e
 }
 
@@ -114,13 +151,13 @@ func viaDefault(e Candidate, metric int) Candidate {
 }
 
 func loopback() Candidate {
-	return Candidate{Index: 100, Name: "lo", Addr: netip.MustParseAddr("127.0.0.1"), Carrier: true, Loopback: true}
+	return Candidate{Index: 100, Name: "lo", Kind: "device", Addrs: prefixes("127.0.0.1/8"), Carrier: true, Loopback: true}
 }
 
 func wifi() Candidate {
-	return Candidate{Index: 101, Name: "wlan0", Addr: netip.MustParseAddr("10.9.0.2"), Carrier: true, Wireless: true, DefaultRoute: true, Metric: 600}
+	return Candidate{Index: 101, Name: "wlan0", Kind: "device", Addrs: prefixes("10.9.0.2"), Carrier: true, Wireless: true, DefaultRoute: true, Metric: 600}
 }
 
 func bridge() Candidate {
-	return Candidate{Index: 102, Name: "docker0", Addr: netip.MustParseAddr("172.17.0.1"), Carrier: true}
+	return Candidate{Index: 102, Name: "docker0", Kind: "bridge", Addrs: prefixes("172.17.0.1/16"), Carrier: true}
 }
