@@ -2,7 +2,8 @@
 #
 # Variables: GO (the go command), ROOT (how to become root for the end-to-end
 # tests, for example ROOT=sudo), RUN (which end-to-end tests, a regular
-# expression), ARGS (what `make run` hands to the bridge).
+# expression), N (how often `make flaky` runs them), ARGS (what `make run` hands
+# to the bridge).
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,6 +13,7 @@ MAKEFLAGS   += --no-print-directory
 GO   ?= go
 ROOT ?=
 RUN  ?= .
+N    ?= 20
 ARGS ?=
 
 # Where `make install` puts things; PROGRAM is the binary that it takes.
@@ -40,7 +42,7 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie \
+.PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie flaky \
 	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
@@ -82,6 +84,9 @@ lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseA
 	CGO_ENABLED=0 $(GO) test -c -trimpath -o build/e2e.test ./test/e2e
 	$(ROOT) test/lab/trixie.sh run "$$tree" scripts/e2e.sh -test.run '^(TestTwoReceiversHearLeftAndRight|TestSoundServerRestart|TestTermKillTwoInstances)$$'
 	$(ROOT) scripts/e2e.sh -test.run '^TestPipeWireReceiver$$'
+
+flaky: go build ## how often tests fail: N times those that RUN names, unit or end-to-end, as a table
+	@scripts/flaky.sh '$(N)' '$(RUN)'
 
 bench-first-sound: packages build ## the full figures (60 s and 120 s runs) as a table: measured beside its limit (15 min)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '$(RUN)'
@@ -161,7 +166,7 @@ lint: go ## gofumpt, vet, staticcheck, shellcheck, the import law
 golangci: go ## every linter of .golangci.yml
 	@$(GO) run $(GOLANGCI) run ./...
 
-ci: lint test fuzz-short ## everything above that a machine can judge
+ci: lint golangci test fuzz-short ## everything above that a machine can judge
 
 ##@ Package
 

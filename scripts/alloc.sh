@@ -7,13 +7,12 @@ cd "$(dirname "$0")/.."
 # shellcheck disable=SC2016
 find='/^func / { name = $2; sub(/\(.*/, "", name) }
   /testing\.AllocsPerRun\(/ && name ~ /^Test/ && !seen[FILENAME, name]++ { print FILENAME, name }'
-declare -A tests
+names=() packages=()
 while read -r file name; do
-  package=$(dirname "$file")
-  tests[$package]+="${tests[$package]:+|}$name"
+  names+=("$name") packages+=("$(dirname "$file")")
 done < <(find . -name '*_test.go' -print0 | xargs -r0 awk "$find" | sort)
 
-((${#tests[@]} > 0)) || { echo "alloc: no test counts allocations" >&2; exit 1; }
-for package in "${!tests[@]}"; do
-  go test -count=1 -run "^(${tests[$package]})\$" "$package"
-done
+((${#names[@]} > 0)) || { echo "alloc: no test counts allocations" >&2; exit 1; }
+mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+# One call, so that packages are built and run beside one another.
+go test -count=1 -run "^($(IFS='|'; echo "${names[*]}"))\$" "${packages[@]}"

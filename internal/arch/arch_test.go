@@ -65,6 +65,7 @@ var mayImport = map[string][]string{
 	"internal/lab":           {"aes67", "mediaclock", "ptp/port", "ptp/wire", "sdp", "internal/rtthread"},
 	"internal/lab/labtool":   {"*"},
 	"internal/chart":         {},
+	"internal/flaky":         {},
 	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
 	"packaging":              {},
 	"test/e2e":               {"*"},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/internal/rtthread"
 )
 
 // ReceiverConfig says what one receiver hears and keeps.
@@ -23,6 +22,7 @@ type ReceiverConfig struct {
 	Skip   time.Duration // arrival times are not judged before
 	Record aes67.Frames  // kept in memory from the first packet on, 0: none
 	Marks  bool          // looks for marks in the first channel
+	Keep   bool          // keeps the arrival of each packet, 40 bytes
 }
 
 // Receiver is an AES67 receiver that judges what it hears: continuity,
@@ -49,6 +49,7 @@ func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
 	if cfg.Marks {
 		stream.marks = &MarkFinder{}
 	}
+	stream.keep = cfg.Keep
 	return &Receiver{config: cfg, conn: conn, stream: stream}, nil
 }
 
@@ -145,19 +146,6 @@ func (r *Receiver) TakeLevels() []Level {
 	return levels
 }
 
-// TakeLongestGap returns the longest time between two packets since it was last
-// called, whatever stream they belonged to, up to now.
-func (r *Receiver) TakeLongestGap() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	longest := r.stream.longestGap
-	if r.stream.newestAt > 0 {
-		longest = max(longest, rtthread.Now().Sub(r.stream.newestAt))
-	}
-	r.stream.longestGap = 0
-	return longest
-}
-
 // Offset returns the least of arrival less RTP instant less the sender's
 // constant in the last whole second: how far the sender's clock is from the
 // grandmaster's, and the way of the fastest packet. ok is false without the
@@ -188,6 +176,20 @@ func (r *Receiver) Marks() []Mark {
 		return nil
 	}
 	return slices.Clone(r.stream.marks.Found())
+}
+
+// Newest returns when the newest packet came, 0: none has.
+func (r *Receiver) Newest() aes67.MonoTime {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream.newestAt
+}
+
+// Arrivals returns those kept from the nth on.
+func (r *Receiver) Arrivals(n int) []Arrival {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.stream.arrivals[min(max(0, n), len(r.stream.arrivals)):])
 }
 
 // Recorded returns a copy of what was kept of a channel from a frame on.

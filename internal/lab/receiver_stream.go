@@ -46,7 +46,6 @@ type stream struct {
 	firstAt        aes67.MonoTime
 	lastAt         aes67.MonoTime
 	newestAt       aes67.MonoTime // of the newest packet, whatever it belonged to
-	longestGap     time.Duration  // between two of those, since it was taken
 
 	delays, gaps Distribution
 	least        envelope
@@ -56,7 +55,17 @@ type stream struct {
 	total     []meter
 	recent    []meter
 	marks     *MarkFinder // nil: they are not looked for
-	first     []float32   // samples of the first channel of a packet, for marks
+	keep      bool        // the arrivals
+	arrivals  []Arrival
+	first     []float32 // samples of the first channel of a packet, for marks
+}
+
+// Arrival is one packet of a stream, in the order of the stream.
+type Arrival struct {
+	At    aes67.MonoTime // when the kernel took it in
+	Frame int            // its first, counted as in the recording
+	Delay time.Duration  // arrival less RTP instant less the sender's constant; 0: not known
+	Jump  bool           // its timestamp does not follow from the packet before
 }
 
 // meter gathers the level of one channel.
@@ -116,6 +125,7 @@ func (s *stream) take(a arrival) {
 		s.counts.Marked++
 	}
 	s.ttl, s.dscp = a.ttl, a.tos>>2
+	jumps := s.counts.TimestampJumps
 	newest, ok := s.follow(&p, a.at)
 	if !ok {
 		return
@@ -127,15 +137,15 @@ func (s *stream) take(a arrival) {
 	}
 	s.store(&p, position)
 	if newest {
-		if s.newestAt > 0 {
-			s.longestGap = max(s.longestGap, a.at.Sub(s.newestAt))
-		}
 		s.newestAt = a.at
 		if s.marks != nil {
 			s.findMarks(&p, a.at)
 		}
-		s.judge(&p, &a)
+		delay := s.judge(&p, &a)
 		s.lastAt = a.at
+		if s.keep {
+			s.arrivals = append(s.arrivals, Arrival{a.at, int(position), delay, s.counts.TimestampJumps != jumps})
+		}
 	}
 }
 
@@ -210,11 +220,11 @@ func (s *stream) jump(p *rtpPacket, step int) {
 }
 
 // judge measures the arrival of a packet against its RTP instant and against
-// the packet before.
-func (s *stream) judge(p *rtpPacket, a *arrival) {
+// the packet before. It returns the delay, 0 if that is not known.
+func (s *stream) judge(p *rtpPacket, a *arrival) (delay time.Duration) {
 	at := a.at
 	if at.Sub(s.firstAt) < s.skip {
-		return
+		return 0
 	}
 	rate := s.subscription.Stream.Rate
 	if s.lastAt > 0 {
@@ -224,7 +234,7 @@ func (s *stream) judge(p *rtpPacket, a *arrival) {
 	if s.clock == nil {
 		// Against CLOCK_MONOTONIC, from the first packet on.
 		s.least.add(at, at.Sub(s.firstAt)-aes67.Frames(s.media).Duration(rate))
-		return
+		return 0
 	}
 	arrived := s.clock(a.raw)
 	media := aes67.MediaAt(arrived, rate)
@@ -235,6 +245,7 @@ func (s *stream) judge(p *rtpPacket, a *arrival) {
 	}
 	s.delays.Add(age - s.offset)
 	s.least.add(at, age)
+	return age - s.offset
 }
 
 // store measures and records the samples of a packet.

@@ -1,28 +1,22 @@
 package e2e
 
 import (
-	"bufio"
+	"context"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"aes67-sink/aes67"
 	"aes67-sink/internal/rtthread"
 )
 
 // attempt is one try at a measurement. It stands in for *testing.T, so that a
-// try that the machine itself spoilt can be thrown away with all its failures.
+// try in which the machine itself left too little to judge can be taken again.
+// What fails in it has failed: only figures that could not be judged are tried
+// again, and told at the end when that was in vain.
 type attempt struct {
 	testing.TB // for Name and the like
 
@@ -30,34 +24,25 @@ type attempt struct {
 	failures []string
 	said     []string
 	skipped  string
-	certain  bool // its failures stand, whatever the machine did
 	rows     []row
 	cleanups []func()
 }
 
 const (
-	// mostAttempts bounds the tries of one measurement in the short form, and
-	// patience the time of those thrown away, all measurements together: a machine
-	// that stands still at every turn shall not keep it for an hour.
-	mostAttempts = 4
-	patience     = time.Minute
-	// fullPatience is for how long the full form tries one measurement.
+	// patience bounds the time of what is taken again in the short form, all
+	// measurements together, and fullPatience that of one in the full form.
+	patience     = 2 * time.Minute
 	fullPatience = 20 * time.Minute
-	// standstill is a pause of the whole machine, seen by a thread of higher
-	// priority than every one of ours, that spoils a measurement. A virtual
-	// machine may be left without its processors for longer.
-	standstill = 3 * time.Millisecond
 )
 
-// wasted is the time in ns that went into tries that were thrown away.
-var wasted atomic.Int64
+// repeated is the time in ns that went into tries that were taken again.
+var repeated atomic.Int64
 
-// measured runs a measurement. When it fails and the machine stood still
-// meanwhile, it is taken again; the short form gives up in the end, the full
-// one counts the last failure.
+// measured runs a measurement, and takes it again where something of it could not
+// be judged: once in the short form.
 func measured(t *testing.T, measure func(a *attempt)) {
 	t.Helper()
-	for n, began := 1, time.Now(); ; n++ {
+	for n, began := 1, rtthread.Now(); ; n++ {
 		a, from := &attempt{TB: t}, rtthread.Now()
 		done := make(chan struct{})
 		go func() { // its own, because FailNow ends the goroutine
@@ -66,22 +51,19 @@ func measured(t *testing.T, measure func(a *attempt)) {
 			measure(a)
 		}()
 		<-done
-		stood := watch.longest(from)
-		if len(a.failures) > 0 && stood > standstill && !a.certain {
-			t.Logf("thrown away, for the machine stood still for %v: %s", stood, strings.Join(a.failures, "; "))
-			spent := time.Duration(wasted.Add(int64(rtthread.Now().Sub(from))))
-			again := n < mostAttempts && spent < patience
+		if why := a.unjudged(); len(why) > 0 && len(a.failures) == 0 {
+			now := rtthread.Now()
+			spent := time.Duration(repeated.Add(int64(now.Sub(from))))
+			again := n == 1 && spent < patience
 			if full {
-				again = time.Since(began) < fullPatience
+				again = now.Sub(began) < fullPatience
 			}
 			if again {
+				t.Logf("taken again, for it could not be judged: %s", strings.Join(why, "; "))
 				continue
 			}
-			if !full {
-				t.Skipf("the machine stood still during each of %d attempts: they say nothing (%.0f s of all tests went into such)", n, spent.Seconds())
-			}
 		}
-		a.deliver(t, stood)
+		a.deliver(t)
 		return
 	}
 }
@@ -95,8 +77,30 @@ func shared(t *testing.T) {
 	}
 }
 
+// unjudged lists what could not be judged.
+func (a *attempt) unjudged() (why []string) {
+	for _, r := range a.rows {
+		if r.verdict == notJudged {
+			why = append(why, r.name+": "+r.measured)
+		}
+	}
+	return why
+}
+
+// spoilt ends a try which the machine spoilt; it is the test's fault where no
+// standstill explains that.
+func (a *attempt) spoilt(e excuse, what string) {
+	a.Helper()
+	now := rtthread.Now()
+	if !watch.explains(now, e) {
+		a.Fatalf("%s, and no standstill of the machine explains it", what)
+	}
+	figures.not(a, "the measurement", what+" when the machine stood still")
+	runtime.Goexit()
+}
+
 // deliver makes the attempt's outcome that of the test.
-func (a *attempt) deliver(t *testing.T, stood time.Duration) {
+func (a *attempt) deliver(t *testing.T) {
 	t.Helper()
 	figures.add(a.rows)
 	for _, text := range a.said {
@@ -104,9 +108,6 @@ func (a *attempt) deliver(t *testing.T, stood time.Duration) {
 	}
 	for _, text := range a.failures {
 		t.Error(text)
-	}
-	if len(a.failures) > 0 {
-		t.Logf("the longest standstill of the machine was %v", stood)
 	}
 	if a.skipped != "" {
 		t.Skip(a.skipped)
@@ -158,106 +159,13 @@ func (a *attempt) Skipf(f string, v ...any) {
 	runtime.Goexit()
 }
 
-// watchman sees standstills of the machine.
-type watchman struct {
-	mu   sync.Mutex
-	seen []pause
-}
+// What would reach the test behind the attempt's back, from another goroutine.
 
-type pause struct {
-	at     aes67.MonoTime
-	length time.Duration
-}
-
-var watch watchman
-
-// watchmanVariable makes this program a watchman on the processor it names.
-const watchmanVariable = "E2E_WATCHMAN"
-
-// begin starts a watchman a processor, in processes of their own: our garbage
-// collector must not hold them up. They end with us.
-func (w *watchman) begin() {
-	for cpu := range runtime.NumCPU() {
-		cmd := exec.Command(must(os.Executable()))
-		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", watchmanVariable, cpu), "GOMAXPROCS=1")
-		cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-		out := must(cmd.StdoutPipe())
-		if cmd.Start() == nil {
-			go w.listen(out)
-		}
-	}
-}
-
-func (w *watchman) listen(out io.Reader) {
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		var p pause
-		if _, err := fmt.Sscan(lines.Text(), &p.at, &p.length); err == nil {
-			w.mu.Lock()
-			w.seen = append(w.seen, p)
-			w.mu.Unlock()
-		}
-	}
-}
-
-// longest returns the longest standstill since then.
-func (w *watchman) longest(since aes67.MonoTime) (longest time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, p := range w.seen {
-		if p.at >= since {
-			longest = max(longest, p.length)
-		}
-	}
-	return longest
-}
-
-// aftermath is how long what a standstill of the machine did is heard, beside its
-// own length: a fade, and what the sound takes to come back.
-const aftermath = backWithin
-
-// spoilt reports whether a standstill of any length that was seen may be heard in
-// what lies between two instants.
-func (w *watchman) spoilt(from, to aes67.MonoTime) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.ContainsFunc(w.seen, func(p pause) bool {
-		return p.at.Add(-p.length-watchPeriod) <= to && p.at.Add(aftermath+p.length) >= from
-	})
-}
-
-// count tells how often the machine stood still for longer than standstill since
-// then. What both processors saw counts once.
-func (w *watchman) count(since aes67.MonoTime) (n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var last aes67.MonoTime
-	for _, p := range w.seen { // nearly in order
-		if p.at >= since && p.length > standstill && p.at.Sub(last) > 10*time.Millisecond {
-			n, last = n+1, p.at
-		}
-	}
-	return n
-}
-
-// watchPeriod is how often a watchman wakes.
-const watchPeriod = 2 * time.Millisecond
-
-// stand is the watchman's whole life: wake in time, at a priority
-// above all that is tested, and tell when that came late.
-func stand(cpu string) {
-	debug.SetGCPercent(-1)
-	var set unix.CPUSet
-	var n int
-	_, _ = fmt.Sscan(cpu, &n)
-	set.Set(n)
-	rtthread.Lock("watchman", 90)
-	_ = unix.SchedSetaffinity(0, &set)
-	for next := rtthread.Now(); ; {
-		next = next.Add(watchPeriod)
-		rtthread.SleepUntil(next)
-		if now := rtthread.Now(); now.Sub(next) > time.Millisecond {
-			fmt.Println(int64(now), int64(now.Sub(next)))
-			next = now
-		}
-	}
-}
+func (a *attempt) Fail()                    { panic("an attempt has no Fail: say Error") }
+func (a *attempt) FailNow()                 { panic("an attempt has no FailNow: say Fatal") }
+func (a *attempt) SkipNow()                 { panic("an attempt has no SkipNow: say Skip") }
+func (a *attempt) Skipped() bool            { panic("an attempt has no Skipped") }
+func (a *attempt) TempDir() string          { panic("an attempt has no TempDir: say tempDir") }
+func (a *attempt) Setenv(_, _ string)       { panic("an attempt has no Setenv: hand variables to start") }
+func (a *attempt) Chdir(string)             { panic("an attempt has no Chdir") }
+func (a *attempt) Context() context.Context { panic("an attempt has no Context: say beside") }

@@ -1,13 +1,21 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
+	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/rtthread"
 )
 
 // bridge is a running "aes67-sink run".
@@ -29,7 +37,7 @@ func powerless(command ...string) []string {
 func startBridge(t testing.TB, w wire, s *server, arguments ...string) *bridge {
 	t.Helper()
 	command := w.in(pc, powerless(s.by(append([]string{program, "run", "--set", "stream.when=always"}, arguments...)...)...)...)
-	return &bridge{start(t, "bridge", s.env, command...), s}
+	return &bridge{start(t, "bridge", s.env, command...).onTheWay(), s}
 }
 
 // report is what the tests read of "aes67-sink status --json", by the names of
@@ -105,9 +113,11 @@ type latency struct {
 	Total     float64 `json:"total"`
 }
 
-// look asks for the bridge's status as any user does.
+// look reads the bridge's status where "aes67-sink status --json" does, which
+// TestDocumentedCommands runs: to start a program at each look would load the
+// machine more than all that is tested.
 func (b *bridge) look() (r report, err error) {
-	r.text, err = output(b.server.env, b.server.by(program, "status", "--json")...)
+	r.text, err = b.server.control("/status.json")
 	if err != nil {
 		return r, err
 	}
@@ -115,6 +125,36 @@ func (b *bridge) look() (r report, err error) {
 		return r, fmt.Errorf("status --json: %w: %s", err, r.text)
 	}
 	return r, nil
+}
+
+// control asks the bridge that serves the control socket of the server's user.
+func (s *server) control(path string) (string, error) {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(s.runtime(), "aes67-sink/control"))
+		},
+	}}
+	answer, err := client.Get("http://localhost" + path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", path, answer.Status, text)
+	}
+	return string(text), err
+}
+
+// runtime is the XDG_RUNTIME_DIR of the server's clients.
+func (s *server) runtime() (dir string) {
+	for _, variable := range s.env { // the last one counts
+		if value, ok := strings.CutPrefix(variable, "XDG_RUNTIME_DIR="); ok {
+			dir = value
+		}
+	}
+	return dir
 }
 
 // reaches waits until the status is as wanted and returns it; it fails at once
@@ -187,8 +227,14 @@ func (b *bridge) playing(within time.Duration) {
 	})
 }
 
-// fillErrors watches for a while how far the fill is from its target.
-func (b *bridge) fillErrors(length time.Duration) (frames []float64) {
+// fillError is how far the fill was from its target, in frames.
+type fillError struct {
+	at     aes67.MonoTime
+	frames float64
+}
+
+// fillErrors watches that for a while, ten times a second.
+func (b *bridge) fillErrors(length time.Duration) (all []fillError) {
 	b.t.Helper()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
@@ -200,12 +246,12 @@ func (b *bridge) fillErrors(length time.Duration) (frames []float64) {
 		if r.Drift.FillFrames == nil || r.Drift.FillTargetFrames == nil {
 			continue // filling anew, after an underrun that is counted as such
 		}
-		frames = append(frames, math.Abs(*r.Drift.FillFrames-*r.Drift.FillTargetFrames))
+		all = append(all, fillError{rtthread.Now(), math.Abs(*r.Drift.FillFrames - *r.Drift.FillTargetFrames)})
 	}
-	if len(frames) == 0 {
+	if len(all) == 0 {
 		b.t.Fatal("the fill was never known")
 	}
-	return frames
+	return all
 }
 
 // descriptions writes the session descriptions to a folder and returns the

@@ -158,7 +158,7 @@ func measureCost(t *testing.T, prepare func(testing.TB, wire) costRig, load int)
 	must(0, os.WriteFile(description, []byte(mustOutput(t, s.env, s.by(program, "sdp", sides[0].name)...)), 0o644))
 	heard := listen(t, w, description, nil, 0)
 	heard.lasts(t, length)
-	timing, stood := heard.Report(0).Deviation, watch.longest(from)
+	timing, stood := heard.Report(0).Deviation, watch.stood(rtthread.Now(), rtthread.Now().Sub(from))
 	last := b.sends(10 * time.Second)
 	rss := residentMB(t, pid)
 

@@ -11,6 +11,13 @@
 // behind is swept at the next start. `make lab` builds and runs them in a short
 // form; LAB_FULL=1 takes the long measurements and prints a table.
 //
+// A virtual machine stands still now and then, and a loaded one lets programs wait.
+// Watchmen and the kernel's account of waiting know when (watchman_test.go). A
+// recording is judged around its breaks, each of which must be explained by what
+// happened just before it (judge_test.go); delays are judged of packets that no
+// standstill touched. What is left too little to judge is taken again, and else
+// listed last: "judged 250 of 251; not judged: ...".
+//
 // The JSON of "aes67-sink status" is read by the names of the public face, not
 // through package status, so that a renamed field fails here.
 package e2e

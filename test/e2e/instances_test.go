@@ -12,6 +12,7 @@ import (
 // TestTermKillTwoInstances ends bridges in every way and starts two at once:
 // there is one sink while one runs, and none after a proper end.
 func TestTermKillTwoInstances(t *testing.T) {
+	shared(t)
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			w, s := newWire(t), startServer(t, kind)

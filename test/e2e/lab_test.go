@@ -130,6 +130,13 @@ func (s *server) do(verb string, arguments ...string) {
 	// Without a session of its own the server would share the fate of ours.
 	command := append([]string{"setsid", "--wait", script("sound-server.sh"), verb}, arguments...)
 	mustOutput(s.t, s.env, s.by(append(command, s.dir)...)...)
+	if verb == "start" || verb == "restart" || verb == "up" {
+		for _, name := range []string{"server", "pipewire"} { // what sound goes through
+			if text, err := os.ReadFile(filepath.Join(s.dir, name+".pid")); err == nil {
+				watch.observe(s.t, must(strconv.Atoi(strings.TrimSpace(string(text)))))
+			}
+		}
+	}
 }
 
 // by returns the command that runs another as the one it belongs to.
@@ -186,7 +193,7 @@ func count(names []string, name string) int {
 // play plays a WAV file into the sink, beside the test.
 func (s *server) play(wav string) *process {
 	s.t.Helper()
-	return start(s.t, "paplay", s.env, s.by("paplay", "--device=aes67", wav)...)
+	return start(s.t, "paplay", s.env, s.by("paplay", "--device=aes67", wav)...).onTheWay()
 }
 
 // startPTP4L serves CLOCK_REALTIME as a grandmaster; it needs some 7 s until it does.

@@ -41,7 +41,7 @@ func TestAPlayerOfFlatVolumesIsNotLoudAtOnce(t *testing.T) {
 	l.lasts(t, length+time.Second)
 
 	// What a standstill of the machine swallows of the rise is missing on the wire.
-	slack := 0.3 + 6*2*watch.longest(began).Seconds()
+	slack := 0.3 + 6*2*watch.stood(rtthread.Now(), rtthread.Now().Sub(began)).Seconds()
 	const block = 480 // 10 ms
 	x := l.samples()
 	begun, first, highest := -1, math.Inf(-1), math.Inf(-1)

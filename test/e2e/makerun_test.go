@@ -16,6 +16,7 @@ import (
 // TestMakeRun runs the demonstration of `make run` until both channels are
 // heard and ends it in every way there is: nothing may be left.
 func TestMakeRun(t *testing.T) {
+	shared(t)
 	endings := []struct {
 		name string
 		as   []string

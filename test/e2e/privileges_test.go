@@ -16,6 +16,7 @@ import (
 // the bridge has any capability, nor a way to get one, and its user may look
 // into it.
 func TestNoPrivilegeIsKept(t *testing.T) {
+	shared(t)
 	w := newWire(t)
 	need(t, "setpriv", "setcap")
 	dir := tempDir(t, "privileges")

@@ -49,6 +49,13 @@ func start(t testing.TB, name string, env []string, command ...string) *process 
 	return p
 }
 
+// onTheWay says that sound goes through the program: what it waits for a processor
+// may explain what is wrong with the sound.
+func (p *process) onTheWay() *process {
+	watch.observe(p.t, p.cmd.Process.Pid)
+	return p
+}
+
 // signal is for the whole group: Ctrl-C in a terminal is, too.
 func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
 

@@ -125,28 +125,3 @@ func (r recorder) finish() []float64 {
 	}
 	return wav.Channels[0]
 }
-
-// steady cuts the tone out of a recording, without what lies at its edges.
-func steady(x []float64) []float64 {
-	const margin = 48000 / 2
-	from, to := lab.Steady(x, margin)
-	return x[from:to]
-}
-
-// judgeTone holds one channel, recorded while its tone played, to the limits.
-func judgeTone(t testing.TB, by string, x []float64, atLeast time.Duration, s side) {
-	t.Helper()
-	const rate = 48000
-	name := by + " " + s.name
-	r := lab.AnalyseTone(x, rate, lab.ToneOptions{NearHz: s.hz, OtherHz: s.otherHz})
-	figures.atLeast(t, name+" length", r.Seconds, atLeast.Seconds()-0.1, "s")
-	figures.atLeast(t, name+" SINAD", r.SINADdB, 110, "dB")
-	figures.atMost(t, name+" crosstalk", r.CrosstalkDB, -120, "dB")
-	figures.atMost(t, name+" level error", math.Abs(r.ToneDBFS-toneDBFS), 0.1, "dB")
-	figures.atMost(t, name+" discontinuities", float64(len(r.Defects)+len(r.ZeroRuns)), 0, "")
-	if t.Failed() {
-		r.Defects = r.Defects[:min(5, len(r.Defects))]
-		r.ZeroRuns = r.ZeroRuns[:min(5, len(r.ZeroRuns))]
-		t.Logf("%s: %+v", name, r)
-	}
-}

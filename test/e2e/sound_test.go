@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
+	"aes67-sink/internal/rtthread"
 )
 
 var kinds = []string{"pipewire", "pulseaudio"}
@@ -24,6 +26,7 @@ var sides = [2]side{{"left", leftHz, rightHz}, {"right", rightHz, leftHz}}
 // with ptp4l as the clock: independent receivers and the lab's own get each
 // tone on its own stream only, complete and clean.
 func TestTwoReceiversHearLeftAndRight(t *testing.T) {
+	shared(t)
 	length := window(8*time.Second, 50*time.Second)
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -42,29 +45,33 @@ func TestTwoReceiversHearLeftAndRight(t *testing.T) {
 				var own [2]listener
 				for i, description := range descriptions {
 					foreign[i] = []recorder{startFFmpeg(t, w, description), startGStreamer(t, w, description)}
-					own[i] = listen(t, w, description, nil, length+20*time.Second)
+					own[i] = listen(t, w, description, nil, 4*length+20*time.Second)
 				}
 				for _, r := range slices.Concat(foreign[:]...) {
 					r.records(10 * time.Second)
 					r.counts()
 				}
 
-				player := s.play(makeTones(t, length+3*time.Second))
+				player := s.play(makeTones(t, 4*length+20*time.Second))
 				b.playing(5 * time.Second)
-				before := b.sends(time.Second)
-				if err := player.wait(length + 15*time.Second); err != nil {
-					t.Fatalf("paplay: %v", err)
-				}
+				from, before := rtthread.Now(), b.sends(time.Second)
+				own[0].enough(t, leftHz, from, length)
 				after := b.sends(time.Second)
-				figures.atMost(t, "underruns", float64(after.Drift.Underruns-before.Drift.Underruns), 0, "")
-				figures.atMost(t, "overruns", float64(after.Drift.Overruns-before.Drift.Overruns), 0, "")
+				own[1].heardUntil(t, rtthread.Now())
+				if player.ended() {
+					t.Error("the tones ended before the recordings did")
+				}
+				var excused int
 				for i, side := range sides {
 					own[i].judgeContinuity(t, "lab "+side.name)
-					judgeTone(t, "lab", steady(own[i].samples()), length, side)
+					h := own[i].heard().since(from)
+					stretches, n := judgeTone(t, "lab "+side.name, h, length, side, ofSound(0))
+					excused = max(excused, n)
 					for _, r := range foreign[i] {
-						judgeTone(t, r.name, steady(r.finish()), length, side)
+						judgeSame(t, r.name+" "+side.name, r.finish(), h, stretches)
 					}
 				}
+				judgeUnderruns(t, before, after, excused)
 			})
 		})
 	}
@@ -78,6 +85,7 @@ var fragment = map[string]float64{"pipewire": 256, "pulseaudio": 240}
 // equipment may be off: the RTP clock follows, and the resampler takes the
 // difference to the sound server's clock without a fault.
 func TestFollowsSkewedGrandmaster(t *testing.T) {
+	shared(t)
 	for _, c := range []struct {
 		name string
 		rate aes67.PPB
@@ -100,11 +108,11 @@ func TestFollowsSkewedGrandmaster(t *testing.T) {
 				b := startBridge(t, w, s)
 				b.loud(10 * time.Second)
 				s.realtime()
-				before := b.follows(40 * time.Second)
+				b.follows(40 * time.Second)
 
 				settle, length := window(10*time.Second, 20*time.Second), window(12*time.Second, 100*time.Second)
 				judged := min(length, 60*time.Second) // at its end
-				player := s.play(makeTones(t, settle+length+15*time.Second))
+				player := s.play(makeTones(t, settle+4*length+15*time.Second))
 				b.playing(5 * time.Second)
 				descriptions := b.descriptions()
 				// The figures hold after a while only.
@@ -112,43 +120,89 @@ func TestFollowsSkewedGrandmaster(t *testing.T) {
 
 				var own [2]listener
 				for i, description := range descriptions {
-					own[i] = listen(t, w, description, master, length)
+					own[i] = listen(t, w, description, master, 4*length)
+					own[i].lasts(t, 0)
 				}
+				from, before := rtthread.Now(), b.sends(time.Second)
 				fills := b.fillErrors(length)
-				for i, side := range sides {
-					own[i].lasts(t, length)
-					own[i].judgeContinuity(t, side.name)
-				}
+				own[0].enough(t, leftHz, from, length)
+				after := b.sends(time.Second)
+				own[1].heardUntil(t, rtthread.Now())
 				if player.ended() {
 					t.Error("the tones ended before the recordings did")
 				}
-				after := b.sends(time.Second)
-				figures.atMost(t, "underruns", float64(after.Drift.Underruns-before.Drift.Underruns), 0, "")
-				figures.atMost(t, "overruns", float64(after.Drift.Overruns-before.Drift.Overruns), 0, "")
-				slices.Sort(fills)
-				figures.atMost(t, "fill error p99", fills[len(fills)*99/100], fragment[c.kind], "frames")
 				if slope := own[0].Report(judged).SlopePPM; slope == nil {
 					t.Error("the RTP clock's slope is not known")
 				} else {
 					figures.atMost(t, "RTP clock against grandmaster", math.Abs(*slope), limit(2, 0.05), "ppm")
 				}
+				var excused int
 				for i, side := range sides {
-					x := own[i].samples()
-					tail := x[max(0, len(x)-int(judged.Seconds()*48000)):]
-					heard := lab.MeasurePitch(tail, 48000, side.hz).Hz * c.rate.Factor()
-					pitch := 1e6 * (heard/side.hz - 1)
-					if c.kind == "pipewire" {
-						figures.atMost(t, side.name+" pitch error", math.Abs(pitch), limit(5, 0.1), "ppm")
-					} else {
-						// PulseAudio's null sink rounds each block down to whole
-						// microseconds: while a program plays it is not on time itself.
-						t.Logf("%s: pitch %+.2f ppm", side.name, pitch)
-					}
-					judgeTone(t, "lab", x, length, side)
+					own[i].judgeContinuity(t, side.name)
+					h := own[i].heard().since(from)
+					stretches, n := judgeTone(t, "lab "+side.name, h, length, side, ofSound(0))
+					excused = max(excused, n)
+					h.judgePitch(t, side, stretches, judged, c.rate, c.kind)
 				}
+				judgeUnderruns(t, before, after, excused)
+				judgeFill(t, fills, own[0].heard().since(from), fragment[c.kind])
 			})
 		})
 	}
+}
+
+// leastPitch is the shortest stretch whose pitch is judged: ppm take a while.
+const leastPitch = 2 * time.Second
+
+// judgePitch holds the last of a tone to the source's pitch, by the grandmaster's
+// rate.
+func (h heard) judgePitch(t testing.TB, s side, stretches []lab.Run, last time.Duration, rate aes67.PPB, kind string) {
+	t.Helper()
+	var sum, weight float64
+	for _, at := range stretches {
+		end := at.Frame + at.Length
+		begin := max(at.Frame, len(h.x)-h.frames(max(last, leastPitch)))
+		if end-begin < h.frames(leastPitch) {
+			continue
+		}
+		hz := lab.MeasurePitch(h.x[begin:end], h.rate, s.hz).Hz * rate.Factor()
+		sum += float64(end-begin) * 1e6 * (hz/s.hz - 1)
+		weight += float64(end - begin)
+	}
+	switch {
+	case weight == 0:
+		figures.not(t, s.name+" pitch error", fmt.Sprintf("the machine left no %v without a break", leastPitch))
+	case kind == "pipewire":
+		figures.atMost(t, s.name+" pitch error", math.Abs(sum/weight), limit(5, 0.1), "ppm")
+	default:
+		// PulseAudio's null sink rounds each block down to whole microseconds: while
+		// a program plays it is not on time itself.
+		t.Logf("%s: pitch %+.2f ppm", s.name, sum/weight)
+	}
+}
+
+// afterBreak is how long after a break the fill is measured afresh.
+const afterBreak = time.Second
+
+// judgeFill holds the fill to its target, but near breaks of the tone, which are
+// judged as such.
+func judgeFill(t testing.TB, fills []fillError, h heard, limit float64) {
+	t.Helper()
+	breaks := h.breaks(leftHz)
+	var frames []float64
+	for _, f := range fills {
+		if !slices.ContainsFunc(breaks, func(b gap) bool {
+			return f.at > h.at(b.Frame).Add(-afterBreak) && f.at < h.at(b.Frame+b.Length).Add(afterBreak)
+		}) {
+			frames = append(frames, f.frames)
+		}
+	}
+	if len(frames) < len(fills)/2 {
+		figures.not(t, "fill error p99", fmt.Sprintf("the machine left %d of %d looks", len(frames), len(fills)))
+		return
+	}
+	slices.Sort(frames)
+	figures.atMost(t, "fill error p99", frames[len(frames)*99/100], limit, "frames")
 }
 
 // TestSendInstants measures when packets leave against the grandmaster's time.
@@ -163,24 +217,28 @@ func sendInstants(t *attempt) {
 	b.reaches(30*time.Second, "the clock has settled", func(r report) bool {
 		return r.Clock.OffsetRMSNS != nil && *r.Clock.OffsetRMSNS < 5000
 	})
-	left, length := b.descriptions()[0], window(10*time.Second, 60*time.Second)
-	l := listen(t, w, left, master, 0)
+	description, length := b.descriptions()[0], window(10*time.Second, 60*time.Second)
+	l := listen(t, w, description, master, 0)
+	from := rtthread.Now()
 	l.lasts(t, length)
 	l.judgeContinuity(t, "left")
-	r := l.Report(0)
-	if r.Delay == nil {
-		t.Fatal("no packet was judged")
+	delays, left := l.punctual(from, rtthread.Now())
+	if 2*left > len(delays) {
+		figures.not(t, "send instants", fmt.Sprintf("the machine left %d of %d packets", len(delays), len(delays)+left))
+		return
 	}
-	figures.atMost(t, "send instant late p50", r.Delay.P50, 100, "us")
-	figures.atMost(t, "send instant late p99", r.Delay.P99, 1000, "us")
-	figures.atMost(t, "send instant |p1|", math.Abs(r.Delay.P1), 100, "us")
+	figures.atMost(t, "send instant late p50", lateAt(delays, 0.5), 100, "us")
+	figures.atMost(t, "send instant late p99", lateAt(delays, 0.99), 1000, "us")
+	figures.atMost(t, "send instant |p1|", math.Abs(lateAt(delays, 0.01)), 100, "us")
+	r := l.Report(0)
 	figures.atMost(t, "packets before their RTP instant", float64(r.Early), 0, "")
-	t.Logf("arrival less RTP instant less the constant: %+v", *r.Delay)
+	t.Logf("judged %d of %d packets; all, arrival less RTP instant less the constant: %+v", len(delays), len(delays)+left, *r.Delay)
 }
 
 // TestSoundServerRestart restarts the sound server under the music: the streams
 // go on, silent for a while, and the sound comes back by itself.
 func TestSoundServerRestart(t *testing.T) {
+	shared(t)
 	for _, c := range []struct {
 		name, kind string
 		crash      bool
@@ -217,9 +275,9 @@ func TestSoundServerRestart(t *testing.T) {
 					s.kill()
 				}
 				s.do("restart")
-				returned := time.Now()
+				returned := rtthread.Now()
 				eventually(t, 10*time.Second, "the sink is back", func() bool { return count(s.sinks(), "aes67") == 1 })
-				figures.atMost(t, "sink back after", time.Since(returned).Seconds(), 3, "s")
+				figures.atMost(t, "sink back after", rtthread.Now().Sub(returned).Seconds(), 3, "s")
 				s.realtime()
 				s.play(tones)
 				for i := range own {
@@ -228,15 +286,21 @@ func TestSoundServerRestart(t *testing.T) {
 						return own[i].TakeLevels()[0].PeakDBFS > toneDBFS-0.5
 					})
 				}
-				figures.atMost(t, "sound back after", time.Since(returned).Seconds(), 3, "s")
+				for i, side := range sides {
+					first, _ := own[i].heard().since(returned).sounds()
+					figures.atMost(t, side.name+" sound back after", first.Sub(returned).Seconds(), 3, "s")
+				}
 				heard := time.Duration(own[0].Report(0).Seconds * float64(time.Second))
 				own[0].lasts(t, heard+2*time.Second)
 				own[1].lasts(t, heard+2*time.Second)
 
 				for i, side := range sides {
 					own[i].judgeContinuity(t, side.name)
-					x := own[i].samples()
-					clicks := lab.FindDefects(x, 48000, side.hz)
+					h := own[i].heard()
+					x := h.x
+					clicks := slices.DeleteFunc(lab.FindDefects(x, 48000, side.hz), func(d lab.Defect) bool {
+						return watch.explains(h.at(d.Frame), ofSound(0))
+					})
 					figures.atMost(t, side.name+" clicks", float64(len(clicks)), 0, "")
 					figures.atMost(t, side.name+" peak", lab.DBFS(lab.Peak(x)), toneDBFS+0.05, "dBFS")
 					for _, click := range clicks[:min(5, len(clicks))] {

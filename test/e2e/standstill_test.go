@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,6 +68,7 @@ func holds(kind string) (all []hold) {
 // tone, each as a whole or one thread of it: the sound is back at once when they
 // go on, as it was.
 func TestStandstill(t *testing.T) {
+	shared(t)
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel() // the desktops beside one another
@@ -133,7 +135,6 @@ type desk struct {
 	server   *server
 	bridge   *bridge
 	listener listener
-	began    aes67.MonoTime // of the listener's first frame
 	tap      *tap
 }
 
@@ -167,7 +168,6 @@ func newDesk(t *attempt, kind string, quantum int) *desk {
 	d.tap = tapMonitor(d.life, d.server)
 	d.listener = listen(d.life, w, d.bridge.descriptions()[0], nil, 10*time.Minute)
 	d.listener.lasts(d.life, 100*time.Millisecond)
-	d.began = rtthread.Now().Add(-time.Duration(d.listener.Report(0).Seconds * 1e9))
 	if quantum == 0 { // else it is to be judged whether it plays
 		d.sounding(d.life)
 	}
@@ -194,18 +194,25 @@ func (d *desk) close(t testing.TB) {
 }
 
 // wire returns what was received from an instant on.
-func (d *desk) wire(from aes67.MonoTime) (x []float64) {
-	for _, v := range d.listener.Recorded(0, int(from.Sub(d.began).Seconds()*48000)) {
-		x = append(x, float64(v))
+func (d *desk) wire(from aes67.MonoTime) heard {
+	// The arrivals first: each of them is in the recording then.
+	arrivals := d.listener.Arrivals(0)
+	n := sort.Search(len(arrivals), func(i int) bool { return arrivals[i].At >= from })
+	if n == len(arrivals) {
+		return heard{rate: 48000}
 	}
-	return x
+	h := heard{rate: 48000, from: arrivals[n].Frame, arrivals: arrivals[n:]}
+	for _, v := range d.listener.Recorded(0, h.from) {
+		h.x = append(h.x, float64(v))
+	}
+	return h
 }
 
 // sounding waits until the last half second was sound throughout.
 func (d *desk) sounding(t testing.TB) {
 	t.Helper()
 	eventually(t, 15*time.Second, "the tone is on the wire", func() bool {
-		x := d.wire(rtthread.Now().Add(-500 * time.Millisecond))
+		x := d.wire(rtthread.Now().Add(-500 * time.Millisecond)).x
 		return len(x) > 19000 && silentUntil(x, nil) == 0
 	})
 }
@@ -231,19 +238,20 @@ func steps(x []float64, spoilt func(from, to int) bool) (found []lab.Defect) {
 	return found
 }
 
-// spoiltSince tells of frames on the wire, counted from an instant, whether a
-// standstill of the machine may be heard in them.
-func spoiltSince(start aes67.MonoTime) func(from, to int) bool {
-	at := func(frame int) aes67.MonoTime { return start.Add(aes67.Frames(frame).Duration(48000)) }
-	return func(from, to int) bool { return watch.spoilt(at(from), at(to)) }
+// spoilt tells of frames whether a standstill of the machine may be heard in them.
+func (h heard) spoilt(e excuse) func(from, to int) bool {
+	return func(from, to int) bool { return watch.spoilt(h.at(from), h.at(to), e) }
 }
+
+// ofDesk is what may explain a break in what a desk sends: what broke off comes
+// back within backWithin.
+func ofDesk() excuse { return ofSound(backWithin) }
 
 // standStill holds a part, lets it go on and judges what follows, but for what a
 // standstill of the machine spoilt meanwhile.
 func (d *desk) standStill(t *attempt, h hold) {
 	t.Helper()
 	d.sounding(t)
-	t.certain = true
 	before := d.bridge.sends(5 * time.Second)
 	from := rtthread.Now()
 	release := d.stop(t, h.what)
@@ -252,8 +260,9 @@ func (d *desk) standStill(t *attempt, h hold) {
 	letGo := rtthread.Now()
 	pass(watched)
 
-	x := d.wire(letGo)
-	silent := silentUntil(x, spoiltSince(letGo))
+	wire := d.wire(letGo)
+	x := wire.x
+	silent := silentUntil(x, wire.spoilt(ofDesk()))
 	delivered, ok := d.tap.sounds(letGo)
 	switch {
 	case ok:
@@ -270,32 +279,53 @@ func (d *desk) standStill(t *attempt, h hold) {
 	}
 	figures.atMost(t, "sound back after the server's first", back.Seconds(), backWithin.Seconds(), "s")
 	// The server's own steps are those of the programs and of its standstill.
-	heard := from
+	since := from
 	if h.what == "the bridge" { // who is stopped breaks off as it is
-		heard = letGo
+		since = letGo
 	}
-	ours, theirs := steps(d.wire(heard), spoiltSince(heard)), steps(d.tap.since(from), nil)
+	heard := d.wire(since)
+	ours, theirs := steps(heard.x, heard.spoilt(ofDesk())), steps(d.tap.since(from), nil)
 	figures.atMost(t, "steps beyond the server's own", float64(max(0, len(ours)-len(theirs))), 0, "")
 	if len(ours) > len(theirs) {
-		t.Logf("steps, let go at frame %d: %+v; the server's %+v", int(letGo.Sub(heard).Seconds()*48000), ours, theirs)
+		t.Logf("steps, let go at frame %d: %+v; the server's %+v", int(letGo.Sub(since).Seconds()*48000), ours, theirs)
 	}
-	if tail := max(silent, len(x)-24000); !spoiltSince(letGo)(tail, len(x)) {
-		tone := lab.FitSine(x[tail:], 48000, leftHz)
+	// The last of it, but for what a standstill of the machine broke off.
+	wire = wire.part(max(silent, len(x)-24000), len(x))
+	stretches, _ := wire.around(wire.breaks(leftHz))
+	if len(stretches) == 0 && wire.spoilt(ofDesk())(0, len(wire.x)-1) {
+		figures.not(t, "level and pitch", fmt.Sprintf("the machine left no %v without a break", leastStretch))
+	} else {
+		if len(stretches) == 0 { // no standstill explains that
+			stretches = []lab.Run{{Frame: 0, Length: len(wire.x)}}
+		}
+		last := stretches[len(stretches)-1]
+		tone := lab.FitSine(wire.x[last.Frame:last.Frame+last.Length], 48000, leftHz)
 		figures.atMost(t, "level error", math.Abs(lab.DBFS(tone.Amplitude)-toneDBFS), 0.1, "dB")
 		figures.atMost(t, "pitch error", 1e6*math.Abs(tone.Hz/leftHz-1), 1000, "ppm")
-	} else {
-		t.Logf("not judged: level and pitch; the machine stood still")
 	}
 
-	r := d.bridge.sends(time.Second)
-	pass(time.Second)
-	after := d.bridge.sends(time.Second)
-	if watch.spoilt(from, rtthread.Now()) {
-		t.Logf("not judged: the buffer; the machine stood still")
+	for tries := 0; ; tries++ { // until there is a second in which the machine goes on
+		second := rtthread.Now()
+		r := d.bridge.sends(time.Second)
+		pass(time.Second)
+		after := d.bridge.sends(time.Second)
+		faults := after.Drift.Underruns - r.Drift.Underruns + after.Drift.Overruns - r.Drift.Overruns
+		if faults > 0 && watch.spoilt(second, rtthread.Now(), ofDesk()) {
+			if tries < 3 {
+				continue
+			}
+			figures.not(t, "the buffer in the next second", fmt.Sprintf("the machine stood still in each of %d", tries+1))
+			return
+		}
+		d.judgeBuffer(t, h, before, after, faults)
 		return
 	}
-	figures.atMost(t, "underruns and overruns in the next second",
-		float64(after.Drift.Underruns-r.Drift.Underruns+after.Drift.Overruns-r.Drift.Overruns), 0, "")
+}
+
+// judgeBuffer judges the second after a hold.
+func (d *desk) judgeBuffer(t *attempt, h hold, before, after report, faults int) {
+	t.Helper()
+	figures.atMost(t, "underruns and overruns in the next second", float64(faults), 0, "")
 	if after.Drift.FillFrames == nil || after.Drift.FillTargetFrames == nil || after.LatencyMS == nil || before.LatencyMS == nil {
 		t.Fatalf("the fill is not known: %s", after.text)
 	}
@@ -317,23 +347,19 @@ func (d *desk) keepsUp(t *attempt, quantum int) {
 		t.Fatal(err, err2)
 	}
 	name := fmt.Sprintf("cycle %d: ", quantum)
-	x, blocks, judged, spoilt := d.wire(from), 0, 0, spoiltSince(from)
-	for at := 0; at+blockFrames <= len(x); at += blockFrames {
-		if spoilt(at, at+blockFrames) {
-			continue
-		}
-		judged++
-		if lab.Peak(x[at:at+blockFrames]) < soundingPeak {
-			blocks++
-		}
+	h := d.wire(from)
+	breaks := h.breaks(leftHz)
+	words, excused := h.unexplained(breaks, ofDesk())
+	_, judged := h.around(breaks)
+	figures.atMost(t, name+"breaks", float64(len(words)), 0, "")
+	if len(words) > 0 {
+		t.Logf("%s%s", name, strings.Join(words[:min(5, len(words))], "; "))
 	}
-	silent := float64(blocks) / float64(max(1, judged))
-	t.Logf("%sjudged %d of %d blocks", name, judged, len(x)/blockFrames)
-	if silent > 0.1 && 2*judged > len(x)/blockFrames {
-		t.certain = true // no standstill of the machine excuses that
+	if h.seconds(judged) < 5 && len(words) == 0 {
+		figures.not(t, name+"length", fmt.Sprintf("the machine left %.1f of %.1f s", h.seconds(judged), h.seconds(len(h.x))))
 	}
-	figures.atMost(t, name+"silent", 100*silent, 0, "%")
-	figures.atMost(t, name+"underruns", float64(after.Drift.Underruns-before.Drift.Underruns), 0, "")
+	underruns := after.Drift.Underruns - before.Drift.Underruns
+	figures.atMost(t, name+"underruns beyond standstills of the machine", float64(max(0, underruns-excused)), 0, "")
 	if after.LatencyMS != nil {
 		t.Logf("%sbuffer %.1f ms", name, after.LatencyMS.Buffer)
 	}

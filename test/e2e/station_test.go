@@ -54,7 +54,7 @@ func (s *station) run(arguments ...string) *bridge {
 	if s.host != "" {
 		command = append([]string{"unshare", "--uts", "sh", "-c", `hostname "$0" && exec "$@"`, s.host}, command...)
 	}
-	return &bridge{start(s.t, "bridge "+s.side, s.env, s.wire.in(s.side, powerless(s.by(command...)...)...)...), s.server}
+	return &bridge{start(s.t, "bridge "+s.side, s.env, s.wire.in(s.side, powerless(s.by(command...)...)...)...).onTheWay(), s.server}
 }
 
 // rename gives the bridge's host another name.
