@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
-	"aes67-sink/internal/membership"
+	"aes67-sink/internal/mcast"
 	"aes67-sink/internal/wake"
 )
 
@@ -51,9 +51,9 @@ type DNSSD struct {
 
 // groupConn is the network as DNSSD sees it.
 type groupConn interface {
-	join(index int) error
-	leave(index int) error
-	receive(b []byte) (n int, source netip.Addr, index int, err error)
+	Join(index int) error
+	Leave(index int) error
+	Receive(b []byte) (n int, source netip.Addr, index int, err error)
 	Close() error
 }
 
@@ -146,7 +146,7 @@ func (d *DNSSD) session(ctx context.Context) error {
 // members keeps the memberships as Listen asked, until ctx ends (nil) or
 // reading failed.
 func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error) error {
-	var joined membership.Keeper
+	var joined mcast.Keeper
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
@@ -154,7 +154,7 @@ func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error
 		listen, rejoin := d.listen, d.rejoin
 		d.rejoin = false
 		d.mu.Unlock()
-		if failed, err := joined.Adjust(listen, rejoin, conn.join, conn.leave); len(failed) > 0 {
+		if failed, err := joined.Adjust(listen, rejoin, conn.Join, conn.Leave); len(failed) > 0 {
 			d.log.Debug().Err(err).Int("interface_index", failed[0]).Msg("cannot join multicast DNS, retrying")
 			retry.Reset(rejoinAfter)
 		}
@@ -179,7 +179,7 @@ func (d *DNSSD) read(conn groupConn) (failure error) {
 	}()
 	buf := make([]byte, maxMessage)
 	for {
-		n, source, index, err := conn.receive(buf)
+		n, source, index, err := conn.Receive(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}

@@ -95,20 +95,3 @@ func sendVia(conn net.PacketConn, message []byte) error {
 	_, err = conn.WriteTo(message, net.UDPAddrFromAddrPort(mdnsGroup()))
 	return err
 }
-
-func TestMDNSSocketLeavesUnicastToOthers(t *testing.T) {
-	a, _ := namespaces(t)
-	if err := <-inside(a, func() error {
-		conn, err := openMDNS()
-		if err != nil {
-			return err
-		}
-		defer func() { _ = conn.Close() }()
-		if got := conn.(*mdnsConn).LocalAddr().String(); got != "224.0.0.251:5353" {
-			t.Errorf("bound to %s, want the group", got)
-		}
-		return nil
-	}); err != nil {
-		t.Error(err)
-	}
-}

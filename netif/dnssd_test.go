@@ -155,11 +155,11 @@ func (e *ether) note(sign string, index int) error {
 	return nil
 }
 
-func (e *ether) join(index int) error  { return e.note("+", index) }
-func (e *ether) leave(index int) error { return e.note("-", index) }
+func (e *ether) Join(index int) error  { return e.note("+", index) }
+func (e *ether) Leave(index int) error { return e.note("-", index) }
 func (e *ether) Close() error          { close(e.closed); return nil }
 
-func (e *ether) receive(b []byte) (int, netip.Addr, int, error) {
+func (e *ether) Receive(b []byte) (int, netip.Addr, int, error) {
 	select {
 	case m := <-e.in:
 		if m.err != nil {
@@ -331,7 +331,7 @@ func TestIsLocal(t *testing.T) {
 // brokenConn breaks an invariant when a message is read.
 type brokenConn struct{ groupConn }
 
-func (brokenConn) receive([]byte) (int, netip.Addr, int, error) { panic("index 7") }
+func (brokenConn) Receive([]byte) (int, netip.Addr, int, error) { panic("index 7") }
 
 func TestAPanicInReadingIsAnError(t *testing.T) {
 	if err := NewDNSSD(func() aes67.MonoTime { return 0 }, zerolog.Nop()).read(brokenConn{}); err == nil || !strings.Contains(err.Error(), "index 7") {

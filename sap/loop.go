@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
-	"aes67-sink/internal/membership"
+	"aes67-sink/internal/mcast"
 	"aes67-sink/internal/text"
 	"aes67-sink/internal/wake"
 	"aes67-sink/sdp"
@@ -19,7 +19,7 @@ import (
 
 // joins is the state of the group memberships on one pair of sockets.
 type joins struct {
-	membership.Keeper
+	mcast.Keeper
 	told  bool           // that joining fails
 	retry aes67.MonoTime // 0: nothing to retry
 }

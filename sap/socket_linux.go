@@ -2,17 +2,16 @@ package sap
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"aes67-sink/internal/mcast"
 	"aes67-sink/internal/text"
 )
 
@@ -33,11 +32,11 @@ var groups = [...]netip.Addr{
 // shares; the one that sends has a port of its own, so that announcements
 // leave even through a firewall that knows only connections begun here.
 type sockets struct {
-	in, out *net.UDPConn
-	deaf    error         // why there is no in; nil: there is
-	closed  chan struct{} // for those that wait for what never comes
-	oob     []byte
-	via     route // what out is set to
+	in     *mcast.Conn
+	out    *net.UDPConn
+	deaf   error         // why there is no in; nil: there is
+	closed chan struct{} // for those that wait for what never comes
+	via    route         // what out is set to
 }
 
 // ttl is that of every message: how far it goes is a matter of the group's scope
@@ -45,77 +44,41 @@ type sockets struct {
 const ttl = 255
 
 func openSockets() (wire, error) {
-	in, err := bind(net.IPv4zero.String(), Port, func(fd int) error {
-		return errors.Join(
-			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-			// Only what this socket joined: others on this machine join more.
-			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0),
-			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
-		)
-	})
-	deaf := err
-	out, err := bind(net.IPv4zero.String(), 0, func(fd int) error {
-		return errors.Join(
-			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, 0), // best effort (AES67-2018, 6.2)
-			// A receiver on this machine may want to see the sessions.
-			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 1),
-			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, ttl),
-		)
-	})
+	in, deaf := mcast.Listen(netip.AddrPortFrom(netip.IPv4Unspecified(), Port), groups[:]...)
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return onDescriptor(c, func(fd int) error {
+			return errors.Join(
+				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, 0), // best effort (AES67-2018, 6.2)
+				// A receiver on this machine may want to see the sessions.
+				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 1),
+				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, ttl),
+			)
+		})
+	}}
+	out, err := lc.ListenPacket(context.Background(), "udp4", "")
 	if err != nil {
 		if deaf == nil {
 			_ = in.Close()
 		}
-		return nil, err
+		return nil, fmt.Errorf("sap: a port to send from: %w", text.Cause(err))
 	}
-	return &sockets{in: in, out: out, deaf: deaf, closed: make(chan struct{}), oob: make([]byte, 128)}, nil
+	return &sockets{in: in, out: out.(*net.UDPConn), deaf: deaf, closed: make(chan struct{})}, nil
 }
 
 func (s *sockets) hears() error { return s.deaf }
 
-// bind makes a UDP socket; options are set before it is bound.
-func bind(address string, port int, options func(fd int) error) (*net.UDPConn, error) {
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var set error
-		err := c.Control(func(fd uintptr) { set = options(int(fd)) })
-		return errors.Join(err, set)
-	}}
-	conn, err := lc.ListenPacket(context.Background(), "udp4", fmt.Sprintf("%s:%d", address, port))
-	if err != nil {
-		return nil, fmt.Errorf("UDP port %d: %w", port, text.Cause(err))
-	}
-	return conn.(*net.UDPConn), nil
-}
-
-// join joins the groups on an interface. Only the first must succeed: the
-// number of memberships of a socket is limited.
 func (s *sockets) join(index int) error {
 	if s.deaf != nil {
 		return nil // told already
 	}
-	for i, g := range groups {
-		err := s.membership(unix.IP_ADD_MEMBERSHIP, index, g)
-		if i == 0 && err != nil && !errors.Is(err, unix.EADDRINUSE) {
-			return fmt.Errorf("sap: joining %v on interface %d: %w", g, index, err)
-		}
-	}
-	return nil
+	return s.in.Join(index)
 }
 
 func (s *sockets) leave(index int) error {
 	if s.deaf != nil {
 		return nil
 	}
-	var err error
-	for _, g := range groups {
-		err = errors.Join(err, s.membership(unix.IP_DROP_MEMBERSHIP, index, g))
-	}
-	return err
-}
-
-func (s *sockets) membership(option, index int, g netip.Addr) error {
-	mreq := &unix.IPMreqn{Multiaddr: g.As4(), Ifindex: int32(index)}
-	return control(s.in, func(fd int) error { return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, option, mreq) })
+	return s.in.Leave(index)
 }
 
 // receive returns the next message that was sent to one of the groups, where
@@ -125,38 +88,19 @@ func (s *sockets) receive(b []byte) (int, netip.Addr, int, error) {
 		<-s.closed
 		return 0, netip.Addr{}, 0, net.ErrClosed
 	}
-	for {
-		n, oobn, _, from, err := s.in.ReadMsgUDPAddrPort(b, s.oob)
-		if err != nil {
-			return 0, netip.Addr{}, 0, err
-		}
-		if index, to, ok := packetInfo(s.oob[:oobn]); ok && slices.Contains(groups[:], to) {
-			return n, from.Addr().Unmap(), index, nil
-		}
-	}
-}
-
-// packetInfo reads IP_PKTINFO (ip(7)).
-func packetInfo(oob []byte) (index int, to netip.Addr, ok bool) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return 0, netip.Addr{}, false
-	}
-	for _, m := range messages {
-		if m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_PKTINFO && len(m.Data) >= unix.SizeofInet4Pktinfo {
-			return int(int32(binary.NativeEndian.Uint32(m.Data))), netip.AddrFrom4([4]byte(m.Data[8:12])), true
-		}
-	}
-	return 0, netip.Addr{}, false
+	return s.in.Receive(b)
 }
 
 // send sends a message to the AES67 group.
 func (s *sockets) send(via route, b []byte) error {
 	if via != s.via {
 		mreq := &unix.IPMreqn{Address: via.addr.As4(), Ifindex: int32(via.index)}
-		err := control(s.out, func(fd int) error {
-			return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, mreq)
-		})
+		raw, err := s.out.SyscallConn()
+		if err == nil {
+			err = onDescriptor(raw, func(fd int) error {
+				return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, mreq)
+			})
+		}
 		if err != nil {
 			s.via = route{}
 			return fmt.Errorf("sap: interface %d: %w", via.index, err)
@@ -181,14 +125,8 @@ func (s *sockets) Close() error {
 	return err
 }
 
-func control(conn *net.UDPConn, f func(fd int) error) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var set error
-	if err := raw.Control(func(fd uintptr) { set = f(int(fd)) }); err != nil {
-		return err
-	}
-	return set
+func onDescriptor(raw syscall.RawConn, set func(fd int) error) error {
+	var why error
+	err := raw.Control(func(fd uintptr) { why = set(int(fd)) })
+	return errors.Join(err, why)
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -183,15 +184,21 @@ func openWitness(t *testing.T, ns string) *witness {
 		if err != nil {
 			return err
 		}
-		w.conn, err = bind("0.0.0.0", Port, func(fd int) error {
-			return errors.Join(
-				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTTL, 1),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTOS, 1),
-				unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
-					&unix.IPMreqn{Multiaddr: groups[0].As4(), Ifindex: int32(eth0.Index)}),
-			)
-		})
+		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+			return onDescriptor(c, func(fd int) error {
+				return errors.Join(
+					unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+					unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTTL, 1),
+					unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTOS, 1),
+					unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
+						&unix.IPMreqn{Multiaddr: groups[0].As4(), Ifindex: int32(eth0.Index)}),
+				)
+			})
+		}}
+		conn, err := lc.ListenPacket(t.Context(), "udp4", fmt.Sprintf(":%d", Port))
+		if err == nil {
+			w.conn = conn.(*net.UDPConn)
+		}
 		return err
 	}); err != nil {
 		t.Fatal(err)

@@ -22,16 +22,16 @@ var core = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety"
 var mayImport = map[string][]string{
 	"aes67": {},
 
-	"ring":                {"aes67"},
-	"resample":            {"aes67"},
-	"drift":               {"aes67"},
-	"mediaclock":          {"aes67"},
-	"safety":              {"aes67"},
-	"sdp":                 {"aes67"},
-	"internal/membership": {},
-	"ptp/wire":            {"aes67"},
-	"ptp/track":           {"aes67", "mediaclock"},
-	"ptp":                 {"aes67", "mediaclock", "ptp/track", "ptp/wire"},
+	"ring":           {"aes67"},
+	"resample":       {"aes67"},
+	"drift":          {"aes67"},
+	"mediaclock":     {"aes67"},
+	"safety":         {"aes67"},
+	"sdp":            {"aes67"},
+	"internal/mcast": {"internal/text"},
+	"ptp/wire":       {"aes67"},
+	"ptp/track":      {"aes67", "mediaclock"},
+	"ptp":            {"aes67", "mediaclock", "ptp/track", "ptp/wire"},
 
 	"internal/wake": {},
 
@@ -39,13 +39,13 @@ var mayImport = map[string][]string{
 
 	"avahi":             {"aes67", "internal/wake"},
 	"config":            {"aes67"},
-	"netif":             {"aes67", "internal/membership", "internal/wake"},
+	"netif":             {"aes67", "internal/mcast", "internal/wake"},
 	"ptp/port":          {"aes67", "mediaclock", "ptp", "ptp/wire", "internal/wake"},
 	"pulse":             {"aes67", "internal/wake"},
 	"rtpsend":           {"aes67", "mediaclock", "internal/rtthread"},
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
-	"sap":               {"aes67", "sdp", "internal/text", "internal/membership", "internal/wake"},
+	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
 	"status":            {"aes67", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
 	"daemon": {"*"},
@@ -92,7 +92,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "internal/membership", "ptp", "ptp/track", "ptp/wire"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

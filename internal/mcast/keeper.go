@@ -1,16 +1,9 @@
-// Package membership keeps the multicast group memberships of a socket as they
-// are wanted: one set of interfaces that changes while the program runs, whose
-// links come and go.
-//
-// It is the part that listeners of multicast have in common (sap, netif); the
-// groups and the system calls are theirs. Pure: it calls the functions it is
-// given and has no clock.
-package membership
+package mcast
 
 import "slices"
 
 // Keeper knows which interfaces a socket has joined on. The zero Keeper has
-// joined on none.
+// joined on none. It calls the functions that it is given and has no clock.
 type Keeper struct{ joined []int }
 
 // Adjust joins and leaves until the socket is a member on the wanted interfaces

@@ -1,0 +1,107 @@
+package mcast
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/text"
+)
+
+// Conn receives what is sent to its groups, on the interfaces on which it joined.
+type Conn struct {
+	udp    *net.UDPConn
+	packet *ipv4.PacketConn
+	groups []netip.Addr
+}
+
+// Listen binds a socket and shares the port with whoever else hears it. One that is
+// bound to a group cannot take unicast datagrams away from another program;
+// package net would bind it to every address.
+func Listen(at netip.AddrPort, groups ...netip.Addr) (*Conn, error) {
+	udp, err := listen(at)
+	if err != nil {
+		return nil, fmt.Errorf("UDP port %d: %w", at.Port(), text.Cause(err))
+	}
+	c := &Conn{udp, ipv4.NewPacketConn(udp), groups}
+	if err := c.packet.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true); err != nil {
+		_ = udp.Close()
+		return nil, fmt.Errorf("UDP port %d: %w", at.Port(), text.Cause(err))
+	}
+	return c, nil
+}
+
+func listen(at netip.AddrPort) (*net.UDPConn, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), "multicast")
+	defer func() { _ = file.Close() }() // the connection has a descriptor of its own
+	err = errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+		// Only what this socket joined: others on this machine join more.
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0),
+	)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()})
+	}
+	if err != nil {
+		return nil, err
+	}
+	conn, err := net.FilePacketConn(file)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+// Join joins the groups on an interface. The error is that of the first group: the
+// number of memberships of a socket is limited (ip(7), igmp_max_memberships), and
+// the others are worth less.
+func (c *Conn) Join(index int) error {
+	for i, g := range c.groups {
+		err := c.packet.JoinGroup(&net.Interface{Index: index}, address(g))
+		if i == 0 && err != nil && !errors.Is(err, unix.EADDRINUSE) {
+			return fmt.Errorf("joining %v on interface %d: %w", g, index, text.Cause(err))
+		}
+	}
+	return nil
+}
+
+// Leave leaves them.
+func (c *Conn) Leave(index int) (err error) {
+	for _, g := range c.groups {
+		err = errors.Join(err, c.packet.LeaveGroup(&net.Interface{Index: index}, address(g)))
+	}
+	return err
+}
+
+func address(g netip.Addr) *net.UDPAddr { return &net.UDPAddr{IP: g.AsSlice()} }
+
+// Receive returns the next datagram that was sent to one of the groups, from whom
+// and on which interface.
+func (c *Conn) Receive(b []byte) (n int, from netip.Addr, index int, err error) {
+	for {
+		n, info, source, err := c.packet.ReadFrom(b)
+		if err != nil {
+			return 0, netip.Addr{}, 0, err
+		}
+		if info == nil {
+			continue
+		}
+		if to, ok := netip.AddrFromSlice(info.Dst); ok && slices.Contains(c.groups, to.Unmap()) {
+			return n, source.(*net.UDPAddr).AddrPort().Addr().Unmap(), info.IfIndex, nil
+		}
+	}
+}
+
+// Close ends a Receive that waits.
+func (c *Conn) Close() error { return c.udp.Close() }
