@@ -153,7 +153,7 @@ func (e *edges) clockModel() status.Clock {
 // driftModel tells how the rates are fitted. Samples are those of the programs
 // only at full volume, which the sound server applies.
 func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drift {
-	m := status.Drift{Underruns: p.Underruns, Overruns: p.Overruns, FillTargetFrames: known(int64(p.Target))}
+	m := status.Drift{Underruns: p.Underruns, Overruns: p.Overruns, ServerJumps: p.Jumps, FillTargetFrames: known(int64(p.Target))}
 	if !sending || p.Phase != bridge.Flowing {
 		return m
 	}

@@ -72,6 +72,8 @@ type Drift struct {
 	FillTargetFrames *int64 `json:"fill_target_frames,omitempty"`
 	Underruns        uint64 `json:"underruns"`
 	Overruns         uint64 `json:"overruns"`
+	// ServerJumps is how often the sound server lost time, or rendered ahead.
+	ServerJumps uint64 `json:"server_jumps"`
 }
 
 // Network is the interface in use and why it was chosen.

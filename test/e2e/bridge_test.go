@@ -70,6 +70,7 @@ type report struct {
 		FillTargetFrames *float64 `json:"fill_target_frames"`
 		Underruns        int      `json:"underruns"`
 		Overruns         int      `json:"overruns"`
+		ServerJumps      int      `json:"server_jumps"`
 	} `json:"drift"`
 	Network struct {
 		Interface string `json:"interface"`

@@ -326,12 +326,18 @@ func (d *desk) standStill(t *attempt, h hold) {
 func (d *desk) judgeBuffer(t *attempt, h hold, before, after report, faults int) {
 	t.Helper()
 	figures.atMost(t, "underruns and overruns in the next second", float64(faults), 0, "")
-	if after.Drift.FillFrames == nil || after.Drift.FillTargetFrames == nil || after.LatencyMS == nil || before.LatencyMS == nil {
+	if after.Drift.FillFrames == nil || after.Drift.FillTargetFrames == nil || before.Drift.FillTargetFrames == nil {
 		t.Fatalf("the fill is not known: %s", after.text)
 	}
-	figures.atMost(t, "fill off its target", math.Abs(*after.Drift.FillFrames-*after.Drift.FillTargetFrames), fragment[d.kind()], "frames")
+	// More than the target is latency; less is a reserve that the server has used up
+	// by losing time, which it does not do untold.
+	over := *after.Drift.FillFrames - *after.Drift.FillTargetFrames
+	figures.atMost(t, "fill above its target", over, fragment[d.kind()], "frames")
+	if after.Drift.ServerJumps == before.Drift.ServerJumps {
+		figures.atMost(t, "fill below its target", -over, fragment[d.kind()], "frames")
+	}
 	if h.length >= 500*time.Millisecond {
-		figures.atMost(t, "buffer grown by", after.LatencyMS.Buffer-before.LatencyMS.Buffer, forgetting, "ms")
+		figures.atMost(t, "target grown by", (*after.Drift.FillTargetFrames-*before.Drift.FillTargetFrames)/48, forgetting, "ms")
 	}
 }
 
