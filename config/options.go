@@ -254,7 +254,7 @@ var Options = []Option{
 	{
 		Key: "announce.rtsp-port", Default: "8554",
 		Help:   "the TCP port from which RAVENNA receivers fetch the session descriptions; 0: none",
-		Detail: "Change it only if another program has this port: 1024 or above. With 0 nothing is announced by mDNS either.",
+		Detail: "If other programs have this port, the first of the next nine that is free is taken, and receivers are told by mDNS. 1024 or above. With 0 nothing is announced by mDNS either.",
 		field:  integer(func(c *Config) *uint16 { return &c.Announce.RTSPPort }, 0, 65535),
 	},
 	{

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -27,11 +28,14 @@ const (
 	retryAfter   = time.Second
 	// acceptPause is waited when the kernel has no more descriptors to give.
 	acceptPause = 100 * time.Millisecond
+	// otherPorts are tried where another program has the port, as mediamtx and go2rtc
+	// have 8554: receivers are told by DNS-SD which one it is.
+	otherPorts = 9
 )
 
 // Config is what a Server needs to know.
 type Config struct {
-	Port int // TCP, 1 to 65535
+	Port int // TCP, 1 to 65535: this one, or if others have it one of the next
 	// open listens on an interface and address; nil: listen_linux.go.
 	open func(iface net.Interface, at netip.AddrPort) ([]net.Listener, error)
 }
@@ -123,6 +127,7 @@ func (s *Server) Changed() <-chan struct{} { return s.changed }
 func (s *Server) Run(ctx context.Context) error {
 	var at place
 	var listeners []net.Listener
+	var port int
 	var accepting sync.WaitGroup
 	shut := func() {
 		for _, l := range listeners {
@@ -141,13 +146,14 @@ func (s *Server) Run(ctx context.Context) error {
 		if !wanted.same(at) {
 			shut()
 			at = place{}
-			switch opened, err := s.open(wanted); {
+			var err error
+			switch listeners, port, err = s.open(wanted); {
 			case err != nil:
 				s.fail(wanted, err)
 				retry.Reset(retryAfter)
 			default:
-				at, listeners = wanted, opened
-				s.opened(at)
+				at = wanted
+				s.opened(at, port)
 				for _, l := range listeners {
 					accepting.Go(func() { s.accept(l, at.addr) })
 				}
@@ -160,7 +166,7 @@ func (s *Server) Run(ctx context.Context) error {
 			s.mu.Unlock()
 			shut()
 			s.serving.Wait()
-			s.opened(place{})
+			s.opened(place{}, 0)
 			return nil
 		case <-s.wake:
 		case <-retry.C:
@@ -169,27 +175,33 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // open listens where it is wanted; nowhere is no fault.
-func (s *Server) open(p place) ([]net.Listener, error) {
+func (s *Server) open(p place) (listeners []net.Listener, port int, err error) {
 	if !p.addr.Is4() {
-		return nil, nil
+		return nil, 0, nil
 	}
-	return s.cfg.open(p.iface, netip.AddrPortFrom(p.addr, uint16(s.cfg.Port)))
+	for port = s.cfg.Port; port <= min(s.cfg.Port+otherPorts, math.MaxUint16); port++ {
+		listeners, err = s.cfg.open(p.iface, netip.AddrPortFrom(p.addr, uint16(port)))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return listeners, port, err
 }
 
 // opened notes that the server listens at a place, or nowhere.
-func (s *Server) opened(p place) {
+func (s *Server) opened(p place, port int) {
 	s.mu.Lock()
 	before := s.status
 	s.status.State, s.status.Port, s.status.Problem = StateOff, 0, ""
 	if p.addr.Is4() {
-		s.status.State, s.status.Port = StateListening, s.cfg.Port
+		s.status.State, s.status.Port = StateListening, port
 	}
 	after := s.status
 	s.mu.Unlock()
 	if after.State == StateListening {
-		s.log.Info().Str("interface", p.iface.Name).Stringer("address", p.addr).Int("port", s.cfg.Port).Msg("descriptions served by RTSP")
+		s.log.Info().Str("interface", p.iface.Name).Stringer("address", p.addr).Int("port", port).Msg("descriptions served by RTSP")
 	}
-	if before.State != after.State {
+	if before.State != after.State || before.Port != after.Port {
 		wake.Signal(s.changed)
 	}
 }
@@ -210,7 +222,7 @@ func (s *Server) fail(p place, err error) {
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "end the program that has this port, or choose another announce.rtsp-port"
+		return "other programs have this port and the next ones; choose another announce.rtsp-port"
 	case errors.Is(err, os.ErrPermission):
 		return "choose a port of 1024 or above for announce.rtsp-port"
 	}

@@ -33,7 +33,8 @@ type host struct {
 	t      testing.TB
 	mu     sync.Mutex
 	addr   string
-	refuse error // opening fails
+	refuse error  // opening fails
+	taken  uint16 // up to this port
 	end    func()
 }
 
@@ -43,7 +44,7 @@ func serve(t testing.TB) *host {
 	h.Server = NewServer(Config{Port: 8554, open: func(iface net.Interface, at netip.AddrPort) ([]net.Listener, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if h.refuse != nil {
+		if h.refuse != nil && (h.taken == 0 || at.Port() <= h.taken) {
 			return nil, h.refuse
 		}
 		l, err := listen(iface, netip.AddrPortFrom(at.Addr(), 0))
@@ -340,6 +341,23 @@ func TestAPortThatIsTakenIsWaitedFor(t *testing.T) {
 	h.refuse = nil
 	h.mu.Unlock()
 	eventually(t, "it is served", func() bool { s := h.Snapshot(); return s.State == StateListening && s.Problem == "" && s.Port == 8554 })
+}
+
+func TestAPortThatIsTakenMakesRoomForTheNext(t *testing.T) {
+	h := serve(t)
+	h.mu.Lock()
+	h.refuse, h.taken = fmt.Errorf("listen: %w", syscall.EADDRINUSE), 8555
+	h.mu.Unlock()
+	h.serves(two())
+	if s := h.Snapshot(); s.Port != 8556 || s.Problem != "" {
+		t.Errorf("got %+v, want port 8556", s)
+	}
+	h.Serve(loopback, netip.MustParseAddr("127.0.0.2"), two())
+	h.mu.Lock()
+	h.taken = 8554
+	h.mu.Unlock()
+	h.Serve(loopback, netip.MustParseAddr("127.0.0.3"), two())
+	eventually(t, "the first port that is free is taken", func() bool { return h.Snapshot().Port == 8555 })
 }
 
 func TestAnotherAddressEndsTheOldOne(t *testing.T) {

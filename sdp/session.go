@@ -83,6 +83,9 @@ func (s Session) Text() string {
 	line("%s", connection)
 	line("a=recvonly")
 	line("a=rtpmap:%d %v/%d/%d", st.PayloadType, st.Encoding, st.Rate, len(st.Channels)) // before ptime: its rate is needed there
+	if len(st.Channels) > 1 {
+		line("a=fmtp:%d channel-order=%s", st.PayloadType, ChannelOrder(st.Channels))
+	}
 	line("a=framecount:%d", st.PacketFrames())
 	line("a=ptime:%s", st.PacketTime.Text(st.Rate))
 	line("a=ts-refclk:%v", s.Reference)
