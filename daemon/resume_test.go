@@ -19,7 +19,7 @@ import (
 func TestWhatTheLastRunLeft(t *testing.T) {
 	gm := aes67.ClockIdentity{0, 0x1B, 0x21, 0xFF, 0xFE, 0x3A, 0x4C, 0x5D}
 	now := rtthread.Raw()
-	good := leave(now, mediaclock.Map{Raw: now.Add(-time.Second), PTP: 5e18, Rate: 1000, Frequency: 900, Local: 12_500_000},
+	good := leave(now, mediaclock.Map{Raw: now.Add(-time.Second), PTP: 5e18, Rate: 1000, Frequency: 900, Local: mediaclock.Tie{Rate: 12_500_000}},
 		ptp.Status{Role: ptp.RoleFollower, Grandmaster: gm, Domain: 3, Arbitrary: true})
 	good.Interface = "eno1"
 	for name, test := range map[string]struct {

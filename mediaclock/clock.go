@@ -16,17 +16,28 @@ type Map struct {
 	// Frequency is Rate without what a servo adds to end an error of phase: what
 	// the grandmaster's frequency is believed to be, and so the smoother one.
 	Frequency aes67.PPB
-	// Local is the oscillator against CLOCK_MONOTONIC, which the sound server ticks
-	// with, as it was seen last; plus = CLOCK_MONOTONIC slow.
-	Local aes67.PPB
-	Tied  bool // this clock ticks with CLOCK_MONOTONIC
+	Local     Tie
+	Tied      bool // this clock ticks with CLOCK_MONOTONIC
 	// Steps counts the jumps of the time base since the clock was made: maps
 	// with equal Steps join.
 	Steps uint32
 }
 
+// Tie is CLOCK_MONOTONIC, which the sound server ticks with, as it was seen last.
+type Tie struct {
+	Raw  aes67.RawTime
+	Mono aes67.MonoTime // at that instant
+	Rate aes67.PPB      // the oscillator against it; plus = CLOCK_MONOTONIC slow
+}
+
+// MonoAt returns the instant by CLOCK_MONOTONIC.
+func (m Map) MonoAt(t aes67.RawTime) aes67.MonoTime {
+	elapsed, rate := int64(t-m.Local.Raw), float64(m.Local.Rate)*1e-9
+	return m.Local.Mono + aes67.MonoTime(elapsed-round(float64(elapsed)*rate/(1+rate)))
+}
+
 // OnMono converts a rate against the oscillator to one against CLOCK_MONOTONIC.
-func (m Map) OnMono(rate aes67.PPB) aes67.PPB { return rate + m.Local + rate*m.Local*1e-9 }
+func (m Map) OnMono(rate aes67.PPB) aes67.PPB { return rate + m.Local.Rate + rate*m.Local.Rate*1e-9 }
 
 // Sound returns Frequency against CLOCK_MONOTONIC: exactly 0 while Tied.
 func (m Map) Sound() aes67.PPB {
@@ -61,6 +72,7 @@ func round(x float64) int64 {
 type Clock struct {
 	current atomic.Pointer[Map] // immutable once stored
 	blank   []Map               // for what is stored next; the writer's
+	local   Tie                 // likewise
 }
 
 // store puts a map in force. The collector's pauses reach the threads that send,
@@ -87,9 +99,9 @@ func (c *Clock) Load() (m Map, ok bool) {
 // Step sets the clock to p at instant t with the given rate. It counts as a
 // jump unless the clock was unset.
 func (c *Clock) Step(t aes67.RawTime, p aes67.PTPTime, rate aes67.PPB) {
-	next := Map{Raw: t, PTP: p, Rate: rate, Frequency: rate}
+	next := Map{Raw: t, PTP: p, Rate: rate, Frequency: rate, Local: c.local}
 	if old := c.current.Load(); old != nil {
-		next.Steps, next.Local = old.Steps+1, old.Local
+		next.Steps = old.Steps + 1
 	}
 	c.store(next)
 }
@@ -108,6 +120,16 @@ func (c *Clock) Pursue(t aes67.RawTime, rate, frequency aes67.PPB) {
 	next := *old
 	next.Raw, next.PTP, next.Rate, next.Frequency = t, old.PTPAt(t), rate, frequency
 	c.store(next)
+}
+
+// Tie tells how CLOCK_MONOTONIC runs, also before the clock is set.
+func (c *Clock) Tie(local Tie) {
+	c.local = local
+	if old := c.current.Load(); old != nil {
+		next := *old
+		next.Local = local
+		c.store(next)
+	}
 }
 
 // Set puts a whole map in force, for a writer that knows the time by another clock.

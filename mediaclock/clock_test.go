@@ -102,9 +102,8 @@ func TestLoadDoesNotAllocate(t *testing.T) {
 func TestRatesAgainstBothClocks(t *testing.T) {
 	var c Clock
 	c.Step(1000, 5000, 30_000)
+	c.Tie(Tie{Rate: -12_500_000})
 	m, _ := c.Load()
-	m.Local = -12_500_000
-	c.Set(m)
 	want := ((1+30e-6)*(1-12_500e-6) - 1) * 1e9
 	if got := float64(m.Sound()); math.Abs(got-want) > 1e-3 {
 		t.Errorf("against CLOCK_MONOTONIC %v ppb, want %v", got, want)
@@ -112,11 +111,23 @@ func TestRatesAgainstBothClocks(t *testing.T) {
 	m.Tied = true
 	c.Set(m)
 	c.Steer(2000, 40_000)
-	if m, _ = c.Load(); !m.Tied || m.Sound() != 0 || m.Local != -12_500_000 {
+	if m, _ = c.Load(); !m.Tied || m.Sound() != 0 || m.Local.Rate != -12_500_000 {
 		t.Errorf("steered while it is tied: %+v", m)
 	}
 	c.Step(3000, 9000, 0)
-	if m, _ = c.Load(); m.Tied || m.Local != -12_500_000 || m.Steps != 1 {
+	if m, _ = c.Load(); m.Tied || m.Local.Rate != -12_500_000 || m.Steps != 1 {
 		t.Errorf("after a step: %+v", m)
+	}
+}
+
+func TestInstantsByTheOtherClock(t *testing.T) {
+	var c Clock
+	c.Tie(Tie{Raw: 1_000_000, Mono: 500, Rate: 500_000}) // known before the time is
+	c.Step(5, 7, 0)
+	m, _ := c.Load()
+	for elapsed, want := range map[aes67.RawTime]aes67.MonoTime{0: 500, 1_000_500_000: 1_000_000_500, -1_000_500_000: -999_999_500} {
+		if got := m.MonoAt(1_000_000 + elapsed); got != want {
+			t.Errorf("after %d ns: %d, want %d", elapsed, got, want)
+		}
 	}
 }

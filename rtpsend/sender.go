@@ -163,7 +163,7 @@ func (s *Sender) loop(thread *rtthread.Thread) {
 		case actSleep:
 			thread.SleepUntil(mono.Add(d.until.Sub(raw)))
 		case actSend:
-			s.send(d, mono, raw)
+			s.send(d, clock, mono, raw)
 		case actEnd:
 			return
 		}
@@ -171,8 +171,9 @@ func (s *Sender) loop(thread *rtthread.Thread) {
 }
 
 // send pulls one block and sends it as one packet of each stream. mono and raw are
-// the instant of the decision.
-func (s *Sender) send(d decision, mono aes67.MonoTime, raw aes67.RawTime) {
+// the instant of the decision; the sound's is told by the clock, for theirs is
+// uncertain by what an interruption between them takes.
+func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw aes67.RawTime) {
 	if d.jumped {
 		s.counters.jumps.Add(1)
 		s.counters.skipped.Add(uint64(d.skipped))
@@ -184,7 +185,7 @@ func (s *Sender) send(d decision, mono aes67.MonoTime, raw aes67.RawTime) {
 			clear(plane)
 		}
 	} else {
-		silent = s.source.Pull(s.planes, mono.Add(d.due.Sub(raw)), d.open)
+		silent = s.source.Pull(s.planes, clock.MonoAt(d.due), d.open)
 	}
 	timestamp := d.media.RTP()
 	for i := range s.packetizers {

@@ -34,10 +34,12 @@ type tone struct {
 	gain    float64
 	pulls   atomic.Int64
 	skipped atomic.Int64
+	due     atomic.Int64 // the latest, aes67.MonoTime
 	nearest atomic.Int64 // ns, from the instant that a block was due to that of its pull, at least
 }
 
 func (s *tone) Pull(out [][]float64, due aes67.MonoTime, open bool) bool {
+	s.due.Store(int64(due))
 	if off := int64(rtthread.Now().Sub(due).Abs()); s.pulls.Add(1) == 1 || off < s.nearest.Load() {
 		s.nearest.Store(off)
 	}
@@ -303,6 +305,30 @@ func checkEnd(t *testing.T, stream []heard) {
 	}
 }
 
+// The sound is due by the clock, not by the readings of the decision, between which
+// the thread may have been interrupted: drift would take that for the server's.
+func TestTheSoundIsDueByTheClock(t *testing.T) {
+	var clock mediaclock.Clock
+	clock.Tie(mediaclock.Tie{Raw: 1_000_000, Mono: 77_000, Rate: 30_000})
+	clock.Step(1_000_000, startOfPTP, 0)
+	source := &tone{}
+	cfg := onLoopback(t, 77)
+	s, err := New(cfg, &clock, source, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	m, _ := clock.Load()
+	for i := range 100 {
+		due := aes67.RawTime(2_000_000 + i*1_000_000)
+		interrupted := time.Duration(i%7) * 10 * time.Microsecond
+		s.send(decision{act: actSend, open: true, due: due}, m, m.MonoAt(due), due.Add(interrupted))
+		if got := aes67.MonoTime(source.due.Load()); got != m.MonoAt(due) {
+			t.Fatalf("due %d ns off", got-m.MonoAt(due))
+		}
+	}
+}
+
 // rtpNear returns the media time with timestamp r that is nearest to t.
 func rtpNear(r aes67.RTPTime, t aes67.PTPTime) int64 {
 	m := aes67.MediaAt(t, 48000)
@@ -319,6 +345,7 @@ func TestAStepOfTheClockIsHeardAsOneJumpWithFades(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := start(t, s)
+	clock.Tie(mediaclock.Tie{Raw: rtthread.Raw(), Mono: rtthread.Now()})
 	clock.Step(rtthread.Raw(), startOfPTP, 0)
 	l.collect(t, func(p []heard) bool { return len(p) >= 100 })
 	now := rtthread.Raw()
@@ -360,7 +387,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	// More than a datagram holds, in place of the left packet.
 	packet := s.messages[0]
 	s.messages[0] = newMessage(make([]byte, 70_000), &s.config.Streams[0])
-	s.send(decision{act: actSend, open: true}, 0, 0)
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
 	stats := s.Snapshot()
 	if stats.Streams[0].Dropped != 1 || stats.Streams[0].Packets != 0 || stats.Streams[1].Packets != 1 || stats.Problem == "" {
 		t.Errorf("after one refusal: %+v; want left dropped, right sent, a problem", stats)
@@ -368,7 +395,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	var log bytes.Buffer
 	s.log = zerolog.New(&log)
 	s.messages[0] = packet
-	s.send(decision{act: actSend, open: true}, 0, 0)
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
 	stats = s.Snapshot()
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {
 		t.Errorf("after the cause is gone: %+v; want both sent and no problem", stats)
@@ -409,7 +436,7 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 		for {
 			d := s.pacer.decide(now, m, set, false)
 			if d.act == actSend {
-				s.send(d, rtthread.Now(), now)
+				s.send(d, m, rtthread.Now(), now)
 				break
 			}
 			now = d.until

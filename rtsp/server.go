@@ -222,7 +222,7 @@ func (s *Server) fail(p place, err error) {
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "other programs have this port and the next ones; choose another announce.rtsp-port"
+		return "end one of the programs that have this port and the next ones, or choose another announce.rtsp-port"
 	case errors.Is(err, os.ErrPermission):
 		return "choose a port of 1024 or above for announce.rtsp-port"
 	}

@@ -190,6 +190,7 @@ type Tether struct {
 // the reading.
 func (t *Tether) Renew(serving, changed bool) {
 	b := t.Base
+	t.Clock.Tie(mediaclock.Tie{Raw: b.raw(), Mono: b.last.mono, Rate: b.rate})
 	m, set := t.Clock.Load()
 	if !set {
 		return
@@ -203,6 +204,5 @@ func (t *Tether) Renew(serving, changed bool) {
 			m.Raw, m.PTP, m.Rate, m.Frequency = b.raw(), t.ptp.Add(b.last.mono.Sub(t.mono)), rate, rate
 		}
 	}
-	m.Local = b.rate
 	t.Clock.Set(m)
 }
