@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,12 +94,11 @@ func check(ctx context.Context, w io.Writer, look func(context.Context) (status.
 		return unreachable(ctx, err)
 	}
 	line, _, _ := strings.Cut(status.Words(m.State), ": ") // without advice to people
-	why := cmp.Or(m.Problem, m.Announce.Problem)
-	if why != "" {
-		line += ": " + why
+	if m.Problem != "" {                                   // what some receivers alone miss is none
+		line += ": " + m.Problem
 	}
 	fmt.Fprintln(w, text.Printable(line))
-	if why != "" || !slices.Contains([]string{status.Sending, status.Holdover, status.Idle}, m.State) {
+	if m.Problem != "" || !slices.Contains([]string{status.Sending, status.Holdover, status.Idle}, m.State) {
 		return verdict(exitFailed)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,9 +15,9 @@ import (
 )
 
 // attempt is one try at a measurement. It stands in for *testing.T, so that a
-// try in which the machine itself left too little to judge can be taken again.
-// What fails in it has failed: only figures that could not be judged are tried
-// again, and told at the end when that was in vain.
+// try in which the machine itself left too little to judge, or stood still and
+// something failed, can be taken again. What fails in every try has failed where it
+// is certain, and else could not be judged: that is told at the end.
 type attempt struct {
 	testing.TB // for Name and the like
 
@@ -24,6 +25,7 @@ type attempt struct {
 	failures []string
 	said     []string
 	skipped  string
+	certain  bool // what fails in every try has failed, whatever the machine did
 	rows     []row
 	cleanups []func()
 }
@@ -31,15 +33,18 @@ type attempt struct {
 const (
 	// patience bounds the time of what is taken again in the short form, all
 	// measurements together, and fullPatience that of one in the full form.
-	patience     = 2 * time.Minute
+	patience     = 3 * time.Minute
 	fullPatience = 20 * time.Minute
+	// mostTries bounds those of one measurement in the short form.
+	mostTries = 3
 )
 
 // repeated is the time in ns that went into tries that were taken again.
 var repeated atomic.Int64
 
-// measured runs a measurement, and takes it again where something of it could not
-// be judged: once in the short form.
+// measured runs a measurement. It is taken again where something of it could not be
+// judged, once in the short form, or failed in a try in which the machine stood
+// still: what a standstill does to a sound server is felt for long.
 func measured(t *testing.T, measure func(a *attempt)) {
 	t.Helper()
 	for n, began := 1, rtthread.Now(); ; n++ {
@@ -51,17 +56,22 @@ func measured(t *testing.T, measure func(a *attempt)) {
 			measure(a)
 		}()
 		<-done
-		if why := a.unjudged(); len(why) > 0 && len(a.failures) == 0 {
-			now := rtthread.Now()
+		now := rtthread.Now()
+		stood := watch.stood(now, now.Sub(from))
+		failed := len(a.failures) > 0 && stood > standstill
+		if why := a.unjudged(); failed || len(why) > 0 && len(a.failures) == 0 {
 			spent := time.Duration(repeated.Add(int64(now.Sub(from))))
-			again := n == 1 && spent < patience
+			again := spent < patience && n < mostTries && (failed || n == 1)
 			if full {
 				again = now.Sub(began) < fullPatience
 			}
 			if again {
-				t.Logf("taken again, for it could not be judged: %s", strings.Join(why, "; "))
+				t.Logf("taken again, for the machine stood still for %v: %s", stood, strings.Join(append(why, a.failures...), "; "))
 				continue
 			}
+		}
+		if failed && !a.certain && !full {
+			a.excuse(stood)
 		}
 		a.deliver(t)
 		return
@@ -85,6 +95,24 @@ func (a *attempt) unjudged() (why []string) {
 		}
 	}
 	return why
+}
+
+// excuse turns what failed into what could not be judged.
+func (a *attempt) excuse(stood time.Duration) {
+	why := fmt.Sprintf("the machine stood still for %v", stood)
+	for i := range a.rows { // told once, with all else that failed
+		if a.rows[i].verdict == "FAIL" {
+			a.rows[i].verdict = notJudged
+			a.rows[i].measured = fmt.Sprintf("%s, want %s, and %s", a.rows[i].measured, a.rows[i].limit, why)
+		}
+	}
+	for _, text := range a.failures {
+		a.said = append(a.said, "not judged, for "+why+": "+text)
+	}
+	if !slices.ContainsFunc(a.rows, func(r row) bool { return r.verdict == notJudged }) {
+		a.rows = append(a.rows, row{a.Name(), "the measurement", why + ": " + a.failures[0], "", notJudged})
+	}
+	a.failures = nil
 }
 
 // spoilt ends a try which the machine spoilt; it is the test's fault where no

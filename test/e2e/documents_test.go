@@ -54,23 +54,29 @@ func commandsIn(text string) []string {
 
 // elsewhere names the test that runs a command which changes a whole machine.
 var elsewhere = map[string]string{
-	"sudo apt install ./build/deb/aes67-sink_*_amd64.deb": "TestPackageInstall",
-	"sudo apt install avahi-daemon":                       "TestPackageInstall",
-	"systemctl --user start pipewire-pulse":               "TestPackageInstall",
-	"systemctl --user restart pipewire-pulse":             "TestPackageRepository",
-	"systemctl --user restart wireplumber":                "TestPackageRepository",
-	"systemctl --user restart aes67-sink":                 "TestPackageRepository",
-	"sudo apt install git make":                           "TestDocumentedCommands", // make is asked for each target
-	"sudo make install":                                   "TestInstallDoesNotBuild",
-	"sudo make uninstall":                                 "TestInstallDoesNotBuild",
-	"scripts/release.sh --build v0.1.0 DIR":               "TestReleaseMakesAllOrNothing",
-	"systemctl --user mask --now aes67-sink":              "TestPackageInstall",
-	"sudo apt purge aes67-sink":                           "TestPackageUpgrade",
-	"rm -r ~/.local/state/aes67-sink":                     "TestPackageUpgrade",
-	"sudo setcap cap_net_bind_service+ep":                 "TestNoPrivilegeIsKept",
-	"aes67-sink run":                                      "TestDocumentedCommands",
-	"pactl suspend-sink aes67 0":                          "TestStandstill",
-	"pactl set-sink-volume":                               "TestTwoReceiversHearLeftAndRight",
+	"sudo apt install ./build/deb/aes67-sink_*_amd64.deb":                      "TestPackageInstall",
+	"sudo apt install avahi-daemon":                                            "TestPackageInstall",
+	"systemctl --user start pipewire-pulse":                                    "TestPackageInstall",
+	"systemctl --user restart pipewire-pulse":                                  "TestPackageRepository",
+	"systemctl --user restart wireplumber":                                     "TestPackageRepository",
+	"systemctl --user restart aes67-sink":                                      "TestPackageRepository",
+	"systemctl --user reload aes67-sink":                                       "TestPackageReboot",
+	"journalctl --user -u aes67-sink -e":                                       "TestPackageReboot",
+	"aes67-sink on":                                                            "TestPackageReboot",
+	"aes67-sink off":                                                           "TestPackageReboot",
+	"sudo dpkg-statoverride --update --add root audio 750 /usr/bin/aes67-sink": "TestPackageReboot",
+	"sudo dpkg-reconfigure aes67-sink":                                         "TestPackageReboot",
+	"sudo apt install git make":                                                "TestDocumentedCommands", // make is asked for each target
+	"sudo make install":                                                        "TestInstallDoesNotBuild",
+	"sudo make uninstall":                                                      "TestInstallDoesNotBuild",
+	"scripts/release.sh --build v0.1.0 DIR":                                    "TestReleaseMakesAllOrNothing",
+	"systemctl --user mask --now aes67-sink":                                   "TestPackageInstall",
+	"sudo apt purge aes67-sink":                                                "TestPackageUpgrade",
+	"rm -r ~/.local/state/aes67-sink":                                          "TestPackageUpgrade",
+	"sudo setcap cap_net_bind_service+ep":                                      "TestNoPrivilegeIsKept",
+	"aes67-sink run":                                                           "TestDocumentedCommands",
+	"pactl suspend-sink aes67 0":                                               "TestStandstill",
+	"pactl set-sink-volume":                                                    "TestTwoReceiversHearLeftAndRight",
 }
 
 // TestDocumentedCommands runs every command of the program that a document

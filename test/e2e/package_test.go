@@ -293,6 +293,9 @@ func TestPackageReboot(t *testing.T) {
 	m.mustAs("alice", "aes67-sink", "on")
 	m.sending(60 * time.Second)
 	m.mustAs("alice", "systemctl", "--user", "reload", "aes67-sink")
+	if log := m.mustAs("alice", "journalctl", "--user", "-u", "aes67-sink", "-e", "--no-pager"); !strings.Contains(log, "configuration read anew") {
+		t.Errorf("after a reload the log is:\n%s", log)
+	}
 	m.mustAs("alice", "sh", "-c", "rm -r ~/.local/state/aes67-sink && pactl set-sink-volume aes67 30%")
 	eventually(t, 10*time.Second, "the bridge cannot write into the home directory", func() bool {
 		return strings.Contains(m.root("journalctl", "--no-pager", "--output=json", "_UID=1000", "_COMM=aes67-sink"), ".local/state/aes67-sink: permission denied")
@@ -309,6 +312,15 @@ func TestPackageReboot(t *testing.T) {
 	}
 	m.root("systemctl", "stop", "user@1000.service")
 	m.reaches("bob", 40*time.Second, "bob's bridge takes over when alice is gone", func(r report) bool { return r.State == "sending" })
+
+	m.root("dpkg-statoverride", "--update", "--add", "root", "audio", "750", "/usr/bin/aes67-sink")
+	m.root("dpkg-reconfigure", "aes67-sink")
+	if got := m.root("stat", "-c", "%U %G %a", "/usr/bin/aes67-sink"); strings.TrimSpace(got) != "root audio 750" {
+		t.Errorf("the program belongs to %s, want to one group", got)
+	}
+	if got := m.root("/usr/sbin/getcap", "/usr/bin/aes67-sink"); !strings.Contains(got, "cap_net_bind_service") {
+		t.Errorf("after that it has the capabilities %q", got)
+	}
 }
 
 // TestPackageUpgrade upgrades under the music, and purges: the gap is short, the

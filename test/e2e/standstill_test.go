@@ -252,6 +252,7 @@ func ofDesk() excuse { return ofSound(backWithin) }
 func (d *desk) standStill(t *attempt, h hold) {
 	t.Helper()
 	d.sounding(t)
+	t.certain = true
 	before := d.bridge.sends(5 * time.Second)
 	from := rtthread.Now()
 	release := d.stop(t, h.what)
