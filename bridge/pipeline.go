@@ -182,6 +182,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 				return p.zeros(out, open)
 			}
 		}
+	default:
 	}
 	cycle := p.target.cycle.Duration(p.cfg.SinkRate)
 	skip, place := p.place(due, block)

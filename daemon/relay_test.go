@@ -79,7 +79,12 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- watcher.Run(ctx) }()
-	defer func() { stop(); <-ended }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
 	select {
 	case <-watcher.Changed():
 	case <-time.After(10 * time.Second):

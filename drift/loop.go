@@ -163,6 +163,7 @@ func (l *Loop) judge(clock *arrival, pause time.Duration) {
 		if math.Abs(l.fill-c.target-c.offset) > frames(strayed) || math.Abs(c.wanted-c.ratio) > strayedRatio {
 			l.enter(Coarse)
 		}
+	default:
 	}
 }
 

@@ -1,6 +1,7 @@
 package ptp
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -202,6 +203,7 @@ func (e *Engine) enter(s PortState, now aes67.RawTime) {
 		e.last = aes67.ClockIdentity{}
 	case PortListening:
 		e.steerAt = now
+	default:
 	}
 }
 
@@ -241,6 +243,7 @@ func (e *Engine) HandleGeneral(b []byte, at aes67.RawTime, from netip.Addr) {
 		if m.Requesting == e.own.sender && e.fromParent(&m) {
 			e.follower.handleResponse(&m)
 		}
+	default: // an event message that came to the wrong port
 	}
 }
 
@@ -250,7 +253,7 @@ func (e *Engine) accept(b []byte, at aes67.RawTime, from netip.Addr) (wire.Messa
 	m, err := e.decoder.Decode(b)
 	switch {
 	case err != nil:
-		if err == wire.ErrVersion1 {
+		if errors.Is(err, wire.ErrVersion1) {
 			e.version1At, e.version1From = at, from
 		}
 		return m, false

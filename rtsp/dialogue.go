@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -217,10 +218,10 @@ func answerHTTP(r *request, sessions []Session) answer {
 // refusal is the answer to what could not be read; the connection ends with it.
 func refusal(err error) answer {
 	a := answer{version: rtspVersion, code: 400, last: true}
-	switch err {
-	case errTooLong:
+	switch {
+	case errors.Is(err, errTooLong):
 		a.code = 414
-	case errBody:
+	case errors.Is(err, errBody):
 		a.code = 413
 	}
 	return a

@@ -137,7 +137,10 @@ func watched(t *testing.T, connect func(...dbus.ConnOption) (*dbus.Conn, error),
 	t.Cleanup(func() {
 		stop()
 		select {
-		case <-ended:
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
 		case <-time.After(patience):
 			t.Error("it does not end")
 		}
@@ -220,7 +223,10 @@ func TestABusThatHangsIsLeft(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	stop()
 	select {
-	case <-ended:
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
 	case <-time.After(callTime):
 		t.Error("it waits for the bus after its end")
 	}

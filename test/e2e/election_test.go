@@ -128,7 +128,8 @@ func elect(t testing.TB, what string, within time.Duration, not string, all ...*
 		servers := 0
 		for _, b := range all {
 			r, err := b.look()
-			if err != nil || r.State != "sending" && r.State != "holdover" || r.Clock.Grandmaster == "" || master != "" && r.Clock.Grandmaster != master {
+			sends := r.State == "sending" || r.State == "holdover" || r.State == "filling" // the sound server is not judged here
+			if err != nil || !sends || r.Clock.Grandmaster == "" || master != "" && r.Clock.Grandmaster != master {
 				return false
 			}
 			master = r.Clock.Grandmaster
