@@ -102,5 +102,5 @@ func (c *listCommand) looker(ctx context.Context, to streams) (look func(context
 			return nil, nil, err
 		}
 	}
-	return func(context.Context) ([]byte, error) { return own.Listing().JSON() }, func() { stop(); _ = <-ended }, nil
+	return func(context.Context) ([]byte, error) { return own.Listing().JSON() }, func() { stop(); <-ended }, nil
 }
