@@ -30,9 +30,9 @@ const (
 	rejoinAfter = time.Second
 )
 
-// DNSSD hears RAVENNA and Dante devices announce their services by multicast
-// DNS. It sends nothing, so it hears only what devices say by themselves or
-// because somebody else asks: it is the weakest kind of sign.
+// DNSSD hears AES67 devices announce their services by multicast DNS: by
+// themselves, because somebody else asks, or because it asks itself, once when it
+// begins to listen on an interface. It is the weakest kind of sign.
 type DNSSD struct {
 	now     func() aes67.MonoTime
 	log     zerolog.Logger
@@ -53,6 +53,8 @@ type DNSSD struct {
 type groupConn interface {
 	Join(index int) error
 	Leave(index int) error
+	// Send sends to where multicast DNS is spoken.
+	Send(index int, to netip.AddrPort, b []byte) error
 	Receive(b []byte) (n int, source netip.Addr, index int, err error)
 	Close() error
 }
@@ -154,7 +156,7 @@ func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error
 		listen, rejoin := d.listen, d.rejoin
 		d.rejoin = false
 		d.mu.Unlock()
-		if failed, err := joined.Adjust(listen, rejoin, conn.Join, conn.Leave); len(failed) > 0 {
+		if failed, err := joined.Adjust(listen, rejoin, d.join(conn), conn.Leave); len(failed) > 0 {
 			d.log.Debug().Err(err).Int("interface_index", failed[0]).Msg("cannot join multicast DNS, retrying")
 			retry.Reset(rejoinAfter)
 		}
@@ -166,6 +168,19 @@ func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error
 		case <-d.wake:
 		case <-retry.C:
 		}
+	}
+}
+
+// join joins on an interface and asks there who is there.
+func (d *DNSSD) join(conn groupConn) func(index int) error {
+	return func(index int) error {
+		err := conn.Join(index)
+		if err == nil {
+			if sendErr := conn.Send(index, mdnsGroup(), query()); sendErr != nil {
+				d.log.Debug().Err(sendErr).Int("interface_index", index).Msg("cannot ask by multicast DNS, listening")
+			}
+		}
+		return err
 	}
 }
 
@@ -207,7 +222,7 @@ func (d *DNSSD) received(now aes67.MonoTime, index int, source netip.Addr, b []b
 	}
 	sign, known := d.signs[index]
 	if !known || now.Sub(sign.At) > signLife { // else what was said first stays
-		sign = Sign{Index: index, Kind: SignDNSSD, Detail: fmt.Sprintf("service %s announced by %v", service, source)}
+		sign = Sign{Index: index, Kind: SignDNSSD, Source: source, Detail: fmt.Sprintf("service %s announced by %v", service, source)}
 	}
 	sign.At = now
 	d.signs[index] = sign

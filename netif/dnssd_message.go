@@ -10,6 +10,29 @@ import (
 // metaQuery is the name whose PTR records list service types (RFC 6763, 9).
 const metaQuery = "_services._dns-sd._udp.local."
 
+// asked are the services that devices are asked for (RFC 6763, 4.1 and 7.1).
+var asked = []string{"_ravenna_session._sub._rtsp._tcp.local.", "_netaudio-arc._udp.local.", "_ssc._tcp.local."}
+
+// query asks for them, and for the answers to go to the group (RFC 6762, 5.2 and 18).
+func query() []byte {
+	b := dnsmessage.NewBuilder(nil, dnsmessage.Header{})
+	err := b.StartQuestions()
+	for _, name := range asked {
+		var n dnsmessage.Name
+		if err == nil {
+			n, err = dnsmessage.NewName(name)
+		}
+		if err == nil {
+			err = b.Question(dnsmessage.Question{Name: n, Type: dnsmessage.TypePTR, Class: dnsmessage.ClassINET})
+		}
+	}
+	message, finishErr := b.Finish()
+	if errors.Join(err, finishErr) != nil {
+		return nil // not with the names above
+	}
+	return message
+}
+
 // announcedService returns the AES67 service that a multicast DNS response
 // announces, such as "_ravenna_session" or "_netaudio-arc", and "" for
 // anything else: queries, goodbyes, other services, what is broken.
@@ -66,10 +89,11 @@ func recordService(p *dnsmessage.Parser, h dnsmessage.ResourceHeader) (service s
 	return aesService(owner), false
 }
 
-// aesService returns the label of a name that is a RAVENNA or Dante service.
+// aesService returns the label of a name that is a service of AES67 devices: RAVENNA,
+// Dante, or Sennheiser's and Neumann's control (SSC).
 func aesService(name string) string {
 	for label := range strings.SplitSeq(strings.ToLower(name), ".") {
-		if label == "_ravenna" || label == "_ravenna_session" || strings.HasPrefix(label, "_netaudio-") {
+		if label == "_ravenna" || label == "_ravenna_session" || label == "_ssc" || strings.HasPrefix(label, "_netaudio-") {
 			return label
 		}
 	}

@@ -1,6 +1,7 @@
 package netif
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -97,6 +98,8 @@ func TestAnnouncedService(t *testing.T) {
 		{"a goodbye", mdns(true, ptr("_netaudio-arc._udp.local.", "box._netaudio-arc._udp.local.", 0)), ""},
 		{"what somebody who asks knows already", mdns(false, ptr("_netaudio-arc._udp.local.", "box._netaudio-arc._udp.local.", long)), ""},
 		{"a message cut short", mdns(true, ptr("_netaudio-arc._udp.local.", "box._netaudio-arc._udp.local.", long))[:30], ""},
+		{"a Neumann speaker", mdns(true, ptr("_ssc._tcp.local.", "Left._ssc._tcp.local.", 4500)), "_ssc"},
+		{"what we ask ourselves", query(), ""},
 		{"nothing", nil, ""},
 	}
 	for _, test := range tests {
@@ -113,7 +116,7 @@ func FuzzAnnouncedService(f *testing.F) {
 	f.Add(dotted())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got := announcedService(b)
-		if got != "" && got != "_ravenna" && got != "_ravenna_session" && !strings.HasPrefix(got, "_netaudio-") {
+		if got != "" && got != "_ravenna" && got != "_ravenna_session" && got != "_ssc" && !strings.HasPrefix(got, "_netaudio-") {
 			t.Fatalf("found %q", got)
 		}
 		if len(got) > 255 {
@@ -158,6 +161,16 @@ func (e *ether) note(sign string, index int) error {
 func (e *ether) Join(index int) error  { return e.note("+", index) }
 func (e *ether) Leave(index int) error { return e.note("-", index) }
 func (e *ether) Close() error          { close(e.closed); return nil }
+
+func (e *ether) Send(index int, to netip.AddrPort, b []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if to != mdnsGroup() || !bytes.Equal(b, query()) {
+		return fmt.Errorf("%d bytes to %v", len(b), to)
+	}
+	e.members = append(e.members, fmt.Sprint("?", index))
+	return nil
+}
 
 func (e *ether) Receive(b []byte) (int, netip.Addr, int, error) {
 	select {
@@ -217,7 +230,7 @@ func TestDNSSDReportsInterfaces(t *testing.T) {
 		time.Sleep(time.Second)
 		e.in <- heardMessage{index: 2, source: "10.0.0.8", b: ravenna}
 		synctest.Wait()
-		want := Sign{Index: 2, Kind: SignDNSSD, Detail: "service _netaudio-arc announced by 10.0.0.7", At: aes67.MonoTime(11 * time.Second)}
+		want := Sign{Index: 2, Kind: SignDNSSD, Source: netip.MustParseAddr("10.0.0.7"), Detail: "service _netaudio-arc announced by 10.0.0.7", At: aes67.MonoTime(11 * time.Second)}
 		if got := d.Signs(); len(got) != 1 || got[0] != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -260,11 +273,11 @@ func TestDNSSDKeepsItsMemberships(t *testing.T) {
 			}
 		}
 		listen(1, 2)
-		check("+1 +2")
+		check("+1 ?1 +2 ?2")
 		listen(2)
 		check("-1")
 		d.Rejoin()
-		check("-2 +2")
+		check("-2 +2 ?2")
 		e.mu.Lock()
 		e.refuse = errors.New("no such device")
 		e.mu.Unlock()
@@ -274,14 +287,14 @@ func TestDNSSDKeepsItsMemberships(t *testing.T) {
 		e.refuse = nil
 		e.mu.Unlock()
 		time.Sleep(2 * time.Second)
-		check("+3")
+		check("+3 ?3")
 		if err := d.Listen([]int{0}); err == nil {
 			t.Error("index 0: want an error")
 		}
 		// A socket that fails is opened again, and joined.
 		e.in <- heardMessage{err: errors.New("bad file descriptor")}
 		time.Sleep(11 * time.Second)
-		check("+2 +3")
+		check("+2 ?2 +3 ?3")
 	})
 }
 

@@ -86,6 +86,16 @@ func (c *Conn) Leave(index int) (err error) {
 
 func address(g netip.Addr) *net.UDPAddr { return &net.UDPAddr{IP: g.AsSlice()} }
 
+// Send sends from the bound port by an interface, and not beyond what is on its link.
+// The time to live is 255, by which others know that (RFC 6762, 11).
+func (c *Conn) Send(index int, to netip.AddrPort, b []byte) error {
+	if err := c.packet.SetMulticastTTL(255); err != nil {
+		return err
+	}
+	_, err := c.packet.WriteTo(b, &ipv4.ControlMessage{IfIndex: index}, net.UDPAddrFromAddrPort(to))
+	return err
+}
+
 // Receive returns the next datagram that was sent to one of the groups, from whom
 // and on which interface.
 func (c *Conn) Receive(b []byte) (n int, from netip.Addr, index int, err error) {
