@@ -85,6 +85,7 @@ up() { # TREE NAMESPACE
     mkdir -p /run/systemd/nspawn && mount -t tmpfs lab /run/systemd/nspawn && exec "$@"' sh \
     systemd-nspawn --quiet --directory="$1" --boot "$how" --register=no --keep-unit \
     --machine="lab-$$" --hostname=lab-pc --resolv-conf=off --console=pipe --capability=CAP_NET_ADMIN \
+    --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" \
     </dev/null >>"$dir/console.log" 2>&1 &
   nspawn=$!
   echo "$nspawn" >"$dir/nspawn.pid"
