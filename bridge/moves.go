@@ -9,8 +9,9 @@ import (
 const (
 	// Moved for others mostMovings times in movesIn, the sessions stay where they are: a
 	// proxy that rewrites announcements, or somebody who means harm, would chase them
-	// for ever, and each move is a gap and a lost subscription.
-	mostMovings = 3
+	// for ever, and each move is a gap and a lost subscription. Ten bridges of one
+	// name that begin together need up to nine: of each round one stays.
+	mostMovings = 10
 	movesIn     = 10 * time.Minute
 	// freeFor is how long nobody must have had the names without a number: four
 	// announcements of any sender.

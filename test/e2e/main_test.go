@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,6 +35,9 @@ func must[T any](value T, err error) T {
 func script(name string) string { return filepath.Join(project, "test", "lab", name) }
 
 func TestMain(m *testing.M) {
+	// As when it was started by hand: nohup lets programs, and those that they start,
+	// ignore hang-ups.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	// The first thread stands for the process: it must not be one of those that
 	// enter a namespace (wire.inside), or the end of that would end us.
 	runtime.LockOSThread()
