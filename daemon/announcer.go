@@ -79,6 +79,8 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 		a.rtsp.Serve(at.Interface, at.Address, served)
 	}
 	a.publish()
+	a.mu.Lock() // so that a switch is before it or behind it
+	defer a.mu.Unlock()
 	if a.bySAP.Load() {
 		a.sap.Announce(network.Interface, network.Address, sessions)
 	}

@@ -11,8 +11,9 @@ import (
 
 // confine lets this process, on all threads and for good, read files, start no
 // program, and write into the given directories alone, so that a fault in what reads
-// the network's packets is no way into the user's files. It is Landlock's third version,
-// which leaves sockets, devices and what is open already as they are; kernels
+// the network's packets opens none of the user's files. It is Landlock's third version,
+// which leaves sockets (so what others do when asked), devices and what is open already
+// as they are; kernels
 // before 5.13 or without it confine nothing, those before 6.2 nearly all.
 //
 // A directory that is removed meanwhile cannot be made anew; at the end each may

@@ -71,7 +71,7 @@ func candidate(link netlink.Link, links []netlink.Link, sysfs string) Candidate 
 // A VRF is a master too, but its ports keep their addresses.
 func master(link netlink.Link, links []netlink.Link) string {
 	for _, m := range links {
-		if m.Attrs().Index == link.Attrs().MasterIndex && slices.Contains([]string{"bridge", "bond", "team", "openvswitch"}, m.Type()) {
+		if m.Attrs().Index == link.Attrs().MasterIndex && slices.Contains([]string{"bridge", "bond", "team"}, m.Type()) {
 			return m.Attrs().Name
 		}
 	}

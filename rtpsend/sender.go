@@ -170,9 +170,27 @@ func (s *Sender) loop(thread *rtthread.Thread) {
 	}
 }
 
+// tieDoubt is by how much the clock's word of CLOCK_MONOTONIC may differ from two
+// readings: a slew that has just begun moves it, by up to 8 % of the 125 ms between
+// readings (ptp/port/timebase.go).
+const tieDoubt = 100 * time.Microsecond
+
+// soundDue is when a block is due by the sound's clock. That is told by the clock's tie,
+// for two readings are apart by what an interruption between them takes, which drift
+// would take for the server's. Where they differ much, a second pair decides.
+func soundDue(due aes67.RawTime, clock mediaclock.Map, mono aes67.MonoTime, raw aes67.RawTime) aes67.MonoTime {
+	tied := clock.MonoAt(due)
+	if tied.Sub(mono.Add(due.Sub(raw))).Abs() <= tieDoubt {
+		return tied
+	}
+	if read := rtthread.Now().Add(due.Sub(rtthread.Raw())); tied.Sub(read).Abs() > tieDoubt {
+		return read
+	}
+	return tied
+}
+
 // send pulls one block and sends it as one packet of each stream. mono and raw are
-// the instant of the decision; the sound's is told by the clock, for theirs is
-// uncertain by what an interruption between them takes.
+// the instant of the decision.
 func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw aes67.RawTime) {
 	if d.jumped {
 		s.counters.jumps.Add(1)
@@ -185,7 +203,7 @@ func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw
 			clear(plane)
 		}
 	} else {
-		silent = s.source.Pull(s.planes, clock.MonoAt(d.due), d.open)
+		silent = s.source.Pull(s.planes, soundDue(d.due, clock, mono, raw), d.open)
 	}
 	timestamp := d.media.RTP()
 	for i := range s.packetizers {

@@ -329,6 +329,23 @@ func TestTheSoundIsDueByTheClock(t *testing.T) {
 	}
 }
 
+// When CLOCK_MONOTONIC is slewed and the clock does not know it yet, two readings count;
+// but not the first, between which the thread may have been interrupted.
+func TestTheSoundIsDueByReadingsWhileTheClockIsBehind(t *testing.T) {
+	var clock mediaclock.Clock
+	mono, raw := rtthread.Now(), rtthread.Raw()
+	clock.Tie(mediaclock.Tie{Raw: raw, Mono: mono})
+	clock.Step(raw, startOfPTP, 0)
+	m, _ := clock.Load()
+	if got := soundDue(raw, m, mono, raw.Add(time.Millisecond)); got != mono {
+		t.Errorf("after an interruption it is due %v off", got.Sub(mono))
+	}
+	m.Local.Mono = mono.Add(5 * time.Millisecond) // it was slewed since
+	if off := soundDue(raw, m, mono, raw).Sub(mono).Abs(); off > time.Millisecond {
+		t.Errorf("in a slew it is due %v off", off)
+	}
+}
+
 // rtpNear returns the media time with timestamp r that is nearest to t.
 func rtpNear(r aes67.RTPTime, t aes67.PTPTime) int64 {
 	m := aes67.MediaAt(t, 48000)

@@ -423,3 +423,21 @@ func TestTheCeilingMovesSoftly(t *testing.T) {
 		before = now
 	}
 }
+
+// TestACeilingLoweredInSilenceHoldsFromTheFirstFrame lowers it while nobody asks for
+// blocks, as while the streams rest.
+func TestACeilingLoweredInSilenceHoldsFromTheFirstFrame(t *testing.T) {
+	w := wayOf(1, rate, lateBy, 0)
+	w.Cut() // the streams rest
+	w.SetCeiling(-40)
+	signal := tone(rate, 1000, 0.9, rate)
+	for i := 0; i < len(signal); i += 48 {
+		block := signal[i : i+48]
+		w.play([][]float64{block})
+		for _, y := range block {
+			if math.Abs(y) > 0.01+1e-9 {
+				t.Fatalf("sample %v at frame %d is above -40 dBFS", y, i)
+			}
+		}
+	}
+}

@@ -70,8 +70,8 @@ func New(cfg Config) *Stage {
 	return s
 }
 
-// SetCeiling changes the ceiling, from any goroutine: up with the next block, down by
-// ceilingFall.
+// SetCeiling changes the ceiling, from any goroutine: up, and in silence, with the next
+// block, down by ceilingFall.
 func (s *Stage) SetCeiling(dbfs float64) {
 	s.target.Store(math.Float64bits(math.Pow(10, dbfs/20)))
 }
@@ -106,7 +106,11 @@ func (s *Stage) Ahead(interleaved []float32, untouched bool) {
 // If shows is wrong, gains come at the wrong time; the ceiling holds all the
 // same.
 func (s *Stage) Process(block [][]float64, shows Span, open bool) (silent bool) {
-	if target := math.Float64frombits(s.target.Load()); target != s.limiter.ceiling {
+	switch target := math.Float64frombits(s.target.Load()); {
+	case target == s.limiter.ceiling:
+	case s.position == 0: // nothing sounds: the first frame shall be below it
+		s.limiter.ceiling = target
+	default:
 		s.limiter.ceiling = max(target, s.limiter.ceiling*math.Pow(s.fall, float64(len(block[0]))))
 	}
 	s.untouched = open && s.position == len(s.fade)-1 && s.limiter.resting(shows.From) && s.low(block)

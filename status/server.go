@@ -78,6 +78,7 @@ func (s *Server) RunTCP(ctx context.Context, address string, trouble func(error)
 			trouble(nil)
 		}
 		if err := serve(ctx, netutil.LimitListener(l, maxConnections), s.page()); err != nil {
+			told = err.Error()
 			trouble(err)
 			s.pause(ctx)
 		}

@@ -14,9 +14,10 @@ import (
 func RunAlone(ctx context.Context, clock *mediaclock.Clock, now func() aes67.RawTime) error {
 	s := Sockets{readings: readClocks}
 	s.look()
+	tether := Tether{Base: &s.base, Clock: clock}
+	tether.Renew(false, false) // how the clocks run is told before the time is
 	at := now()
 	clock.Step(at, s.TAI(at), 0)
-	tether := Tether{Base: &s.base, Clock: clock}
 	for wake.Pause(ctx, s.due().Sub(now())) {
 		s.look()
 		if m, _ := clock.Load(); !m.Tied {
