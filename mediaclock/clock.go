@@ -16,7 +16,7 @@ type Map struct {
 	// Frequency is Rate without what a servo adds to end an error of phase: what
 	// the grandmaster's frequency is believed to be, and so the smoother one.
 	Frequency aes67.PPB
-	Local     Tie
+	Local     Tie  // how CLOCK_MONOTONIC runs beside the oscillator
 	Tied      bool // this clock ticks with CLOCK_MONOTONIC
 	// Steps counts the jumps of the time base since the clock was made: maps
 	// with equal Steps join.
@@ -32,8 +32,7 @@ type Tie struct {
 
 // MonoAt returns the instant by CLOCK_MONOTONIC.
 func (m Map) MonoAt(t aes67.RawTime) aes67.MonoTime {
-	elapsed, rate := int64(t-m.Local.Raw), float64(m.Local.Rate)*1e-9
-	return m.Local.Mono + aes67.MonoTime(elapsed-round(float64(elapsed)*rate/(1+rate)))
+	return m.Local.Mono + aes67.MonoTime(slower(int64(t-m.Local.Raw), m.Local.Rate))
 }
 
 // OnMono converts a rate against the oscillator to one against CLOCK_MONOTONIC.
@@ -55,9 +54,14 @@ func (m Map) PTPAt(t aes67.RawTime) aes67.PTPTime {
 
 // RawAt returns the instant of a PTP time.
 func (m Map) RawAt(p aes67.PTPTime) aes67.RawTime {
-	elapsed := int64(p - m.PTP)
-	rate := float64(m.Rate) * 1e-9
-	return m.Raw + aes67.RawTime(elapsed-round(float64(elapsed)*rate/(1+rate)))
+	return m.Raw + aes67.RawTime(slower(int64(p-m.PTP), m.Rate))
+}
+
+// slower returns how many ns pass on a clock while so many do on one that runs faster
+// by a rate.
+func slower(ns int64, by aes67.PPB) int64 {
+	rate := float64(by) * 1e-9
+	return ns - round(float64(ns)*rate/(1+rate))
 }
 
 func round(x float64) int64 {
@@ -122,16 +126,12 @@ func (c *Clock) Pursue(t aes67.RawTime, rate, frequency aes67.PPB) {
 	c.store(next)
 }
 
-// Tie tells how CLOCK_MONOTONIC runs, also before the clock is set.
-func (c *Clock) Tie(local Tie) {
-	c.local = local
-	if old := c.current.Load(); old != nil {
-		next := *old
-		next.Local = local
-		c.store(next)
-	}
-}
+// Tie tells how CLOCK_MONOTONIC runs before the clock is set; later on Set does.
+func (c *Clock) Tie(local Tie) { c.local = local }
 
 // Set puts a whole map in force, for a writer that knows the time by another clock.
 // With the same Steps it must join the one before it.
-func (c *Clock) Set(m Map) { c.store(m) }
+func (c *Clock) Set(m Map) {
+	c.local = m.Local
+	c.store(m)
+}

@@ -190,11 +190,13 @@ type Tether struct {
 // the reading.
 func (t *Tether) Renew(serving, changed bool) {
 	b := t.Base
-	t.Clock.Tie(mediaclock.Tie{Raw: b.raw(), Mono: b.last.mono, Rate: b.rate})
+	local := mediaclock.Tie{Raw: b.raw(), Mono: b.last.mono, Rate: b.rate}
 	m, set := t.Clock.Load()
 	if !set {
+		t.Clock.Tie(local)
 		return
 	}
+	m.Local = local
 	m.Tied = m.Tied && serving && !changed && !b.away
 	if rate := b.Target(); serving && !b.away && b.Settled() { // else more is known in a moment
 		if !m.Tied && math.Abs(float64(m.Rate-rate)) < nearTarget {
