@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -22,11 +21,11 @@ import (
 // DNS-SD points to the RTSP server, so it begins when that one listens.
 type announcer struct {
 	sap       *sap.Service     // always there: it listens too
-	bySAP     atomic.Bool      // announce by it
 	rtsp      *rtsp.Server     // nil: off
 	publisher *avahi.Publisher // nil: off
 
 	mu       sync.Mutex
+	bySAP    bool // announce by it
 	network  bridge.Network
 	sessions []sdp.Session
 }
@@ -34,8 +33,7 @@ type announcer struct {
 // newAnnouncer makes the parts that announce; former are the texts of the last
 // run.
 func newAnnouncer(cfg config.Config, former []string, log func(part string) zerolog.Logger) *announcer {
-	a := &announcer{}
-	a.bySAP.Store(cfg.Announce.SAP)
+	a := &announcer{bySAP: cfg.Announce.SAP}
 	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, log("sap"))
 	if cfg.Announce.RTSPPort != 0 {
 		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
@@ -81,7 +79,7 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 	a.publish()
 	a.mu.Lock() // so that a switch is before it or behind it
 	defer a.mu.Unlock()
-	if a.bySAP.Load() {
+	if a.bySAP {
 		a.sap.Announce(network.Interface, network.Address, sessions)
 	}
 }
@@ -90,12 +88,18 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 func (a *announcer) switchSAP(on bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.bySAP.Store(on)
+	a.bySAP = on
 	sessions := a.sessions
 	if !on {
 		sessions = nil
 	}
 	a.sap.Announce(a.network.Interface, a.network.Address, sessions)
+}
+
+func (a *announcer) announcesBySAP() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.bySAP
 }
 
 // Run publishes by DNS-SD when the RTSP server has begun or ceased to listen.
@@ -151,7 +155,7 @@ func (a *announcer) isOurs(f avahi.Found) bool {
 // model tells how the sessions are announced.
 func (a *announcer) model() status.Announce {
 	m := status.Announce{SAP: "off", MDNS: "off", Problem: a.problem()}
-	if a.bySAP.Load() {
+	if a.announcesBySAP() {
 		m.SAP = a.sap.State()
 	}
 	if a.rtsp != nil {
@@ -171,7 +175,7 @@ func (a *announcer) model() status.Announce {
 // for some of them alone, and is no problem of the bridge.
 func (a *announcer) problem() string {
 	problem := ""
-	if a.bySAP.Load() {
+	if a.announcesBySAP() {
 		problem = a.sap.Problem()
 	}
 	if a.rtsp != nil {
@@ -183,7 +187,7 @@ func (a *announcer) problem() string {
 // ways are those by which the sessions are announced at present.
 func (a *announcer) ways() []string {
 	var ways []string
-	if a.bySAP.Load() && a.sap.State() == "announcing" {
+	if a.announcesBySAP() && a.sap.State() == "announcing" {
 		ways = append(ways, status.ViaSAP)
 	}
 	if a.publisher != nil && a.publisher.Snapshot().State == avahi.StateEstablished {

@@ -35,8 +35,8 @@ type edges struct {
 	network    *network
 	neighbours *neighbours
 	sleeper    *sleeper
-	side       *instance.Side // the right to be on the network
-	streamName atomic.Pointer[string]
+	side       *instance.Side         // the right to be on the network
+	streamName atomic.Pointer[string] // in force
 
 	// Of the supervisor's goroutine.
 	filtered bool          // a grandmaster is on the network that is not heard here
@@ -113,12 +113,6 @@ func (e *edges) changes() map[string]func(config.Config) {
 			e.neighbours.refresh()
 		},
 	}
-}
-
-// named is cfg with the stream.name in force.
-func (e *edges) named(cfg config.Config) config.Config {
-	cfg.Stream.Name = *e.streamName.Load()
-	return cfg
 }
 
 func (e *edges) StopSender() { e.sender.stop() }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,8 +15,8 @@ import (
 )
 
 // planSessions says what the streams of cfg have in common for the program's
-// life. What lasts longer is in memory.
-func planSessions(cfg config.Config, memory identityMemory) bridge.SessionPlan {
+// life. What lasts longer is in memory; streamName tells the stream.name in force.
+func planSessions(cfg config.Config, memory identityMemory, streamName func() string) bridge.SessionPlan {
 	base := aes67.Stream{
 		Port:        cfg.Stream.Port,
 		TTL:         cfg.Stream.TTL,
@@ -38,7 +39,9 @@ func planSessions(cfg config.Config, memory identityMemory) bridge.SessionPlan {
 	for i := range cfg.Stream.Addresses {
 		plan.Streams[i].Group = cfg.Stream.Addresses[i]
 	}
-	plan.Names = func(host string, number int) []string { return sessionNames(cfg, host, number) }
+	plan.Names = func(host string, number int) []string {
+		return sessionNames(cfg, cmp.Or(streamName(), host+" "+cfg.Sink.Name), number)
+	}
 	prefix := sdp.GroupPrefix(cfg.Stream.AddressPrefix)
 	plan.Groups = func(address netip.Addr, used func(netip.Addr) bool) ([]netip.Addr, error) {
 		groups, err := sdp.Groups(prefix, address, len(plan.Streams), used)
@@ -60,12 +63,8 @@ func planSessions(cfg config.Config, memory identityMemory) bridge.SessionPlan {
 }
 
 // sessionNames returns the streams' names: "HOST SINK-NAME Left #2", or what
-// the user gave in place of the first two; the number is left out when it is 1.
-func sessionNames(cfg config.Config, host string, number int) []string {
-	head := cfg.Stream.Name
-	if head == "" {
-		head = host + " " + cfg.Sink.Name
-	}
+// the user gave in place of the first two, as head; the number is left out when it is 1.
+func sessionNames(cfg config.Config, head string, number int) []string {
 	suffix := ""
 	if number > 1 {
 		suffix = fmt.Sprintf("#%d", number)

@@ -18,8 +18,11 @@ func noMemory(t *testing.T) memory {
 	return remember(filepath.Join(t.TempDir(), "state"), "aes67", zerolog.Nop())
 }
 
+// nameOf tells the stream.name of a configuration.
+func nameOf(cfg config.Config) func() string { return func() string { return cfg.Stream.Name } }
+
 func TestPlanGivesOneMonoStreamAChannel(t *testing.T) {
-	plan := planSessions(config.Default(), noMemory(t).identities)
+	plan := planSessions(config.Default(), noMemory(t).identities, nameOf(config.Default()))
 	if ids := plan.Identity.Streams; len(plan.Streams) != 2 || len(ids) != 2 || ids[0].ID == ids[1].ID {
 		t.Fatalf("plan %+v", plan)
 	}
@@ -34,7 +37,7 @@ func TestPlanGivesOneMonoStreamAChannel(t *testing.T) {
 			t.Errorf("stream %d: %+v", i, s)
 		}
 	}
-	again := planSessions(config.Default(), noMemory(t).identities)
+	again := planSessions(config.Default(), noMemory(t).identities, nameOf(config.Default()))
 	if again.Identity.Streams[0].ID != plan.Identity.Streams[0].ID {
 		t.Error("a session has another id at the next start")
 	}
@@ -43,7 +46,7 @@ func TestPlanGivesOneMonoStreamAChannel(t *testing.T) {
 func TestPlanGivesOneStreamForAllChannels(t *testing.T) {
 	cfg := config.Default()
 	cfg.Stream.Layout, cfg.Stream.Name = config.Multi, "Hall"
-	plan := planSessions(cfg, noMemory(t).identities)
+	plan := planSessions(cfg, noMemory(t).identities, nameOf(cfg))
 	if len(plan.Streams) != 1 || len(plan.Streams[0].Channels) != 2 {
 		t.Errorf("plan %+v", plan)
 	}
@@ -55,7 +58,7 @@ func TestPlanGivesOneStreamForAllChannels(t *testing.T) {
 func TestALongNameKeepsChannelAndNumber(t *testing.T) {
 	cfg := config.Default()
 	cfg.Stream.Name = strings.Repeat("long ", 12)
-	names := planSessions(cfg, noMemory(t).identities).Names("pc", 12)
+	names := planSessions(cfg, noMemory(t).identities, nameOf(cfg)).Names("pc", 12)
 	for i, tail := range []string{" Left #12", " Right #12"} {
 		if !strings.HasSuffix(names[i], tail) || len(names[i]) > 63 {
 			t.Errorf("name %q of %d bytes", names[i], len(names[i]))
@@ -66,7 +69,7 @@ func TestALongNameKeepsChannelAndNumber(t *testing.T) {
 func TestPlanTakesGivenGroupsAsTheyAre(t *testing.T) {
 	cfg := config.Default()
 	cfg.Stream.Addresses = []netip.Addr{netip.MustParseAddr("239.1.2.3"), netip.MustParseAddr("239.1.2.4")}
-	plan := planSessions(cfg, noMemory(t).identities)
+	plan := planSessions(cfg, noMemory(t).identities, nameOf(cfg))
 	for i, want := range cfg.Stream.Addresses {
 		if got := plan.Streams[i].Group; got != want {
 			t.Errorf("group %v, want %v", got, want)

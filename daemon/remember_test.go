@@ -50,7 +50,7 @@ func TestIdentityIsRemembered(t *testing.T) {
 	m.identities.save(want)
 	want.Streams = slices.Clone(want.Streams)
 	m.flush()
-	got := planSessions(config.Default(), m.identities).Identity
+	got := planSessions(config.Default(), m.identities, nameOf(config.Default())).Identity
 	if got.Base != want.Base || got.Number != want.Number || !slices.Equal(got.Streams, want.Streams) {
 		t.Errorf("remembered %+v, want %+v", got, want)
 	}

@@ -79,8 +79,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	}, e.pipeline, part("pulse"))
 
 	e.streamName.Store(&cfg.Stream.Name)
-	plan := planSessions(cfg, memory.identities)
-	plan.Names = func(host string, number int) []string { return sessionNames(e.named(cfg), host, number) }
+	plan := planSessions(cfg, memory.identities, func() string { return *e.streamName.Load() })
 	e.announcer = newAnnouncer(cfg, texts(plan.Identity), part)
 	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)
 	services := netif.NewDNSSD(rtthread.Now, part("network"))
