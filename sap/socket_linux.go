@@ -1,15 +1,13 @@
 package sap
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/net/ipv4"
 
 	"aes67-sink/internal/mcast"
 	"aes67-sink/internal/text"
@@ -33,10 +31,9 @@ var groups = [...]netip.Addr{
 // leave even through a firewall that knows only connections begun here.
 type sockets struct {
 	in     *mcast.Conn
-	out    *net.UDPConn
+	out    *ipv4.PacketConn
 	deaf   error         // why there is no in; nil: there is
 	closed chan struct{} // for those that wait for what never comes
-	via    route         // what out is set to
 }
 
 // ttl is that of every message: how far it goes is a matter of the group's scope
@@ -45,24 +42,32 @@ const ttl = 255
 
 func openSockets() (wire, error) {
 	in, deaf := mcast.Listen(netip.AddrPortFrom(netip.IPv4Unspecified(), Port), groups[:]...)
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return onDescriptor(c, func(fd int) error {
-			return errors.Join(
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, 0), // best effort (AES67-2018, 6.2)
-				// A receiver on this machine may want to see the sessions.
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 1),
-				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, ttl),
-			)
-		})
-	}}
-	out, err := lc.ListenPacket(context.Background(), "udp4", "")
+	out, err := sender()
 	if err != nil {
 		if deaf == nil {
 			_ = in.Close()
 		}
 		return nil, fmt.Errorf("sap: a port to send from: %w", text.Cause(err))
 	}
-	return &sockets{in: in, out: out.(*net.UDPConn), deaf: deaf, closed: make(chan struct{})}, nil
+	return &sockets{in: in, out: out, deaf: deaf, closed: make(chan struct{})}, nil
+}
+
+func sender() (*ipv4.PacketConn, error) {
+	conn, err := net.ListenPacket("udp4", "")
+	if err != nil {
+		return nil, err
+	}
+	out := ipv4.NewPacketConn(conn)
+	err = errors.Join(
+		out.SetTOS(0), // best effort (AES67-2018, 6.2)
+		// A receiver on this machine may want to see the sessions.
+		out.SetMulticastLoopback(true),
+		out.SetMulticastTTL(ttl),
+	)
+	if err != nil {
+		_ = conn.Close()
+	}
+	return out, err
 }
 
 func (s *sockets) hears() error { return s.deaf }
@@ -93,27 +98,11 @@ func (s *sockets) receive(b []byte) (int, netip.Addr, int, error) {
 
 // send sends a message to the AES67 group.
 func (s *sockets) send(via route, b []byte) error {
-	if via != s.via {
-		mreq := &unix.IPMreqn{Address: via.addr.As4(), Ifindex: int32(via.index)}
-		raw, err := s.out.SyscallConn()
-		if err == nil {
-			err = onDescriptor(raw, func(fd int) error {
-				return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, mreq)
-			})
-		}
-		if err != nil {
-			s.via = route{}
-			return fmt.Errorf("sap: interface %d: %w", via.index, err)
-		}
-		s.via = via
-	}
 	// A queue that does not empty must not hold up the service.
 	_ = s.out.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	if _, err := s.out.WriteToUDPAddrPort(b, netip.AddrPortFrom(groups[0], Port)); err != nil {
-		s.via = route{} // the interface may have been made anew
-		return err
-	}
-	return nil
+	_, err := s.out.WriteTo(b, &ipv4.ControlMessage{IfIndex: via.index, Src: via.addr.AsSlice()},
+		net.UDPAddrFromAddrPort(netip.AddrPortFrom(groups[0], Port)))
+	return err
 }
 
 func (s *sockets) Close() error {
@@ -123,10 +112,4 @@ func (s *sockets) Close() error {
 		err = errors.Join(err, s.in.Close())
 	}
 	return err
-}
-
-func onDescriptor(raw syscall.RawConn, set func(fd int) error) error {
-	var why error
-	err := raw.Control(func(fd uintptr) { why = set(int(fd)) })
-	return errors.Join(err, why)
 }

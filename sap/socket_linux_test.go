@@ -185,15 +185,17 @@ func openWitness(t *testing.T, ns string) *witness {
 			return err
 		}
 		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-			return onDescriptor(c, func(fd int) error {
-				return errors.Join(
-					unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-					unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTTL, 1),
-					unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTOS, 1),
-					unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
+			var set error
+			err := c.Control(func(fd uintptr) {
+				set = errors.Join(
+					unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+					unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTTL, 1),
+					unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1),
+					unix.SetsockoptIPMreqn(int(fd), unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP,
 						&unix.IPMreqn{Multiaddr: groups[0].As4(), Ifindex: int32(eth0.Index)}),
 				)
 			})
+			return errors.Join(err, set)
 		}}
 		conn, err := lc.ListenPacket(t.Context(), "udp4", fmt.Sprintf(":%d", Port))
 		if err == nil {

@@ -21,6 +21,9 @@ type Conn struct {
 	groups []netip.Addr
 }
 
+// ttl is the time to live of what is sent: nothing less is heard by all (RFC 6762, 11).
+const ttl = 255
+
 // Listen binds a socket and shares the port with whoever else hears it. One that is
 // bound to a group cannot take unicast datagrams away from another program;
 // package net would bind it to every address.
@@ -30,7 +33,8 @@ func Listen(at netip.AddrPort, groups ...netip.Addr) (*Conn, error) {
 		return nil, fmt.Errorf("UDP port %d: %w", at.Port(), text.Cause(err))
 	}
 	c := &Conn{udp, ipv4.NewPacketConn(udp), groups}
-	if err := c.packet.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true); err != nil {
+	err = errors.Join(c.packet.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true), c.packet.SetMulticastTTL(ttl))
+	if err != nil {
 		_ = udp.Close()
 		return nil, fmt.Errorf("UDP port %d: %w", at.Port(), text.Cause(err))
 	}
@@ -86,12 +90,8 @@ func (c *Conn) Leave(index int) (err error) {
 
 func address(g netip.Addr) *net.UDPAddr { return &net.UDPAddr{IP: g.AsSlice()} }
 
-// Send sends from the bound port by an interface, and not beyond what is on its link.
-// The time to live is 255, by which others know that (RFC 6762, 11).
+// Send sends from the bound port by an interface.
 func (c *Conn) Send(index int, to netip.AddrPort, b []byte) error {
-	if err := c.packet.SetMulticastTTL(255); err != nil {
-		return err
-	}
 	_, err := c.packet.WriteTo(b, &ipv4.ControlMessage{IfIndex: index}, net.UDPAddrFromAddrPort(to))
 	return err
 }
