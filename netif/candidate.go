@@ -60,11 +60,10 @@ func (c *Candidate) is(was *Candidate) bool {
 }
 
 // has reports whether an interface has an address.
-func (c *Candidate) has(addr netip.Addr) bool {
-	return slices.ContainsFunc(c.Addrs, func(p netip.Prefix) bool { return p.Addr() == addr })
-}
+func (c *Candidate) has(addr netip.Addr) bool { return c.prefix(addr).IsValid() }
 
-// prefix returns an address of an interface with its subnet.
+// prefix returns an address of an interface with its subnet, invalid if it has not
+// that address.
 func (c *Candidate) prefix(addr netip.Addr) netip.Prefix {
 	for _, p := range c.Addrs {
 		if p.Addr() == addr {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -16,22 +15,32 @@ import (
 	"aes67-sink/aes67"
 )
 
-func TestDNSSDHearsOverARealNetwork(t *testing.T) {
-	a, b := namespaces(t)
-	for _, line := range []string{
-		"-n " + a + " addr add 10.84.0.1/24 dev eth0", "-n " + b + " addr add 10.84.0.2/24 dev eth0",
-		"-n " + a + " link set eth0 up", "-n " + b + " link set eth0 up",
-	} {
-		ipCommand(t, line)
+// onACable runs a listener at one end of a cable; the other end's namespace and the
+// index of eth0 there are returned, and that of the listener's.
+func onACable(t *testing.T) (d *DNSSD, index int, other string, otherIndex int) {
+	t.Helper()
+	a, other := namespaces(t)
+	for ns, address := range map[string]string{a: "10.84.0.1/24", other: "10.84.0.2/24"} {
+		ipCommand(t, "-n "+ns+" addr add "+address+" dev eth0")
+		ipCommand(t, "-n "+ns+" link set eth0 up")
 	}
-	index := 0
-	d := NewDNSSD(func() aes67.MonoTime { return 1 }, zerolog.New(zerolog.NewTestWriter(t)))
+	index, otherIndex = eth0In(t, a), eth0In(t, other)
+	d = NewDNSSD(func() aes67.MonoTime { return 1 }, zerolog.New(zerolog.NewTestWriter(t)))
 	d.local = func(netip.Addr) bool { return false }
 	d.open = func() (conn groupConn, err error) {
 		err = <-inside(a, func() (err error) { conn, err = openMDNS(); return err })
 		return conn, err
 	}
-	if err := <-inside(a, func() error {
+	if err := d.Listen([]int{index}); err != nil {
+		t.Fatal(err)
+	}
+	return d, index, other, otherIndex
+}
+
+// eth0In returns the index of eth0 in a namespace.
+func eth0In(t *testing.T, ns string) (index int) {
+	t.Helper()
+	if err := <-inside(ns, func() error {
 		eth0, err := net.InterfaceByName("eth0")
 		if err == nil {
 			index = eth0.Index
@@ -40,18 +49,26 @@ func TestDNSSDHearsOverARealNetwork(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Listen([]int{index}); err != nil {
-		t.Fatal(err)
-	}
+	return index
+}
+
+// runs runs a listener until the test ends.
+func (d *DNSSD) runs(t *testing.T) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
-	defer func() {
+	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
-	}()
+	})
+}
+
+func TestDNSSDHearsOverARealNetwork(t *testing.T) {
+	d, index, b, _ := onACable(t)
+	d.runs(t)
 
 	// Another responder has the port already, in its usual way.
 	var device net.PacketConn
@@ -100,63 +117,32 @@ func sendVia(conn net.PacketConn, message []byte) error {
 
 // TestADeviceThatAnswersIsHeard has one that says nothing by itself.
 func TestADeviceThatAnswersIsHeard(t *testing.T) {
-	a, b := namespaces(t)
-	for _, line := range []string{
-		"-n " + a + " addr add 10.84.0.1/24 dev eth0", "-n " + b + " addr add 10.84.0.2/24 dev eth0",
-		"-n " + a + " link set eth0 up", "-n " + b + " link set eth0 up",
-	} {
-		ipCommand(t, line)
-	}
-	index := map[string]int{}
-	for _, ns := range []string{a, b} {
-		if err := <-inside(ns, func() error {
-			eth0, err := net.InterfaceByName("eth0")
-			if err == nil {
-				index[ns] = eth0.Index
-			}
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	d, _, b, index := onACable(t)
 	var device groupConn
 	if err := <-inside(b, func() (err error) { device, err = openMDNS(); return err }); err != nil {
 		t.Fatal(err)
 	}
-	if err := device.Join(index[b]); err != nil {
+	if err := device.Join(index); err != nil {
 		t.Fatal(err)
 	}
-	answered := make(chan error, 1)
-	go func() {
-		buf := make([]byte, maxMessage)
-		n, from, at, err := device.Receive(buf)
-		if err == nil && (from.String() != "10.84.0.1" || at != index[b] || !bytes.Equal(buf[:n], query())) {
-			err = fmt.Errorf("asked by %v on %d: %x", from, at, buf[:n])
-		}
-		if err == nil {
-			err = device.Send(at, mdnsGroup(), mdns(true, ptr("_ssc._tcp.local.", "Left._ssc._tcp.local.", 4500)))
-		}
-		answered <- err
-	}()
-	d := NewDNSSD(func() aes67.MonoTime { return 1 }, zerolog.New(zerolog.NewTestWriter(t)))
-	d.open = func() (conn groupConn, err error) {
-		err = <-inside(a, func() (err error) { conn, err = openMDNS(); return err })
-		return conn, err
+	d.runs(t)
+	defer time.AfterFunc(10*time.Second, func() { _ = device.Close() }).Stop() // nobody asks
+	buf := make([]byte, maxMessage)
+	n, from, at, err := device.Receive(buf)
+	if err != nil || from.String() != "10.84.0.1" || at != index || !bytes.Equal(buf[:n], query()) {
+		t.Errorf("asked by %v on %d: %x, %v", from, at, buf[:n], err)
 	}
-	if err := d.Listen([]int{index[a]}); err != nil {
+	if err := device.Send(index, mdnsGroup(), mdns(true, ptr("_ssc._tcp.local.", "Left._ssc._tcp.local.", 4500))); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }()
-	for end := time.Now().Add(10 * time.Second); len(d.Signs()) == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	select {
+	case <-d.Changed():
+	case <-time.After(10 * time.Second):
 	}
 	if got := d.Signs(); len(got) != 1 || got[0].Detail != "service _ssc announced by 10.84.0.2" {
 		t.Errorf("got %+v", got)
 	}
-	cancel()
-	err := errors.Join(<-done, device.Close())
-	if err = errors.Join(err, <-answered); err != nil {
+	if err := device.Close(); err != nil {
 		t.Error(err)
 	}
 }
