@@ -62,28 +62,32 @@ func (s *Server) RunTCP(ctx context.Context, address string, trouble func(error)
 		return nil
 	}
 	told := ""
+	serving := func() {
+		if told != "" {
+			told = ""
+			trouble(nil)
+		}
+	}
 	for ctx.Err() == nil {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			err = fmt.Errorf("status.listen: %s: %w; %s", address, text.Cause(err), listenRemedy(err))
+		if err := s.serveTCP(ctx, address, serving); err != nil {
 			if err.Error() != told {
 				told = err.Error()
 				trouble(err)
 			}
 			s.pause(ctx)
-			continue
-		}
-		if told != "" {
-			told = ""
-			trouble(nil)
-		}
-		if err := serve(ctx, netutil.LimitListener(l, maxConnections), s.page()); err != nil {
-			told = err.Error()
-			trouble(err)
-			s.pause(ctx)
 		}
 	}
 	return nil
+}
+
+// serveTCP serves until ctx is done (nil) or it cannot; serving is called when it does.
+func (s *Server) serveTCP(ctx context.Context, address string, serving func()) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("status.listen: %s: %w; %s", address, text.Cause(err), listenRemedy(err))
+	}
+	serving()
+	return serve(ctx, netutil.LimitListener(l, maxConnections), s.page())
 }
 
 func listenRemedy(err error) string {
