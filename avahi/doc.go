@@ -6,7 +6,8 @@
 //
 //   - link.go: a connection, and the lives of the daemon on it
 //   - server.go: go-avahi for one life, and what it takes to be safe from it
-//   - publisher.go, entrygroup.go: one entry group for each service
+//   - entrygroup.go: one service's entry group, made, watched and freed
+//   - publisher.go, book.go: which of them there are
 //   - browser.go: who else is there
 //
 // Each session is a service _rtsp._tcp with the subtype _ravenna_session, on one

@@ -2,11 +2,8 @@ package avahi
 
 import (
 	"sync"
-	"sync/atomic"
 
 	goavahi "github.com/holoplot/go-avahi"
-
-	"aes67-sink/internal/wake"
 )
 
 // server is go-avahi's Server for one life of the daemon, walled off from its
@@ -48,69 +45,6 @@ func (s *server) close() {
 func (s *server) state() (state int32, err error) {
 	err = s.life.bounded(callTime, func() (err error) { state, err = s.avahi.GetState(); return err })
 	return state, err
-}
-
-// group is one service's entry group.
-type group struct {
-	service Service
-	entry   *goavahi.EntryGroup
-	told    *atomic.Pointer[goavahi.EntryGroupState] // nil: nothing yet
-	freed   chan struct{}
-}
-
-// state returns what the group has told last (avahi-common/defs.h,
-// AvahiEntryGroupState).
-func (g group) state() goavahi.EntryGroupState {
-	if told := g.told.Load(); told != nil {
-		return *told
-	}
-	return goavahi.EntryGroupState{State: goavahi.EntryGroupRegistering}
-}
-
-// add publishes a service on an interface.
-func (s *server) add(index int, service Service) (g group, err error) {
-	err = s.life.bounded(callTime, func() (err error) {
-		g.entry, err = s.avahi.EntryGroupNew()
-		return err
-	})
-	if err != nil {
-		return g, err
-	}
-	g.service, g.told, g.freed = service, new(atomic.Pointer[goavahi.EntryGroupState]), make(chan struct{})
-	s.running.Go(func() {
-		for {
-			select {
-			case state := <-g.entry.StateChangeChannel:
-				g.told.Store(&state)
-				wake.Signal(s.changed)
-			case <-g.freed:
-				return
-			case <-s.done:
-				return
-			}
-		}
-	})
-	for _, step := range []func() error{
-		func() error {
-			return g.entry.AddService(int32(index), protoINET, 0, service.Name, serviceType, "", "", service.Port, [][]byte{})
-		},
-		func() error {
-			return g.entry.AddServiceSubtype(int32(index), protoINET, 0, service.Name, serviceType, "", subtype)
-		},
-		g.entry.Commit,
-	} {
-		if err := s.life.bounded(callTime, step); err != nil {
-			s.free(g)
-			return g, err
-		}
-	}
-	return g, nil
-}
-
-// free withdraws one service of several. All of them are withdrawn by close.
-func (s *server) free(g group) {
-	_ = s.life.bounded(callTime, func() error { s.avahi.EntryGroupFree(g.entry); return nil })
-	close(g.freed) // go-avahi's loop does not know the group any more
 }
 
 // look tells whether the daemon answers for this computer on an interface: on one
