@@ -176,12 +176,21 @@ func TestFaultsOfAFile(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"an unknown key with a typo", "[sink]\n\nnmae = \"x\"", `config.toml:3: sink.nmae: unknown key; did you mean sink.name?`},
 		{"a key in the wrong table", "[sink]\nttl = 3", `config.toml:2: sink.ttl: unknown key; did you mean stream.ttl?`},
+		{"a key of two tables in a table like one", "[sink]\n[strem]\nrate = 48000", `config.toml:2: strem: unknown table or key; did you mean [stream]?`},
+		{"a key of two tables outside any", "rate = 48000", `config.toml:1: rate: unknown table or key; put it below [sink] or [stream]`},
 		{"a key like none", "[sink]\ncolour = 3", `config.toml:2: sink.colour: unknown key; aes67-sink config prints every key there is`},
 		{"a key outside any table", "ttl = 3", `config.toml:1: ttl: unknown table or key; put it below [stream]`},
 		{"an unknown table", "\n[strem]\nttl = 3", `config.toml:2: strem: unknown table or key; did you mean [stream]?`},
 		{"a value for a table", "sink = 3", `config.toml:1: sink: not a table; write [sink] on a line of its own and the keys below it`},
 		{"a list of tables", "[[sink]]\nname = \"x\"", `config.toml:1: sink: not a table; write [sink] on a line of its own and the keys below it`},
 		{"a table for a value", "[sink.rate]\nhz = 48000", `config.toml:1: sink.rate = {…}: a table where a whole number belongs; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
+		{
+			"several", "[stream]\nlayout = \"mono\"\naddresses = [\"239.1.1.1\"]\nttl = 0\n[sink]\nx = 1",
+			`config.toml:3: stream.addresses = ["239.1.1.1"]: 1 address for 2 streams; must be 2 in channel order, or [] to derive them` + "\n" +
+				`config.toml:4: stream.ttl = 0: out of range; must be 1 to 255 hops; the default is 15` + "\n" +
+				`config.toml:6: sink.x: unknown key; did you mean sink.id?`,
+		},
+		{"a broken table", "[sink\nname = \"x\"\n", `config.toml:1: not valid TOML: expected '.' or ']' to end table name, but got '\n' instead; correct the line`},
 		{"broken TOML", "[sink]\nname = AES67\n", `config.toml:2: not valid TOML: expected value but found "AES" instead; correct the line`},
 		{"a key twice", "[sink]\nname = \"a\"\nname = \"b\"\n", `config.toml:3: not valid TOML: Key 'sink.name' has already been defined.; correct the line`},
 		{"a number for a text", "[sink]\nname = 67", `config.toml:2: sink.name = 67: a whole number where a text belongs; must be 1 to 63 bytes of text without control characters; the default is "AES67 Speakers"`},
@@ -296,6 +305,9 @@ func TestFaultsOfOverrides(t *testing.T) {
 		{"no equals sign", "sink.name", `--set: "sink.name": not table.key=value; write it like --set sink.latency=20ms`},
 		{"no table", "name=x", `--set: "name=x": not table.key=value; write it like --set sink.latency=20ms`},
 		{"an unknown key", "sink.latancy=x", `--set: sink.latancy: unknown key; did you mean sink.latency?`},
+		{"a table with a typo", "strem.rate=48000", `--set: strem.rate: unknown key; did you mean stream.rate?`},
+		{"two letters changed places", "straem.name=x", `--set: straem.name: unknown key; did you mean stream.name?`},
+		{"a letter is missing", "cloc.dscp=46", `--set: cloc.dscp: unknown key; did you mean clock.dscp?`},
 		{"no number", "stream.ttl=many", `--set: stream.ttl = many: not a TOML value; must be 1 to 255 hops; the default is 15`},
 		{"no value", "stream.ttl=", `--set: stream.ttl: not a TOML value; must be 1 to 255 hops; the default is 15`},
 		{"a list without brackets", "stream.addresses=239.1.1.1", `--set: stream.addresses = 239.1.1.1: not a TOML value; must be a list of different IPv4 multicast addresses such as "239.69.10.1", or []; the default is []`},

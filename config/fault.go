@@ -58,10 +58,15 @@ func (fs Faults) or() error {
 	return fs
 }
 
-// sortByLine puts faults of a file into the order of its lines.
-func (fs Faults) sortByLine() {
+// sort puts faults of a file into the order of its lines, before all others.
+func (fs Faults) sort() {
 	slices.SortStableFunc(fs, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
+		switch {
+		case a.Line == 0 || b.Line == 0:
+			return cmp.Compare(b.Line, a.Line)
+		default:
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
+		}
 	})
 }
 

@@ -96,7 +96,7 @@ var Options = []Option{
 	{
 		Key: "network.address", Default: `""`,
 		Help:   "the IPv4 address that the streams leave from, where an interface has several",
-		Detail: "Empty is the one whose subnet the PTP master is in, else that of the sessions heard, else the first. With network.interface = \"auto\" the interface that has the address named here is used.",
+		Detail: "Empty is the one whose subnet the PTP master is in, else that of the sessions or devices heard, else the first. With network.interface = \"auto\" the interface that has the address named here is used.",
 		field:  sendFrom(func(c *Config) *netip.Addr { return &c.Network.Address }),
 	},
 	{

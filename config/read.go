@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -42,12 +43,14 @@ func Default() Config {
 
 // readFile takes over the keys of a TOML text; name is for messages.
 func (s *settings) readFile(name, text string) {
-	before := len(s.faults)
-	defer func() { s.faults[before:].sortByLine() }()
 	var tables map[string]toml.Primitive
 	meta, err := toml.Decode(text, &tables)
 	if err != nil {
 		line, why := syntaxError(err)
+		var parse toml.ParseError
+		if errors.As(err, &parse) && parse.Position.Start <= len(text) { // its line is the next one where a line ends too early
+			line = 1 + strings.Count(text[:parse.Position.Start], "\n")
+		}
 		s.fault(source{name, line}, Fault{Why: "not valid TOML: " + why, Remedy: "correct the line"})
 		return
 	}

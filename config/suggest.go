@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,13 +20,17 @@ func knownTable(name string) bool {
 
 // suggestKey is the remedy for a key that is not in the table.
 func suggestKey(key string) string {
+	table, name, _ := strings.Cut(key, ".")
 	best, distance := "", maxTypos+1
-	_, name, _ := strings.Cut(key, ".")
 	for _, o := range Options {
-		if o.Name() == name { // the right key in the wrong table
-			return "did you mean " + o.Key + "?"
-		}
 		if d := typos(key, o.Key); d < distance {
+			best, distance = o.Key, d
+		}
+	}
+	// The right key in the wrong table: of several that whose name is most like it.
+	distance = len(table) + maxTypos // more than any
+	for _, o := range named(name) {
+		if d := typos(table, o.Table()); d < distance {
 			best, distance = o.Key, d
 		}
 	}
@@ -38,10 +43,12 @@ func suggestKey(key string) string {
 // suggestTable is the remedy for a table, or a key outside any table, that
 // there is not.
 func suggestTable(name string) string {
-	for _, o := range Options {
-		if o.Name() == name {
-			return fmt.Sprintf("put it below [%s]", o.Table())
+	if options := named(name); len(options) > 0 {
+		tables := make([]string, len(options))
+		for i, o := range options {
+			tables[i] = "[" + o.Table() + "]"
 		}
+		return "put it below " + strings.Join(tables, " or ")
 	}
 	names := make([]string, len(Tables))
 	for i, t := range Tables {
@@ -51,6 +58,11 @@ func suggestTable(name string) string {
 		names[i] = t.Name
 	}
 	return "the tables are " + strings.Join(names, ", ")
+}
+
+// named returns the options of a name, of whichever table.
+func named(name string) []Option {
+	return slices.DeleteFunc(slices.Clone(Options), func(o Option) bool { return o.Name() != name })
 }
 
 // typos is the number of letters to insert, remove or replace to get from a

@@ -55,6 +55,7 @@ func (s *settings) cross() {
 			s.fault(s.blame(r.keys), Fault{Key: o.Key, Value: tomlText(o.raw(&s.config)), Why: why, Remedy: remedy})
 		}
 	}
+	s.faults.sort()
 }
 
 // blame is where the first of keys that was given at all was given.

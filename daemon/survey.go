@@ -93,7 +93,9 @@ func packetTime(d *sdp.Description) time.Duration {
 func (s *survey) listMasters() []status.ListedMaster {
 	var out []status.ListedMaster
 	if c := s.clock; c != nil && c.Role == ptp.RoleGrandmaster {
-		out = append(out, status.ListedMaster{Grandmaster: c.Grandmaster.String(), Own: true, Interface: s.used, Domain: int(c.Domain)})
+		own := listedMaster(&ptp.Announcement{Properties: c.Announced, Domain: c.Domain}, s.used)
+		own.Own, own.Port, own.Address = true, "", ""
+		out = append(out, own)
 	}
 	for i := range s.masters {
 		a := &s.masters[i]

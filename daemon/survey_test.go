@@ -85,8 +85,9 @@ func TestTheFollowedMasterIsMarked(t *testing.T) {
 	if len(l.Masters) != 3 || !l.Masters[0].Followed || l.Masters[1].Followed || l.Masters[2].Domain != 1 {
 		t.Errorf("masters %+v", l.Masters)
 	}
-	s.clock = &ptp.Status{Role: ptp.RoleGrandmaster, Grandmaster: clock(9)}
-	if l := s.list(); len(l.Masters) != 4 || !slices.ContainsFunc(l.Masters, func(m status.ListedMaster) bool { return m.Own && m.Grandmaster == clock(9).String() }) {
+	s.clock = &ptp.Status{Role: ptp.RoleGrandmaster, Grandmaster: clock(9), Announced: wire.Properties{Priority1: 250, Class: 248, Priority2: 250, Identity: clock(9)}}
+	own := status.ListedMaster{Grandmaster: clock(9).String(), Own: true, Interface: "eth0", Priority1: 250, Class: 248, Priority2: 250}
+	if l := s.list(); len(l.Masters) != 4 || !slices.Contains(l.Masters, own) {
 		t.Errorf("masters %+v", l.Masters)
 	}
 }

@@ -86,11 +86,29 @@ type Chooser struct {
 type choice struct {
 	Candidate // as it was when last up
 	addressing
+	beside    []int // the interfaces that were there then, too
 	why       string
 	signed    bool // has had a sign of AES67
 	lost      bool // carrier or address
 	unplugged bool // carrier
 	lostAt    aes67.MonoTime
+}
+
+// see takes down an interface in use as it is now.
+func (c *choice) see(e *Candidate, candidates []Candidate) {
+	c.Candidate, c.beside = *e, c.beside[:0]
+	for i := range candidates {
+		if index := candidates[i].Index; index != e.Index {
+			c.beside = append(c.beside, index)
+		}
+	}
+}
+
+// was reports whether an interface is the one in use, perhaps under another
+// name. One that was there beside it is not, whatever its address in Ethernet: a
+// dock may have that of the computer's own card.
+func (c *choice) was(e *Candidate) bool {
+	return e.is(&c.Candidate) && !slices.Contains(c.beside, e.Index)
 }
 
 // NewChooser makes a chooser that has chosen nothing.
@@ -114,13 +132,14 @@ func (c *Chooser) Interfaces(candidates []Candidate) []int {
 	return out
 }
 
-// eligible returns the interfaces that come into question as they are.
+// eligible returns the interfaces that come into question as they are. Whether
+// what is behind one is known counts while one is chosen, not when it is in use.
 func (c *Chooser) eligible(candidates []Candidate) []Candidate {
 	var out []Candidate
 	named := c.named(candidates)
 	for i := range candidates {
 		e := &candidates[i]
-		wanted := e == named && e.ready() || c.cfg.Interface == Auto && e.eligible()
+		wanted := e == named && e.ready() || c.cfg.Interface == Auto && (e.eligible() || e.ready() && e.Index == c.chosen.Index && c.chosen.was(e))
 		if wanted && (!c.cfg.Address.IsValid() || e.has(c.cfg.Address)) {
 			out = append(out, *e)
 		}
@@ -137,7 +156,7 @@ func (c *Chooser) named(candidates []Candidate) *Candidate {
 	for _, is := range []func(*Candidate) bool{
 		func(e *Candidate) bool { return e.Name == c.cfg.Interface },
 		func(e *Candidate) bool { return e.called(c.cfg.Interface) },
-		func(e *Candidate) bool { return e.is(&c.chosen.Candidate) },
+		c.chosen.was,
 	} {
 		if e := find(candidates, is); e != nil {
 			return e
@@ -211,7 +230,7 @@ func (c *Chooser) obey(candidates []Candidate, signs []Sign) Decision {
 	if c.chosen.Index == 0 {
 		c.resume(e)
 	}
-	c.chosen.Candidate = *e
+	c.chosen.see(e, candidates)
 	switch {
 	case e.Name == name:
 		c.chosen.why = "named in network.interface"
@@ -251,7 +270,7 @@ func (c *Chooser) resume(e *Candidate) {
 
 // hold decides while an interface is chosen; held is false when it is given up.
 func (c *Chooser) hold(now aes67.MonoTime, candidates []Candidate, signs []Sign, intent bool) (d Decision, held bool) {
-	e := find(candidates, func(e *Candidate) bool { return e.Index == c.chosen.Index && e.is(&c.chosen.Candidate) })
+	e := find(candidates, func(e *Candidate) bool { return e.Index == c.chosen.Index && c.chosen.was(e) })
 	up := false
 	if e != nil {
 		_, up = c.since[e.Index]
@@ -276,7 +295,8 @@ func (c *Chooser) hold(now aes67.MonoTime, candidates []Candidate, signs []Sign,
 		d.Report, d.Astray = c.report(candidates, signs)
 		return d, true
 	}
-	c.chosen.Candidate, c.chosen.lost, c.chosen.unplugged = *e, false, false
+	c.chosen.see(e, candidates)
+	c.chosen.lost, c.chosen.unplugged = false, false
 	return c.use(candidates, signs), true
 }
 
@@ -349,7 +369,7 @@ func (c *Chooser) returned(now aes67.MonoTime, eligible []Candidate) *Candidate 
 		return nil
 	}
 	subnet := c.former.prefix(c.former.addr).Masked()
-	return find(eligible, func(e *Candidate) bool { return e.is(&c.former.Candidate) && e.in(subnet) })
+	return find(eligible, func(e *Candidate) bool { return c.former.was(e) && e.in(subnet) })
 }
 
 // known says that an interface had another name when it was in use.
@@ -363,7 +383,7 @@ func (c *choice) known(e *Candidate) string {
 // intended chooses for a program that plays where there is no sign.
 func (c *Chooser) intended(eligible, candidates []Candidate, signs []Sign) Decision {
 	if c.meant {
-		if e := find(eligible, func(e *Candidate) bool { return e.Name == c.former.Name || e.is(&c.former.Candidate) }); e != nil {
+		if e := find(eligible, func(e *Candidate) bool { return e.Name == c.former.Name || c.former.was(e) }); e != nil {
 			return c.take(e, c.former.known(e)+"came back while a program played", candidates, signs)
 		}
 		return Decision{Reason: fmt.Sprintf("%s: down while a program plays; waiting for it, or for a sign of AES67 or playback that begins anew to use %s",
@@ -386,7 +406,8 @@ func (c *Chooser) intended(eligible, candidates []Candidate, signs []Sign) Decis
 
 // take chooses an interface.
 func (c *Chooser) take(e *Candidate, why string, candidates []Candidate, signs []Sign) Decision {
-	c.chosen.Candidate, c.chosen.why = *e, why
+	c.chosen.see(e, candidates)
+	c.chosen.why = why
 	c.idle, c.meant, c.former = true, false, choice{}
 	return c.use(candidates, signs)
 }

@@ -398,6 +398,29 @@ func TestChooser(t *testing.T) {
 			"0s use eno1, 10s use lan0, 20s use eno7",
 		},
 		{
+			"a card with the address of the named one, and beside it, is not it",
+			newWorld("eno1", eno1, replugged(eno1, 7, "192.168.10.7")),
+			func(w *world) {
+				w.until(10 * time.Second)
+				w.remove("eno1")
+				w.until(20 * time.Second)
+				w.candidates = append(w.candidates, replugged(eno1, 8, "192.168.10.1"))
+				w.until(30 * time.Second)
+			},
+			"0s use eno1, 10s none, 20s use eno8",
+		},
+		{
+			"a bridge in use stays in use with a second card in it",
+			newWorld(Auto, eno1),
+			func(w *world) {
+				w.hear("eno1", SignPTP)
+				w.until(10 * time.Second)
+				w.at("eno1").Wired = false
+				w.until(30 * time.Second)
+			},
+			"0s listen, 6s use eno1",
+		},
+		{
 			"a cable plugged in later is listened to before intent counts",
 			newWorld(Auto, wifi(), wiredCard(1, "")),
 			func(w *world) {

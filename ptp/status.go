@@ -60,6 +60,7 @@ type Status struct {
 	Role        Role
 	Grandmaster aes67.ClockIdentity // whose time the clock shows, or will once it is measured; zero: none
 	Parent      wire.PortIdentity   // who sends its time to us; follower only
+	Announced   wire.Properties     // what we announce of ourselves; grandmaster only
 	Domain      uint8
 	Arbitrary   bool // the clock shows a time that is not TAI: ptpTimescale is not set
 
@@ -125,6 +126,7 @@ func (e *Engine) Figures(now aes67.RawTime) Status {
 	switch {
 	case e.state == PortMaster:
 		s.State, s.Role, s.Grandmaster = Locked, RoleGrandmaster, e.own.Identity
+		s.Announced = e.own.Properties
 		s.FrequencyPPB, s.FrequencyKnown = m.Sound(), true
 		s.OffsetKnown = true // we are the grandmaster: nothing to be off from
 	case e.following():

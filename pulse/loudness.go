@@ -78,7 +78,7 @@ func (t *session) beatVolume() {
 		t.log.Info().Float64("volume_db", t.volume.DB()).Msg("volume is listened to; it is remembered now")
 	}
 	if t.guard.over() > 0 {
-		t.mark(dirtySink)
+		t.mark(dirtyLevels)
 	}
 	t.set(func(st *Status) { st.Notice = t.notice(now) })
 }

@@ -31,7 +31,7 @@ const (
 	dirtySink    uint32 = 1 << iota // our sink's volume, or whether it exists
 	dirtyInputs                     // who plays
 	dirtyMonitor                    // the recording has ended
-	dirtyLevels                     // the monitor's or the recording's own volume
+	dirtyLevels                     // the monitor's or the recording's own volume, or what is allowed
 
 	dirtyVolumes = dirtySink | dirtyLevels
 )
@@ -192,7 +192,7 @@ func (t *session) serve(ctx context.Context) error {
 			t.remember()
 		case <-t.asked:
 			if t.takeLimits() {
-				t.mark(dirtySink)
+				t.mark(dirtyLevels)
 			}
 			soon = true
 			next.Reset(0)

@@ -97,10 +97,12 @@ type Stream struct {
 	Late           uint64   `json:"late"`
 	Dropped        uint64   `json:"dropped"`
 	TimestampJumps *uint64  `json:"timestamp_jumps,omitempty"`
-	LatenessP50US  *int64   `json:"lateness_p50_us,omitempty"`
-	LatenessP99US  *int64   `json:"lateness_p99_us,omitempty"`
-	LatenessMaxUS  *int64   `json:"lateness_max_us,omitempty"`
-	PeakDBFS       *Tenths  `json:"peak_dbfs,omitempty"`
+	// SkippedMS is the sound that was never sent, for the sender stood still.
+	SkippedMS     *Tenths `json:"skipped_ms,omitempty"`
+	LatenessP50US *int64  `json:"lateness_p50_us,omitempty"`
+	LatenessP99US *int64  `json:"lateness_p99_us,omitempty"`
+	LatenessMaxUS *int64  `json:"lateness_max_us,omitempty"`
+	PeakDBFS      *Tenths `json:"peak_dbfs,omitempty"`
 	// LimitedDB is by how much the limiter turned all channels down to keep the
 	// ceiling, at most in the last half to whole second.
 	LimitedDB *Tenths `json:"limited_db,omitempty"`

@@ -18,7 +18,23 @@ type listCommand struct {
 	JSON  bool `name:"json" help:"Print JSON; with --watch one line a look."`
 	Watch bool `help:"Look again every second until Ctrl-C."`
 	// One interval of the announcers in the field, spread and all, is the default.
-	For time.Duration `placeholder:"TIME" default:"36s" help:"How long to listen where no bridge of this user runs, such as 10s; announcements come each 30 s."`
+	For listenTime `placeholder:"TIME" default:"36s" help:"How long to listen where no bridge of this user runs, such as 10s; announcements come each 30 s."`
+}
+
+// listenTime is a time to listen for.
+type listenTime time.Duration
+
+// maxListen is long enough for whoever announces at all.
+const maxListen = time.Hour
+
+// UnmarshalText reads a time such as 10s.
+func (t *listenTime) UnmarshalText(said []byte) error {
+	d, err := time.ParseDuration(string(said))
+	if err != nil || d < time.Second || d > maxListen {
+		return fmt.Errorf("%q is no time from 1s to %v, such as 10s", said, maxListen)
+	}
+	*t = listenTime(d)
+	return nil
 }
 
 // Run lists what the running bridge hears, or, where there is none, what is
@@ -65,7 +81,7 @@ func (c *listCommand) page(heard []byte) []byte {
 	if err := json.Unmarshal(heard, &l); err != nil {
 		return []byte("PROBLEM   " + text.Printable(err.Error()) + "\n")
 	}
-	return []byte(listing(l))
+	return []byte(l.Table())
 }
 
 // looker returns what looks at the network: the running bridge, or ears of our
@@ -91,8 +107,8 @@ func (c *listCommand) looker(ctx context.Context, to streams) (look func(context
 	ended := make(chan error, 1)
 	go func() { ended <- own.Run(running) }()
 	if !c.Watch {
-		fmt.Fprintf(to.stderr, "aes67-sink: no bridge runs, listening for %v; Ctrl-C shows what was heard so far\n", c.For)
-		timer := time.NewTimer(c.For)
+		fmt.Fprintf(to.stderr, "aes67-sink: no bridge runs, listening for %v; Ctrl-C shows what was heard so far\n", time.Duration(c.For))
+		timer := time.NewTimer(time.Duration(c.For))
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():

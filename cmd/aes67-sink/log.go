@@ -55,6 +55,15 @@ func isTerminal(file *os.File) bool {
 	return err == nil
 }
 
+// width is the columns of a terminal, 0 of what is none.
+func width(file *os.File) int {
+	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
+}
+
 // maxStack bounds what a stack dump may take, in bytes.
 const maxStack = 8 << 20
 

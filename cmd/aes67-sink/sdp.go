@@ -80,11 +80,11 @@ func noSessions(ctx context.Context, client *status.Client) error {
 	if err != nil {
 		return unreachable(ctx, err)
 	}
-	why := m.State
+	why, _, _ := strings.Cut(status.Words(m.State), ": ") // without advice to people
 	if m.Problem != "" {
 		why += ": " + m.Problem
 	}
-	return fmt.Errorf("sdp: there are no streams yet: the bridge is %s; try again when it is sending", why)
+	return fmt.Errorf("sdp: there are no streams yet: the bridge is %s; try again when it sends", why)
 }
 
 // printSessions prints the texts as they are announced, an empty line between

@@ -18,6 +18,8 @@ type statusCommand struct {
 	JSON  bool `name:"json" xor:"said" help:"Print JSON, as in /status.json; with --watch one line a look."`
 	Watch bool `xor:"form" help:"Look again every second until Ctrl-C."`
 	Check bool `xor:"form,said" help:"Print one line; exit with 0 if all is well, 1 if not, 3 if no bridge runs."`
+
+	width int // of the terminal, 0: none
 }
 
 // Run shows the status once, or until a signal.
@@ -25,6 +27,7 @@ func (c *statusCommand) Run(to streams) error {
 	ctx, stop := untilEnded(false)
 	defer stop()
 	client := status.NewClient()
+	c.width = width(to.stdout)
 	if c.Check {
 		return check(ctx, to.stdout, client.Model)
 	}
@@ -57,7 +60,7 @@ func (c *statusCommand) show(w io.Writer, picture []byte) error {
 		if err := json.Unmarshal(picture, &m); err != nil {
 			return err
 		}
-		picture = []byte(table(m))
+		picture = []byte(m.Table(c.width))
 	}
 	_, err := w.Write(picture)
 	return err

@@ -35,13 +35,13 @@ type toneCommand struct {
 }
 
 // Run plays the tone to its end, or until a signal, with a fade in either case.
-func (c *toneCommand) Run(streams) error {
+func (c *toneCommand) Run(to streams) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
 	ctx, stop := untilEnded(false)
 	defer stop()
-	sink, running, err := toneSink(ctx)
+	sink, muted, running, err := toneSink(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,10 @@ func (c *toneCommand) Run(streams) error {
 		step:  c.Freq / float64(sink.Rate),
 		left:  aes67.FramesIn(time.Duration(c.Seconds*float64(time.Second)), sink.Rate),
 		fade:  aes67.FramesIn(toneFade, sink.Rate),
+	}
+	fmt.Fprintf(to.stdout, "%g Hz at %g dBFS on %s for %g s\n", c.Freq, c.Level, c.Channel, c.Seconds)
+	if muted {
+		fmt.Fprintf(to.stdout, "%s is muted: nothing is heard; pactl set-sink-mute %[1]s 0\n", sink.ID)
 	}
 	play := pulse.PlayConfig{SinkID: sink.ID, Rate: sink.Rate, Channels: sink.Channels, Name: "aes67-sink test tone"}
 	switch err := pulse.Play(ctx, play, t.read); {
@@ -90,12 +94,12 @@ func (c *toneCommand) validate() error {
 
 // toneSink is the sink of the running bridge, else that of the configuration:
 // the sound server tells whether it is there.
-func toneSink(ctx context.Context) (sink config.Sink, running bool, err error) {
+func toneSink(ctx context.Context) (sink config.Sink, muted, running bool, err error) {
 	if m, err := status.NewClient().Model(ctx); err == nil && m.Sink.ID != "" && len(m.Sink.Channels) > 0 {
-		return config.Sink{ID: m.Sink.ID, Rate: aes67.Hz(m.Sink.RateHz), Channels: m.Sink.Channels}, true, nil
+		return config.Sink{ID: m.Sink.ID, Rate: aes67.Hz(m.Sink.RateHz), Channels: m.Sink.Channels}, m.Sink.Muted != nil && *m.Sink.Muted, true, nil
 	}
 	loaded, err := configFlags{}.load()
-	return loaded.Config.Sink, false, err
+	return loaded.Config.Sink, false, false, err
 }
 
 // toneGains is the tone's amplitude on each channel of the sink. A sink

@@ -60,7 +60,7 @@ func masked(path string) bool {
 // StartCommand returns what the user types to start the bridge.
 func (u Unit) StartCommand() string {
 	switch path, own := u.find(); {
-	case path == "":
+	case path == "", u.Root == "/" && os.Geteuid() == 0: // whom the unit leaves out
 		return "aes67-sink run"
 	case own && masked(path):
 		return "aes67-sink on"
@@ -82,11 +82,17 @@ func (u Unit) Off(ctx context.Context) error {
 	if path == "" {
 		return ErrNone
 	}
-	verb := "mask" // what is enabled for everybody too
-	if own && !masked(path) {
-		verb = "disable" // a file of the user's own cannot be masked
+	if !own || masked(path) {
+		return systemctl(ctx, "mask", "--now", Name)
 	}
-	return systemctl(ctx, verb, "--now", Name)
+	// What the user's own file stands for cannot be masked, and may be enabled for everybody.
+	if err := systemctl(ctx, "disable", "--now", Name); err != nil {
+		return err
+	}
+	if systemctl(ctx, "is-enabled", Name) == nil {
+		return fmt.Errorf("it has ended, and starts again when you log in: %s is a file of yours, and the unit is enabled for everybody; move that file away and say aes67-sink off again", path)
+	}
+	return nil
 }
 
 // On is the inverse of Off. It returns when the bridge is ready.

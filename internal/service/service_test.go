@@ -50,7 +50,11 @@ func TestSwitching(t *testing.T) {
 	}{
 		{"installed for everybody", installed, "", "mask", "unmask is-enabled start is-active", "", ""},
 		{"made by hand", "usr/local/lib/systemd/user/" + Name, "is-enabled", "mask", "unmask is-enabled enable start is-active", "", ""},
-		{"the user's own", users, "", "disable", "unmask is-enabled start is-active", "", ""},
+		{"the user's own", users, "is-enabled", "disable is-enabled", "unmask is-enabled enable start is-active", "", ""},
+		{
+			"the user's own, and everybody's", users, "", "disable is-enabled", "unmask is-enabled start is-active",
+			"it has ended, and starts again when you log in: HOME/config/systemd/user/aes67-sink.service is a file of yours, and the unit is enabled for everybody; move that file away and say aes67-sink off again", "",
+		},
 		{"left out by its condition", installed, "is-active", "mask", "unmask is-enabled start is-active", "", "switched on, but it does not run; see systemctl --user status aes67-sink"},
 		{
 			"no session", installed, "mask unmask", "mask", "unmask",
@@ -68,7 +72,7 @@ func TestSwitching(t *testing.T) {
 				}
 				said := ""
 				if err := turn(t.Context()); err != nil {
-					said = err.Error()
+					said = strings.ReplaceAll(err.Error(), m.home, "HOME")
 				}
 				if said != want.err || m.asked() != want.asked {
 					t.Errorf("asked %q, error %q; want %q, %q", m.asked(), said, want.asked, want.err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Printable makes one line of s that does nothing to a terminal.
@@ -26,6 +27,32 @@ func Count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Wrap breaks s between words so that no line is wider than width columns, longer
+// words aside; 0: not at all. The first line begins behind indent columns, which
+// all others leave free.
+func Wrap(s string, indent, width int) string {
+	if width == 0 {
+		return s
+	}
+	var b strings.Builder
+	at := indent
+	for i, word := range strings.Fields(s) {
+		wide := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+wide > width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += wide
+	}
+	return b.String()
 }
 
 // List joins words for people.

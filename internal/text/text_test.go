@@ -30,6 +30,24 @@ func TestCountAgreesWithItsNumber(t *testing.T) {
 	}
 }
 
+func TestWrappedLinesFit(t *testing.T) {
+	for _, test := range []struct {
+		s             string
+		indent, width int
+		want          string
+	}{
+		{"one two three", 0, 0, "one two three"},
+		{"one two three", 2, 9, "one two\n  three"},
+		{"one two three", 2, 8, "one\n  two\n  three"},
+		{"überlänge ist ein wort", 4, 8, "überlänge\n    ist\n    ein\n    wort"},
+		{"", 4, 8, ""},
+	} {
+		if got := Wrap(test.s, test.indent, test.width); got != test.want {
+			t.Errorf("Wrap(%q, %d, %d) = %q, want %q", test.s, test.indent, test.width, got, test.want)
+		}
+	}
+}
+
 func TestTheCauseIsWhatTheSystemSaid(t *testing.T) {
 	wrapped := fmt.Errorf("listening: %w", &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)})
 	if got := Cause(wrapped); !errors.Is(got, syscall.EADDRINUSE) || got.Error() != "address already in use" {

@@ -1,26 +1,26 @@
-package main
+package status
 
 import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"aes67-sink/internal/text"
-	"aes67-sink/status"
 )
 
-// table shows m to people: the problem first, on one screen. What is not known
-// is left out.
-func table(m status.Model) string {
+// Table shows m to people: the problem first, on one screen. What is not known
+// is left out. Lines are at most so many columns wide, 0: as wide as they are.
+func (m Model) Table(width int) string {
 	var b strings.Builder
 	row := func(name string, parts ...string) {
 		if line := strings.Join(present(parts), ", "); line != "" {
-			fmt.Fprintf(&b, "%-9s %s\n", name, text.Printable(line))
+			fmt.Fprintf(&b, "%-9s %s\n", name, text.Wrap(text.Printable(line), rowIndent, width))
 		}
 	}
 	row("PROBLEM", m.Problem)
-	row("state", status.Words(m.State)+uptime(m.UptimeS))
+	row("state", Words(m.State)+uptime(m.UptimeS))
 	row("sink", sinkParts(m.Sink)...)
 	row("clock", clockParts(m.Clock)...)
 	row("drift", driftParts(m.Drift)...)
@@ -28,12 +28,23 @@ func table(m status.Model) string {
 	row("announce", announceParts(m.Announce)...)
 	row("heard", heardParts(m.Heard)...)
 	row("latency", latencyParts(m)...)
-	row("sender", senderParts(m.Sender)...)
-	if len(m.Streams) > 0 {
-		b.WriteString("\n" + streamTable(m.Streams))
+	row("sender", senderParts(m)...)
+	if len(m.Streams) == 0 {
+		return b.String()
+	}
+	b.WriteString("\n")
+	table := streamTable(m.Streams)
+	if width == 0 || widest(table) <= width {
+		return b.String() + table
+	}
+	for i := range m.Streams {
+		row("stream", streamParts(&m.Streams[i])...)
 	}
 	return b.String()
 }
+
+// rowIndent is the columns that a row's name takes.
+const rowIndent = 10
 
 func present(parts []string) []string {
 	var there []string
@@ -45,11 +56,11 @@ func present(parts []string) []string {
 	return there
 }
 
-func uptime(seconds status.Tenths) string {
+func uptime(seconds Tenths) string {
 	return fmt.Sprintf(" (up %v)", time.Duration(float64(seconds)*float64(time.Second)).Round(time.Second))
 }
 
-func sinkParts(s status.Sink) []string {
+func sinkParts(s Sink) []string {
 	where := s.Name
 	if s.State != "" {
 		where += ": " + s.State
@@ -70,7 +81,7 @@ func sinkParts(s status.Sink) []string {
 	return parts
 }
 
-func clockParts(c status.Clock) []string {
+func clockParts(c Clock) []string {
 	parts := []string{c.State, map[string]string{"follower": "follower", "grandmaster": "this computer is the grandmaster"}[c.Role]}
 	if c.State == "" && c.Role == "none" {
 		parts = []string{"without PTP"}
@@ -101,7 +112,7 @@ func clockParts(c status.Clock) []string {
 	return parts
 }
 
-func driftParts(d status.Drift) []string {
+func driftParts(d Drift) []string {
 	parts := []string{d.State, map[string]string{"resample": "resampling", "exact": "no resampling", "network": "run by the network's clock"}[d.Mode]}
 	if d.BitExact {
 		parts = append(parts, "bit-exact")
@@ -112,10 +123,14 @@ func driftParts(d status.Drift) []string {
 	if d.FillFrames != nil && d.FillTargetFrames != nil {
 		parts = append(parts, fmt.Sprintf("buffer %d of %d frames", *d.FillFrames, *d.FillTargetFrames))
 	}
-	return append(parts, text.Count(int(d.Underruns), "underrun", "underruns"), text.Count(int(d.Overruns), "frame overrun", "frames overrun"))
+	parts = append(parts, text.Count(int(d.Underruns), "underrun", "underruns"), text.Count(int(d.Overruns), "frame overrun", "frames overrun"))
+	if d.ServerJumps > 0 {
+		parts = append(parts, "the sound server lost time "+text.Count(int(d.ServerJumps), "time", "times"))
+	}
+	return parts
 }
 
-func networkParts(n status.Network) []string {
+func networkParts(n Network) []string {
 	parts := []string{n.Interface, n.Address}
 	if n.Carrier != nil && !*n.Carrier {
 		parts = append(parts, "NO CARRIER")
@@ -123,13 +138,13 @@ func networkParts(n status.Network) []string {
 	return append(parts, strings.TrimPrefix(n.Reason, n.Interface+": ")) // the reason may name it again
 }
 
-func announceParts(a status.Announce) []string {
+func announceParts(a Announce) []string {
 	var parts []string
 	if a.SAP != "" {
 		parts = append(parts, "SAP "+a.SAP)
 	}
 	if a.MDNS != "" {
-		parts = append(parts, "mDNS "+a.MDNS)
+		parts = append(parts, "mDNS "+strings.ReplaceAll(a.MDNS, "no-bus", "without a system bus"))
 	}
 	if a.RTSPPort != nil {
 		parts = append(parts, fmt.Sprintf("RTSP port %d", *a.RTSPPort))
@@ -137,8 +152,8 @@ func announceParts(a status.Announce) []string {
 	return append(parts, a.Problem)
 }
 
-func heardParts(h status.Heard) []string {
-	if h == (status.Heard{}) {
+func heardParts(h Heard) []string {
+	if h == (Heard{}) {
 		return nil
 	}
 	return []string{
@@ -147,7 +162,7 @@ func heardParts(h status.Heard) []string {
 	}
 }
 
-func latencyParts(m status.Model) []string {
+func latencyParts(m Model) []string {
 	if m.LatencyMS == nil {
 		return nil
 	}
@@ -159,44 +174,95 @@ func latencyParts(m status.Model) []string {
 	return []string{line}
 }
 
-func senderParts(t *status.Thread) []string {
+func senderParts(m Model) []string {
+	t := m.Sender
 	if t == nil {
 		return nil
 	}
-	if t.Why != "" {
-		return []string{t.Policy, "not real-time: " + t.Why}
+	parts := []string{t.Policy, "not real-time: " + t.Why}
+	if t.Why == "" {
+		parts = []string{fmt.Sprintf("%s priority %d", t.Policy, t.Priority)}
+		if t.By != "" {
+			parts[0] += " by " + t.By
+		}
 	}
-	by := ""
-	if t.By != "" {
-		by = " by " + t.By
+	// All streams leave together: the gaps of one are those of each.
+	if len(m.Streams) > 0 && m.Streams[0].SkippedMS != nil && *m.Streams[0].SkippedMS > 0 {
+		parts = append(parts, fmt.Sprintf("stood still: %.1f ms of sound were left out", *m.Streams[0].SkippedMS))
 	}
-	return []string{fmt.Sprintf("%s priority %d%s", t.Policy, t.Priority, by)}
+	return parts
 }
 
-func streamTable(all []status.Stream) string {
+func streamTable(all []Stream) string {
+	return columns(func(row func(cells ...string)) {
+		row("STREAM", "TO", "FORMAT", "PACKETS", "LATE", "DROPPED", "LATENESS", "PEAK")
+		for i := range all {
+			s := &all[i]
+			row(s.Name, s.to(), s.format(), fmt.Sprint(s.Packets), fmt.Sprint(s.Late), fmt.Sprint(s.Dropped), s.lateness(), s.peak())
+		}
+	})
+}
+
+// streamParts are a stream where the table is too wide.
+func streamParts(s *Stream) []string {
+	return []string{
+		s.Name, s.to(), s.format(), text.Count(int(s.Packets), "packet", "packets"), fmt.Sprintf("%d late", s.Late),
+		fmt.Sprintf("%d dropped", s.Dropped), "lateness " + s.lateness(), "peak " + s.peak(),
+	}
+}
+
+func (s *Stream) to() string { return fmt.Sprintf("%s:%d", s.Group, s.Port) }
+
+func (s *Stream) format() string {
+	return fmt.Sprintf("%d × %s %d Hz %v", len(s.Channels), s.Encoding, s.RateHz, time.Duration(s.PtimeUS)*time.Microsecond)
+}
+
+func (s *Stream) lateness() string {
+	if s.LatenessP99US == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%d µs", *s.LatenessP99US)
+}
+
+func (s *Stream) peak() string {
+	if s.PeakDBFS == nil {
+		return "-"
+	}
+	peak := decibels(*s.PeakDBFS, "dBFS")
+	if s.LimitedDB != nil && *s.LimitedDB >= 0.05 { // what is shown as 0.1
+		peak += fmt.Sprintf(", limited by %.1f dB", *s.LimitedDB)
+	}
+	return peak
+}
+
+// columns lays out rows of foreign text.
+func columns(fill func(row func(cells ...string))) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "STREAM\tTO\tFORMAT\tPACKETS\tLATE\tDROPPED\tLATENESS\tPEAK")
-	for _, s := range all {
-		lateness, peak := "-", "-"
-		if s.LatenessP99US != nil {
-			lateness = fmt.Sprintf("%d µs", *s.LatenessP99US)
+	fill(func(cells ...string) {
+		for i, cell := range cells {
+			if cell = text.Printable(cell); cell == "" && i < len(cells)-1 {
+				cell = "-"
+			}
+			cells[i] = cell
 		}
-		if s.PeakDBFS != nil {
-			peak = decibels(*s.PeakDBFS, "dBFS")
-		}
-		if s.LimitedDB != nil && *s.LimitedDB >= 0.05 { // what is shown as 0.1
-			peak += fmt.Sprintf(", limited by %.1f dB", *s.LimitedDB)
-		}
-		format := fmt.Sprintf("%d × %s %d Hz %v", len(s.Channels), s.Encoding, s.RateHz, time.Duration(s.PtimeUS)*time.Microsecond)
-		fmt.Fprintf(w, "%s\t%s:%d\t%s\t%d\t%d\t%d\t%s\t%s\n", text.Printable(s.Name), s.Group, s.Port, format, s.Packets, s.Late, s.Dropped, lateness, peak)
-	}
+		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	})
 	_ = w.Flush() // into memory
 	return b.String()
 }
 
-func decibels(x status.Tenths, unit string) string {
-	if x <= status.SilenceDB {
+// widest is the columns of the widest line.
+func widest(table string) int {
+	most := 0
+	for line := range strings.Lines(table) {
+		most = max(most, utf8.RuneCountInString(strings.TrimRight(line, "\n")))
+	}
+	return most
+}
+
+func decibels(x Tenths, unit string) string {
+	if x <= SilenceDB {
 		return "silent"
 	}
 	return fmt.Sprintf("%.1f %s", x, unit)

@@ -1,17 +1,15 @@
-package main
+package status
 
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"aes67-sink/internal/text"
-	"aes67-sink/status"
 )
 
-// listing shows l to people.
-func listing(l status.Listing) string {
+// Table shows l to people.
+func (l Listing) Table() string {
 	var b strings.Builder
 	b.WriteString(sessionTable(l.Sessions))
 	b.WriteString("\n")
@@ -25,7 +23,7 @@ func listing(l status.Listing) string {
 	return b.String()
 }
 
-func sessionTable(all []status.ListedSession) string {
+func sessionTable(all []ListedSession) string {
 	if len(all) == 0 {
 		return "no session is announced\n"
 	}
@@ -33,12 +31,12 @@ func sessionTable(all []status.ListedSession) string {
 		row("SESSION", "OWNER", "SOURCE", "TO", "FORMAT", "CLOCK", "BY", "ON")
 		for i := range all {
 			s := &all[i]
-			row(s.Name, owner(s), s.Source, fmt.Sprintf("%s:%d", s.Group, s.Port), format(s), clockName(s), strings.Join(s.Via, ", "), s.Interface)
+			row(s.Name, s.owner(), s.Source, fmt.Sprintf("%s:%d", s.Group, s.Port), s.format(), s.clockName(), strings.Join(s.Via, ", "), s.Interface)
 		}
 	})
 }
 
-func masterTable(all []status.ListedMaster) string {
+func masterTable(all []ListedMaster) string {
 	if len(all) == 0 {
 		return "no PTP master is heard\n"
 	}
@@ -57,10 +55,6 @@ func masterTable(all []status.ListedMaster) string {
 			default:
 				what = m.Why
 			}
-			if m.Own {
-				row(m.Grandmaster, from, fmt.Sprint(m.Domain), "", "", "", m.Interface, what)
-				continue
-			}
 			if m.Grandmaster == "" { // PTPv1
 				row("-", from, "", "", "", "", m.Interface, what)
 				continue
@@ -71,44 +65,27 @@ func masterTable(all []status.ListedMaster) string {
 	})
 }
 
-// columns lays out rows of foreign text.
-func columns(fill func(row func(cells ...string))) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fill(func(cells ...string) {
-		for i, cell := range cells {
-			if cell = text.Printable(cell); cell == "" && i < len(cells)-1 {
-				cell = "-"
-			}
-			cells[i] = cell
-		}
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
-	})
-	_ = w.Flush() // into memory
-	return b.String()
-}
-
-func owner(s *status.ListedSession) string {
+func (s *ListedSession) owner() string {
 	if s.Own {
 		return "this bridge"
 	}
 	return s.Host
 }
 
-func format(s *status.ListedSession) string {
+func (s *ListedSession) format() string {
 	if s.Encoding == "" {
 		return ""
 	}
-	text := fmt.Sprintf("%d × %s %d Hz", s.Channels, s.Encoding, s.RateHz)
+	format := fmt.Sprintf("%d × %s %d Hz", s.Channels, s.Encoding, s.RateHz)
 	if s.PtimeUS > 0 {
-		text += fmt.Sprintf(" %v", time.Duration(s.PtimeUS)*time.Microsecond)
+		format += fmt.Sprintf(" %v", time.Duration(s.PtimeUS)*time.Microsecond)
 	}
-	return text
+	return format
 }
 
 // clockName shortens a ts-refclk: "ptp=IEEE1588-2008:00-1B-…:0" is the
 // grandmaster and its domain.
-func clockName(s *status.ListedSession) string {
+func (s *ListedSession) clockName() string {
 	rest, isPTP := strings.CutPrefix(s.Clock, "ptp=IEEE1588-2008:")
 	if !isPTP {
 		return s.Clock

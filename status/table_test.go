@@ -1,0 +1,23 @@
+package status
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestTheTableFitsTheTerminal(t *testing.T) {
+	m := example()
+	m.Problem = strings.Repeat("a sentence of many words ", 10)
+	m.Drift.ServerJumps, m.Streams[0].SkippedMS, m.Announce.MDNS = 2, new(Tenths(62)), "no-bus"
+	for _, width := range []int{80, 60, 40} {
+		table := m.Table(width)
+		for line := range strings.Lines(table) {
+			if line = strings.TrimRight(line, "\n"); utf8.RuneCountInString(line) > width {
+				t.Errorf("wider than %d: %q", width, line)
+			}
+		}
+	}
+	golden(t, "testdata/narrow.txt", []byte(m.Table(80)))
+	golden(t, "testdata/wide.txt", []byte(m.Table(0)))
+}
