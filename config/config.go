@@ -83,9 +83,10 @@ type Announce struct {
 	SAPInterval time.Duration
 }
 
-// Status is where the status page is served.
+// Status is where the state of the bridge is told.
 type Status struct {
-	Listen string // host:port; empty: nowhere
+	Listen        string // host:port; empty: nowhere
+	Notifications bool   // on the desktop
 }
 
 // Log is how much is told.

@@ -68,7 +68,7 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 		Clock:    Clock{Mode: aes67.ClockAuto, DSCP: 46, Priority1: 250, Priority2: 250},
 		Safety:   Safety{FirstVolumeDB: -40, JumpGuard: true},
 		Announce: Announce{SAP: true, MDNS: true, RTSPPort: 8554, SAPInterval: 30 * time.Second},
-		Status:   Status{Listen: "127.0.0.1:6767"},
+		Status:   Status{Listen: "127.0.0.1:6767", Notifications: true},
 		Log:      Log{Level: "info"},
 	})
 	if err := Default().Validate(); err != nil {
@@ -137,7 +137,7 @@ func random(r *rand.Rand) Config {
 			SAP: r.IntN(2) == 0, MDNS: r.IntN(2) == 0, RTSPPort: uint16(1024 + r.IntN(64512)),
 			SAPInterval: 5*time.Second + time.Duration(r.Int64N(int64(295*time.Second))),
 		},
-		Status: Status{Listen: pick("", "127.0.0.1:6767", "[::1]:80", "localhost:8080", "0.0.0.0:65535")},
+		Status: Status{Listen: pick("", "127.0.0.1:6767", "[::1]:80", "localhost:8080", "0.0.0.0:65535"), Notifications: r.IntN(2) == 0},
 		Log:    Log{Level: pick("trace", "debug", "info", "warn", "error")},
 	}
 	all := []string{"front-left", "front-right", "rear-left", "rear-right", "front-center", "lfe", "aux0", "aux31"}

@@ -272,6 +272,12 @@ var Options = []Option{
 		field:  text(func(c *Config) *string { return &c.Status.Listen }, checkListen, "\"\" or an IP address with a port, such as \"127.0.0.1:6767\""),
 	},
 	{
+		Key: "status.notifications", Default: "true",
+		Help:   "tell on the desktop how to begin, and when what plays is not heard",
+		Detail: "How to begin is told once, at the first start as a service; that nothing is heard after ten seconds of it, and at most every ten minutes.",
+		field:  boolean(func(c *Config) *bool { return &c.Status.Notifications }),
+	},
+	{
 		Key: "log.level", Default: `"info"`,
 		Alive:  true,
 		Help:   "the least important message that is logged",

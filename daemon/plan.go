@@ -40,7 +40,7 @@ func planSessions(cfg config.Config, memory identityMemory, streamName func() st
 		plan.Streams[i].Group = cfg.Stream.Addresses[i]
 	}
 	plan.Names = func(host string, number int) []string {
-		return sessionNames(cfg, cmp.Or(streamName(), host+" "+cfg.Sink.Name), number)
+		return sessionNames(cfg, sessionHead(cfg, streamName(), host), number)
 	}
 	prefix := sdp.GroupPrefix(cfg.Stream.AddressPrefix)
 	plan.Groups = func(address netip.Addr, used func(netip.Addr) bool) ([]netip.Addr, error) {
@@ -60,6 +60,11 @@ func planSessions(cfg config.Config, memory identityMemory, streamName func() st
 			bridge.SessionIdentity{ID: sdp.SessionID(hostID(), cfg.Sink.ID, plan.Streams[i].First)})
 	}
 	return plan
+}
+
+// sessionHead is what the names of all sessions begin with.
+func sessionHead(cfg config.Config, streamName, host string) string {
+	return cmp.Or(streamName, host+" "+cfg.Sink.Name)
 }
 
 // sessionNames returns the streams' names: "HOST SINK-NAME Left #2", or what

@@ -8,6 +8,7 @@ import (
 
 	"aes67-sink/bridge"
 	"aes67-sink/config"
+	"aes67-sink/internal/desktop"
 	"aes67-sink/internal/instance"
 	"aes67-sink/internal/lifecycle"
 	"aes67-sink/internal/logind"
@@ -73,7 +74,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	}
 	e.sender = sender{clock: e.clock, source: e.pipeline, log: part("send"), ended: e.wake}
 	e.sink = pulse.New(pulse.Config{
-		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
+		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Host: hostName(), Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
 		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
 		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 	}, e.pipeline, part("pulse"))
@@ -114,9 +115,14 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	told := &teller{edges: e, supervisor: supervisor, again: again, version: version, started: rtthread.Now()}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
+	screen := &desktopTeller{
+		on: cfg.Status.Notifications && underManager(), desktop: desktop.Desktop{Program: cfg.Sink.Name, Icon: pulse.Icon},
+		sinkName: cfg.Sink.Name, names: func() string { return sessionHead(cfg, *e.streamName.Load(), hostName()) }, model: told.Model, now: rtthread.Now, changed: make(chan struct{}, 1),
+		memory: state.File[desktopRecord]{Path: filepath.Join(directory, "desktop-"+cfg.Sink.ID+".json")}, log: part("desktop"),
+	}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, handover.changed).Run, service.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, screen, handover.changed).Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
 		func(ctx context.Context) error {
 			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
 				if err != nil {
@@ -151,13 +157,13 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 }
 
 // wakes says who is woken by whose change.
-func wakes(e *edges, supervisor *bridge.Bridge, service *notifier, handover chan<- struct{}) relay {
+func wakes(e *edges, supervisor *bridge.Bridge, service *notifier, screen *desktopTeller, handover chan<- struct{}) relay {
 	changes := relay{
-		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, service.changed}},
+		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, service.changed, screen.changed}},
 		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake}},
 		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
 		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, handover}},
-		{supervisor.Changed(), []chan<- struct{}{service.changed, e.sleeper.changed, handover}},
+		{supervisor.Changed(), []chan<- struct{}{service.changed, screen.changed, e.sleeper.changed, handover}},
 		{e.trouble, []chan<- struct{}{service.changed}},
 	}
 	if e.ptp != nil {

@@ -23,6 +23,7 @@ const (
 type Config struct {
 	SinkID   string   // the name for pactl and PULSE_SINK
 	SinkName string   // the label in the desktop's sound settings
+	Host     string   // this computer's name, for the label where another sink has ours
 	Rate     aes67.Hz // what programs play into
 	Channels []string // PulseAudio position names
 	// Fragment is how much audio a message should have; 0 means 5 ms, and 2.67 ms

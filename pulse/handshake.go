@@ -109,7 +109,7 @@ func clientProperties() proto.PropList {
 		"application.id":             proto.PropListString(ownerValue),
 		"application.process.id":     proto.PropListString(strconv.Itoa(os.Getpid())),
 		"application.process.binary": proto.PropListString(filepath.Base(os.Args[0])),
-		"application.icon_name":      proto.PropListString("audio-speakers"),
+		"application.icon_name":      proto.PropListString(Icon),
 		"pulse.min.frag":             proto.PropListString("128/48000"),
 		"pulse.min.quantum":          proto.PropListString("256/48000"),
 	}

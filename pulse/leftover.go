@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,17 +27,23 @@ const noModule = 0xFFFFFFFF
 // same arguments is adopted, others are removed, and a sink of that name that is
 // not ours is left alone and waited for.
 func (t *session) establish(ctx context.Context) error {
-	want := moduleArgs(t.cfg.SinkID, t.cfg.SinkName, t.cfg.Rate, t.cfg.Channels)
-	sinks, err := t.namesakes()
+	all, err := t.allSinks()
 	if err != nil {
 		return err
 	}
+	args := func(name string) string { return moduleArgs(t.cfg.SinkID, name, t.cfg.Rate, t.cfg.Channels) }
+	plain, told := args(t.cfg.SinkName), args(t.cfg.SinkName+" on "+t.cfg.Host)
+	want := plain
 	var adopted *proto.GetSinkInfoReply
-	for _, info := range sinks {
+	for _, info := range all {
 		switch {
+		case !t.namesake(info):
+			if info.Device == label(t.cfg.SinkName) { // of another bridge, perhaps through the network
+				want = told
+			}
 		case !t.isOurs(info):
 			return errTaken(info)
-		case adopted == nil && !t.worn && t.argumentsOf(info) == want:
+		case adopted == nil && !t.worn && slices.Contains([]string{plain, told}, t.argumentsOf(info)):
 			adopted = info
 		default:
 			if err := t.remove(ctx, info); err != nil {
@@ -61,19 +68,19 @@ func (t *session) establish(ctx context.Context) error {
 	return t.wantVolume()
 }
 
-// namesakes lists the sinks that have our name, by module.
+func (t *session) allSinks() (all proto.GetSinkInfoListReply, err error) {
+	return all, t.server.request("list of sinks", &proto.GetSinkInfoList{}, &all)
+}
+
+// namesake reports whether a sink has our name, or is of our module.
+func (t *session) namesake(info *proto.GetSinkInfoReply) bool {
+	return info.SinkName == t.cfg.SinkID || info.ModuleIndex == t.module && t.module != noModule
+}
+
+// namesakes lists them.
 func (t *session) namesakes() ([]*proto.GetSinkInfoReply, error) {
-	var all proto.GetSinkInfoListReply
-	if err := t.server.request("list of sinks", &proto.GetSinkInfoList{}, &all); err != nil {
-		return nil, err
-	}
-	var named []*proto.GetSinkInfoReply
-	for _, info := range all {
-		if info.SinkName == t.cfg.SinkID || info.ModuleIndex == t.module && t.module != noModule {
-			named = append(named, info)
-		}
-	}
-	return named, nil
+	all, err := t.allSinks()
+	return slices.DeleteFunc(all, func(info *proto.GetSinkInfoReply) bool { return !t.namesake(info) }), err
 }
 
 func errTaken(info *proto.GetSinkInfoReply) error {

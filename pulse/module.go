@@ -16,10 +16,13 @@ const (
 	// even after a crash.
 	ownerKey   = "aes67.owner"
 	ownerValue = "aes67-sink"
+	// Icon is the sink's, and the program's, in the desktop's theme (Icon Naming
+	// Specification 0.8.90).
+	Icon = "audio-speakers"
 	// maxSinkID is the server's limit (PulseAudio, namereg.c).
 	maxSinkID = 127
 	// maxSinkName leaves room in a request of maxRequest bytes.
-	maxSinkName = 200
+	maxSinkName = 140
 )
 
 // moduleArgs writes the arguments of the null sink.
@@ -32,13 +35,16 @@ const (
 // remembers, or else 100 %, some milliseconds after ours was set. 0.4 does not
 // heed it; see settling.
 //
+// There is no device.form_factor: a "speaker" is chosen before others as
+// PulseAudio's default (sink.c, pa_device_init_priority).
+//
 // node.driver=false lets PipeWire's Dummy-Driver drive the graph, on the same
 // clock. A null sink that drives hands its monitor out one cycle later than one
 // that follows (PipeWire 1.4.2: 21.2 and 16.1 ms from a player's write to the
 // recording, in cycles of 256 frames); 0.3.65 does not heed it.
 func moduleArgs(id, name string, rate aes67.Hz, channels []string) string {
-	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\" state.restore-props=\"false\" node.driver=\"false\"'",
-		id, rate, len(channels), strings.Join(channels, ","), label(name), ownerKey, ownerValue)
+	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\" device.icon_name=\"%s\" state.restore-props=\"false\" node.driver=\"false\"'",
+		id, rate, len(channels), strings.Join(channels, ","), label(name), ownerKey, ownerValue, Icon)
 }
 
 // label makes a name safe within both levels of quotes. PulseAudio undoes

@@ -74,7 +74,7 @@ func checkArguments(t *testing.T, id, name string) {
 		if got := inner["device.description"]; got != label(name) {
 			t.Errorf("%s: label %q, want %q", server, got, label(name))
 		}
-		if inner[ownerKey] != ownerValue || inner["state.restore-props"] != "false" || inner["node.driver"] != "false" || len(inner) != 4 || len(outer) != 7 {
+		if inner[ownerKey] != ownerValue || inner["state.restore-props"] != "false" || inner["node.driver"] != "false" || inner["device.icon_name"] != Icon || len(inner) != 5 || len(outer) != 7 {
 			t.Errorf("%s: %q read as %q and %q", server, args, outer, inner)
 		}
 	}

@@ -34,6 +34,7 @@ var scenarios = []struct {
 	{"a suspended sink is told", tellsSuspension},
 	{"another default sink stays", defaultStays},
 	{"a label with quotes is shown", showsQuotes},
+	{"a second sink of one label says whose it is", saysWhose},
 	{"a tone can be played and cut off", playsTone},
 	{"the sink is made anew when the session manager was restarted", outlivesSessionManager},
 	{"a server that hangs does not hold up the end", endsBesideHungServer},
@@ -188,6 +189,9 @@ func appearsQuiet(t *testing.T, l *lab) {
 	}
 	if sink := l.one(); sink.description != "AES67 Speakers" || strings.Count(sink.volume, "-40.00 dB") != 2 {
 		t.Errorf("sink %+v", sink)
+	}
+	if properties := l.sh("LC_ALL=C pactl list sinks"); !strings.Contains(properties, `device.icon_name = "audio-speakers"`) {
+		t.Errorf("no icon in\n%s", properties)
 	}
 	eventually(t, "a saved volume", func() bool { v, ok := saved.Load(); return ok && math.Abs(v.DB()+40) < 0.01 })
 	s.stop()
@@ -347,6 +351,23 @@ func showsQuotes(t *testing.T, l *lab) {
 	s.await("the flow of the monitor", flowing)
 	if got, want := l.one().description, `Bob’s ”loud” {ones}; 50 % = #1 ☃`; got != want {
 		t.Errorf("label %q, want %q", got, want)
+	}
+}
+
+func saysWhose(t *testing.T, l *lab) {
+	other := l.sh(`pactl load-module module-null-sink sink_name=tunnel "sink_properties='device.description=\"AES67 Speakers\"'"`)
+	defer l.sh("pactl unload-module %s", other)
+	cfg := stereo()
+	cfg.Host = "desk"
+	l.leave(cfg, func() {})
+	before := l.one()
+	if want := "AES67 Speakers on desk"; before.description != want {
+		t.Errorf("label %q, want %q", before.description, want)
+	}
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	if after := l.one(); after != before {
+		t.Errorf("sink %+v, want %+v adopted", after, before)
 	}
 }
 

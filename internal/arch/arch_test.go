@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 
 	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
 
+	"internal/desktop":   {},
 	"internal/firewall":  {},
 	"internal/httphost":  {},
 	"internal/instance":  {"internal/text", "internal/wake"},
@@ -84,7 +85,7 @@ var fences = map[string][]string{
 	"github.com/vishvananda/netlink":          {"netif"},
 	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
 	"github.com/BurntSushi/toml":              {"config"},
-	"github.com/godbus/dbus/v5":               {"avahi", "internal/logind", "internal/rtthread"},
+	"github.com/godbus/dbus/v5":               {"avahi", "internal/desktop", "internal/logind", "internal/rtthread"},
 	"github.com/coreos/go-systemd/v22/daemon": {"daemon"},
 	"github.com/landlock-lsm/go-landlock":     {"daemon"},
 	"github.com/google/renameio/v2":           {"internal/state"},

@@ -1,0 +1,180 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/desktop"
+	"aes67-sink/internal/state"
+	"aes67-sink/internal/wake"
+	"aes67-sink/status"
+)
+
+const (
+	// silentFor is how long what plays is not heard before the user is told: a
+	// clock is found, and a network comes back, in less.
+	silentFor = 10 * time.Second
+	// silentAgain is the least between two such notifications.
+	silentAgain = 10 * time.Minute
+	// desktopAgain is waited before a desktop that showed nothing is asked again,
+	// desktopTries times in all: it begins after the bridge, or there is none.
+	desktopAgain, desktopTries = 30 * time.Second, 10
+	// desktopRest is the least from one look to the next.
+	desktopRest = time.Second
+)
+
+// desktopWord is what the desktop is to be told.
+type desktopWord uint8
+
+const (
+	desktopNothing desktopWord = iota
+	desktopWelcome             // how to begin, once for each user
+	desktopSilence             // what plays is not heard, and why
+	desktopSound               // it is heard again: the silence is taken back
+)
+
+// desktopPolicy decides when the desktop is told something. It is pure: the picture
+// of the bridge and the time are arguments.
+//
+//	heard ──plays, not heard──▶ silent ──10 s, a problem──▶ told ──heard, or nothing plays──▶ heard
+type desktopPolicy struct {
+	welcomed bool
+	silent   aes67.MonoTime // since when; 0: what plays is heard
+	told     bool
+	nextTold aes67.MonoTime // the soonest that silence is told again
+}
+
+// look returns what to tell, and when it can become something else by itself; 0: not
+// at all.
+func (p *desktopPolicy) look(m *status.Model, now aes67.MonoTime) (say desktopWord, next aes67.MonoTime) {
+	if m.Sink.State == "running" && !p.welcomed {
+		p.welcomed = true
+		return desktopWelcome, now
+	}
+	plays := m.Sink.Playing != nil && *m.Sink.Playing > 0
+	if !plays || slices.Contains([]string{status.Sending, status.Holdover, status.Filling}, m.State) {
+		p.silent = 0
+		if p.told {
+			p.told = false
+			return desktopSound, 0
+		}
+		return desktopNothing, 0
+	}
+	if p.silent == 0 {
+		p.silent = now
+	}
+	due := max(p.silent.Add(silentFor), p.nextTold)
+	switch {
+	case p.told || m.Problem == "":
+		return desktopNothing, 0
+	case now < due:
+		return desktopNothing, due
+	}
+	p.told, p.nextTold = true, now.Add(silentAgain)
+	return desktopSilence, 0
+}
+
+// desktopRecord is what is remembered.
+type desktopRecord struct {
+	Welcomed bool `json:"welcomed"`
+}
+
+// desktopTeller tells the user's desktop, if a service manager runs the bridge:
+// whoever runs it in a terminal reads its log.
+type desktopTeller struct {
+	on      bool
+	desktop interface { // of the user
+		Show(ctx context.Context, n desktop.Notification) (number uint32, err error)
+		TakeBack(ctx context.Context, number uint32) error
+	}
+	sinkName string
+	names    func() string // what the sessions' names begin with
+	model    func() status.Model
+	now      func() aes67.MonoTime
+	changed  chan struct{}
+	memory   state.File[desktopRecord]
+	log      zerolog.Logger
+
+	policy desktopPolicy
+	number uint32 // of the notification of silence; 0: it is not there
+}
+
+// Run tells until ctx is done.
+func (d *desktopTeller) Run(ctx context.Context) error {
+	if !d.on {
+		<-ctx.Done()
+		return nil
+	}
+	if record, err := d.memory.Load(); err == nil {
+		d.policy.welcomed = record.Welcomed
+	}
+	due := time.NewTimer(0)
+	defer due.Stop()
+	for ctx.Err() == nil {
+		model, now := d.model(), d.now()
+		say, next := d.policy.look(&model, now)
+		d.say(ctx, say, &model)
+		due.Stop()
+		if next != 0 {
+			due.Reset(next.Sub(now))
+		}
+		wake.Pause(ctx, desktopRest)
+		select {
+		case <-ctx.Done():
+		case <-due.C:
+		case <-d.changed:
+		}
+	}
+	return nil
+}
+
+// say tells one thing, and tries again where nobody shows it yet.
+func (d *desktopTeller) say(ctx context.Context, word desktopWord, m *status.Model) {
+	var err error
+	for range desktopTries {
+		if err = d.trySay(ctx, word, m); err == nil || errors.Is(err, desktop.ErrNone) || word != desktopWelcome {
+			break
+		}
+		wake.Pause(ctx, desktopAgain)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.log.Debug().Err(err).Msg("the desktop shows no notification")
+	}
+}
+
+func (d *desktopTeller) trySay(ctx context.Context, word desktopWord, m *status.Model) (err error) {
+	switch word {
+	case desktopWelcome:
+		if _, err = d.desktop.Show(ctx, d.welcome(m)); err == nil {
+			err = d.memory.Save(desktopRecord{Welcomed: true})
+		}
+	case desktopSilence:
+		d.number, err = d.desktop.Show(ctx, desktop.Notification{Title: d.sinkName + ": nothing is heard", Text: m.Problem, Lasting: true})
+	case desktopSound:
+		if d.number != 0 {
+			err = d.desktop.TakeBack(ctx, d.number)
+			d.number = 0
+		}
+	case desktopNothing:
+	}
+	return err
+}
+
+// welcome is three steps to sound.
+func (d *desktopTeller) welcome(m *status.Model) desktop.Notification {
+	volume := ""
+	if m.Sink.VolumeDB != nil {
+		volume = fmt.Sprintf(", which is at %.0f dB", *m.Sink.VolumeDB)
+	}
+	return desktop.Notification{
+		Title: d.sinkName + " are ready", Lasting: true,
+		Text: fmt.Sprintf("1. In the sound settings, choose %s as the output.\n2. On the loudspeakers, choose the streams that begin with %s.\n3. Play something, and turn up the volume%s, little by little.",
+			d.sinkName, d.names(), volume),
+	}
+}

@@ -1,0 +1,128 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/desktop"
+	"aes67-sink/internal/state"
+	"aes67-sink/internal/wake"
+	"aes67-sink/status"
+)
+
+func TestWhatTheDesktopIsTold(t *testing.T) {
+	type at struct {
+		second  int
+		state   string
+		playing int
+		problem string
+		want    desktopWord
+	}
+	const lost = "eno1: no carrier"
+	for name, steps := range map[string][]at{
+		"how to begin, once":                            {{0, status.Idle, 0, "", desktopWelcome}, {1, status.Idle, 0, "", desktopNothing}},
+		"nothing while all is well":                     {{0, status.Sending, 1, "", desktopWelcome}, {60, status.Sending, 1, "", desktopNothing}},
+		"nothing of what nobody plays":                  {{0, status.WaitingNetwork, 0, lost, desktopWelcome}, {60, status.WaitingNetwork, 0, lost, desktopNothing}},
+		"nothing of what passes":                        {{0, status.Sending, 1, "", desktopWelcome}, {1, status.WaitingClock, 1, lost, desktopNothing}, {8, status.Sending, 1, "", desktopNothing}, {20, status.WaitingClock, 1, lost, desktopNothing}},
+		"silence, and once":                             {{0, status.Sending, 1, "", desktopWelcome}, {1, status.WaitingClock, 1, lost, desktopNothing}, {11, status.WaitingClock, 1, lost, desktopSilence}, {12, status.WaitingClock, 1, lost, desktopNothing}, {900, status.WaitingClock, 1, lost, desktopNothing}},
+		"that it sounds again":                          {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, lost, desktopNothing}, {11, status.Failed, 1, lost, desktopSilence}, {15, status.Sending, 1, "", desktopSound}, {16, status.Sending, 1, "", desktopNothing}},
+		"silence with a problem that comes late":        {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, "", desktopNothing}, {11, status.Failed, 1, "", desktopNothing}, {30, status.Failed, 1, lost, desktopSilence}},
+		"nothing of what comes back within ten minutes": {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, lost, desktopNothing}, {11, status.Failed, 1, lost, desktopSilence}, {15, status.Sending, 1, "", desktopSound}, {16, status.Failed, 1, lost, desktopNothing}, {30, status.Failed, 1, lost, desktopNothing}, {611, status.Failed, 1, lost, desktopSilence}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p desktopPolicy
+			for _, s := range steps {
+				m := status.Model{State: s.state, Problem: s.problem, Sink: status.Sink{State: "running", Playing: &s.playing}}
+				now := aes67.MonoTime(1e9 * (1000 + s.second))
+				got, next := p.look(&m, now)
+				if got != s.want {
+					t.Errorf("after %d s: %d, want %d", s.second, got, s.want)
+				}
+				if next != 0 && next < now {
+					t.Errorf("after %d s: to be looked at %v ago", s.second, now.Sub(next))
+				}
+			}
+		})
+	}
+}
+
+// screen is a desktop.
+type screen struct {
+	fails  int // so often, at first
+	shown  []desktop.Notification
+	closed []uint32
+}
+
+func (s *screen) Show(_ context.Context, n desktop.Notification) (uint32, error) {
+	if s.fails > 0 {
+		s.fails--
+		return 0, errors.New("nobody is there")
+	}
+	s.shown = append(s.shown, n)
+	return uint32(len(s.shown)), nil
+}
+
+func (s *screen) TakeBack(_ context.Context, number uint32) error {
+	s.closed = append(s.closed, number)
+	return nil
+}
+
+// TestTheDesktopIsWelcomedOnceAndToldOfSilence goes through the first two runs of a
+// user.
+func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := state.File[desktopRecord]{Path: filepath.Join(t.TempDir(), "desktop.json")}
+		var model atomic.Pointer[status.Model]
+		playing := func(state, problem string) {
+			model.Store(&status.Model{State: state, Problem: problem, Sink: status.Sink{State: "running", Playing: new(1), VolumeDB: new(status.Tenths(-40))}})
+		}
+		playing(status.Sending, "")
+		began := time.Now()
+		run := func(s *screen, play func(changed chan struct{})) {
+			ctx, stop := context.WithCancel(t.Context())
+			d := &desktopTeller{
+				on: true, desktop: s, sinkName: "AES67 Speakers", names: func() string { return "pc AES67 Speakers" },
+				model: func() status.Model { return *model.Load() }, now: func() aes67.MonoTime { return aes67.MonoTime(1e9 + time.Since(began)) }, changed: make(chan struct{}, 1), memory: memory, log: zerolog.Nop(),
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- d.Run(ctx) }()
+			play(d.changed)
+			stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		first := &screen{fails: 2} // it begins a minute later than the bridge
+		run(first, func(chan struct{}) { time.Sleep(2 * time.Minute) })
+		want := desktop.Notification{
+			Title: "AES67 Speakers are ready", Lasting: true,
+			Text: "1. In the sound settings, choose AES67 Speakers as the output.\n" +
+				"2. On the loudspeakers, choose the streams that begin with pc AES67 Speakers.\n" +
+				"3. Play something, and turn up the volume, which is at -40 dB, little by little.",
+		}
+		if len(first.shown) != 1 || first.shown[0] != want {
+			t.Errorf("the first run showed %+v", first.shown)
+		}
+		second := &screen{}
+		run(second, func(changed chan struct{}) {
+			time.Sleep(time.Minute)
+			playing(status.WaitingNetwork, "eno1: no carrier")
+			wake.Signal(changed)
+			time.Sleep(time.Minute)
+			playing(status.Sending, "")
+			wake.Signal(changed)
+			time.Sleep(time.Minute)
+		})
+		if len(second.shown) != 1 || second.shown[0].Text != "eno1: no carrier" || len(second.closed) != 1 || second.closed[0] != 1 {
+			t.Errorf("the second run showed %+v and took back %v", second.shown, second.closed)
+		}
+	})
+}
