@@ -173,7 +173,7 @@ func (d *desktopTeller) welcome(m *status.Model) desktop.Notification {
 		volume = fmt.Sprintf(", which is at %.0f dB", *m.Sink.VolumeDB)
 	}
 	return desktop.Notification{
-		Title: d.sinkName + " are ready", Lasting: true,
+		Title: d.sinkName + ": ready to play", Lasting: true,
 		Text: fmt.Sprintf("1. In the sound settings, choose %s as the output.\n2. On the loudspeakers, choose the streams that begin with %s.\n3. Play something, and turn up the volume%s, little by little.",
 			d.sinkName, d.names(), volume),
 	}
