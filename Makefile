@@ -43,7 +43,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie flaky \
-	bench-first-sound bench-discovery bench-clock sim-clock fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
+	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
 
@@ -141,6 +141,9 @@ bench-clock: packages ## the clock against the truth, beside ptp4l: error, rate,
 
 sim-clock: go ## every scenario of the clock for one simulated hour
 	@$(SIM_CLOCK)
+
+sim-day: go ## a day at a desk: when packets are sent, as a table
+	@$(GO) test -count=1 -v -run TestADayAtADesk ./daemon | grep -v '^=== '
 
 fuzz-clock: go ## ten million messages into the PTP engine
 	@$(GO) test -count=1 -v -run TestMutatedMessagesDoNoHarm ./ptp -args -messages 10000000

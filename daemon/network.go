@@ -123,21 +123,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 			n.log.Warn().Str("reason", d.Report).Msg("another interface shows AES67")
 		}
 	}
-	next := networkState{reason: d.Reason, report: d.Report, astray: d.Astray}
-	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == d.Index })
-	switch {
-	case d.Use && i >= 0:
-		c := candidates[i]
-		next.Usable = true
-		next.Chosen = bridge.Network{
-			Interface: net.Interface{Index: c.Index, Name: c.Name, HardwareAddr: c.MAC, MTU: c.MTU},
-			Address:   d.Addr,
-		}
-	case d.Listening && !playing || n.automatic && !playing && len(n.listening) > 0 && d.Index == 0:
-		next.Idle = true
-	default:
-		next.Problem = d.Reason
-	}
+	next := stateOf(d, candidates, n.automatic && !playing && len(n.listening) > 0, playing)
 	n.tell(next, d.Since)
 	again = sooner(d.Next, n.offline(now, !next.Usable && !next.Idle))
 	// What failed is tried again: listening, or the clock on what was chosen.
@@ -145,6 +131,27 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 		again = now.Add(retryNetwork)
 	}
 	return again
+}
+
+// stateOf is what others are told of a decision. It waits for a program where the
+// choice is free, there is something to choose from, and nothing plays.
+func stateOf(d netif.Decision, candidates []netif.Candidate, waits, playing bool) networkState {
+	s := networkState{reason: d.Reason, report: d.Report, astray: d.Astray}
+	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == d.Index })
+	switch {
+	case d.Use && i >= 0:
+		c := candidates[i]
+		s.Usable = true
+		s.Chosen = bridge.Network{
+			Interface: net.Interface{Index: c.Index, Name: c.Name, HardwareAddr: c.MAC, MTU: c.MTU},
+			Address:   d.Addr,
+		}
+	case d.Listening && !playing || waits && d.Index == 0:
+		s.Idle = true
+	default:
+		s.Problem = d.Reason
+	}
+	return s
 }
 
 // offlineAfter is how long a sink with no network behind it stays in the desktop's
