@@ -39,7 +39,7 @@ type edges struct {
 	streamName atomic.Pointer[string] // in force
 
 	// Of the supervisor's goroutine.
-	filtered bool          // a grandmaster is on the network that is not heard here
+	filtered bool          // a grandmaster is, or may be, on the network that is not heard here
 	withheld bool          // we are not to serve
 	wake     chan struct{} // the supervisor
 	trouble  chan struct{} // of the sender, or of a thread's priority
@@ -66,10 +66,14 @@ func (e *edges) clockInput() bridge.ClockInput {
 	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
 	e.filtered = false
 	if used := e.network.input(); used.Usable {
-		var named aes67.ClockIdentity
-		if named, e.filtered = unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters())); e.filtered {
+		named, filtered := unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters()))
+		switch {
+		case filtered:
 			in.Problem = filteredProblem(named, s.Domain, used.Chosen.Interface.Name)
+		case s.Deaf:
+			in.Problem = deafProblem(used.Chosen.Interface.Name)
 		}
+		e.filtered = filtered || s.Deaf
 	}
 	switch s.State {
 	case ptp.Uncalibrated:

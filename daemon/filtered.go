@@ -32,3 +32,8 @@ func filteredProblem(named aes67.ClockIdentity, domain uint8, iface string) stri
 	return fmt.Sprintf("others follow the grandmaster %v in domain %d, which is not heard here on %s: %s",
 		named, domain, iface, firewall.Advice(os.DirFS("/"), iface))
 }
+
+// deafProblem says that what is sent to the PTP group does not come to this program.
+func deafProblem(iface string) string {
+	return fmt.Sprintf("PTP messages do not reach this program on %s: %s", iface, firewall.Advice(os.DirFS("/"), iface))
+}

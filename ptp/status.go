@@ -87,8 +87,11 @@ type Status struct {
 	// one heard within keepMaster, or the zero Addr.
 	Version1 netip.Addr
 	TwoStep  bool
-	Stamps   Timestamps
-	Problem  string // one sentence for the user, or empty
+	// Deaf: what is sent to the group does not reach this program, as the port finds
+	// out.
+	Deaf    bool
+	Stamps  Timestamps
+	Problem string // one sentence for the user, or empty
 }
 
 const (

@@ -24,7 +24,7 @@ declare -A sets=(
   [run]="pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules pulseaudio-utils dbus-daemon iproute2 procps util-linux"
   [test]="gcc libc6-dev git shellcheck"
   [lab]="pulseaudio linuxptp ptpd strace ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-    gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl"
+    gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl ufw"
   [trixie]="debootstrap"
   [deb]="appstream apt-utils debhelper dpkg-dev fakeroot gnupg lintian file qemu-user-static"
   [peers]="g++ libsamplerate0-dev libsoxr-dev libspeexdsp-dev libzita-resampler-dev"

@@ -30,6 +30,8 @@ type loop struct {
 	heardAt   map[int]aes67.RawTime // when an interface was heard last, or its membership renewed
 	answers   bucket                // of Delay_Req that may still be answered
 	neighbour neighbour
+	echo      echo
+	deafened  bool   // by its word
 	udpTable  string // where the sockets of this computer are listed
 	left      uint64 // changes of the masters of interfaces that were left
 	told      news
@@ -47,6 +49,7 @@ type news struct {
 	stamps      ptp.Timestamps
 	steps       uint32
 	trouble     ptp.Trouble
+	deaf        bool
 }
 
 // Datagram takes a message from the ports.
@@ -54,7 +57,13 @@ func (l *loop) Datagram(d *Datagram) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.cfg.Now()
+	if l.echo.took(d, now) {
+		return
+	}
 	l.heardAt[d.Interface] = now
+	if d.Group && d.Interface == l.used {
+		l.echo.others(now)
+	}
 	kind := wire.KindOf(d.Bytes)
 	switch {
 	case !d.Group && byGroupOnly(kind):
@@ -210,7 +219,7 @@ func (l *loop) count() (masters int, changes uint64) {
 func (l *loop) status(now aes67.RawTime) ptp.Status {
 	s := l.engine.Status(now)
 	s.Masters, _ = l.count()
-	s.Stamps = l.ports.Stamps()
+	s.Stamps, s.Deaf = l.ports.Stamps(), l.deafened
 	return s
 }
 
@@ -233,12 +242,15 @@ func (l *loop) heard(now aes67.RawTime) (list []ptp.Announcement) {
 // tell logs a change of state, role, grandmaster or problem, and reports it.
 func (l *loop) tell(at aes67.RawTime) bool {
 	now := l.engine.Figures(at)
-	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at)}
+	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at), l.deafened}
 	if next == l.told {
 		return false
 	}
 	if next.trouble != l.told.trouble && next.trouble.Exists() {
 		l.log.Warn().Stringer("problem", next.trouble).Msg("clock problem")
+	}
+	if next.deaf != l.told.deaf {
+		l.log.Warn().Bool("heard", !next.deaf).Msg("whether the PTP group is heard here has changed")
 	}
 	l.told = next
 	event := l.log.Info().Str("state", now.State.String()).Str("role", now.Role.String()).

@@ -1,6 +1,7 @@
 package port
 
 import (
+	"math"
 	"net"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func newRunning(t *testing.T, mode aes67.ClockMode) *running {
 		p, &mediaclock.Clock{}, zerolog.Nop())
 	l := &r.loop
 	l.used = quietInterface
+	l.echo.due = math.MaxInt64 // no such interface, so none comes back
 	l.engine.Start(r.now, self, aes67.PTPTime(r.now), l.mastersOn(quietInterface), r.now)
 	return r
 }

@@ -106,6 +106,7 @@ func (s *Service) turn() (now, next aes67.RawTime) {
 	}
 	l.watchNeighbours(now)
 	l.renewMemberships(now)
+	l.listen(now)
 	s.publish(now)
 	return now, min(l.engine.Next(now), s.renewAt)
 }
@@ -205,6 +206,7 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listened time.Durati
 	}
 	s.do(func(l *loop) {
 		l.used, l.self = iface.Index, port
+		l.echo.restart()
 		l.start(since)
 	})
 	return nil

@@ -39,6 +39,8 @@ func start(t testing.TB, name string, env []string, command ...string) *process 
 	go func() {
 		p.err = p.cmd.Wait()
 		close(p.done)
+		// What it leaves behind in its group. Later that number may be another's.
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
 	}()
 	t.Cleanup(func() {
 		p.stop()
@@ -56,8 +58,13 @@ func (p *process) onTheWay() *process {
 	return p
 }
 
-// signal is for the whole group: Ctrl-C in a terminal is, too.
-func (p *process) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
+// signal is for the whole group, as Ctrl-C in a terminal is, and for nobody when the
+// program has ended: its number may be another's by then.
+func (p *process) signal(s syscall.Signal) {
+	if !p.ended() {
+		_ = syscall.Kill(-p.cmd.Process.Pid, s)
+	}
+}
 
 // ended reports whether the program has ended.
 func (p *process) ended() bool {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,8 @@ type station struct {
 	wire wire
 	side string
 	host string // its name in a UTS namespace of its own; empty: the machine's
+	// behind is a command that runs the bridge's.
+	behind []string
 }
 
 // stationAt makes the server's own station on the pc's side of a wire.
@@ -54,7 +57,7 @@ func (s *station) run(arguments ...string) *bridge {
 	if s.host != "" {
 		command = append([]string{"unshare", "--uts", "sh", "-c", `hostname "$0" && exec "$@"`, s.host}, command...)
 	}
-	return &bridge{start(s.t, "bridge "+s.side, s.env, s.wire.in(s.side, powerless(s.by(command...)...)...)...).onTheWay(), s.server}
+	return &bridge{start(s.t, "bridge "+s.side, s.env, s.wire.in(s.side, append(slices.Clone(s.behind), powerless(s.by(command...)...)...)...)...).onTheWay(), s.server}
 }
 
 // rename gives the bridge's host another name.
