@@ -233,7 +233,9 @@ func (l *loop) heard(now aes67.RawTime) (list []ptp.Announcement) {
 		from := len(list)
 		list = m.Append(list)
 		for i := range list[from:] {
-			list[from+i].Why = "not heard on the interface in use"
+			if list[from+i].Why = ""; l.used != 0 { // else there is none in use
+				list[from+i].Why = "not heard on the interface in use"
+			}
 		}
 	}
 	return list

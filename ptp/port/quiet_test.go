@@ -133,3 +133,20 @@ func TestMastersThatComeQualifyAndGoAreTold(t *testing.T) {
 		}
 	}
 }
+
+// TestAMasterIsOnAnotherInterfaceOnlyWhereOneIsInUse: `list` without a bridge uses
+// none.
+func TestAMasterIsOnAnotherInterfaceOnlyWhereOneIsInUse(t *testing.T) {
+	r := newRunning(t, aes67.ClockFollower)
+	m := wire.Message{Kind: wire.KindAnnounce, Source: wire.PortIdentity{Clock: aes67.ClockIdentity{9}, Port: 1}, LogInterval: 1}
+	r.loop.Datagram(&Datagram{Bytes: m.Append(nil), Interface: quietInterface + 1, Group: true, From: loopback})
+	for _, test := range []struct {
+		used int
+		want string
+	}{{quietInterface, "not heard on the interface in use"}, {0, ""}} {
+		r.loop.used = test.used
+		if heard := r.Heard(); len(heard) != 1 || heard[0].Why != test.want {
+			t.Errorf("interface %d in use: %+v, want one with %q", test.used, heard, test.want)
+		}
+	}
+}
