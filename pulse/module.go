@@ -22,7 +22,7 @@ const (
 	// maxSinkID is the server's limit (PulseAudio, namereg.c).
 	maxSinkID = 127
 	// maxSinkName leaves room in a request of maxRequest bytes.
-	maxSinkName = 140
+	maxSinkName = 200
 )
 
 // moduleArgs writes the arguments of the null sink.
