@@ -307,6 +307,7 @@ func TestFaultsOfOverrides(t *testing.T) {
 		{"an unknown key", "sink.latancy=x", `--set: sink.latancy: unknown key; did you mean sink.latency?`},
 		{"a table with a typo", "strem.rate=48000", `--set: strem.rate: unknown key; did you mean stream.rate?`},
 		{"two letters changed places", "straem.name=x", `--set: straem.name: unknown key; did you mean stream.name?`},
+		{"a table like none", "a.ttl=3", `--set: a.ttl: unknown key; did you mean stream.ttl?`},
 		{"a letter is missing", "cloc.dscp=46", `--set: cloc.dscp: unknown key; did you mean clock.dscp?`},
 		{"no number", "stream.ttl=many", `--set: stream.ttl = many: not a TOML value; must be 1 to 255 hops; the default is 15`},
 		{"no value", "stream.ttl=", `--set: stream.ttl: not a TOML value; must be 1 to 255 hops; the default is 15`},

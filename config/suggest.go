@@ -28,7 +28,7 @@ func suggestKey(key string) string {
 		}
 	}
 	// The right key in the wrong table: of several that whose name is most like it.
-	distance = len(table) + maxTypos // more than any
+	distance = maxTypos + 2 // more than any
 	for _, o := range named(name) {
 		if d := typos(table, o.Table()); d < distance {
 			best, distance = o.Key, d

@@ -25,6 +25,8 @@ const (
 	// desktopAgain is waited before a desktop that showed nothing is asked again,
 	// desktopTries times in all: it begins after the bridge, or there is none.
 	desktopAgain, desktopTries = 30 * time.Second, 10
+	// desktopFarewell is how long the end of the bridge may take for it.
+	desktopFarewell = time.Second
 	// desktopRest is the least from one look to the next.
 	desktopRest = time.Second
 )
@@ -45,8 +47,8 @@ const (
 //	heard ──plays, not heard──▶ silent ──10 s, a problem──▶ told ──heard, or nothing plays──▶ heard
 type desktopPolicy struct {
 	welcomed bool
-	silent   aes67.MonoTime // since when; 0: what plays is heard
-	told     bool
+	silent   aes67.MonoTime // since when; 0: what plays is heard, or nobody misses it
+	told     string         // why, as the user knows; empty: nothing
 	nextTold aes67.MonoTime // the soonest that silence is told again
 }
 
@@ -54,14 +56,12 @@ type desktopPolicy struct {
 // at all.
 func (p *desktopPolicy) look(m *status.Model, now aes67.MonoTime) (say desktopWord, next aes67.MonoTime) {
 	if m.Sink.State == "running" && !p.welcomed {
-		p.welcomed = true
-		return desktopWelcome, now
+		return desktopWelcome, 0
 	}
 	plays := m.Sink.Playing != nil && *m.Sink.Playing > 0
-	if !plays || slices.Contains([]string{status.Sending, status.Holdover, status.Filling}, m.State) {
+	if !plays || slices.Contains([]string{status.Idle, status.Sending, status.Holdover, status.Filling}, m.State) {
 		p.silent = 0
-		if p.told {
-			p.told = false
+		if p.told != "" {
 			return desktopSound, 0
 		}
 		return desktopNothing, 0
@@ -71,13 +71,25 @@ func (p *desktopPolicy) look(m *status.Model, now aes67.MonoTime) (say desktopWo
 	}
 	due := max(p.silent.Add(silentFor), p.nextTold)
 	switch {
-	case p.told || m.Problem == "":
+	case m.Problem == p.told:
 		return desktopNothing, 0
-	case now < due:
+	case p.told == "" && now < due:
 		return desktopNothing, due
 	}
-	p.told, p.nextTold = true, now.Add(silentAgain)
 	return desktopSilence, 0
+}
+
+// said notes that something was told.
+func (p *desktopPolicy) said(word desktopWord, m *status.Model, now aes67.MonoTime) {
+	switch word {
+	case desktopWelcome:
+		p.welcomed = true
+	case desktopSilence:
+		p.told, p.nextTold = m.Problem, now.Add(silentAgain)
+	case desktopSound:
+		p.told = ""
+	case desktopNothing:
+	}
 }
 
 // desktopRecord is what is remembered.
@@ -103,6 +115,7 @@ type desktopTeller struct {
 
 	policy desktopPolicy
 	number uint32 // of the notification of silence; 0: it is not there
+	tries  int    // in a row that nobody showed
 }
 
 // Run tells until ctx is done.
@@ -117,12 +130,10 @@ func (d *desktopTeller) Run(ctx context.Context) error {
 	due := time.NewTimer(0)
 	defer due.Stop()
 	for ctx.Err() == nil {
-		model, now := d.model(), d.now()
-		say, next := d.policy.look(&model, now)
-		d.say(ctx, say, &model)
+		next := d.look(ctx)
 		due.Stop()
 		if next != 0 {
-			due.Reset(next.Sub(now))
+			due.Reset(next.Sub(d.now()))
 		}
 		wake.Pause(ctx, desktopRest)
 		select {
@@ -131,36 +142,55 @@ func (d *desktopTeller) Run(ctx context.Context) error {
 		case <-d.changed:
 		}
 	}
+	if d.number == 0 {
+		return nil
+	}
+	// What is told is not so any more, or nobody knows.
+	after, stop := context.WithTimeout(context.WithoutCancel(ctx), desktopFarewell)
+	defer stop()
+	_ = d.desktop.TakeBack(after, d.number)
 	return nil
 }
 
-// say tells one thing, and tries again where nobody shows it yet.
-func (d *desktopTeller) say(ctx context.Context, word desktopWord, m *status.Model) {
-	var err error
-	for range desktopTries {
-		if err = d.trySay(ctx, word, m); err == nil || errors.Is(err, desktop.ErrNone) || word != desktopWelcome {
-			break
+// look tells what there is to tell. Where nobody shows it the time to try again is
+// returned: the desktop begins after the bridge, or there is none.
+func (d *desktopTeller) look(ctx context.Context) (next aes67.MonoTime) {
+	model, now := d.model(), d.now()
+	word, next := d.policy.look(&model, now)
+	if word == desktopNothing || d.tries >= desktopTries {
+		return next
+	}
+	if err := d.say(ctx, word, &model); err != nil {
+		if d.tries++; errors.Is(err, desktop.ErrNone) {
+			d.tries = desktopTries
 		}
-		wake.Pause(ctx, desktopAgain)
-	}
-	if err != nil && ctx.Err() == nil {
 		d.log.Debug().Err(err).Msg("the desktop shows no notification")
+		return now.Add(desktopAgain)
 	}
+	d.tries = 0
+	d.policy.said(word, &model, now)
+	if word == desktopWelcome { // what else there is to tell comes next
+		return now
+	}
+	return next
 }
 
-func (d *desktopTeller) trySay(ctx context.Context, word desktopWord, m *status.Model) (err error) {
+// say tells one thing.
+func (d *desktopTeller) say(ctx context.Context, word desktopWord, m *status.Model) (err error) {
 	switch word {
 	case desktopWelcome:
 		if _, err = d.desktop.Show(ctx, d.welcome(m)); err == nil {
-			err = d.memory.Save(desktopRecord{Welcomed: true})
+			if err := d.memory.Save(desktopRecord{Welcomed: true}); err != nil {
+				d.log.Warn().Err(err).Msg("that the user knows how to begin is not remembered")
+			}
 		}
 	case desktopSilence:
-		d.number, err = d.desktop.Show(ctx, desktop.Notification{Title: d.sinkName + ": nothing is heard", Text: m.Problem, Lasting: true})
+		d.number, err = d.desktop.Show(ctx, desktop.Notification{
+			Title: d.sinkName + ": nothing is heard", Text: m.Problem, Lasting: true, Replaces: d.number,
+		})
 	case desktopSound:
-		if d.number != 0 {
-			err = d.desktop.TakeBack(ctx, d.number)
-			d.number = 0
-		}
+		err = d.desktop.TakeBack(ctx, d.number)
+		d.number = 0
 	case desktopNothing:
 	}
 	return err

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -32,6 +33,8 @@ func TestWhatTheDesktopIsTold(t *testing.T) {
 		"nothing while all is well":                     {{0, status.Sending, 1, "", desktopWelcome}, {60, status.Sending, 1, "", desktopNothing}},
 		"nothing of what nobody plays":                  {{0, status.WaitingNetwork, 0, lost, desktopWelcome}, {60, status.WaitingNetwork, 0, lost, desktopNothing}},
 		"nothing of what passes":                        {{0, status.Sending, 1, "", desktopWelcome}, {1, status.WaitingClock, 1, lost, desktopNothing}, {8, status.Sending, 1, "", desktopNothing}, {20, status.WaitingClock, 1, lost, desktopNothing}},
+		"nothing of a silence that nobody misses":       {{0, status.Idle, 1, "", desktopWelcome}, {1, status.Idle, 1, lost, desktopNothing}, {60, status.Idle, 1, lost, desktopNothing}},
+		"another reason for it":                         {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, lost, desktopNothing}, {11, status.Failed, 1, lost, desktopSilence}, {12, status.Failed, 1, "no clock", desktopSilence}, {13, status.Failed, 1, "no clock", desktopNothing}},
 		"silence, and once":                             {{0, status.Sending, 1, "", desktopWelcome}, {1, status.WaitingClock, 1, lost, desktopNothing}, {11, status.WaitingClock, 1, lost, desktopSilence}, {12, status.WaitingClock, 1, lost, desktopNothing}, {900, status.WaitingClock, 1, lost, desktopNothing}},
 		"that it sounds again":                          {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, lost, desktopNothing}, {11, status.Failed, 1, lost, desktopSilence}, {15, status.Sending, 1, "", desktopSound}, {16, status.Sending, 1, "", desktopNothing}},
 		"silence with a problem that comes late":        {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, "", desktopNothing}, {11, status.Failed, 1, "", desktopNothing}, {30, status.Failed, 1, lost, desktopSilence}},
@@ -43,6 +46,7 @@ func TestWhatTheDesktopIsTold(t *testing.T) {
 				m := status.Model{State: s.state, Problem: s.problem, Sink: status.Sink{State: "running", Playing: &s.playing}}
 				now := aes67.MonoTime(1e9 * (1000 + s.second))
 				got, next := p.look(&m, now)
+				p.said(got, &m, now)
 				if got != s.want {
 					t.Errorf("after %d s: %d, want %d", s.second, got, s.want)
 				}
@@ -121,6 +125,16 @@ func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {
 			wake.Signal(changed)
 			time.Sleep(time.Minute)
 		})
+		third := &screen{} // the bridge ends while nothing is heard, and nothing can be remembered
+		memory.Path = filepath.Join(t.TempDir(), "no such folder", "x", "desktop.json")
+		if err := os.WriteFile(filepath.Dir(filepath.Dir(memory.Path)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		playing(status.WaitingNetwork, "eno1: no carrier")
+		run(third, func(chan struct{}) { time.Sleep(2 * time.Minute) })
+		if len(third.shown) != 2 || third.shown[0] != want || len(third.closed) != 1 || third.closed[0] != 2 {
+			t.Errorf("the third run showed %+v and took back %v", third.shown, third.closed)
+		}
 		if len(second.shown) != 1 || second.shown[0].Text != "eno1: no carrier" || len(second.closed) != 1 || second.closed[0] != 1 {
 			t.Errorf("the second run showed %+v and took back %v", second.shown, second.closed)
 		}

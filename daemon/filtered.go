@@ -35,5 +35,5 @@ func filteredProblem(named aes67.ClockIdentity, domain uint8, iface string) stri
 
 // deafProblem says that what is sent to the PTP group does not come to this program.
 func deafProblem(iface string) string {
-	return fmt.Sprintf("PTP messages do not reach this program on %s: %s", iface, firewall.Advice(os.DirFS("/"), iface))
+	return fmt.Sprintf("PTP messages do not reach this program on %s: %s", iface, firewall.LocalAdvice(os.DirFS("/")))
 }

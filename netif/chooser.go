@@ -132,14 +132,15 @@ func (c *Chooser) Interfaces(candidates []Candidate) []int {
 	return out
 }
 
-// eligible returns the interfaces that come into question as they are. Whether
-// what is behind one is known counts while one is chosen, not when it is in use.
+// eligible returns the interfaces that come into question as they are. The one in
+// use does as long as packets can be sent from it: a bridge that becomes a switch
+// is no reason to leave.
 func (c *Chooser) eligible(candidates []Candidate) []Candidate {
 	var out []Candidate
 	named := c.named(candidates)
 	for i := range candidates {
 		e := &candidates[i]
-		wanted := e == named && e.ready() || c.cfg.Interface == Auto && (e.eligible() || e.ready() && e.Index == c.chosen.Index && c.chosen.was(e))
+		wanted := e == named && e.ready() || c.cfg.Interface == Auto && (e.eligible() || e.ready() && e.Index == c.chosen.Index && e.is(&c.chosen.Candidate))
 		if wanted && (!c.cfg.Address.IsValid() || e.has(c.cfg.Address)) {
 			out = append(out, *e)
 		}
@@ -270,7 +271,7 @@ func (c *Chooser) resume(e *Candidate) {
 
 // hold decides while an interface is chosen; held is false when it is given up.
 func (c *Chooser) hold(now aes67.MonoTime, candidates []Candidate, signs []Sign, intent bool) (d Decision, held bool) {
-	e := find(candidates, func(e *Candidate) bool { return e.Index == c.chosen.Index && c.chosen.was(e) })
+	e := find(candidates, func(e *Candidate) bool { return e.Index == c.chosen.Index && e.is(&c.chosen.Candidate) })
 	up := false
 	if e != nil {
 		_, up = c.since[e.Index]

@@ -11,7 +11,8 @@ import (
 )
 
 // Table shows m to people: the problem first, on one screen. What is not known
-// is left out. Lines are at most so many columns wide, 0: as wide as they are.
+// is left out. Lines but the problem's
+// are at most so many columns wide, 0: as wide as they are.
 func (m Model) Table(width int) string {
 	var b strings.Builder
 	row := func(name string, parts ...string) {
@@ -19,7 +20,9 @@ func (m Model) Table(width int) string {
 			fmt.Fprintf(&b, "%-9s %s\n", name, text.Wrap(text.Printable(line), rowIndent, width))
 		}
 	}
-	row("PROBLEM", m.Problem)
+	if m.Problem != "" { // in one piece, for whoever copies a command from it
+		fmt.Fprintf(&b, "%-9s %s\n", "PROBLEM", text.Printable(m.Problem))
+	}
 	row("state", Words(m.State)+uptime(m.UptimeS))
 	row("sink", sinkParts(m.Sink)...)
 	row("clock", clockParts(m.Clock)...)

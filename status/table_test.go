@@ -10,10 +10,13 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 	m := example()
 	m.Problem = strings.Repeat("a sentence of many words ", 10)
 	m.Drift.ServerJumps, m.Streams[0].SkippedMS, m.Announce.MDNS = 2, new(Tenths(62)), "no-bus"
+	if first, _, _ := strings.Cut(m.Table(40), "\n"); first != "PROBLEM   "+m.Problem {
+		t.Errorf("the problem is broken up: %q", first)
+	}
 	for _, width := range []int{80, 60, 40} {
 		table := m.Table(width)
 		for line := range strings.Lines(table) {
-			if line = strings.TrimRight(line, "\n"); utf8.RuneCountInString(line) > width {
+			if line = strings.TrimRight(line, "\n"); !strings.HasPrefix(line, "PROBLEM") && utf8.RuneCountInString(line) > width {
 				t.Errorf("wider than %d: %q", width, line)
 			}
 		}

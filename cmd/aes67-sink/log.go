@@ -55,8 +55,11 @@ func isTerminal(file *os.File) bool {
 	return err == nil
 }
 
-// width is the columns of a terminal, 0 of what is none.
+// width is the columns of a terminal as it is now, 0 of what is none.
 func width(file *os.File) int {
+	if file == nil {
+		return 0
+	}
 	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
 		return 0

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ type statusCommand struct {
 	Watch bool `xor:"form" help:"Look again every second until Ctrl-C."`
 	Check bool `xor:"form,said" help:"Print one line; exit with 0 if all is well, 1 if not, 3 if no bridge runs."`
 
-	width int // of the terminal, 0: none
+	terminal *os.File // nil: none that is known
 }
 
 // Run shows the status once, or until a signal.
@@ -27,7 +28,7 @@ func (c *statusCommand) Run(to streams) error {
 	ctx, stop := untilEnded(false)
 	defer stop()
 	client := status.NewClient()
-	c.width = width(to.stdout)
+	c.terminal = to.stdout
 	if c.Check {
 		return check(ctx, to.stdout, client.Model)
 	}
@@ -60,7 +61,7 @@ func (c *statusCommand) show(w io.Writer, picture []byte) error {
 		if err := json.Unmarshal(picture, &m); err != nil {
 			return err
 		}
-		picture = []byte(m.Table(c.width))
+		picture = []byte(m.Table(width(c.terminal)))
 	}
 	_, err := w.Write(picture)
 	return err

@@ -96,13 +96,13 @@ func TestANotificationIsShownAsItIsWrittenAndTakenBack(t *testing.T) {
 		s := &server{markup: markup}
 		d := Desktop{Program: "AES67 Speakers", Icon: "audio-speakers", Bus: newBus(t)}
 		s.serve(t, d.Bus)
-		number, err := d.Show(t.Context(), Notification{"No sound", "<b> & \"2\"\nlines", true})
+		number, err := d.Show(t.Context(), Notification{Title: "No sound", Text: "<b> & \"2\"\nlines", Lasting: true})
 		if err != nil || number != 1 {
 			t.Fatalf("number %d, error %v", number, err)
 		}
 		want := shown{"AES67 Speakers", "audio-speakers", "No sound", "<b> & \"2\"\nlines", 0}
 		if markup {
-			want.text = "&lt;b&gt; &amp; &#34;2&#34;\nlines"
+			want.text = "&lt;b&gt; &amp; \"2\"\nlines"
 		}
 		err = d.TakeBack(t.Context(), number)
 		s.mu.Lock()

@@ -13,16 +13,32 @@ import (
 // do: a clause that follows "is not heard here: ". root is the root of the file
 // system.
 func Advice(root fs.FS, iface string) string {
-	switch {
-	case reversePath(root, iface):
+	if reversePath(root, iface) {
 		return "the kernel drops what comes from another network (rp_filter); sudo sysctl -w net.ipv4.conf." + iface + ".rp_filter=2"
+	}
+	if known := program(root); known != "" {
+		return known
+	}
+	return "a firewall of this computer or a switch filters UDP ports 319 and 320"
+}
+
+// LocalAdvice is Advice about what this computer keeps from its own programs.
+func LocalAdvice(root fs.FS) string {
+	if known := program(root); known != "" {
+		return known
+	}
+	return "a firewall of this computer filters UDP ports 319 and 320; let them in"
+}
+
+// program is the advice for a program that keeps the firewall, empty: none is seen.
+func program(root fs.FS) string {
+	switch {
 	case holds(root, "etc/ufw/ufw.conf", "ENABLED=yes"):
 		return `ufw is on; sudo ufw allow "AES67 Speakers"`
 	case exists(root, "run/firewalld.pid") || exists(root, "run/firewalld"):
 		return "firewalld runs; sudo firewall-cmd --permanent --add-service=aes67-sink && sudo firewall-cmd --reload"
-	default:
-		return "a firewall of this computer or a switch filters UDP ports 319 and 320"
 	}
+	return ""
 }
 
 // strict is the value of rp_filter by which packets are dropped whose way back would

@@ -18,13 +18,17 @@ import (
 // on this computer, and comes back by the same interface, through the firewall, as
 // from the network.
 //
-//	heard ──two of three do not come back──▶ deaf ──both come back──▶ heard
+//	          both ports have it, or others are heard
+//	unknown ─────────────────────────────────────────▶ heard ◀──────────────┐
+//	   │                                                 │                  │ the same
+//	   └── three in a row did not come back ─▶ deaf ◀────┘ the same ────────┘
 type echo struct {
-	sent     [echoBytes]byte // the latest; none if its sequence is 0
+	sent     [echoBytes]byte // the latest
 	sequence uint16
-	on       int     // the interface that it was sent on
+	awaited  bool    // it may come back yet
 	back     [2]bool // to the event and the general port
 	missed   int     // in a row
+	heard    bool    // at least once; false: unknown, or deaf
 	due      aes67.RawTime
 }
 
@@ -32,10 +36,14 @@ const (
 	// echoBytes is a Signaling message for all clocks, without TLVs (IEEE 1588-2008,
 	// 13.12): other PTP programs on this computer pass over it.
 	echoBytes = 44
-	// echoTries that do not come back are no accident. One is sent each echoSoon until
-	// one came back, then each echoSeldom: a firewall may be switched on later.
-	echoTries            = 3
-	echoSoon, echoSeldom = time.Second, time.Minute
+	// echoTries that do not come back are no accident.
+	echoTries = 3
+	// One is sent each echoAgain as long as there is doubt, each echoDeaf to a deaf
+	// port, after echoQuiet without a word of others, and each echoSeldom where nobody
+	// else is: a firewall may be switched on later. The doubt ends before an Announce
+	// timeout of 6 s does.
+	echoAgain, echoDeaf   = 200 * time.Millisecond, time.Second
+	echoQuiet, echoSeldom = 2 * time.Second, time.Minute
 )
 
 // echoMessage is the message by its number. No clock is in its domain.
@@ -52,32 +60,33 @@ func echoMessage(from wire.PortIdentity, sequence uint16) (b [echoBytes]byte) {
 // deaf reports whether the group is not heard.
 func (e *echo) deaf() bool { return e.missed >= echoTries }
 
-// others notes that somebody else is heard by the group: nothing is in the way.
-func (e *echo) others(now aes67.RawTime) { e.missed, e.on, e.due = 0, 0, now.Add(echoSeldom) }
+// known reports whether it is known if the group is heard.
+func (e *echo) known() bool { return e.heard || e.deaf() }
 
 // restart begins anew on an interface.
 func (e *echo) restart() { *e = echo{sequence: e.sequence} }
 
-// next judges the latest message and makes the one to be sent now, on an interface.
-func (e *echo) next(now aes67.RawTime, from wire.PortIdentity, ifindex int) []byte {
-	switch {
-	case e.on == 0:
-	case e.back == [2]bool{true, true}:
-		e.missed = 0
-	default:
-		e.missed = min(e.missed+1, echoTries)
+// next judges the latest message and makes the one to be sent now.
+func (e *echo) next(now aes67.RawTime, from wire.PortIdentity) []byte {
+	if e.awaited {
+		if e.missed = min(e.missed+1, echoTries); e.deaf() {
+			e.heard = false
+		}
 	}
-	if e.sequence++; e.sequence == 0 {
-		e.sequence = 1
+	e.sequence++
+	e.sent, e.awaited, e.back = echoMessage(from, e.sequence), true, [2]bool{}
+	if e.due = now.Add(echoAgain); e.deaf() {
+		e.due = now.Add(echoDeaf)
 	}
-	e.sent, e.on, e.back, e.due = echoMessage(from, e.sequence), ifindex, [2]bool{}, now.Add(echoSoon)
 	return e.sent[:]
 }
 
-// took reports whether a message is ours, and takes it. What comes back at once
-// needs no other for long.
+// unsent notes that the latest message could not be sent: of that one nothing follows.
+func (e *echo) unsent(now aes67.RawTime) { e.awaited, e.due = false, now.Add(echoDeaf) }
+
+// took reports whether a message is ours, and takes it.
 func (e *echo) took(d *Datagram, now aes67.RawTime) bool {
-	if e.on == 0 || !bytes.Equal(d.Bytes, e.sent[:]) {
+	if !bytes.Equal(d.Bytes, e.sent[:]) {
 		return false
 	}
 	i := 0
@@ -85,24 +94,47 @@ func (e *echo) took(d *Datagram, now aes67.RawTime) bool {
 		i = 1
 	}
 	if e.back[i] = true; e.back[1-i] {
-		e.missed, e.due = 0, now.Add(echoSeldom)
+		e.awaited, e.missed, e.heard, e.due = false, 0, true, now.Add(echoSeldom)
 	}
 	return true
 }
 
-// listen looks whether the group is heard on the interface in use, and listens anew
-// when it is heard again.
+// others notes that somebody else is heard by the group: nothing is in the way.
+func (e *echo) others(now aes67.RawTime) {
+	e.awaited, e.missed, e.heard, e.due = false, 0, true, now.Add(echoQuiet)
+}
+
+// listen looks whether the group is heard on the interface in use. Only then does the
+// engine begin with what was heard before, for it might serve at once; when the group
+// is heard again it listens anew.
 func (l *loop) listen(now aes67.RawTime) {
-	was := l.deafened
-	if l.used != 0 && now >= l.echo.due {
-		if err := l.ports.Echo(l.echo.next(now, l.self, l.used), l.used); err != nil {
+	if l.used == 0 {
+		return
+	}
+	if now >= l.echo.due {
+		if err := l.echoes(l.echo.next(now, l.self), l.used); err != nil {
 			l.failures.note(err)
-			l.echo.restart() // nothing can come back
-			l.echo.due = now.Add(echoSoon)
+			l.echo.unsent(now)
+			l.begin(l.since) // nothing can be known of it
 		}
 	}
-	if l.deafened = l.used != 0 && l.echo.deaf(); was && !l.deafened && l.used != 0 {
-		l.start(now) // whoever was not heard before has its time to speak
+	switch deaf := l.echo.deaf(); {
+	case deaf:
+		l.begin(now)
+	case l.deaf: // it was until now: whoever was not heard has its time to speak
+		l.waits = true
+		l.begin(now)
+	case l.echo.heard:
+		l.begin(l.since)
+	}
+	l.deaf = l.echo.deaf()
+}
+
+// begin starts an engine that waits for its interface to be judged.
+func (l *loop) begin(listenedSince aes67.RawTime) {
+	if l.waits {
+		l.waits = false
+		l.start(listenedSince)
 	}
 }
 

@@ -212,16 +212,19 @@ func TestOpenPHCWithoutOne(t *testing.T) {
 func TestOthersMessagesDoNotCostTheHardwareTimestamps(t *testing.T) {
 	v2 := (&wire.Message{Kind: wire.KindSync, Source: self}).Append(nil)
 	v1 := append([]byte{0x00, 0x01}, make([]byte, 122)...)
+	echoed := echoMessage(self, 1)
 	const loop = 1 // the interface's index
 	for _, test := range []struct {
 		name    string
 		message []byte
 		used    int
 		lost    bool
+		taken   bool // as what needs no timestamp
 	}{
-		{"PTPv1", v1, loop, false},
-		{"another interface", v2, loop + 1, false},
-		{"the master that is followed", v2, loop, true},
+		{"PTPv1", v1, loop, false, false},
+		{"another interface", v2, loop + 1, false, false},
+		{"the master that is followed", v2, loop, true, false},
+		{"an echo, which no card sees", echoed[:], loop, false, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := looped(t)
@@ -243,6 +246,9 @@ func TestOthersMessagesDoNotCostTheHardwareTimestamps(t *testing.T) {
 				if err := p.Wait(now, now.Add(time.Second), c); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if taken := c.datagrams == hardwareMisses; taken != test.taken {
+				t.Errorf("%d of %d datagrams taken, want all: %v", c.datagrams, hardwareMisses, test.taken)
 			}
 			if p.card.on == test.lost {
 				t.Errorf("after %d messages without hardware timestamps the card's are in use: %v, want %v", hardwareMisses, p.card.on, !test.lost)

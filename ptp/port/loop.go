@@ -31,9 +31,12 @@ type loop struct {
 	answers   bucket                // of Delay_Req that may still be answered
 	neighbour neighbour
 	echo      echo
-	deafened  bool   // by its word
-	udpTable  string // where the sockets of this computer are listed
-	left      uint64 // changes of the masters of interfaces that were left
+	echoes    func(b []byte, ifindex int) error // sends one
+	deaf      bool                              // by its word
+	waits     bool                              // the engine, for its word
+	since     aes67.RawTime                     // from when on the interface in use was listened to
+	udpTable  string                            // where the sockets of this computer are listed
+	left      uint64                            // changes of the masters of interfaces that were left
 	told      news
 	known     roll          // which masters were logged
 	due       aes67.RawTime // of the next look for changes
@@ -66,7 +69,7 @@ func (l *loop) Datagram(d *Datagram) {
 	}
 	kind := wire.KindOf(d.Bytes)
 	switch {
-	case !d.Group && byGroupOnly(kind):
+	case d.Event && !kind.Event(), !d.Group && byGroupOnly(kind):
 	case kind == wire.KindDelayReq && d.Interface == l.used && !l.answers.take(now):
 	case d.Interface != l.used:
 		m, err := wire.Decode(d.Bytes)
@@ -128,6 +131,7 @@ func (l *loop) wake() {
 		l.drop(ifindex)
 	}
 	now := l.cfg.Now()
+	l.since = now
 	l.engine.Slept(now)
 	if l.used != 0 {
 		l.start(now)
@@ -219,7 +223,7 @@ func (l *loop) count() (masters int, changes uint64) {
 func (l *loop) status(now aes67.RawTime) ptp.Status {
 	s := l.engine.Status(now)
 	s.Masters, _ = l.count()
-	s.Stamps, s.Deaf = l.ports.Stamps(), l.deafened
+	s.Stamps, s.Deaf = l.ports.Stamps(), l.deaf
 	return s
 }
 
@@ -244,7 +248,7 @@ func (l *loop) heard(now aes67.RawTime) (list []ptp.Announcement) {
 // tell logs a change of state, role, grandmaster or problem, and reports it.
 func (l *loop) tell(at aes67.RawTime) bool {
 	now := l.engine.Figures(at)
-	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at), l.deafened}
+	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at), l.deaf}
 	if next == l.told {
 		return false
 	}

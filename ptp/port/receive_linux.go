@@ -171,7 +171,7 @@ func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
 		}
 		if r.d.Event {
 			var ok bool
-			if r.d.At, ok = p.instant(&c, stepped, inward); !ok {
+			if r.d.At, ok = p.instant(&c, stepped, inward); !ok && wire.KindOf(r.d.Bytes).Event() {
 				if p.card.on && c.hardware == 0 && c.ifindex == p.using() && stampable(r.d.Bytes) {
 					p.card.miss(inward)
 				}

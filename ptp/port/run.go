@@ -51,7 +51,7 @@ func New(cfg Config, ports *Sockets, clock *mediaclock.Clock, log zerolog.Logger
 	s := &Service{
 		cfg: cfg, ports: ports, changed: make(chan struct{}, 1), wanted: map[int]bool{},
 		loop: loop{
-			cfg: cfg, ports: ports, log: log, masters: map[int]*ptp.Masters{}, heardAt: map[int]aes67.RawTime{}, udpTable: udpTable,
+			cfg: cfg, ports: ports, log: log, masters: map[int]*ptp.Masters{}, heardAt: map[int]aes67.RawTime{}, udpTable: udpTable, echoes: ports.Echo,
 			tether: Tether{Base: &ports.base, Clock: clock},
 		},
 	}
@@ -99,6 +99,7 @@ func (s *Service) turn() (now, next aes67.RawTime) {
 	if l.engine.Port() == ptp.PortListening {
 		l.engine.SetTAI(now, l.ports.TAI(now)) // the date may come after the network
 	}
+	l.listen(now)
 	l.engine.Tick(now)
 	if now >= s.renewAt || l.changed() {
 		l.renew()
@@ -106,7 +107,6 @@ func (s *Service) turn() (now, next aes67.RawTime) {
 	}
 	l.watchNeighbours(now)
 	l.renewMemberships(now)
-	l.listen(now)
 	s.publish(now)
 	return now, min(l.engine.Next(now), s.renewAt)
 }
@@ -206,8 +206,9 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listened time.Durati
 	}
 	s.do(func(l *loop) {
 		l.used, l.self = iface.Index, port
+		l.engine.Stop(s.cfg.Now())
 		l.echo.restart()
-		l.start(since)
+		l.deaf, l.waits, l.since = false, true, since
 	})
 	return nil
 }
@@ -219,7 +220,7 @@ func (s *Service) Stop() {
 	s.used = 0
 	s.do(func(l *loop) {
 		l.engine.Stop(s.cfg.Now())
-		l.used = 0
+		l.used, l.deaf, l.waits = 0, false, false
 	})
 }
 

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a program that runs beside the test, in a process group of its
@@ -22,6 +24,9 @@ type process struct {
 	output lockedBuffer
 	done   chan struct{} // closed when it has ended; then err is set
 	err    error
+
+	mu   sync.Mutex
+	gone bool // its number may be another's
 }
 
 // start runs a program beside the test. What it printed is shown if the test fails.
@@ -37,10 +42,14 @@ func start(t testing.TB, name string, env []string, command ...string) *process 
 		t.Fatalf("%s: %v", name, err)
 	}
 	go func() {
+		// As long as nobody has waited for it, its number is nobody else's.
+		_ = unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		p.mu.Lock()
+		p.gone = true
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM) // what it leaves behind in its group
+		p.mu.Unlock()
 		p.err = p.cmd.Wait()
 		close(p.done)
-		// What it leaves behind in its group. Later that number may be another's.
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
 	}()
 	t.Cleanup(func() {
 		p.stop()
@@ -61,7 +70,9 @@ func (p *process) onTheWay() *process {
 // signal is for the whole group, as Ctrl-C in a terminal is, and for nobody when the
 // program has ended: its number may be another's by then.
 func (p *process) signal(s syscall.Signal) {
-	if !p.ended() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.gone {
 		_ = syscall.Kill(-p.cmd.Process.Pid, s)
 	}
 }
