@@ -33,6 +33,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(Default().TOML())
 	f.Add("[sink]\nname = \"a\"\nchannels = [\"aux0\", \"lfe\"]\nlatency = \"1.5s\"\n")
 	f.Add("sink.name = 'x'\nstream = {ttl = 1, addresses = [\"239.1.1.1\", \"239.1.1.2\"]}\n")
+	f.Add("\x16") // an error without a place
 	f.Add("[[sink]]\n[sink.rate]\n[\"\"]\n\"\" = 1\n")
 	f.Add("[safety]\nceiling = -0.0\nfirst-volume = -1e1\n[status]\nlisten = \"[::1%lo]:1\"")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -48,7 +48,8 @@ func (s *settings) readFile(name, text string) {
 	if err != nil {
 		line, why := syntaxError(err)
 		var parse toml.ParseError
-		if errors.As(err, &parse) && parse.Position.Start <= len(text) { // its line is the next one where a line ends too early
+		// Its line is the next one where a line ends too early; its place may be none.
+		if errors.As(err, &parse) && 0 <= parse.Position.Start && parse.Position.Start <= len(text) {
 			line = 1 + strings.Count(text[:parse.Position.Start], "\n")
 		}
 		s.fault(source{name, line}, Fault{Why: "not valid TOML: " + why, Remedy: "correct the line"})
