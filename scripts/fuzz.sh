@@ -17,7 +17,7 @@ done < <(grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' . | sort)
 ((${#targets[@]} > 0)) || { echo "fuzz: no target matches $pattern" >&2; exit 1; }
 
 # A target's whole output is printed at its end, so that two do not mix. Go calls it a
-# failure, too, when the time ends within a run that takes long (go.dev/issue/48591):
+# failure, too, now and then, when the time ends (go.dev/issue/75804, until 1.27):
 # "context deadline exceeded", without an input that fails.
 # shellcheck disable=SC2016
 one='
