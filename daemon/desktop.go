@@ -186,7 +186,7 @@ func (d *desktopTeller) say(ctx context.Context, word desktopWord, m *status.Mod
 		}
 	case desktopSilence:
 		d.number, err = d.desktop.Show(ctx, desktop.Notification{
-			Title: d.sinkName + ": nothing is heard", Text: m.Problem, Lasting: true, Replaces: d.number,
+			Title: d.sinkName + ": nothing is heard", Text: m.Problem, Replaces: d.number,
 		})
 	case desktopSound:
 		err = d.desktop.TakeBack(ctx, d.number)
@@ -203,7 +203,7 @@ func (d *desktopTeller) welcome(m *status.Model) desktop.Notification {
 		volume = fmt.Sprintf(", which is at %.0f dB", *m.Sink.VolumeDB)
 	}
 	return desktop.Notification{
-		Title: d.sinkName + ": ready to play", Lasting: true,
+		Title: d.sinkName + ": ready to play",
 		Text: fmt.Sprintf("1. In the sound settings, choose %s as the output.\n2. On the loudspeakers, choose the streams that begin with %s.\n3. Play something, and turn up the volume%s, little by little.",
 			d.sinkName, d.names(), volume),
 	}

@@ -107,7 +107,7 @@ func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {
 		first := &screen{fails: 2} // it begins a minute later than the bridge
 		run(first, func(chan struct{}) { time.Sleep(2 * time.Minute) })
 		want := desktop.Notification{
-			Title: "AES67 Speakers: ready to play", Lasting: true,
+			Title: "AES67 Speakers: ready to play",
 			Text: "1. In the sound settings, choose AES67 Speakers as the output.\n" +
 				"2. On the loudspeakers, choose the streams that begin with pc AES67 Speakers.\n" +
 				"3. Play something, and turn up the volume, which is at -40 dB, little by little.",

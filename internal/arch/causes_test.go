@@ -1,10 +1,9 @@
 package arch
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,34 +51,15 @@ var untried = map[string]string{
 
 // TestEveryHeadingHasACause: what the page explains happens in a test.
 func TestEveryHeadingHasACause(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root, "docs/troubleshooting.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tests strings.Builder
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && (entry.Name() == "build" || entry.Name() == ".git" || entry.Name() == "arch"):
-			return fs.SkipDir
-		case strings.HasSuffix(path, "_test.go"), filepath.Ext(path) == ".golden":
-			text, err := os.ReadFile(path)
-			tests.Write(text)
-			return err
-		}
-		return nil
+	tests := text(t, func(path string) bool {
+		here := filepath.Base(filepath.Dir(path)) == "arch"
+		return !here && (strings.HasSuffix(path, "_test.go") || filepath.Ext(path) == ".golden")
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	headings := map[string]bool{}
-	for _, match := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(string(page), -1) {
-		heading := match[1]
-		headings[heading] = true
+	headings := headings(t)
+	for _, heading := range headings {
 		_, excused := untried[heading]
 		place, caused := causes[heading]
-		switch said := strings.Contains(tests.String(), strings.ReplaceAll(heading, "`", "")); {
+		switch said := strings.Contains(tests, strings.ReplaceAll(heading, "`", "")); {
 		case said && (caused || excused):
 			t.Errorf("%q: a test has it in its own words: it needs no row", heading)
 		case said, excused:
@@ -94,7 +74,7 @@ func TestEveryHeadingHasACause(t *testing.T) {
 	}
 	for _, rows := range []map[string]string{causes, untried} {
 		for heading := range rows {
-			if !headings[heading] {
+			if !slices.Contains(headings, heading) {
 				t.Errorf("%q is no heading of the page", heading)
 			}
 		}

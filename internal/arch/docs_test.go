@@ -14,6 +14,12 @@ const root = "../.."
 // source returns the text of all Go files that are not tests.
 func source(t *testing.T) string {
 	t.Helper()
+	return text(t, func(path string) bool { return strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") })
+}
+
+// text joins the files of the tree that are wanted.
+func text(t *testing.T, wanted func(path string) bool) string {
+	t.Helper()
 	var text strings.Builder
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -21,7 +27,7 @@ func source(t *testing.T) string {
 			return err
 		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "build"):
 			return filepath.SkipDir
-		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+		case wanted(path):
 			b, err := os.ReadFile(path)
 			text.Write(b)
 			return err
@@ -34,17 +40,25 @@ func source(t *testing.T) string {
 	return text.String()
 }
 
-// Headings of the troubleshooting page that start with a small letter are
-// messages as printed.
-func TestEveryListedMessageIsStillPrinted(t *testing.T) {
+// headings are those of the troubleshooting page.
+func headings(t *testing.T) (all []string) {
+	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs/troubleshooting.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, heading := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(string(page), -1) {
+		all = append(all, heading[1])
+	}
+	return all
+}
+
+// Headings of the troubleshooting page that start with a small letter are
+// messages as printed.
+func TestEveryListedMessageIsStillPrinted(t *testing.T) {
 	code := source(t)
 	found := 0
-	for _, heading := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(string(page), -1) {
-		message := heading[1]
+	for _, message := range headings(t) {
 		if message[0] < 'a' || message[0] > 'z' {
 			continue
 		}

@@ -5,9 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,14 +99,7 @@ func sentences(t *testing.T, folder string) []string {
 // TestEverySentenceHasAHeading holds the troubleshooting page to what the
 // program says: who looks for the words that he sees finds them.
 func TestEverySentenceHasAHeading(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root, "docs/troubleshooting.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var headings []string
-	for _, heading := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(string(page), -1) {
-		headings = append(headings, heading[1])
-	}
+	headings := headings(t)
 	for part, heading := range under {
 		if !slices.Contains(headings, heading) {
 			t.Errorf("%q is to be found under %q, which is no heading", part, heading)

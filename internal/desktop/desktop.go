@@ -21,8 +21,8 @@ const (
 
 	// callTime bounds connecting and all calls of one notification.
 	callTime = 5 * time.Second
-	// everlasting and byTheServer are how long a notification stays, in ms.
-	everlasting, byTheServer int32 = 0, -1
+	// everlasting: a notification stays until it is read.
+	everlasting int32 = 0
 )
 
 // ErrNone says that this user has no session bus: there is no desktop here.
@@ -35,10 +35,10 @@ type Desktop struct {
 	Bus     string // address of the session bus; empty: the usual one
 }
 
-// Notification is a title and a text of some lines, both plain.
+// Notification is a title and a text of some lines, both plain. It stays until it is
+// read.
 type Notification struct {
 	Title, Text string
-	Lasting     bool   // it stays until it is read
 	Replaces    uint32 // the number of an older one, if it is still there; 0: none
 }
 
@@ -54,12 +54,8 @@ func (d Desktop) Show(ctx context.Context, n Notification) (number uint32, err e
 			// GNOME's server knows no entity of a quote that has a number; a quote needs none.
 			text = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 		}
-		stays := byTheServer
-		if n.Lasting {
-			stays = everlasting
-		}
 		return server.CallWithContext(ctx, busName+".Notify", 0, d.Program, n.Replaces, d.Icon, n.Title, text,
-			[]string{}, map[string]dbus.Variant{}, stays).Store(&number)
+			[]string{}, map[string]dbus.Variant{}, everlasting).Store(&number)
 	})
 	return number, err
 }

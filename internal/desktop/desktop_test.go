@@ -96,7 +96,7 @@ func TestANotificationIsShownAsItIsWrittenAndTakenBack(t *testing.T) {
 		s := &server{markup: markup}
 		d := Desktop{Program: "AES67 Speakers", Icon: "audio-speakers", Bus: newBus(t)}
 		s.serve(t, d.Bus)
-		number, err := d.Show(t.Context(), Notification{Title: "No sound", Text: "<b> & \"2\"\nlines", Lasting: true})
+		number, err := d.Show(t.Context(), Notification{Title: "No sound", Text: "<b> & \"2\"\nlines"})
 		if err != nil || number != 1 {
 			t.Fatalf("number %d, error %v", number, err)
 		}

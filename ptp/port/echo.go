@@ -60,9 +60,6 @@ func echoMessage(from wire.PortIdentity, sequence uint16) (b [echoBytes]byte) {
 // deaf reports whether the group is not heard.
 func (e *echo) deaf() bool { return e.missed >= echoTries }
 
-// known reports whether it is known if the group is heard.
-func (e *echo) known() bool { return e.heard || e.deaf() }
-
 // restart begins anew on an interface.
 func (e *echo) restart() { *e = echo{sequence: e.sequence} }
 

@@ -58,8 +58,8 @@ func TestEchoTellsADeafPort(t *testing.T) {
 				default:
 					got += "?"
 				}
-				if judged.known() == (got[len(got)-1] == '?') {
-					t.Errorf("known %v after %s", judged.known(), got)
+				if known := judged.heard || judged.deaf(); known == (got[len(got)-1] == '?') {
+					t.Errorf("known %v after %s", known, got)
 				}
 				due = e.due.Sub(now)
 				now = e.due
