@@ -4,25 +4,43 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+
+	"aes67-sink/health"
 )
 
 // Model is the picture of the running bridge. Pointers, and texts marked
 // omitempty, are absent while they are not known; a zero is a known zero.
 type Model struct {
-	Version     string   `json:"version"`
-	UptimeS     Tenths   `json:"uptime_s"`
-	State       string   `json:"state"`
-	Problem     string   `json:"problem"` // empty: none
-	Sink        Sink     `json:"sink"`
-	Clock       Clock    `json:"clock"`
-	Drift       Drift    `json:"drift"`
-	Network     Network  `json:"network"`
-	Streams     []Stream `json:"streams"`
-	Sender      *Thread  `json:"sender,omitempty"`
-	Announce    Announce `json:"announce"`
-	Heard       Heard    `json:"heard"`
-	LatencyMS   *Latency `json:"latency_ms,omitempty"`
-	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
+	Version string `json:"version"`
+	UptimeS Tenths `json:"uptime_s"`
+	State   string `json:"state"`
+	Problem string `json:"problem"` // empty: none
+	// Problems are all that is ill, causes alone, the worst first; Problem is the
+	// first one's sentence.
+	Problems    []health.Finding `json:"problems"`
+	Sink        Sink             `json:"sink"`
+	Clock       Clock            `json:"clock"`
+	Drift       Drift            `json:"drift"`
+	Network     Network          `json:"network"`
+	Streams     []Stream         `json:"streams"`
+	Sender      *Thread          `json:"sender,omitempty"`
+	Announce    Announce         `json:"announce"`
+	Heard       Heard            `json:"heard"`
+	LatencyMS   *Latency         `json:"latency_ms,omitempty"`
+	LatencyTold bool             `json:"latency_told"` // the sound server knows LatencyMS
+	Status      *Health          `json:"status,omitempty"`
+}
+
+// Health is the bridge in the words of AMWA BCP-008-02. Messages and Transitions have
+// the names of the other fields as keys.
+type Health struct {
+	Overall                 health.Status     `json:"overall"`
+	Link                    health.Status     `json:"link"`
+	Transmission            health.Status     `json:"transmission"`
+	ExternalSynchronization health.Status     `json:"external_synchronization"`
+	Essence                 health.Status     `json:"essence"`
+	Messages                map[string]string `json:"messages"`
+	Transitions             map[string]uint64 `json:"transitions"` // to a worse status, since the start
 }
 
 // Sink is what programs play into.
@@ -94,7 +112,9 @@ type Stream struct {
 	RateHz         int      `json:"rate_hz"`
 	PtimeUS        int      `json:"ptime_us"`
 	Packets        uint64   `json:"packets"`
-	Late           uint64   `json:"late"`
+	Late           uint64   `json:"late"`           // by more than one packet time
+	Late2          uint64   `json:"late_2_ptimes"`  // by more than two
+	Late17         uint64   `json:"late_17_ptimes"` // by more than seventeen
 	Dropped        uint64   `json:"dropped"`
 	TimestampJumps *uint64  `json:"timestamp_jumps,omitempty"`
 	// SkippedMS is the sound that was never sent, for the sender stood still.
@@ -174,6 +194,9 @@ func (t Tenths) MarshalJSON() ([]byte, error) {
 func (m Model) JSON() ([]byte, error) {
 	if m.Streams == nil {
 		m.Streams = []Stream{} // a list, if an empty one
+	}
+	if m.Problems == nil {
+		m.Problems = []health.Finding{}
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	return append(text, '\n'), err

@@ -19,6 +19,7 @@ import (
 	"aes67-sink/internal/instance"
 	"aes67-sink/internal/text"
 	"aes67-sink/internal/wake"
+	"aes67-sink/recorder"
 )
 
 // Bounds on what one asker, or many, can take of the bridge.
@@ -36,10 +37,20 @@ const (
 
 // Teller is what a server tells of. It is called from any goroutine.
 type Teller interface {
-	Model() Model        // the picture of the running bridge
-	Sessions() []Session // its session descriptions
-	Listing() Listing    // what is known of the network
-	Reload() Reloaded    // reads the configuration anew
+	Model() Model                                  // the picture of the running bridge
+	Sessions() []Session                           // its session descriptions
+	Listing() Listing                              // what is known of the network
+	Reload() Reloaded                              // reads the configuration anew
+	Bundle(ctx context.Context, w io.Writer) error // a zip for a bug report
+	Recordings
+}
+
+// Recordings are what the flight recorder holds. They are asked from any goroutine.
+type Recordings interface {
+	History() recorder.History            // for plots
+	Points(after float64) recorder.Track  // of History's fast track those after a time in Unix seconds
+	Events(after uint64) []recorder.Event // those after a number
+	Incidents() []recorder.Incident       // the newest first
 }
 
 // Server answers with what its teller tells.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aes67-sink/internal/instance"
+	"aes67-sink/recorder"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +28,19 @@ var twoSessions = []Session{
 }
 
 // fixed is a teller of one and the same.
-type fixed struct{ sessions []Session }
+type fixed struct {
+	unrecorded
+	sessions []Session
+}
+
+// unrecorded is a teller's part that has seen nothing.
+type unrecorded struct{}
+
+func (unrecorded) Bundle(context.Context, io.Writer) error { return nil }
+func (unrecorded) History() recorder.History               { return recorder.History{} }
+func (unrecorded) Points(float64) recorder.Track           { return recorder.Track{} }
+func (unrecorded) Events(uint64) []recorder.Event          { return nil }
+func (unrecorded) Incidents() []recorder.Incident          { return nil }
 
 func (fixed) Model() Model          { return example() }
 func (f fixed) Sessions() []Session { return f.sessions }
@@ -40,7 +53,7 @@ func (fixed) Listing() Listing {
 	return Listing{Sessions: []ListedSession{{Name: "pc Left", Own: true, Via: []string{ViaSAP}, Group: "239.69.1.1", Port: 5004, ID: "7"}}}
 }
 
-func exampleServer() *Server { return NewServer(fixed{twoSessions}) }
+func exampleServer() *Server { return NewServer(fixed{sessions: twoSessions}) }
 
 // privateRuntime gives the test a runtime directory of its own.
 func privateRuntime(t *testing.T) (runtime string) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/internal/instance"
+	"aes67-sink/recorder"
 	"aes67-sink/status"
 )
 
@@ -52,7 +54,17 @@ type picture struct {
 	sessions []status.Session
 	listing  status.Listing
 	reloaded status.Reloaded
+	unrecorded
 }
+
+// unrecorded is a teller's part that has seen nothing.
+type unrecorded struct{}
+
+func (unrecorded) Bundle(context.Context, io.Writer) error { return nil }
+func (unrecorded) History() recorder.History               { return recorder.History{} }
+func (unrecorded) Points(float64) recorder.Track           { return recorder.Track{} }
+func (unrecorded) Events(uint64) []recorder.Event          { return nil }
+func (unrecorded) Incidents() []recorder.Incident          { return nil }
 
 func (p picture) Model() status.Model        { return p.model }
 func (p picture) Sessions() []status.Session { return p.sessions }

@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"drift":          {"aes67"},
 	"mediaclock":     {"aes67"},
 	"safety":         {"aes67"},
+	"health":         {"aes67"},
+	"recorder":       {"aes67", "health"},
 	"sdp":            {"aes67"},
 	"internal/mcast": {"internal/text"},
 	"ptp/wire":       {"aes67"},
@@ -46,7 +48,7 @@ var mayImport = map[string][]string{
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
 	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
-	"status":            {"aes67", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
+	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
 	"daemon": {"*"},
 
@@ -93,7 +95,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "health", "recorder"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

