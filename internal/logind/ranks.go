@@ -19,9 +19,10 @@ type Rank uint8
 
 // The ranks, the nearer the higher.
 const (
-	Away   Rank = iota // no session, or none that is active: logged out and lingering, or switched away from
-	Remote             // an active session that is at no seat, as by ssh
-	Seated             // before the screen
+	Away    Rank = iota // no session: logged out and lingering
+	Present             // a session that is not active: switched away from
+	Remote              // an active session that is at no seat, as by ssh
+	Seated              // before the screen
 )
 
 // settleTime is for how long a change of sessions is left to become whole: a switch
@@ -124,14 +125,16 @@ func sessions(ctx context.Context, conn *dbus.Conn) (map[uint32]Rank, error) {
 		}
 		active, _ := properties["Active"].Value().(bool)
 		class, _ := properties["Class"].Value().(string)
-		switch rank := ranks[s.UID]; {
-		case !active || slices.Contains(notAPersons, class):
-			ranks[s.UID] = rank
+		rank := Remote
+		switch {
+		case slices.Contains(notAPersons, class):
+			rank = Away
+		case !active:
+			rank = Present
 		case s.Seat != "":
-			ranks[s.UID] = Seated
-		default:
-			ranks[s.UID] = max(rank, Remote)
+			rank = Seated
 		}
+		ranks[s.UID] = max(ranks[s.UID], rank)
 	}
 	return ranks, nil
 }

@@ -2,6 +2,7 @@ package logind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -42,22 +43,35 @@ func (s *Sleep) Run(ctx context.Context) error {
 	}
 	l := link{
 		connect: s.cfg.Connect, log: s.log, live: s.live, gone: s.wakeUp,
-		match: [][]dbus.MatchOption{from("PrepareForSleep"), from("PrepareForShutdown")},
+		match: [][]dbus.MatchOption{from("PrepareForSleep"), from("PrepareForShutdown"), from("SessionNew")},
 	}
 	return l.run(ctx)
 }
 
-// live holds the inhibitor and acts on what logind says.
+// live holds the inhibitor and acts on what logind says. A user who has no session,
+// or none yet, gets no inhibitor: then the sound ends as soon as the word of it comes,
+// and the inhibitor is asked for again after each login and by and by.
 func (s *Sleep) live(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.Signal) error {
-	lock, err := inhibit(ctx, conn)
+	var lock *os.File
 	defer func() { release(lock) }()
-	if err != nil {
-		return err
-	}
+	again := time.NewTimer(0)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-again.C:
+			if lock != nil || s.quiet {
+				continue
+			}
+			var err error
+			if lock, err = inhibit(ctx, conn); err != nil {
+				if _, refused := errors.AsType[dbus.Error](err); !refused {
+					return err
+				}
+				s.log.Debug().Err(err).Msg("sleep is not delayed")
+				again.Reset(askAgain)
+			}
 		case signal := <-signals:
 			if restarted(signal) {
 				return errAway
@@ -73,10 +87,9 @@ func (s *Sleep) live(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.
 				lock = nil
 			case known:
 				s.wakeUp()
-				release(lock)
-				if lock, err = inhibit(ctx, conn); err != nil {
-					return err
-				}
+				again.Reset(0)
+			case signal.Name == manager+".SessionNew" && lock == nil:
+				again.Reset(settleTime)
 			}
 		}
 	}

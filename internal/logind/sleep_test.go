@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,9 @@ type manager1 struct {
 	t    *testing.T
 	conn *dbus.Conn
 	held chan *os.File // the other ends of the locks it gave
+
+	denies atomic.Bool // whoever has no session
+	asked  chan struct{}
 }
 
 func (b bus) logind() *manager1 {
@@ -67,7 +71,7 @@ func (b bus) logind() *manager1 {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	m := &manager1{b.t, conn, make(chan *os.File, 8)}
+	m := &manager1{t: b.t, conn: conn, held: make(chan *os.File, 8), asked: make(chan struct{}, 8)}
 	if err := conn.Export(m, path, manager); err != nil {
 		b.t.Fatal(err)
 	}
@@ -80,6 +84,10 @@ func (b bus) logind() *manager1 {
 
 // Inhibit gives a lock, as logind does.
 func (m *manager1) Inhibit(what, _, _, mode string) (dbus.UnixFD, *dbus.Error) {
+	if m.denies.Load() {
+		m.asked <- struct{}{}
+		return 0, dbus.NewError("org.freedesktop.DBus.Error.AccessDenied", []any{"Permission denied"})
+	}
 	var ends [2]int
 	err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK)
 	if err != nil || what != "sleep:shutdown" || mode != "delay" {
@@ -243,4 +251,25 @@ func TestOnlyWhatIsMeantIsHeard(t *testing.T) {
 			t.Errorf("%s is heard", name)
 		}
 	}
+}
+
+func TestSleepIsHeardWithoutAnInhibitor(t *testing.T) {
+	b := newBus(t)
+	m := b.logind()
+	m.denies.Store(true)
+	notes := watched(t, b.connect, func(context.Context) {})
+	<-m.asked
+	m.says("PrepareForSleep", true)
+	next(t, notes, "quiet")
+	m.says("PrepareForSleep", false)
+	next(t, notes, "awake")
+	<-m.asked // a session may be there now
+	m.denies.Store(false)
+	if err := m.conn.Emit(path, manager+".SessionNew", "2", dbus.ObjectPath(path+"/session/_32")); err != nil {
+		t.Fatal(err)
+	}
+	lock := m.lock() // long before a minute has passed
+	m.says("PrepareForSleep", true)
+	next(t, notes, "quiet")
+	released(t, lock)
 }
