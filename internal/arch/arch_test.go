@@ -50,9 +50,11 @@ var mayImport = map[string][]string{
 	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
 	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
+	"bundle": {"internal/redact"},
+
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
 
 	"internal/desktop":   {},
 	"internal/firewall":  {},
@@ -61,6 +63,7 @@ var mayImport = map[string][]string{
 	"internal/lifecycle": {},
 	"internal/logind":    {"internal/wake"},
 	"internal/service":   {"internal/text"},
+	"internal/redact":    {},
 	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 
@@ -95,7 +98,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "health", "recorder"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "health", "recorder", "internal/redact"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 
