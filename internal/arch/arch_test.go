@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"config":            {"aes67"},
 	"netif":             {"aes67", "internal/mcast", "internal/wake"},
 	"ptp/port":          {"aes67", "mediaclock", "ptp", "ptp/wire", "internal/wake"},
-	"pulse":             {"aes67", "internal/wake"},
+	"pulse":             {"aes67", "internal/text", "internal/wake"},
 	"rtpsend":           {"aes67", "mediaclock", "internal/rtthread"},
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
@@ -54,7 +54,7 @@ var mayImport = map[string][]string{
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "internal/redact", "internal/service", "internal/text", "pulse", "status"},
 
 	"internal/desktop":   {},
 	"internal/firewall":  {},
@@ -81,6 +81,7 @@ var mayImport = map[string][]string{
 // setters may be imported by none.
 var fences = map[string][]string{
 	"github.com/jfreymuth/pulse":              {"pulse"},
+	"github.com/VictoriaMetrics/metrics":      {"status"},
 	"github.com/pion/rtp":                     {"rtpsend", "internal/lab"},
 	"github.com/facebook/time/ptp/protocol":   {"ptp/wire"},
 	"github.com/facebook/time/phc":            {},
