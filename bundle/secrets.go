@@ -21,11 +21,11 @@ func Secrets() redact.Known {
 		first, rest, _ := strings.Cut(host, ".")
 		k.Hosts = []string{first, host, rest}
 	}
-	if u, err := user.Current(); err == nil {
-		k.Users, k.Homes = []string{u.Username}, []string{u.HomeDir}
-	}
-	if home, err := os.UserHomeDir(); err == nil {
-		k.Homes = append(k.Homes, home)
+	if u, err := user.Current(); err == nil && u.Username != "root" { // who is everywhere
+		k.Users, k.Homes = []string{u.Username, u.Name}, []string{u.HomeDir}
+		if home, err := os.UserHomeDir(); err == nil {
+			k.Homes = append(k.Homes, home)
+		}
 	}
 	all, _ := net.Interfaces() // without them nothing of theirs is known here
 	for _, i := range all {

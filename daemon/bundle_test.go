@@ -32,9 +32,9 @@ func (t toldOf) Sessions() []status.Session {
 func (t toldOf) Listing() status.Listing {
 	return status.Listing{Masters: []status.ListedMaster{{Grandmaster: "00-1B-21-FF-FE-3A-4C-5D"}}}
 }
-func (t toldOf) Reload() status.Reloaded       { return status.Reloaded{} }
-func (t toldOf) History() recorder.History     { return recorder.History{} }
-func (t toldOf) Points(float64) recorder.Track { return recorder.Track{} }
+func (t toldOf) Reload() status.Reloaded        { return status.Reloaded{} }
+func (t toldOf) History() recorder.History      { return recorder.History{} }
+func (t toldOf) Points(float64) recorder.Track  { return recorder.Track{} }
 func (t toldOf) Events(uint64) []recorder.Event { return []recorder.Event{{Number: 1, Text: "a step"}} }
 
 func (t toldOf) Incidents() []recorder.Incident {

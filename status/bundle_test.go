@@ -76,7 +76,9 @@ func TestHalfABundleIsNone(t *testing.T) {
 			t.Errorf("shared: %q, %v", got.String(), err)
 		}
 		stop()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
