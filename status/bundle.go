@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 )
@@ -15,7 +16,8 @@ const bundleTimeout = 40 * time.Second
 // bundleShare is the key of a query that asks for a bundle for anybody to read: 1.
 const bundleShare = "share"
 
-// serveBundle answers /bundle.zip, and /bundle.zip?share=1.
+// serveBundle answers /bundle.zip, and /bundle.zip?share=1. Other computers, which
+// status.listen may let in, are told no names in any case.
 func (s *Server) serveBundle(w http.ResponseWriter, r *http.Request) {
 	share, err := strconv.ParseBool(r.FormValue(bundleShare))
 	if err != nil && r.FormValue(bundleShare) != "" {
@@ -28,7 +30,7 @@ func (s *Server) serveBundle(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.bundling.Unlock()
 	write := s.teller.Bundle
-	if share {
+	if share || fromElsewhere(r) {
 		write = s.teller.SharedBundle
 	}
 	// What records, as in tests, has no deadlines.
@@ -47,6 +49,13 @@ func (s *Server) serveBundle(w http.ResponseWriter, r *http.Request) {
 		}
 		panic(http.ErrAbortHandler) // the half of a zip must not look whole
 	}
+}
+
+// fromElsewhere reports whether another computer asks; who asks over the control socket
+// has no address.
+func fromElsewhere(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && !from.Addr().Unmap().IsLoopback()
 }
 
 // counted counts what is written.

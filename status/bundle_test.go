@@ -35,10 +35,10 @@ func (b bundler) SharedBundle(_ context.Context, w io.Writer) error {
 
 func TestBundlesAreServed(t *testing.T) {
 	for _, test := range []struct {
-		name, query, body string
-		code              int
-		err               error
+		name, query, body, from string
+		code                    int
 	}{
+		{name: "another computer", from: "192.168.1.5:4000", body: "shared", code: http.StatusOK},
 		{name: "whole", body: "whole", code: http.StatusOK},
 		{name: "not shared", query: "?share=0", body: "whole", code: http.StatusOK},
 		{name: "shared", query: "?share=1", body: "shared", code: http.StatusOK},
@@ -46,7 +46,12 @@ func TestBundlesAreServed(t *testing.T) {
 	} {
 		for side, handler := range map[string]http.Handler{"page": NewServer(bundler{half: "whole"}).page(), "control": NewServer(bundler{half: "whole"}).control()} {
 			w := httptest.NewRecorder()
-			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/bundle.zip"+test.query, nil))
+			r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/bundle.zip"+test.query, nil)
+			r.RemoteAddr = test.from
+			if test.from == "" {
+				r.RemoteAddr = map[string]string{"page": "127.0.0.1:4000", "control": "@"}[side]
+			}
+			handler.ServeHTTP(w, r)
 			if w.Code != test.code || w.Body.String() != test.body {
 				t.Errorf("%s of %s: %d %q, want %d %q", test.name, side, w.Code, w.Body, test.code, test.body)
 			}
@@ -87,7 +92,9 @@ func TestOneBundleAtATime(t *testing.T) {
 	handler := NewServer(teller).page()
 	ask := func() *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/bundle.zip", nil))
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/bundle.zip", nil)
+		r.RemoteAddr = "[::1]:4000"
+		handler.ServeHTTP(w, r)
 		return w
 	}
 	first := make(chan *httptest.ResponseRecorder)

@@ -30,6 +30,7 @@ type Known struct {
 // goroutine.
 type Redactor struct {
 	words   []word
+	hosts   int            // how many of them are hosts
 	numbers map[string]int // by kind and what was found
 	count   map[string]int // of each kind
 }
@@ -39,7 +40,7 @@ type word struct{ secret, instead string }
 
 // New makes a redactor. Each of several known words of one kind has a number.
 func New(k Known) *Redactor {
-	r := &Redactor{numbers: map[string]int{}, count: map[string]int{}}
+	r := &Redactor{hosts: len(k.Hosts), numbers: map[string]int{}, count: map[string]int{}}
 	for _, kind := range []struct {
 		form string
 		all  []string
@@ -79,6 +80,9 @@ const (
 )
 
 var (
+	// Of another computer by multicast DNS (RFC 6762, 3), and one that is replaced.
+	local = regexp.MustCompile(`(?i)[\pL\pN_-]+\.local\b`)
+	ours  = regexp.MustCompile(`^host-[0-9]+$`)
 	uuid  = regexp.MustCompile(`(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`) // RFC 9562, 4
 	pairs = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
 	// As linuxptp writes a clock's identity, and as sixteen digits with the
@@ -93,6 +97,13 @@ func (r *Redactor) Text(s string) string {
 	for _, w := range r.words {
 		s = replaceWord(s, w)
 	}
+	s = local.ReplaceAllStringFunc(s, func(found string) string {
+		name, domain := found[:len(found)-len(".local")], found[len(found)-len(".local"):]
+		if ours.MatchString(name) {
+			return found
+		}
+		return fmt.Sprintf("host-%d%s", r.hosts+r.number("host", strings.ToLower(name)), domain)
+	})
 	s = uuid.ReplaceAllStringFunc(s, func(found string) string {
 		return fmt.Sprintf("00000000-0000-0000-0000-%012d", r.number("uuid", strings.ToLower(found)))
 	})

@@ -18,6 +18,7 @@ func TestText(t *testing.T) {
 		{"nothing", "sending (up 18s), 48000 Hz, -40.0 dB", "sending (up 18s), 48000 Hz, -40.0 dB"},
 		{"host", "studio-pc AES67 Speakers Left", "host-2 AES67 Speakers Left"},
 		{"its whole name", "studio-pc.example.org and STUDIO-PC.local", "host-1 and host-2.local"},
+		{"others", "stage.local, Stage.local.:8554, rack-7.LOCAL", "host-3.local, host-3.local.:8554, host-4.LOCAL"},
 		{"user and home", "/home/anna/.config of anna", "/home/user-1/.config of user-1"},
 		{"part of a word", "susanna mannanna", "susanna mannanna"},
 		{"beside the end of a word", "_anna-9 9anna", "_user-1-9 9anna"},
