@@ -42,7 +42,7 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie flaky \
+.PHONY: help run build go packages test unit quick alloc metrics lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie flaky \
 	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
@@ -66,7 +66,7 @@ quick: go ## format, vet and unit tests of what is not committed yet (20 s)
 
 ##@ Tests
 
-test: packages unit alloc lab ## everything that a change must pass: installs what is missing, then unit, alloc, lab (10 min)
+test: packages unit alloc metrics lab ## everything that a change must pass: installs what is missing, then unit, alloc, metrics, lab (10 min)
 
 unit: go ## unit and simulation tests under the race detector; no root, no hardware
 	@$(GO) test -race -timeout 10m $(UNIT)
@@ -74,6 +74,9 @@ unit: go ## unit and simulation tests under the race detector; no root, no hardw
 alloc: go ## zero-allocation tests, and long simulations of the pipeline, in a plain build
 	@scripts/alloc.sh
 	$(GO) test -count=1 ./bridge
+
+metrics: go ## what the bridge answers at /metrics, read by Prometheus' own parser and linter (AES67_METRICS=URL: of a running bridge, too)
+	@cd test/metrics && $(GO) test -count=1 ./...
 
 lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpeg, GStreamer (root, or ROOT=sudo; RUN=TestName)
 	@scripts/e2e.sh -test.run '$(RUN)'
@@ -221,6 +224,9 @@ FILES = \
 	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
 	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \
 	docs/glossary.md:$(PREFIX)/share/doc/aes67-sink/docs/glossary.md \
+	docs/metrics.md:$(PREFIX)/share/doc/aes67-sink/docs/metrics.md \
+	docs/grafana/dashboard.json:$(PREFIX)/share/doc/aes67-sink/docs/grafana/dashboard.json \
+	docs/grafana/alerts.yml:$(PREFIX)/share/doc/aes67-sink/docs/grafana/alerts.yml \
 	packaging/udev.rules:$(PREFIX)/lib/udev/rules.d/60-aes67-sink.rules \
 	packaging/firewall/firewalld.xml:$(PREFIX)/lib/firewalld/services/aes67-sink.xml \
 	packaging/firewall/ufw:/etc/ufw/applications.d/aes67-sink
@@ -240,7 +246,7 @@ uninstall: ## remove what `make install` put there
 		IFS=: read -r from to mode <<<"$$file"
 		rm -f "$(DESTDIR)$$to"
 	done
-	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink"/{examples,docs/resampler,docs,} 2>/dev/null || true
+	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink"/{examples,docs/resampler,docs/grafana,docs,} 2>/dev/null || true
 
 clean: ## remove what was built (the package cache of go and the Debian 13 tree stay)
 	rm -rf build dist

@@ -267,8 +267,8 @@ var Options = []Option{
 	},
 	{
 		Key: "status.listen", Default: `"127.0.0.1:6767"`,
-		Help:   "address and port where /status.json is served; \"\" turns it off",
-		Detail: "127.0.0.1 is seen by this computer only. Another address lets the whole network read /status.json, without a password; nothing can be changed by it.",
+		Help:   "address and port where /status.json, /metrics and /bundle.zip are served; \"\" turns it off",
+		Detail: "127.0.0.1 is seen by this computer only. Another address lets the whole network read /status.json and /metrics, without a password, and /bundle.zip with names and addresses replaced; nothing can be changed by it.",
 		field:  text(func(c *Config) *string { return &c.Status.Listen }, checkListen, "\"\" or an IP address with a port, such as \"127.0.0.1:6767\""),
 	},
 	{

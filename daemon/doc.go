@@ -11,6 +11,7 @@
 //	remember.go    volume and sessions between runs; resume.go: clock and network
 //	model.go       what status shows; survey.go: what list shows
 //	listen.go      a daemon without a sink, for list
+//	bundle.go      what a bug report holds
 //	notify.go      word to the service manager; relay.go: who wakes whom
 //	reload.go      what of the configuration can be changed while it runs
 //	sleep.go       off the wire while the computer sleeps

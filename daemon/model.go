@@ -21,6 +21,7 @@ type teller struct {
 	again      *reloader
 	version    string
 	started    aes67.MonoTime
+	bundler
 }
 
 // Model is the picture of the running bridge.

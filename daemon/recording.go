@@ -1,11 +1,6 @@
 package daemon
 
-import (
-	"context"
-	"io"
-
-	"aes67-sink/recorder"
-)
+import "aes67-sink/recorder"
 
 // History is what the plots show.
 func (t *teller) History() recorder.History { return recorder.History{} }
@@ -18,6 +13,3 @@ func (t *teller) Events(after uint64) []recorder.Event { return nil }
 
 // Incidents are what went wrong, the newest first.
 func (t *teller) Incidents() []recorder.Incident { return nil }
-
-// Bundle writes a zip for a bug report.
-func (t *teller) Bundle(ctx context.Context, w io.Writer) error { return nil }

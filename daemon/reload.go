@@ -56,6 +56,13 @@ func (r *reloader) reload() status.Reloaded {
 	return told
 }
 
+// current is the configuration in force, but for what needs a restart.
+func (r *reloader) current() config.Config {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inForce
+}
+
 // run reloads at each hang-up until ctx is done.
 func (r *reloader) run(ctx context.Context, hangUps <-chan os.Signal) error {
 	for {

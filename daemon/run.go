@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/bridge"
+	"aes67-sink/bundle"
 	"aes67-sink/config"
 	"aes67-sink/internal/desktop"
 	"aes67-sink/internal/instance"
@@ -36,8 +37,8 @@ import (
 // are withdrawn while everything else still stands.
 //
 // The configuration is read anew by source when the control socket or a hang-up asks
-// for it.
-func Run(ctx context.Context, cfg config.Config, source Source, version string, log zerolog.Logger) error {
+// for it. lines are the last ones of the log, for bug reports.
+func Run(ctx context.Context, cfg config.Config, source Source, version string, lines *bundle.Lines, log zerolog.Logger) error {
 	tuneRuntime()
 	part := func(name string) zerolog.Logger { return log.With().Str("part", name).Logger() }
 	lock, err := instance.Acquire()
@@ -113,6 +114,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	})
 	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg}
 	told := &teller{edges: e, supervisor: supervisor, again: again, version: version, started: rtthread.Now()}
+	told.bundler = bundler{told: told, config: again.current, version: version, lines: lines}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 	screen := &desktopTeller{

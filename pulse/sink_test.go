@@ -24,6 +24,7 @@ var scenarios = []struct {
 	{"volume and mute are in the samples", volumeInSamples},
 	{"the monitor's own volume is set back", monitorsOwnVolume},
 	{"players are counted", countsPlayers},
+	{"the server is described", describesTheServer},
 	{"a leftover is adopted with its volume", adoptsLeftover},
 	{"a leftover of another kind is replaced", replacesLeftover},
 	{"a leftover at an unchosen volume is turned down", turnsDownLeftover},

@@ -91,35 +91,44 @@ func (c *Client) ask(ctx context.Context, path string) ([]byte, error) {
 	return c.request(ctx, http.MethodGet, path)
 }
 
-func (c *Client) request(ctx context.Context, method, path string) ([]byte, error) {
+func (c *Client) request(ctx context.Context, method, path string) (body []byte, err error) {
+	err = c.receive(ctx, c.http, method, path, func(r io.Reader) (err error) {
+		body, err = io.ReadAll(io.LimitReader(r, maxAnswer))
+		return err
+	})
+	return body, err
+}
+
+// receive asks and hands the body of the answer to read.
+func (c *Client) receive(ctx context.Context, asker *http.Client, method, path string, read func(io.Reader) error) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	answer, err := c.http.Do(request)
+	answer, err := asker.Do(request)
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return ctx.Err()
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return nil, ErrNotRunning
+		return ErrNotRunning
 	case err != nil:
-		return nil, fmt.Errorf("control socket %s: %w", c.path, plain(err))
+		return fmt.Errorf("control socket %s: %w", c.path, plain(err, asker.Timeout))
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", c.path, plain(err))
-	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("control socket %s: %s: %s", c.path, answer.Status, strings.TrimSpace(string(body)))
+		why, _ := io.ReadAll(io.LimitReader(answer.Body, maxHeader)) // as much as there is
+		return fmt.Errorf("control socket %s: %s: %s", c.path, answer.Status, strings.TrimSpace(string(why)))
 	}
-	return body, nil
+	if err := read(answer.Body); err != nil {
+		return fmt.Errorf("control socket %s: %w", c.path, plain(err, asker.Timeout))
+	}
+	return nil
 }
 
 // plain says why a question was not answered, without the layers in between.
-func plain(err error) error {
+func plain(err error, within time.Duration) error {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return fmt.Errorf("no answer within %v: %w", askTimeout, ErrHangs)
+		return fmt.Errorf("no answer within %v: %w", within, ErrHangs)
 	}
 	return text.Cause(err)
 }

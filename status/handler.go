@@ -13,6 +13,8 @@ import (
 func (s *Server) page() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status.json", s.serveModel)
+	mux.HandleFunc("GET /metrics", s.serveMetrics)
+	mux.HandleFunc("GET /bundle.zip", s.serveBundle)
 	return hostCheck(mux)
 }
 
@@ -21,6 +23,7 @@ func (s *Server) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status.json", s.serveModel)
 	mux.HandleFunc("GET /list.json", s.serveListing)
+	mux.HandleFunc("GET /bundle.zip", s.serveBundle)
 	mux.HandleFunc("POST /reload", s.serveReload)
 	mux.HandleFunc("GET /sdp", s.serveSessions)
 	mux.HandleFunc("GET /sdp/{number}", s.serveSession)

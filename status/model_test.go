@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"aes67-sink/health"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -69,7 +71,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := example()
-	want.UptimeS = 12.3
+	want.UptimeS, want.Problems = 12.3, []health.Finding{} // a list, if an empty one
 	if diff := cmp.Diff(want, back); diff != "" {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}

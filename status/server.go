@@ -37,11 +37,14 @@ const (
 
 // Teller is what a server tells of. It is called from any goroutine.
 type Teller interface {
-	Model() Model                                  // the picture of the running bridge
-	Sessions() []Session                           // its session descriptions
-	Listing() Listing                              // what is known of the network
-	Reload() Reloaded                              // reads the configuration anew
-	Bundle(ctx context.Context, w io.Writer) error // a zip for a bug report
+	Model() Model        // the picture of the running bridge
+	Sessions() []Session // its session descriptions
+	Listing() Listing    // what is known of the network
+	Reload() Reloaded    // reads the configuration anew
+	// Bundle writes a zip for a bug report; SharedBundle one for anybody to read, with
+	// names and addresses replaced.
+	Bundle(ctx context.Context, w io.Writer) error
+	SharedBundle(ctx context.Context, w io.Writer) error
 	Recordings
 }
 
@@ -57,6 +60,8 @@ type Recordings interface {
 type Server struct {
 	teller Teller
 	pause  func(context.Context) // before a port is tried again
+
+	bundling sync.Mutex // one at a time: each asks everything of everybody
 }
 
 // NewServer makes a server; it starts nothing.

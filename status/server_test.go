@@ -36,11 +36,12 @@ type fixed struct {
 // unrecorded is a teller's part that has seen nothing.
 type unrecorded struct{}
 
-func (unrecorded) Bundle(context.Context, io.Writer) error { return nil }
-func (unrecorded) History() recorder.History               { return recorder.History{} }
-func (unrecorded) Points(float64) recorder.Track           { return recorder.Track{} }
-func (unrecorded) Events(uint64) []recorder.Event          { return nil }
-func (unrecorded) Incidents() []recorder.Incident          { return nil }
+func (unrecorded) Bundle(context.Context, io.Writer) error       { return nil }
+func (unrecorded) SharedBundle(context.Context, io.Writer) error { return nil }
+func (unrecorded) History() recorder.History                     { return recorder.History{} }
+func (unrecorded) Points(float64) recorder.Track                 { return recorder.Track{} }
+func (unrecorded) Events(uint64) []recorder.Event                { return nil }
+func (unrecorded) Incidents() []recorder.Incident                { return nil }
 
 func (fixed) Model() Model          { return example() }
 func (f fixed) Sessions() []Session { return f.sessions }

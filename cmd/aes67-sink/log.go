@@ -21,8 +21,8 @@ const (
 )
 
 // newLogger writes readable lines to a terminal, entries to the journal where
-// stderr is connected to it, and JSON anywhere else.
-func newLogger(level string, stderr *os.File) (zerolog.Logger, error) {
+// stderr is connected to it, and JSON anywhere else. Each entry goes to copies as well.
+func newLogger(level string, stderr *os.File, copies ...io.Writer) (zerolog.Logger, error) {
 	least, err := zerolog.ParseLevel(level)
 	if err != nil {
 		return zerolog.Nop(), fmt.Errorf("log.level %q: %w", level, err)
@@ -32,11 +32,12 @@ func newLogger(level string, stderr *os.File) (zerolog.Logger, error) {
 	var w io.Writer = stderr
 	switch {
 	case isJournal(stderr, os.Getenv("JOURNAL_STREAM")):
-		return zerolog.New(journald.NewJournalDWriter()), nil // the journal knows the time
+		w = zerolog.MultiLevelWriter(append([]io.Writer{journald.NewJournalDWriter()}, copies...)...)
+		return zerolog.New(w), nil // the journal knows the time
 	case isTerminal(stderr):
 		w = zerolog.SyncWriter(zerolog.ConsoleWriter{Out: stderr, TimeFormat: logTimeConsole, NoColor: os.Getenv("NO_COLOR") != ""})
 	}
-	return zerolog.New(w).With().Timestamp().Logger(), nil
+	return zerolog.New(zerolog.MultiLevelWriter(append([]io.Writer{w}, copies...)...)).With().Timestamp().Logger(), nil
 }
 
 // isJournal reports whether file is the journal's stream, which systemd names

@@ -25,6 +25,7 @@ type grammar struct {
 	SDP     sdpCommand     `cmd:"" name:"sdp" help:"Print or write the session descriptions of the running bridge."`
 	List    listCommand    `cmd:"" help:"List every AES67 session and PTP master on the network."`
 	Tone    toneCommand    `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
+	Bundle  bundleCommand  `cmd:"" help:"Write one zip for a bug report."`
 	On      onCommand      `cmd:"" help:"Start the bridge of this user, and have it start at each login."`
 	Off     offCommand     `cmd:"" help:"End the bridge of this user, and keep it from starting at logins."`
 	Version versionCommand `cmd:"" help:"Print version, commit and Go version; so does --version."`

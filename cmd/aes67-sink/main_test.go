@@ -60,11 +60,12 @@ type picture struct {
 // unrecorded is a teller's part that has seen nothing.
 type unrecorded struct{}
 
-func (unrecorded) Bundle(context.Context, io.Writer) error { return nil }
-func (unrecorded) History() recorder.History               { return recorder.History{} }
-func (unrecorded) Points(float64) recorder.Track           { return recorder.Track{} }
-func (unrecorded) Events(uint64) []recorder.Event          { return nil }
-func (unrecorded) Incidents() []recorder.Incident          { return nil }
+func (unrecorded) Bundle(context.Context, io.Writer) error       { return nil }
+func (unrecorded) SharedBundle(context.Context, io.Writer) error { return nil }
+func (unrecorded) History() recorder.History                     { return recorder.History{} }
+func (unrecorded) Points(float64) recorder.Track                 { return recorder.Track{} }
+func (unrecorded) Events(uint64) []recorder.Event                { return nil }
+func (unrecorded) Incidents() []recorder.Incident                { return nil }
 
 func (p picture) Model() status.Model        { return p.model }
 func (p picture) Sessions() []status.Session { return p.sessions }

@@ -3,9 +3,11 @@ package main
 import (
 	"os"
 	"os/signal"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"aes67-sink/bundle"
 	"aes67-sink/config"
 	"aes67-sink/daemon"
 )
@@ -21,7 +23,8 @@ func (c *runCommand) Run(to streams) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(loaded.Config.Log.Level, to.stderr)
+	lines := bundle.NewLines(time.Now)
+	log, err := newLogger(loaded.Config.Log.Level, to.stderr, lines)
 	if err != nil {
 		return err
 	}
@@ -46,7 +49,7 @@ func (c *runCommand) Run(to streams) error {
 		loaded, err := c.load()
 		return loaded.Config, err
 	}
-	return daemon.Run(ctx, loaded.Config, daemon.Source{Read: read, HangUps: hangUps}, version, log)
+	return daemon.Run(ctx, loaded.Config, daemon.Source{Read: read, HangUps: hangUps}, version, lines, log)
 }
 
 // hasTerminal reports whether there is a terminal that can hang up; where there is

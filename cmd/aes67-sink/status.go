@@ -20,7 +20,8 @@ type statusCommand struct {
 	Watch bool `xor:"form" help:"Look again every second until Ctrl-C."`
 	Check bool `xor:"form,said" help:"Print one line; exit with 0 if all is well, 1 if not, 3 if no bridge runs."`
 
-	terminal *os.File // nil: none that is known
+	terminal *os.File       // nil: none that is known
+	trends   *status.Trends // nil: nothing is drawn
 }
 
 // Run shows the status once, or until a signal.
@@ -38,6 +39,9 @@ func (c *statusCommand) Run(to streams) error {
 	}
 	if !c.Watch {
 		return c.show(to.stdout, picture)
+	}
+	if !c.JSON && isTerminal(to.stdout) {
+		c.trends = &status.Trends{}
 	}
 	return watch(ctx, newWatcher(to.stdout, !c.JSON), c.pages(client.Status))
 }
@@ -61,10 +65,22 @@ func (c *statusCommand) show(w io.Writer, picture []byte) error {
 		if err := json.Unmarshal(picture, &m); err != nil {
 			return err
 		}
-		picture = []byte(m.Table(width(c.terminal)))
+		picture = []byte(m.Table(width(c.terminal)) + c.draw(m))
 	}
 	_, err := w.Write(picture)
 	return err
+}
+
+// draw shows the last minute, where it is wanted.
+func (c *statusCommand) draw(m status.Model) string {
+	if c.trends == nil {
+		return ""
+	}
+	c.trends.Add(m)
+	if drawn := c.trends.Draw(width(c.terminal), !text.UTF8(os.Getenv)); drawn != "" {
+		return "\n" + drawn
+	}
+	return ""
 }
 
 // page is one look of a watch; picture is nil while no bridge runs.
@@ -72,7 +88,7 @@ func (c *statusCommand) page(picture []byte) []byte {
 	var page bytes.Buffer
 	switch {
 	case picture == nil:
-		page.WriteString("PROBLEM   " + status.ErrNotRunning.Error() + "; waiting for it\n")
+		page.WriteString("PROBLEM   " + status.ErrNotRunning.Error() + "; waiting for it\n" + c.draw(status.Model{}))
 	case c.JSON:
 		if err := json.Compact(&page, picture); err == nil {
 			page.WriteByte('\n')

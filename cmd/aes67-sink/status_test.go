@@ -73,6 +73,29 @@ func TestWatchedJSONEndsWithTheBridge(t *testing.T) {
 	})
 }
 
+func TestTheLastMinuteIsDrawnInATerminal(t *testing.T) {
+	t.Setenv("LC_ALL", "C.UTF-8")
+	picture := []byte(`{"state":"sending","clock":{"offset_ns":-120},"streams":[{"channels":["front-left"],"peak_dbfs":-30.0}]}`)
+	drawing := &statusCommand{Watch: true, trends: &status.Trends{}}
+	drawing.page(picture)
+	page := string(drawing.page(picture))
+	for _, want := range []string{"offset    ▁▁", "level     ██", "-30.0 dBFS, front-left\n"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in\n%s", want, page)
+		}
+	}
+	if page := string(drawing.page(nil)); !strings.Contains(page, "offset    ▁▁ ") {
+		t.Errorf("without the bridge the minute is gone:\n%s", page)
+	}
+	t.Setenv("LC_ALL", "C")
+	if page := string(drawing.page(picture)); !strings.Contains(page, "level     ###") {
+		t.Errorf("not in ASCII:\n%s", page)
+	}
+	if page := string((&statusCommand{Watch: true}).page(picture)); strings.Contains(page, "level") {
+		t.Errorf("drawn without a terminal:\n%s", page)
+	}
+}
+
 func TestScreen(t *testing.T) {
 	var b bytes.Buffer
 	if err := (screenWatcher{&b}).page([]byte("one\ntwo\n")); err != nil {

@@ -43,16 +43,18 @@ var mayImport = map[string][]string{
 	"config":            {"aes67"},
 	"netif":             {"aes67", "internal/mcast", "internal/wake"},
 	"ptp/port":          {"aes67", "mediaclock", "ptp", "ptp/wire", "internal/wake"},
-	"pulse":             {"aes67", "internal/wake"},
+	"pulse":             {"aes67", "internal/text", "internal/wake"},
 	"rtpsend":           {"aes67", "mediaclock", "internal/rtthread"},
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
 	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
 	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
+	"bundle": {"internal/redact"},
+
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "internal/redact", "internal/service", "internal/text", "pulse", "status"},
 
 	"internal/desktop":   {},
 	"internal/firewall":  {},
@@ -61,6 +63,7 @@ var mayImport = map[string][]string{
 	"internal/lifecycle": {},
 	"internal/logind":    {"internal/wake"},
 	"internal/service":   {"internal/text"},
+	"internal/redact":    {},
 	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 
@@ -78,6 +81,7 @@ var mayImport = map[string][]string{
 // setters may be imported by none.
 var fences = map[string][]string{
 	"github.com/jfreymuth/pulse":              {"pulse"},
+	"github.com/VictoriaMetrics/metrics":      {"status"},
 	"github.com/pion/rtp":                     {"rtpsend", "internal/lab"},
 	"github.com/facebook/time/ptp/protocol":   {"ptp/wire"},
 	"github.com/facebook/time/phc":            {},
@@ -95,7 +99,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "health", "recorder"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "health", "recorder", "internal/redact"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

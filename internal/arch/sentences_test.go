@@ -24,6 +24,7 @@ var speakers = []string{
 var otherwise = []string{
 	"avahi: ", "netif: ", "sap: ",
 	"stays in use until it is down", " (Wi-Fi: expect gaps", // notices
+	"default: %d Hz, sink ", "sink %d %s: ", // of a bundle
 	"PTP masters are not heard: ", "speaks PTP version 1, as Dante does: ", // of list
 	"channels: %d of them: must be", "not a channel name", "must be at most", "not one of", "sink name", "sink id",
 	"a backslash", "packet of %d bytes on channel", "stream.address-prefix: ",

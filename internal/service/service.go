@@ -117,6 +117,18 @@ func (u Unit) On(ctx context.Context) error {
 	return nil
 }
 
+// journalLines is how much of the log is read: as much as a bridge keeps.
+const journalLines = "500"
+
+// Journal returns the last lines that the unit of this user has written.
+func Journal(ctx context.Context) ([]byte, error) {
+	said, err := exec.CommandContext(ctx, "journalctl", "--user", "--unit", Name, "--lines", journalLines, "--output", "short-iso-precise", "--no-pager").Output()
+	if err != nil {
+		return said, fmt.Errorf("journalctl --user: %w", err)
+	}
+	return said, nil
+}
+
 // systemctl asks the user's manager.
 func systemctl(ctx context.Context, arguments ...string) error {
 	said, err := exec.CommandContext(ctx, "systemctl", append([]string{"--user"}, arguments...)...).CombinedOutput()

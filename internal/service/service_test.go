@@ -108,3 +108,16 @@ func TestCommands(t *testing.T) {
 	}
 	look("without systemd", "aes67-sink run", "end it and start it with aes67-sink run")
 }
+
+func TestJournal(t *testing.T) {
+	m := newManager(t, "")
+	m.write(t, "bin/journalctl", "#!/bin/sh\necho \"$*\"\n[ ! -e "+m.home+"/ill ]\n")
+	said, err := Journal(t.Context())
+	if want := "--user --unit aes67-sink.service --lines 500 "; err != nil || !strings.HasPrefix(string(said), want) {
+		t.Errorf("it is asked %q (%v), want %q", said, err, want)
+	}
+	m.write(t, "ill", "")
+	if said, err := Journal(t.Context()); len(said) == 0 || err == nil || !strings.Contains(err.Error(), "journalctl --user: exit status 1") {
+		t.Errorf("it fails: %q, %v", said, err)
+	}
+}

@@ -67,3 +67,13 @@ func Cause(err error) error {
 	}
 	return err
 }
+
+// UTF8 reports whether the locale of an environment writes UTF-8 (locale(7)).
+func UTF8(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := strings.ToLower(getenv(name)); locale != "" {
+			return strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
+		}
+	}
+	return false
+}

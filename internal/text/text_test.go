@@ -57,3 +57,22 @@ func TestTheCauseIsWhatTheSystemSaid(t *testing.T) {
 		t.Error("an error of no system's is another afterwards")
 	}
 }
+
+func TestUTF8(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		environment map[string]string
+		want        bool
+	}{
+		{"none", nil, false},
+		{"usual", map[string]string{"LANG": "de_DE.UTF-8"}, true},
+		{"other spelling", map[string]string{"LANG": "C.utf8"}, true},
+		{"the first wins", map[string]string{"LANG": "de_DE.UTF-8", "LC_ALL": "C"}, false},
+		{"the second, too", map[string]string{"LANG": "C", "LC_CTYPE": "en_US.UTF-8"}, true},
+		{"Latin-1", map[string]string{"LANG": "de_DE@euro"}, false},
+	} {
+		if got := UTF8(func(name string) string { return test.environment[name] }); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}

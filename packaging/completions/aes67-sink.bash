@@ -5,7 +5,7 @@ _aes67_sink() {
 	local current=$2 previous=$3 command=${COMP_WORDS[1]-}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run status reload check config sdp list tone on off version --help' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run status reload check config sdp list tone bundle on off version --help' -- "$current")
 		return
 	fi
 	case $previous in
@@ -40,6 +40,7 @@ _aes67_sink() {
 	sdp) mapfile -t COMPREPLY < <(compgen -W 'left right --out --help' -- "$current") ;;
 	list) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --watch --for --help' -- "$current") ;;
 	tone) mapfile -t COMPREPLY < <(compgen -W '--channel --freq --level --seconds --help' -- "$current") ;;
+	bundle) mapfile -t COMPREPLY < <(compgen -W '--config --set --share --help' -- "$current") ;;
 	on) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;
 	off) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;
 	version) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;

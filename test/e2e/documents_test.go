@@ -75,6 +75,9 @@ var elsewhere = map[string]string{
 	"rm -r ~/.local/state/aes67-sink":                                          "TestPackageUpgrade",
 	"sudo setcap cap_net_bind_service+ep":                                      "TestNoPrivilegeIsKept",
 	"aes67-sink run":                                                           "TestDocumentedCommands",
+	"aes67-sink bundle":                                                        "TestBundle",
+	"aes67-sink bundle --share":                                                "TestBundle",
+	"aes67-sink bundle [--share] [FILE]":                                       "TestBundle",
 	"pactl suspend-sink aes67 0":                                               "TestStandstill",
 	"pactl set-sink-volume":                                                    "TestTwoReceiversHearLeftAndRight",
 }
