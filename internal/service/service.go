@@ -68,6 +68,18 @@ func (u Unit) StartCommand() string {
 	return "systemctl --user start aes67-sink"
 }
 
+// Words say which file the unit is and whether it is switched off, empty: there is none.
+func (u Unit) Words() string {
+	path, _ := u.find()
+	switch {
+	case path == "":
+		return ""
+	case masked(path):
+		return "switched off by " + path
+	}
+	return "installed as " + path
+}
+
 // RestartCommand returns what the user types, or does, to start it anew.
 func (u Unit) RestartCommand() string {
 	if path, _ := u.find(); path == "" {
