@@ -49,6 +49,7 @@ func ill(command, format string, values ...any) Result {
 type Check struct {
 	Code      health.Code
 	Title     string          // some words
+	Looks     string          // at what, for docs/doctor.md
 	DependsOn []health.Code   // while one of these is ill this is not told: it follows
 	Severity  health.Severity // of Ill
 	Deadline  time.Duration   // 0: usualDeadline

@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -165,7 +167,7 @@ var faults = map[health.Code][]struct {
 		{func(f *Facts) { f.Disk = func(string) (Disk, error) { return Disk{Free: 1 << 30}, nil } }, "/home/anna/.local/state/aes67-sink cannot be written", "sudo chown -R $USER /home/anna/.local/state/aes67-sink"},
 		{func(f *Facts) { f.Disk = func(string) (Disk, error) { return Disk{true, 3 << 20}, nil } }, "/home/anna/.local/state/aes67-sink has 3 MB left", ""},
 	},
-	"sound-server": {{func(f *Facts) {
+	"sound-server-missing": {{func(f *Facts) {
 		f.Bridge.Sink.Server = ""
 		f.Sound = func(context.Context) (SoundServer, error) {
 			return SoundServer{}, errors.New("no sound server answers at /run/x")
@@ -179,7 +181,7 @@ var faults = map[health.Code][]struct {
 		}, "3 late packets and no real-time priority", "sudo apt install rtkit"},
 		{func(f *Facts) { f.Bridge.Sender, f.Bridge.Streams[0].Late = &status.Thread{Why: "taken away"}, 1 }, "1 late packet and no real-time priority: taken away", "systemctl --user restart aes67-sink"},
 	},
-	"carrier": {
+	"no-carrier": {
 		{func(f *Facts) { interfaceIs(f, func(i *Interface) { i.Carrier = false }) }, "eno1: no carrier", ""},
 		{func(f *Facts) { f.Bridge.Network.Interface, f.Interface = "", "eno9" }, "eno9: no such interface", ""},
 		{func(f *Facts) {
@@ -189,13 +191,13 @@ var faults = map[health.Code][]struct {
 			}
 		}, "no wired interface has a link partner", ""},
 	},
-	"address": {{func(f *Facts) { interfaceIs(f, func(i *Interface) { i.Addrs = nil }) }, "eno1: no IPv4 address", ""}},
+	"no-address": {{func(f *Facts) { interfaceIs(f, func(i *Interface) { i.Addrs = nil }) }, "eno1: no IPv4 address", ""}},
 	"link": {
 		{func(f *Facts) { set(f, "sys/class/net/eno1/duplex", "half\n") }, "eno1 runs at 1000 Mbit/s half duplex", "sudo ethtool -s eno1 autoneg on"},
 		{func(f *Facts) { set(f, "sys/class/net/eno1/speed", "10\n") }, "eno1 runs at 10 Mbit/s, AES67 wants 100", "sudo ethtool -s eno1 autoneg on"},
 	},
 	"eee": {{func(f *Facts) { f.Bridge.Clock.OffsetRMSNS = new(int64(35_000)) }, "the offset from the grandmaster varies by 35 µs", "sudo ethtool --set-eee eno1 eee off"}},
-	"packets": {
+	"packets-not-sent": {
 		{func(f *Facts) {
 			f.Packets = func(context.Context, int, []netip.AddrPort) (int, error) { return 0, nil }
 		}, "of 1 streams only 0 leave by eno1", "systemctl --user restart aes67-sink"},
@@ -208,22 +210,22 @@ var faults = map[health.Code][]struct {
 		f.Echo = func(context.Context, int) (bool, error) { return false, nil }
 		set(f, "etc/ufw/ufw.conf", "ENABLED=yes\n")
 	}, "what is sent to a multicast group on eno1 does not come back to programs here: ufw is on", `sudo ufw allow "AES67 Speakers"`}},
-	"group": {{func(f *Facts) { f.Listing.Sessions[1].Group = "239.69.1.1" }, `239.69.1.1, the group of "studio-pc Left", is also used by "Stage" of 192.168.1.9`, ""}},
-	"capability": {{func(f *Facts) {
+	"group-conflict": {{func(f *Facts) { f.Listing.Sessions[1].Group = "239.69.1.1" }, `239.69.1.1, the group of "studio-pc Left", is also used by "Stage" of 192.168.1.9`, ""}},
+	"no-ptp": {{func(f *Facts) {
 		f.Bridge.Clock.State = ""
 		f.Capable = func(string) (bool, error) { return false, nil }
 	}, "/usr/bin/aes67-sink has no permission for the PTP ports", "sudo setcap cap_net_bind_service+ep /usr/bin/aes67-sink"}},
-	"ptp-ports": {
+	"other-ptp-program": {
 		{func(f *Facts) { ptp4l(f); set(f, "proc/60/cgroup", "0::/system.slice/ptp4l.service\n") }, "ptp4l (process 60) has UDP ports 319 and 320", "sudo systemctl disable --now ptp4l.service"},
 		{func(f *Facts) { ptp4l(f); set(f, "proc/60/cgroup", "0::/user.slice/x.scope\n") }, "ptp4l (process 60) has UDP ports 319 and 320", "sudo kill 60"},
 		{func(f *Facts) { ptp4l(f); delete(f.Root.(fstest.MapFS), "proc/60/fd/5") }, "a program of user 0 has UDP ports 319 and 320", "sudo ss -ulpn 'sport = :319 or sport = :320'"},
 	},
-	"masters":      {{func(f *Facts) { f.Bridge.Problem = "no PTP master is heard in domain 0" }, "no PTP master is heard in domain 0", ""}},
+	"no-master":    {{func(f *Facts) { f.Bridge.Problem = "no PTP master is heard in domain 0" }, "no PTP master is heard in domain 0", ""}},
 	"descriptions": {{func(f *Facts) { f.Listing.Sessions[1].Clock = "ptp=IEEE1588-2008:00-00-00-FF-FE-00-00-09:0" }, `"Stage" of 192.168.1.9 goes by grandmaster 00-00-00-FF-FE-00-00-09`, "aes67-sink list"}},
-	"announce": {{func(f *Facts) {
+	"sap-not-sent": {{func(f *Facts) {
 		f.Bridge.Announce.Problem = "SAP announcements " + "cannot be sent: no"
 	}, "cannot be sent: no", ""}},
-	"avahi": {
+	"mdns-silent": {
 		{func(f *Facts) { avahiIs(f, Absent) }, "not installed, or switched off", "sudo apt install avahi-daemon"},
 		{func(f *Facts) { avahiIs(f, Startable) }, "not running", "sudo systemctl enable --now avahi-daemon"},
 		{func(f *Facts) {
@@ -283,7 +285,7 @@ func TestWhatIsNotKnownIsNoFault(t *testing.T) {
 	if got := told(r); !slices.Equal(got, []health.Code{"not-running"}) {
 		t.Errorf("told is %v, want not-running alone", got)
 	}
-	for _, code := range []health.Code{"capability", "eee", "disk", "firewall", "avahi", "realtime", "quantum", "governor", "querier", "bridge"} {
+	for _, code := range []health.Code{"no-ptp", "eee", "disk", "firewall", "mdns-silent", "realtime", "quantum", "governor", "querier", "bridge"} {
 		if i := slices.IndexFunc(r.Items, func(i Item) bool { return i.Code == code }); r.Items[i].Outcome != Unknown || r.Items[i].Sentence == "" {
 			t.Errorf("%s: %+v, want unknown and why", code, r.Items[i])
 		}
@@ -306,13 +308,18 @@ func TestCausesAloneAreTold(t *testing.T) {
 		change func(r []Result)
 		told   []health.Code
 	}{
-		"all is well":                   {func([]Result) {}, nil},
-		"the worst comes first":         {func(r []Result) { r[3], r[4] = ill("", "x"), ill("", "x") }, []health.Code{"other", "cause"}},
-		"an effect hides":               {func(r []Result) { r[1], r[3] = ill("", "x"), ill("", "x") }, []health.Code{"cause"}},
-		"over two steps":                {func(r []Result) { r[2], r[3] = ill("", "x"), ill("", "x") }, []health.Code{"cause"}},
-		"an effect without its cause":   {func(r []Result) { r[1], r[3] = ill("", "x"), unknown("x") }, []health.Code{"effect"}},
-		"measured for looked up":        {func(r []Result) { r[0] = found("the cable is cut", "") }, []health.Code{"cause"}},
-		"measured hides effects, too":   {func(r []Result) { r[0], r[1] = found("the cable is cut", ""), ill("", "x") }, []health.Code{"cause"}},
+		"all is well":                 {func([]Result) {}, nil},
+		"the worst comes first":       {func(r []Result) { r[3], r[4] = ill("", "x"), ill("", "x") }, []health.Code{"other", "cause"}},
+		"an effect hides":             {func(r []Result) { r[1], r[3] = ill("", "x"), ill("", "x") }, []health.Code{"cause"}},
+		"over two steps":              {func(r []Result) { r[2], r[3] = ill("", "x"), ill("", "x") }, []health.Code{"cause"}},
+		"an effect without its cause": {func(r []Result) { r[1], r[3] = ill("", "x"), unknown("x") }, []health.Code{"effect"}},
+		"measured for looked up":      {func(r []Result) { r[0] = found("the cable is cut", "") }, []health.Code{"cause"}},
+		"measured hides effects, too": {func(r []Result) { r[0], r[1] = found("the cable is cut", ""), ill("", "x") }, []health.Code{"cause"}},
+		"measured under its own code": {func(r []Result) {
+			r[0] = found("the cable is cut", "")
+			r[0].Findings[0].Code = "cut"
+			r[1] = ill("", "x")
+		}, []health.Code{"cut"}},
 		"measured beside":               {func(r []Result) { r[0], r[3] = found("odd", ""), ill("", "x") }, []health.Code{"bridge", "cause"}},
 		"once, measured and looked up":  {func(r []Result) { r[0], r[3] = found("the cable is cut", ""), ill("mend", "x") }, []health.Code{"cause"}},
 		"what follows is not the worst": {func(r []Result) { r[1], r[3], r[4] = ill("", "x"), ill("", "x"), ill("", "x") }, []health.Code{"other", "cause"}},
@@ -335,8 +342,8 @@ func TestCausesAloneAreTold(t *testing.T) {
 func TestTheTableIsSound(t *testing.T) {
 	at := map[health.Code][]health.Code{}
 	for _, c := range Checks() {
-		if _, twice := at[c.Code]; twice || c.Title == "" || c.Run == nil {
-			t.Errorf("%s: twice, or without a title or a way to run", c.Code)
+		if _, twice := at[c.Code]; twice || c.Title == "" || c.Looks == "" || c.Run == nil {
+			t.Errorf("%s: twice, or without a title, a word on what it looks at, or a way to run", c.Code)
 		}
 		at[c.Code] = c.DependsOn
 	}
@@ -501,5 +508,38 @@ func TestTheInterfaceIsThatOfTheBridge(t *testing.T) {
 	f.Interface = "auto"
 	if f.prepare(t.Context()); f.iface.Name != "eno1" {
 		t.Errorf("%s, want the one with a link partner and the default route", f.iface.Name)
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite docs/doctor.md's table")
+
+// TestThePageHasTheTable keeps docs/doctor.md to the table: go test ./doctor -update
+func TestThePageHasTheTable(t *testing.T) {
+	const page, begin, end = "../docs/doctor.md", "<!-- made from doctor/table.go -->\n", "<!-- end -->\n"
+	var table strings.Builder
+	table.WriteString(begin + "| Code | Check | Looks at | If ill | Follows from |\n|---|---|---|---|---|\n")
+	for _, c := range Checks() {
+		var follows []string
+		for _, code := range c.DependsOn {
+			follows = append(follows, string(code))
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s | %s | %s |\n", c.Code, c.Title, c.Looks, cmp.Or(string(c.Severity), "(a fact)"), strings.Join(follows, ", "))
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, found := strings.Cut(string(text), begin)
+	_, tail, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatal("the page has no place for the table")
+	}
+	want := head + table.String() + end + tail
+	if *update {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(text) {
+		t.Errorf("%s is not what the table says: go test ./doctor -update", page)
 	}
 }

@@ -20,6 +20,8 @@ type Item struct {
 	Command  string          `json:"command,omitempty"`
 	// HiddenBy is the ill one that this follows from, if it is ill or not known.
 	HiddenBy health.Code `json:"hidden_by,omitempty"`
+
+	place health.Code // of the check for which this stands in; empty: Code
 }
 
 // judge makes items of results: what the running bridge has measured stands in for what
@@ -37,7 +39,7 @@ func judge(checks []Check, results []Result) []Item {
 			continue
 		}
 		for _, f := range r.Findings {
-			measured = append(measured, Item{f.Code, f.Title, Ill, f.Severity, f.Sentence, f.Command, ""})
+			measured = append(measured, Item{Code: f.Code, Title: f.Title, Outcome: Ill, Severity: f.Severity, Sentence: f.Sentence, Command: f.Command})
 		}
 	}
 	for i := range measured {
@@ -47,6 +49,9 @@ func judge(checks []Check, results []Result) []Item {
 	slices.SortStableFunc(items, func(a, b Item) int { return cmp.Compare(rank(&a), rank(&b)) })
 	return items
 }
+
+// uncoded is the code of a problem of the bridge that says nothing of its own.
+const uncoded health.Code = "bridge"
 
 // replace puts what was measured in the place of what was looked up of the same
 // condition, whose command it takes if it has none; else in front.
@@ -58,7 +63,9 @@ func replace(items []Item, measured *Item, checks []Check) []Item {
 			if looked := &items[at]; looked.Outcome == Ill {
 				measured.Command = cmp.Or(measured.Command, looked.Command)
 			}
-			measured.Code, measured.Title = checks[i].Code, checks[i].Title
+			if measured.place = checks[i].Code; measured.Code == uncoded {
+				measured.Code, measured.Title = checks[i].Code, checks[i].Title
+			}
 			items[at] = *measured
 			return items
 		}
@@ -69,8 +76,11 @@ func replace(items []Item, measured *Item, checks []Check) []Item {
 // hide marks what follows from something else that is ill, be it over several steps.
 func hide(items []Item, checks []Check) {
 	sick := map[health.Code]bool{}
+	told := map[health.Code]health.Code{} // as what a check is told
 	for i := range items {
-		sick[items[i].Code] = sick[items[i].Code] || items[i].Outcome == Ill
+		at := items[i].at()
+		sick[at] = sick[at] || items[i].Outcome == Ill
+		told[at] = items[i].Code
 	}
 	depends := map[health.Code][]health.Code{}
 	for i := range checks {
@@ -86,14 +96,14 @@ func hide(items []Item, checks []Check) {
 				return first
 			}
 			if sick[on] {
-				return on
+				return told[on]
 			}
 		}
 		return ""
 	}
 	for i := range items {
 		if items[i].Outcome == Ill || items[i].Outcome == Unknown {
-			items[i].HiddenBy = cause(items[i].Code, 0)
+			items[i].HiddenBy = cause(items[i].at(), 0)
 		}
 	}
 }
@@ -110,6 +120,9 @@ func rank(item *Item) int {
 		return at
 	}
 }
+
+// at is the check that an item is of.
+func (i *Item) at() health.Code { return cmp.Or(i.place, i.Code) }
 
 // told reports whether an item is a cause that is to be mended.
 func (i *Item) told() bool { return i.Outcome == Ill && i.HiddenBy == "" }

@@ -26,7 +26,7 @@ func checkBridge(_ context.Context, f *Facts) Result {
 	}
 	for _, sentence := range []string{m.Problem, m.Announce.Problem} {
 		if sentence != "" && !told(sentence) {
-			findings = append(findings, health.Finding{Code: "bridge", Title: "Running bridge", Sentence: sentence, Command: commandIn(sentence), Severity: severityOf(m)})
+			findings = append(findings, health.Finding{Code: uncoded, Title: "Running bridge", Sentence: sentence, Command: commandIn(sentence), Severity: severityOf(m)})
 		}
 	}
 	if len(findings) > 0 {
