@@ -20,8 +20,9 @@ func DoctorFacts(cfg config.Config, faults error, unit service.Unit, version str
 	if !known {
 		restart = "" // there is no one command
 	}
+	program, _ := os.Executable() // unknown: the installed one is looked at
 	return &doctor.Facts{
-		Version: version, Root: os.DirFS("/"), UID: os.Geteuid(),
+		Program: program, Version: version, Root: os.DirFS("/"), UID: os.Geteuid(),
 		StartCommand: unit.StartCommand(), RestartCommand: restart, Unit: unit.Words(),
 		Configuration: faults, Interface: cfg.Network.Interface,
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, SinkRateHz: int(cfg.Sink.Rate),

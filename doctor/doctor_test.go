@@ -34,7 +34,7 @@ const uid, ptp4lUID = 1000, 0
 // healthy are the facts of a computer on which all is well, while a bridge sends.
 func healthy() *Facts {
 	f := &Facts{
-		Version: "1.0.0", UID: uid, StartCommand: "systemctl --user start aes67-sink", RestartCommand: "systemctl --user restart aes67-sink",
+		Version: "1.0.0", UID: uid, Program: "/usr/bin/aes67-sink", StartCommand: "systemctl --user start aes67-sink", RestartCommand: "systemctl --user restart aes67-sink",
 		Unit: "installed as /usr/lib/systemd/user/aes67-sink.service", Interface: "auto",
 		SinkID: "aes67", SinkName: "AES67 Speakers", SinkRateHz: 48000, StateDirectory: "/home/anna/.local/state/aes67-sink",
 		Root: fstest.MapFS{
@@ -491,6 +491,21 @@ func TestCapabilitiesAreRead(t *testing.T) {
 		if has, err := capable(path); err != nil || has != want {
 			t.Errorf("bit %d: %v %v, want %v", bit, has, err, want)
 		}
+	}
+}
+
+func TestTheProgramIsThatOfTheBridge(t *testing.T) {
+	f := healthy()
+	f.Root.(fstest.MapFS)["proc/41/exe"] = link("/opt/aes67-sink")
+	f.Program = "/home/anna/aes67-sink"
+	for _, want := range []string{"/opt/aes67-sink", "/home/anna/aes67-sink", "/usr/bin/aes67-sink"} {
+		if file, replaced := f.executable(); file != want || replaced {
+			t.Errorf("%s %v, want %s", file, replaced, want)
+		}
+		if want == "/home/anna/aes67-sink" {
+			set(f, "usr/bin/aes67-sink", "")
+		}
+		alone(f)
 	}
 }
 

@@ -18,6 +18,7 @@ type Facts struct {
 	Version string // of this program
 	Root    fs.FS  // the file system
 	UID     int    // whose bridge it is
+	Program string // the file of this program
 
 	Bridge         *status.Model   // nil: it did not answer, for which Unreachable is the reason
 	Unreachable    error           // status.ErrNotRunning, or another

@@ -93,8 +93,11 @@ func checkUnit(_ context.Context, f *Facts) Result {
 // replaced (proc(5), pid/exe).
 const deleted = " (deleted)"
 
-// executable is the file of the running bridge, else the installed one. replaced says
-// that it is another one by now.
+// installed is where the package has the program, below the root.
+const installed = "usr/bin/aes67-sink"
+
+// executable is the file of the running bridge, else the installed one, else this
+// program's. replaced says that it is another one by now.
 func (f *Facts) executable() (file string, replaced bool) {
 	for _, p := range f.bridges() {
 		exe, err := fs.ReadLink(f.Root, path.Join("proc", strconv.Itoa(p.pid), "exe"))
@@ -103,7 +106,10 @@ func (f *Facts) executable() (file string, replaced bool) {
 			return file, replaced
 		}
 	}
-	return "/usr/bin/aes67-sink", false
+	if _, err := fs.Stat(f.Root, installed); err == nil {
+		return "/" + installed, false
+	}
+	return f.Program, false
 }
 
 func checkVersion(_ context.Context, f *Facts) Result {
