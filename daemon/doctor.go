@@ -23,7 +23,7 @@ func DoctorFacts(cfg config.Config, faults error, unit service.Unit, version str
 	program, _ := os.Executable() // unknown: the installed one is looked at
 	return &doctor.Facts{
 		Program: program, Version: version, Root: os.DirFS("/"), UID: os.Geteuid(),
-		StartCommand: unit.StartCommand(), RestartCommand: restart, Unit: unit.Words(),
+		StartCommand: unit.StartCommand(), RestartCommand: restart, Unit: unit.Words(), Service: unit.State,
 		Configuration: faults, Interface: cfg.Network.Interface,
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, SinkRateHz: int(cfg.Sink.Rate),
 		StateDirectory: state.Directory(),

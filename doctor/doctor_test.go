@@ -153,7 +153,13 @@ var faults = map[health.Code][]struct {
 		{func(f *Facts) { alone(f); f.Unreachable = unix.EACCES }, "the bridge cannot be asked: permission denied", "systemctl --user restart aes67-sink"},
 	},
 	"configuration": {{func(f *Facts) { f.Configuration = errors.New("config.toml:2: stream.ttl = 0\nclock: unknown key") }, "2 faults, the first: config.toml:2: stream.ttl = 0", "aes67-sink check"}},
-	"unit":          {{func(f *Facts) { alone(f); f.StartCommand = "aes67-sink on" }, "switched off for this user", "aes67-sink on"}},
+	"unit": {
+		{func(f *Facts) { alone(f); f.StartCommand = "aes67-sink on" }, "switched off for this user", "aes67-sink on"},
+		{func(f *Facts) {
+			alone(f)
+			f.Service = func(context.Context) (string, string) { return "enabled", "failed" }
+		}, "the service has failed", "journalctl --user -u aes67-sink -e"},
+	},
 	"version": {
 		{func(f *Facts) { f.Version = "1.1.0" }, "the bridge that runs is version 1.0.0, this program is 1.1.0", "systemctl --user restart aes67-sink"},
 		{func(f *Facts) { f.Root.(fstest.MapFS)["proc/41/exe"] = link("/usr/bin/aes67-sink (deleted)") }, "the bridge runs on as version 1.0.0", "systemctl --user restart aes67-sink"},

@@ -34,6 +34,9 @@ type Facts struct {
 	SinkRateHz     int
 	StateDirectory string
 
+	// Service asks the user's manager whether the unit starts by itself and whether it
+	// runs, in its words; nil, or empty words: not known.
+	Service func(context.Context) (enabled, active string)
 	// Sound asks the sound server. It is called once.
 	Sound func(context.Context) (SoundServer, error)
 

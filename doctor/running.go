@@ -79,12 +79,20 @@ func checkConfiguration(_ context.Context, f *Facts) Result {
 	return ill("aes67-sink check", "%s, the first: %s", text.Count(len(faults), "fault", "faults"), faults[0])
 }
 
-func checkUnit(_ context.Context, f *Facts) Result {
+func checkUnit(ctx context.Context, f *Facts) Result {
+	enabled, active := "", ""
+	if f.Service != nil {
+		enabled, active = f.Service(ctx)
+	}
 	switch {
 	case f.Unit == "":
 		return fact("the service is not installed for systemd: aes67-sink run starts the bridge")
 	case f.Bridge == nil && f.StartCommand == "aes67-sink on":
 		return ill(f.StartCommand, "switched off for this user (aes67-sink off); switch it on")
+	case f.Bridge == nil && active == "failed":
+		return ill("journalctl --user -u aes67-sink -e", "the service has failed, and is not started again by itself; its log says why")
+	case enabled != "":
+		return fact("%s, %s, %s", f.Unit, enabled, active)
 	}
 	return fact("%s", f.Unit)
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"os/user"
 
 	"aes67-sink/config"
 	"aes67-sink/daemon"
@@ -29,7 +27,7 @@ func (c *doctorCommand) Run(to streams) error {
 		return verdict(exitFailed)
 	}
 	if c.Share {
-		report = report.Shared(sharer(facts.Listing))
+		report = report.Shared(doctor.NewSharer(facts.Listing))
 	}
 	said, err := []byte(report.Text(width(to.stdout), c.All)), error(nil)
 	if c.JSON {
@@ -64,22 +62,4 @@ func (c *doctorCommand) facts(ctx context.Context) *doctor.Facts {
 		}
 	}
 	return facts
-}
-
-// sharer knows the names that are on this network and in this computer.
-func sharer(heard *status.Listing) *doctor.Sharer {
-	s := &doctor.Sharer{}
-	if name, err := os.Hostname(); err == nil {
-		s.Name("host", name)
-	}
-	if u, err := user.Current(); err == nil {
-		s.Name("user", u.Username)
-	}
-	if heard != nil {
-		for i := range heard.Sessions {
-			s.Name("host", heard.Sessions[i].Host)
-			s.Name("session", heard.Sessions[i].Name)
-		}
-	}
-	return s
 }

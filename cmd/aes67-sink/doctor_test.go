@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 )
@@ -18,6 +19,16 @@ func TestDoctorAsksTheRunningBridge(t *testing.T) {
 	h.write(t, "config/aes67-sink/config.toml", "")
 	if said := h.transcript(t, "doctor"); !strings.Contains(said, "✗ Bridge: no aes67-sink of this user is running") {
 		t.Errorf("without a bridge:\n%s", said)
+	}
+	h.write(t, "system/run/systemd/system/x", "")
+	h.write(t, "system/usr/lib/systemd/user/aes67-sink.service", "")
+	h.write(t, "bin/systemctl", "#!/bin/sh\ncase $2 in is-enabled) echo enabled ;; is-active) echo failed; exit 3 ;; esac\n")
+	if err := os.Chmod(h.path("bin/systemctl"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	said = h.transcript(t, "doctor")
+	if !strings.Contains(said, "✗ Service: the service has failed") || !strings.Contains(said, "\n    journalctl --user -u aes67-sink -e\n") || strings.Contains(said, "✗ Bridge: ") {
+		t.Errorf("with a service that has failed, from which follows that no bridge runs:\n%s", said)
 	}
 	h.playing(t, "sending")
 	said = h.transcript(t, "doctor", "-v")

@@ -80,6 +80,20 @@ func (u Unit) Words() string {
 	return "installed as " + path
 }
 
+// State asks the user's manager whether the unit starts by itself, and whether it runs,
+// in its own words, such as "enabled" and "failed" (systemctl(1), is-enabled and
+// is-active); empty: it has not answered, or there is no unit.
+func (u Unit) State(ctx context.Context) (enabled, active string) {
+	if path, _ := u.find(); path == "" {
+		return "", ""
+	}
+	ask := func(what string) string { // whose exit code says the same
+		said, _ := exec.CommandContext(ctx, "systemctl", "--user", what, Name).Output()
+		return text.Printable(strings.TrimSpace(string(said)))
+	}
+	return ask("is-enabled"), ask("is-active")
+}
+
 // RestartCommand returns what the user types, or does, to start it anew.
 func (u Unit) RestartCommand() string {
 	if path, _ := u.find(); path == "" {
