@@ -220,6 +220,7 @@ FILES = \
 	docs/resampler/passband.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/passband.svg \
 	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
+	docs/doctor.md:$(PREFIX)/share/doc/aes67-sink/docs/doctor.md \
 	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \
 	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
 	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \

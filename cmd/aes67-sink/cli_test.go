@@ -31,6 +31,7 @@ func TestTranscripts(t *testing.T) {
 			{"config", "--help"},
 			{"sdp", "--help"},
 			{"tone", "--help"},
+			{"doctor", "--help"},
 			{"version", "--help"},
 			{"version"},
 			{"--version"},

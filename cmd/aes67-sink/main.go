@@ -24,6 +24,7 @@ type grammar struct {
 	Config  configCommand  `cmd:"" help:"Print the configuration in force as a commented file."`
 	SDP     sdpCommand     `cmd:"" name:"sdp" help:"Print or write the session descriptions of the running bridge."`
 	List    listCommand    `cmd:"" help:"List every AES67 session and PTP master on the network."`
+	Doctor  doctorCommand  `cmd:"" help:"Look for what keeps sound from arriving, and say how to mend it."`
 	Tone    toneCommand    `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
 	Bundle  bundleCommand  `cmd:"" help:"Write one zip for a bug report."`
 	On      onCommand      `cmd:"" help:"Start the bridge of this user, and have it start at each login."`
@@ -35,6 +36,7 @@ type grammar struct {
 const overview = `aes67-sink: a virtual sound card whose channels go to AES67 loudspeakers
 
   aes67-sink status   what the bridge is doing, and what is wrong
+  aes67-sink doctor   what keeps sound from arriving, and how to mend it
   aes67-sink list     what else is on the network
   aes67-sink tone     a quiet test tone
   aes67-sink run      the bridge, in the foreground

@@ -51,10 +51,12 @@ var mayImport = map[string][]string{
 	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
 	"bundle": {"internal/redact"},
+	// Beside the edges: it asks what no edge knows, and what the bridge has told.
+	"doctor": {"aes67", "health", "status", "internal/firewall", "internal/mcast", "internal/text", "internal/wake"},
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "internal/redact", "internal/service", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "doctor", "internal/redact", "internal/service", "internal/text", "pulse", "status"},
 
 	"internal/desktop":   {},
 	"internal/firewall":  {},
@@ -91,7 +93,7 @@ var fences = map[string][]string{
 	"github.com/vishvananda/netlink":          {"netif"},
 	"github.com/alecthomas/kong":              {"cmd/aes67-sink"},
 	"github.com/BurntSushi/toml":              {"config"},
-	"github.com/godbus/dbus/v5":               {"avahi", "internal/desktop", "internal/logind", "internal/rtthread"},
+	"github.com/godbus/dbus/v5":               {"avahi", "doctor", "internal/desktop", "internal/logind", "internal/rtthread"},
 	"github.com/coreos/go-systemd/v22/daemon": {"daemon"},
 	"github.com/landlock-lsm/go-landlock":     {"daemon"},
 	"github.com/google/renameio/v2":           {"internal/state"},

@@ -68,6 +68,32 @@ func (u Unit) StartCommand() string {
 	return "systemctl --user start aes67-sink"
 }
 
+// Words say which file the unit is and whether it is switched off, empty: there is none.
+func (u Unit) Words() string {
+	path, _ := u.find()
+	switch {
+	case path == "":
+		return ""
+	case masked(path):
+		return "switched off by " + path
+	}
+	return "installed as " + path
+}
+
+// State asks the user's manager whether the unit starts by itself, and whether it runs,
+// in its own words, such as "enabled" and "failed" (systemctl(1), is-enabled and
+// is-active); empty: it has not answered, or there is no unit.
+func (u Unit) State(ctx context.Context) (enabled, active string) {
+	if path, _ := u.find(); path == "" {
+		return "", ""
+	}
+	ask := func(what string) string { // whose exit code says the same
+		said, _ := exec.CommandContext(ctx, "systemctl", "--user", what, Name).Output()
+		return text.Printable(strings.TrimSpace(string(said)))
+	}
+	return ask("is-enabled"), ask("is-active")
+}
+
 // RestartCommand returns what the user types, or does, to start it anew.
 func (u Unit) RestartCommand() string {
 	if path, _ := u.find(); path == "" {

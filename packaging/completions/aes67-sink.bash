@@ -5,7 +5,7 @@ _aes67_sink() {
 	local current=$2 previous=$3 command=${COMP_WORDS[1]-}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run status reload check config sdp list tone bundle on off version --help' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run status reload check config sdp list doctor tone bundle on off version --help' -- "$current")
 		return
 	fi
 	case $previous in
@@ -39,6 +39,7 @@ _aes67_sink() {
 	config) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;
 	sdp) mapfile -t COMPREPLY < <(compgen -W 'left right --out --help' -- "$current") ;;
 	list) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --watch --for --help' -- "$current") ;;
+	doctor) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --share --verbose --help' -- "$current") ;;
 	tone) mapfile -t COMPREPLY < <(compgen -W '--channel --freq --level --seconds --help' -- "$current") ;;
 	bundle) mapfile -t COMPREPLY < <(compgen -W '--config --set --share --help' -- "$current") ;;
 	on) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;

@@ -9,6 +9,7 @@ complete -c aes67-sink -n __fish_use_subcommand -a check -d 'Name every fault of
 complete -c aes67-sink -n __fish_use_subcommand -a config -d 'Print the configuration in force as a commented file.'
 complete -c aes67-sink -n __fish_use_subcommand -a sdp -d 'Print or write the session descriptions of the running bridge.'
 complete -c aes67-sink -n __fish_use_subcommand -a list -d 'List every AES67 session and PTP master on the network.'
+complete -c aes67-sink -n __fish_use_subcommand -a doctor -d 'Look for what keeps sound from arriving, and say how to mend it.'
 complete -c aes67-sink -n __fish_use_subcommand -a tone -d 'Play a test tone through the virtual sink, as any program would.'
 complete -c aes67-sink -n __fish_use_subcommand -a bundle -d 'Write one zip for a bug report.'
 complete -c aes67-sink -n __fish_use_subcommand -a on -d 'Start the bridge of this user, and have it start at each login.'
@@ -30,6 +31,11 @@ complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l set -d 'Override
 complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l json -d 'Print JSON; with --watch one line a look.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l watch -d 'Look again every second until Ctrl-C.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from list' -l for -d 'How long to listen where no bridge of this user runs, such as 10s; announcements come each 30 s.' -r
+complete -c aes67-sink -n '__fish_seen_subcommand_from doctor' -l config -d 'Read this file instead of the usual ones.' -r -F
+complete -c aes67-sink -n '__fish_seen_subcommand_from doctor' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= sink.when-offline= network.interface= network.address= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= stream.when= stream.idle-after= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= safety.max-volume= safety.jump-guard= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= status.notifications= log.level='
+complete -c aes67-sink -n '__fish_seen_subcommand_from doctor' -l json -d 'Print JSON: every check, also those that are well.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from doctor' -l share -d 'Replace names and addresses, so that the output can be shown to others.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from doctor' -l verbose -d 'Show every check with what it found.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l channel -d 'Where to play: left, right or both (both).' -r -a 'left right both'
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l freq -d 'Frequency in Hz, 20 to 20000 (440).' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l level -d 'Level in dBFS before the sink\'s volume, -120 to -20 (-40).' -r

@@ -74,6 +74,10 @@ var elsewhere = map[string]string{
 	"sudo apt purge aes67-sink":                                                "TestPackageUpgrade",
 	"rm -r ~/.local/state/aes67-sink":                                          "TestPackageUpgrade",
 	"sudo setcap cap_net_bind_service+ep":                                      "TestNoPrivilegeIsKept",
+	"aes67-sink doctor":                                                        "TestDoctor", // its exit code is that of the computer
+	"aes67-sink doctor -v":                                                     "TestDoctor",
+	"aes67-sink doctor --share":                                                "TestDoctor",
+	"aes67-sink doctor [-v] [--json] [--share]":                                "TestDoctor",
 	"aes67-sink run":                                                           "TestDocumentedCommands",
 	"aes67-sink bundle":                                                        "TestBundle",
 	"aes67-sink bundle --share":                                                "TestBundle",

@@ -1,0 +1,113 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"aes67-sink/health"
+)
+
+// Outcome is what a check came to.
+type Outcome string
+
+// The outcomes.
+const (
+	Well    Outcome = "ok"
+	Ill     Outcome = "ill"
+	Fact    Outcome = "fact"    // worth knowing, and no judgement
+	Unknown Outcome = "unknown" // it could not be found out, and why
+)
+
+// Result is what a check found.
+type Result struct {
+	Outcome  Outcome
+	Sentence string // what, which value, why; of Unknown why it is not known
+	Command  string // to paste, where the mend of Ill is one
+	// Findings are those of somebody who has judged them already: each becomes an
+	// item of its own. Then the rest counts for nothing.
+	Findings []health.Finding
+}
+
+func well(format string, values ...any) Result {
+	return Result{Outcome: Well, Sentence: fmt.Sprintf(format, values...)}
+}
+
+func fact(format string, values ...any) Result {
+	return Result{Outcome: Fact, Sentence: fmt.Sprintf(format, values...)}
+}
+
+func unknown(format string, values ...any) Result {
+	return Result{Outcome: Unknown, Sentence: fmt.Sprintf(format, values...)}
+}
+
+func ill(command, format string, values ...any) Result {
+	return Result{Outcome: Ill, Sentence: fmt.Sprintf(format, values...), Command: command}
+}
+
+// Check is a row of the table.
+type Check struct {
+	Code      health.Code
+	Title     string          // some words
+	Looks     string          // at what, for docs/doctor.md
+	DependsOn []health.Code   // while one of these is ill this is not told: it follows
+	Severity  health.Severity // of Ill
+	Deadline  time.Duration   // 0: usualDeadline
+	// Says are parts of the running bridge's sentences for the same condition: it has
+	// measured what is only looked up here, so its word counts.
+	Says []string
+	Run  func(ctx context.Context, f *Facts) Result
+}
+
+// usualDeadline is enough for a busy machine's bus or sound server to answer.
+const usualDeadline = 3 * time.Second
+
+// Run does all checks and judges what they found. It returns when the slowest has ended
+// or its deadline has passed.
+func Run(ctx context.Context, f *Facts) Report {
+	return run(ctx, f, Checks())
+}
+
+func run(ctx context.Context, f *Facts, checks []Check) Report {
+	f.prepare(ctx)
+	results := make([]chan Result, len(checks))
+	for i := range checks {
+		results[i] = make(chan Result, 1) // whoever is late finds nobody waiting
+		go func() { results[i] <- attempt(ctx, f, &checks[i]) }()
+	}
+	found := make([]Result, len(checks))
+	for i := range checks {
+		found[i] = <-results[i]
+	}
+	return Report{Version: f.Version, Items: judge(checks, found)}
+}
+
+// attempt does one check. Its crash, and its being late, are results.
+func attempt(ctx context.Context, f *Facts, c *Check) Result {
+	limit := c.Deadline
+	if limit == 0 {
+		limit = usualDeadline
+	}
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	done := make(chan Result, 1)
+	go func() {
+		defer func() {
+			if crash := recover(); crash != nil {
+				done <- unknown("the check crashed: %v; please report it with the output of aes67-sink doctor --json", crash)
+			}
+		}()
+		done <- c.Run(ctx, f)
+	}()
+	select {
+	case r := <-done:
+		return r
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done: // at the last moment
+		return r
+	default:
+		return unknown("the check did not end within %v", limit)
+	}
+}

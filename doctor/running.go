@@ -1,0 +1,168 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"aes67-sink/health"
+	"aes67-sink/internal/text"
+	"aes67-sink/status"
+)
+
+// checkBridge passes on what the running bridge finds ill.
+func checkBridge(_ context.Context, f *Facts) Result {
+	if f.Bridge == nil {
+		return unknown("no bridge has answered")
+	}
+	m := f.Bridge
+	findings := slices.Clone(m.Problems)
+	told := func(sentence string) bool {
+		return slices.ContainsFunc(findings, func(f health.Finding) bool { return strings.Contains(f.Sentence, sentence) })
+	}
+	for _, sentence := range []string{m.Problem, m.Announce.Problem} {
+		if sentence != "" && !told(sentence) {
+			findings = append(findings, health.Finding{Code: uncoded, Title: "Running bridge", Sentence: sentence, Command: commandIn(sentence), Severity: severityOf(m)})
+		}
+	}
+	if len(findings) > 0 {
+		return Result{Findings: findings}
+	}
+	said, _, _ := strings.Cut(status.Words(m.State), ": ")
+	return well("%s, and knows of no problem", said)
+}
+
+// severityOf is how much a problem matters that says nothing of it: what is not sent
+// is not heard.
+func severityOf(m *status.Model) health.Severity {
+	if slices.Contains([]string{status.Sending, status.Holdover, status.Idle}, m.State) {
+		return health.Defect
+	}
+	return health.Silence
+}
+
+// commandIn is the command at the end of a sentence, empty: there is none.
+func commandIn(sentence string) string {
+	for _, before := range []string{"; sudo ", ": sudo "} {
+		if _, command, found := strings.Cut(sentence, before); found {
+			return "sudo " + command
+		}
+	}
+	if _, command, found := strings.Cut(sentence, "run 'sudo "); found {
+		command, _, _ = strings.Cut(command, "'")
+		return "sudo " + command
+	}
+	return ""
+}
+
+func checkRunning(_ context.Context, f *Facts) Result {
+	switch {
+	case f.Bridge != nil:
+		return well("runs")
+	case errors.Is(f.Unreachable, status.ErrHangs):
+		return ill(f.RestartCommand, "the bridge is there and does not answer; restart it")
+	case f.Unreachable == nil || errors.Is(f.Unreachable, status.ErrNotRunning):
+		return ill(f.StartCommand, "%v, so there is no sink to play into; start it", status.ErrNotRunning)
+	}
+	return ill(f.RestartCommand, "the bridge cannot be asked: %v", f.Unreachable)
+}
+
+func checkConfiguration(_ context.Context, f *Facts) Result {
+	if f.Configuration == nil {
+		return well("good")
+	}
+	faults := strings.Split(strings.TrimSpace(f.Configuration.Error()), "\n")
+	return ill("aes67-sink check", "%s, the first: %s", text.Count(len(faults), "fault", "faults"), faults[0])
+}
+
+func checkUnit(ctx context.Context, f *Facts) Result {
+	enabled, active := "", ""
+	if f.Service != nil {
+		enabled, active = f.Service(ctx)
+	}
+	switch {
+	case f.Unit == "":
+		return fact("the service is not installed for systemd: aes67-sink run starts the bridge")
+	case f.Bridge == nil && f.StartCommand == "aes67-sink on":
+		return ill(f.StartCommand, "switched off for this user (aes67-sink off); switch it on")
+	case f.Bridge == nil && active == "failed":
+		return ill("journalctl --user -u aes67-sink -e", "the service has failed, and is not started again by itself; its log says why")
+	case enabled != "":
+		return fact("%s, %s, %s", f.Unit, enabled, active)
+	}
+	return fact("%s", f.Unit)
+}
+
+// deleted is what the kernel adds to the name of a running program whose file was
+// replaced (proc(5), pid/exe).
+const deleted = " (deleted)"
+
+// installed is where the package has the program, below the root.
+const installed = "usr/bin/aes67-sink"
+
+// executable is the file of the running bridge, else the installed one, else this
+// program's. replaced says that it is another one by now.
+func (f *Facts) executable() (file string, replaced bool) {
+	for _, p := range f.bridges() {
+		exe, err := fs.ReadLink(f.Root, path.Join("proc", strconv.Itoa(p.pid), "exe"))
+		if err == nil && (p.uid == f.UID || p.uid < 0) {
+			file, replaced = strings.CutSuffix(exe, deleted)
+			return file, replaced
+		}
+	}
+	if _, err := fs.Stat(f.Root, installed); err == nil {
+		return "/" + installed, false
+	}
+	return f.Program, false
+}
+
+func checkVersion(_ context.Context, f *Facts) Result {
+	switch _, replaced := f.executable(); {
+	case f.Bridge == nil:
+		return fact("%s", f.Version)
+	case replaced:
+		return ill(f.RestartCommand, "the bridge runs on as version %s, and its program was replaced since; restart it", f.Bridge.Version)
+	case f.Bridge.Version != f.Version:
+		return ill(f.RestartCommand, "the bridge that runs is version %s, this program is %s; restart it", f.Bridge.Version, f.Version)
+	}
+	return fact("%s", f.Version)
+}
+
+func checkCopies(_ context.Context, f *Facts) Result {
+	var own, others []string
+	for _, p := range f.bridges() {
+		if pid := strconv.Itoa(p.pid); p.uid == f.UID {
+			own = append(own, pid)
+		} else {
+			others = append(others, pid)
+		}
+	}
+	switch {
+	case len(own) > 1:
+		return ill("kill "+own[len(own)-1], "%d bridges of this user run (processes %s): each makes a sink and sends; end all but one", len(own), text.List(own))
+	case len(others) > 0:
+		return fact("%s of other users: the one who sits at the computer has the network", text.Count(len(others), "bridge", "bridges"))
+	}
+	return well("none")
+}
+
+// needed is what the state directory may take, in bytes: recorded incidents are bounded
+// by 8 MB, and are written only where as much is left again.
+const needed = 16 << 20
+
+func checkDisk(_ context.Context, f *Facts) Result {
+	d, err := f.Disk(f.StateDirectory)
+	switch {
+	case err != nil:
+		return unknown("%s: %v", f.StateDirectory, text.Cause(err))
+	case !d.Writable:
+		return ill("sudo chown -R $USER "+f.StateDirectory, "%s cannot be written: the volume and the streams' names are not remembered; make it yours", f.StateDirectory)
+	case d.Free < needed:
+		return ill("", "%s has %d MB left: the volume and the streams' names may not be remembered; make room", f.StateDirectory, d.Free>>20)
+	}
+	return well("%s has %d MB left", f.StateDirectory, d.Free>>20)
+}
