@@ -120,6 +120,7 @@ var conditions = []Condition{
 	{Code: "sap-not-heard", Title: "SAP does not hear", Heading: "the sessions of others are not heard", Severity: Defect, Domain: Transmission, DependsOn: noNetwork},
 	{Code: "ravenna-not-heard", Title: "RAVENNA sessions are not heard", Heading: "RAVENNA sessions are not heard", Severity: Notice, Domain: Transmission, VisibleAfter: service, DependsOn: noNetwork},
 	{Code: "rtsp-port-taken", Title: "The RTSP port cannot be opened", Heading: "RAVENNA receivers cannot fetch the descriptions", Severity: Defect, Domain: Transmission, DependsOn: noNetwork},
+	{Code: "status-not-served", Title: "The status page is not served", Heading: "status.listen:", Severity: Notice, Domain: Transmission},
 	{Code: "group-conflict", Title: "Another sender uses the same group", Heading: "is also used by", Severity: Defect, Domain: Transmission, DependsOn: noNetwork},
 	{
 		Code: "mdns-silent", Title: "RAVENNA receivers do not list the streams", Heading: "RAVENNA receivers do not list the streams",
