@@ -87,7 +87,7 @@ func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {
 		memory := state.File[desktopRecord]{Path: filepath.Join(t.TempDir(), "desktop.json")}
 		var model atomic.Pointer[status.Model]
 		playing := func(state, problem string) {
-			model.Store(&status.Model{State: state, Problem: problem, Problems: []health.Finding{health.Find("RAVENNA receivers do not list the streams"), health.Find(problem)}, Sink: status.Sink{State: "running", Playing: new(1), VolumeDB: new(status.Tenths(-40))}})
+			model.Store(&status.Model{State: state, Problem: problem, Problems: []health.Finding{{Title: "A notice"}, health.Find(problem)}, Sink: status.Sink{State: "running", Playing: new(1), VolumeDB: new(status.Tenths(-40))}})
 		}
 		playing(status.Sending, "")
 		began := time.Now()

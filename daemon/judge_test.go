@@ -21,7 +21,6 @@ import (
 const (
 	noCarrier = "eno1: no carrier; check the cable"
 	notReady  = "the sound server at unix:/x is not ready (it does not answer): restart it if this lasts"
-	noAvahi   = "RAVENNA receivers do not list the streams: Avahi does not run; install or start avahi-daemon"
 )
 
 // TestTheJudgeLooksWhenWokenAndWhenDue also counts the lines of the log: one when
@@ -32,6 +31,7 @@ func TestTheJudgeLooksWhenWokenAndWhenDue(t *testing.T) {
 		said.Store(&[]string{})
 		var looks atomic.Int32
 		var log bytes.Buffer
+		held := clockProblem(bridge.Holdover)
 		began, after := time.Now(), make(chan struct{}, 1)
 		j := &judge{
 			look: func() (all []health.Finding, does health.Activity) {
@@ -69,11 +69,11 @@ func TestTheJudgeLooksWhenWokenAndWhenDue(t *testing.T) {
 			all.Overall != health.Unhealthy || all.Link != health.Healthy || all.Messages["essence"] != notReady || all.Transitions["essence"] != 1 {
 			t.Errorf("after 3 s: %q, %v, %+v", problem, problems, all)
 		}
-		pass(time.Minute, noAvahi, notReady)
-		if problem, problems, _ := healthModel(j.told()); problem != notReady || len(problems) != 2 || problems[1].Code != "mdns-silent" {
+		pass(time.Minute, held, notReady)
+		if problem, problems, _ := healthModel(j.told()); problem != notReady || len(problems) != 2 || problems[1].Code != "holdover" {
 			t.Errorf("with a notice: %q, %v", problem, problems)
 		}
-		pass(time.Minute, noAvahi)
+		pass(time.Minute, held)
 		if problem, problems, all := healthModel(j.told()); problem != "" || len(problems) != 1 || all.Overall != health.Healthy {
 			t.Errorf("with a notice alone: %q, %v, %+v", problem, problems, all)
 		}
@@ -88,9 +88,9 @@ func TestTheJudgeLooksWhenWokenAndWhenDue(t *testing.T) {
 		}
 		want := []string{
 			`{"level":"warn","code":"sound-server-not-ready","severity":"silence","problem":"` + notReady + `","message":"ill"}`,
-			`{"level":"warn","code":"mdns-silent","severity":"notice","problem":"` + noAvahi + `","message":"ill"}`,
+			`{"level":"warn","code":"holdover","severity":"notice","problem":"` + held + `","message":"ill"}`,
 			`{"level":"info","code":"sound-server-not-ready","lasted_s":63.1,"message":"mended"}`,
-			`{"level":"info","code":"mdns-silent","lasted_s":120,"message":"mended"}`,
+			`{"level":"info","code":"holdover","lasted_s":120,"message":"mended"}`,
 		}
 		if !slices.Equal(lines, want) {
 			t.Errorf("logged\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
