@@ -105,6 +105,9 @@ type report struct {
 		Sessions int `json:"sessions"`
 		Masters  int `json:"masters"`
 	} `json:"heard"`
+	Status struct {
+		Overall health.Status `json:"overall"`
+	} `json:"status"`
 }
 
 // latency is the bridge's own account of the way from the monitor to the wire,
