@@ -106,16 +106,12 @@ func (p *Publisher) isAway(why State) {
 	p.tell(Status{State: why, Problem: problems[why]})
 }
 
-// tell publishes and logs a status.
+// tell publishes and logs a status; its problem is logged by who reads it.
 func (p *Publisher) tell(s Status) {
 	if !p.told.set(s, Status.same) {
 		return
 	}
-	event := p.log.Info()
-	if s.Problem != "" {
-		event = p.log.Warn().Str("problem", s.Problem)
-	}
-	event.Str("state", string(s.State)).Strs("collided", s.Collided).Msg("DNS-SD")
+	p.log.Info().Str("state", string(s.State)).Strs("collided", s.Collided).Msg("DNS-SD")
 }
 
 // live publishes for one life of the daemon.

@@ -159,14 +159,14 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	if b.streams == nil && d.Send {
 		if err := b.start(in.Network.Chosen); err != nil {
 			b.fail(now, err.Error())
-			d = Decision{State: Failed, Problem: b.failure}
+			d = Decision{State: Failed, Problems: told(b.failure)}
 		}
 	}
 	if b.streams != nil {
 		if err := b.send(!d.Rest); err != nil {
 			b.fail(now, err.Error())
 			b.stop()
-			d = Decision{State: Failed, Problem: b.failure}
+			d = Decision{State: Failed, Problems: told(b.failure)}
 		}
 	}
 	if b.streams != nil {
@@ -174,13 +174,13 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	}
 	contested := b.contestedSince(now)
 	if contested != 0 && now >= contested.Add(contestAfter) {
-		d.Problem = join(d.Problem, b.sessions.contest())
+		d.Problems = append(d.Problems, told(b.sessions.contest())...)
 	}
 	words, next := b.trouble.look(pipeline, now)
 	if b.sends {
-		d.Problem = join(d.Problem, words)
+		d.Problems = append(d.Problems, told(words)...)
 	}
-	b.tell(d, in.Clock)
+	b.tell(d)
 
 	next = sooner(sooner(next, restAt), b.watchNames(now))
 	if b.failure != "" {
@@ -344,17 +344,12 @@ func (b *Bridge) describe(clock ClockInput) {
 	}
 }
 
-// tell publishes the decision and logs what changed of it. That PTP is
-// forbidden was told at the start, and stays so.
-func (b *Bridge) tell(d Decision, clock ClockInput) {
+// tell publishes the decision, and logs a new state.
+func (b *Bridge) tell(d Decision) {
 	told := b.told.Load()
-	if b.quiet || d != told.Decision {
-		event := b.log.Info()
-		if d.Problem != told.Problem && d.Problem != "" && !(clock.Forbidden && d.Problem == clock.Problem) {
-			event = b.log.Warn()
-		}
-		event.Stringer("state", d.State).Str("problem", d.Problem).Msg("bridge state")
-	} else if b.sessions.generation == told.generation {
+	if b.quiet || d.State != told.State {
+		b.log.Info().Stringer("state", d.State).Msg("bridge state")
+	} else if d.same(&told.Decision) && b.sessions.generation == told.generation {
 		return
 	}
 	b.quiet = false

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -187,19 +186,19 @@ func TestOwnClockIsDescribedAsSuch(t *testing.T) {
 	}
 }
 
-func TestTheProblemKnownFromTheStartIsNoNewWarning(t *testing.T) {
+func TestAnotherProblemOfTheSameStateIsTold(t *testing.T) {
 	w, b := newWorld(t)
-	var log bytes.Buffer
-	b.log = zerolog.New(&log)
 	w.in.Clock = ClockInput{Forbidden: true, Problem: "no permission"}
 	b.look(w.mono)
-	if bytes.Contains(log.Bytes(), []byte(`"warn"`)) {
-		t.Errorf("a second warning: %s", log.String())
-	}
-	w.in.Sink = SinkInput{Problem: "no sound server"}
+	<-b.Changed()
 	b.look(w.mono)
-	if !bytes.Contains(log.Bytes(), []byte(`"warn"`)) {
-		t.Errorf("no warning of a new problem: %s", log.String())
+	if len(b.Changed()) != 0 {
+		t.Error("told though nothing has changed")
+	}
+	w.in.Clock.Problem = "no port"
+	b.look(w.mono)
+	if got := b.Snapshot(); len(b.Changed()) != 1 || got.State != FillingBuffer || !slices.Equal(got.Problems, []string{"no port"}) {
+		t.Errorf("%+v, and %d were woken", got.Decision, len(b.Changed()))
 	}
 }
 
@@ -218,7 +217,7 @@ func TestAFailedSenderIsTriedAgainLater(t *testing.T) {
 	w, b := newWorld(t)
 	w.startFail = errors.New("bind: address in use")
 	b.look(w.mono)
-	if s := b.Snapshot(); s.State != Failed || s.Problem != "bind: address in use" {
+	if s := b.Snapshot(); s.State != Failed || !slices.Equal(s.Problems, []string{"bind: address in use"}) {
 		t.Fatalf("snapshot %+v", s)
 	}
 	w.startFail = nil

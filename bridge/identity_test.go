@@ -62,12 +62,12 @@ func TestOfTwoSessionsOnOneGroupTheHigherMoves(t *testing.T) {
 			b.look(w.mono)
 			if !test.moves {
 				w.expect(t)
-				if got := b.Snapshot().Problem; got != "" {
+				if got := strings.Join(b.Snapshot().Problems, "; "); got != "" {
 					t.Errorf("problem %q while the other has time to move", got)
 				}
 				w.mono = w.mono.Add(contestAfter - 1)
 				next := b.look(w.mono)
-				if got := b.Snapshot().Problem; got != "" || next != w.mono.Add(1) {
+				if got := strings.Join(b.Snapshot().Problems, "; "); got != "" || next != w.mono.Add(1) {
 					t.Errorf("problem %q at the end of that time, to be looked at again at %v", got, next)
 				}
 				w.mono = next
@@ -75,12 +75,12 @@ func TestOfTwoSessionsOnOneGroupTheHigherMoves(t *testing.T) {
 					t.Errorf("told, and yet another look is due at %v", next)
 				}
 				w.expect(t)
-				if got := b.Snapshot().Problem; !strings.Contains(got, `is also used by "somebody"`) {
+				if got := strings.Join(b.Snapshot().Problems, "; "); !strings.Contains(got, `is also used by "somebody"`) {
 					t.Errorf("problem %q, want one that names the other", got)
 				}
 				w.among()
 				b.look(w.mono)
-				if got := b.Snapshot().Problem; got != "" {
+				if got := strings.Join(b.Snapshot().Problems, "; "); got != "" {
 					t.Errorf("problem %q when the other is gone", got)
 				}
 				return
@@ -215,7 +215,7 @@ func TestSessionsAreNotChasedForEver(t *testing.T) {
 	}
 	w.mono = w.mono.Add(contestAfter)
 	b.look(w.mono)
-	if got := b.Snapshot().Problem; !strings.Contains(got, `is also used by "mirror"`) {
+	if got := strings.Join(b.Snapshot().Problems, "; "); !strings.Contains(got, `is also used by "mirror"`) {
 		t.Errorf("it stays, and the problem is %q", got)
 	}
 	w.mono = w.mono.Add(movesIn)

@@ -111,7 +111,7 @@ func TestWithoutAClockARestIsNoTrouble(t *testing.T) {
 	w.in.Clock = ClockInput{}
 	b.look(w.mono)
 	w.expect(t)
-	if got := b.Snapshot(); got.State != Idle || got.Problem != "" {
+	if got := b.Snapshot(); got.State != Idle || got.Problems != nil {
 		t.Errorf("%+v, want idle without a problem", got.Decision)
 	}
 	b.pipeline.Frames([]float32{1, 1}, w.mono)

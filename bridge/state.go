@@ -3,6 +3,7 @@ package bridge
 import (
 	"net"
 	"net/netip"
+	"slices"
 
 	"aes67-sink/aes67"
 )
@@ -84,8 +85,8 @@ type Inputs struct {
 
 // Decision is what the supervisor wants.
 type Decision struct {
-	State   State
-	Problem string
+	State    State
+	Problems []string // sentences, each with its remedy
 	// Send: streams and announcements shall exist. Rest: but no packet is sent.
 	Send, Rest bool
 }
@@ -97,29 +98,29 @@ type Decision struct {
 func Decide(sending bool, in Inputs) Decision {
 	switch {
 	case !in.Network.Usable && in.Network.Idle && in.Sink.Ready:
-		return Decision{State: Idle, Problem: in.Network.Problem}
+		return Decision{State: Idle, Problems: told(in.Network.Problem)}
 	case !in.Network.Usable && in.Sink.Ready:
-		return Decision{State: WaitingNetwork, Problem: in.Network.Problem}
+		return Decision{State: WaitingNetwork, Problems: told(in.Network.Problem)}
 	case !in.Network.Usable:
-		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Network.Problem)}
+		return Decision{State: WaitingSoundServer, Problems: told(in.Sink.Problem, in.Network.Problem)}
 	case in.SenderFailed != "":
-		return Decision{State: Failed, Problem: in.SenderFailed}
+		return Decision{State: Failed, Problems: told(in.SenderFailed)}
 	case !sending && !in.Sink.Ready:
-		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Clock.Problem)}
+		return Decision{State: WaitingSoundServer, Problems: told(in.Sink.Problem, in.Clock.Problem)}
 	case !sending && in.Rests && !in.Clock.ready():
-		return Decision{State: Idle, Problem: in.Clock.Problem}
+		return Decision{State: Idle, Problems: told(in.Clock.Problem)}
 	case !sending && !in.Clock.ready():
-		return Decision{State: WaitingClock, Problem: in.Clock.Problem}
+		return Decision{State: WaitingClock, Problems: told(in.Clock.Problem)}
 	case !in.Sink.Ready:
-		return Decision{State: WaitingSoundServer, Problem: join(in.Sink.Problem, in.Clock.Problem), Send: true, Rest: in.Rests}
+		return Decision{State: WaitingSoundServer, Problems: told(in.Sink.Problem, in.Clock.Problem), Send: true, Rest: in.Rests}
 	case in.Rests:
-		return Decision{State: Idle, Problem: in.Clock.Problem, Send: true, Rest: true}
+		return Decision{State: Idle, Problems: told(in.Clock.Problem), Send: true, Rest: true}
 	case in.Clock.State == ClockHoldover:
-		return Decision{State: Holdover, Problem: in.Clock.Problem, Send: true}
+		return Decision{State: Holdover, Problems: told(in.Clock.Problem), Send: true}
 	case in.Phase == Filling:
-		return Decision{State: FillingBuffer, Problem: in.Clock.Problem, Send: true}
+		return Decision{State: FillingBuffer, Problems: told(in.Clock.Problem), Send: true}
 	}
-	return Decision{State: Sending, Problem: in.Clock.Problem, Send: true}
+	return Decision{State: Sending, Problems: told(in.Clock.Problem), Send: true}
 }
 
 // ready reports whether streams may be started by this clock.
@@ -127,16 +128,17 @@ func (c ClockInput) ready() bool {
 	return c.Forbidden || c.State == ClockLocked || c.State == ClockHoldover
 }
 
-func join(problems ...string) string {
-	text := ""
+// told are the problems that there are.
+func told(problems ...string) (all []string) {
 	for _, p := range problems {
-		switch {
-		case p == "":
-		case text == "":
-			text = p
-		default:
-			text += "; " + p
+		if p != "" {
+			all = append(all, p)
 		}
 	}
-	return text
+	return all
+}
+
+// same reports whether two decisions are alike.
+func (d *Decision) same(o *Decision) bool {
+	return d.State == o.State && d.Send == o.Send && d.Rest == o.Rest && slices.Equal(d.Problems, o.Problems)
 }

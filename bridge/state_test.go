@@ -24,12 +24,12 @@ func TestDecide(t *testing.T) {
 		{
 			"no sound server at the start: no streams", false,
 			func(in *Inputs) { in.Sink = SinkInput{Problem: "no server"} },
-			Decision{State: WaitingSoundServer, Problem: "no server"},
+			Decision{State: WaitingSoundServer, Problems: []string{"no server"}},
 		},
 		{
 			"the sound server is lost: streams go on with silence", true,
 			func(in *Inputs) { in.Sink = SinkInput{Problem: "no server"} },
-			Decision{State: WaitingSoundServer, Problem: "no server", Send: true},
+			Decision{State: WaitingSoundServer, Problems: []string{"no server"}, Send: true},
 		},
 		{
 			"no sign of AES67 and nothing plays: idle", false,
@@ -39,24 +39,24 @@ func TestDecide(t *testing.T) {
 		{
 			"the interface is missing", false,
 			func(in *Inputs) { in.Network = NetworkInput{Problem: "eno1: no such interface"} },
-			Decision{State: WaitingNetwork, Problem: "eno1: no such interface"},
+			Decision{State: WaitingNetwork, Problems: []string{"eno1: no such interface"}},
 		},
 		{
 			"the interface is lost while sending: streams end", true,
 			func(in *Inputs) { in.Network = NetworkInput{Problem: "eno1: no carrier"} },
-			Decision{State: WaitingNetwork, Problem: "eno1: no carrier"},
+			Decision{State: WaitingNetwork, Problems: []string{"eno1: no carrier"}},
 		},
 		{
 			"neither sound server nor network: both are named", false,
 			func(in *Inputs) {
 				in.Network, in.Sink = NetworkInput{Problem: "eno1: no carrier"}, SinkInput{Problem: "no server"}
 			},
-			Decision{State: WaitingSoundServer, Problem: "no server; eno1: no carrier"},
+			Decision{State: WaitingSoundServer, Problems: []string{"no server", "eno1: no carrier"}},
 		},
 		{
 			"no master yet: silent", false,
 			func(in *Inputs) { in.Clock = ClockInput{State: ClockListening, Problem: "no grandmaster heard"} },
-			Decision{State: WaitingClock, Problem: "no grandmaster heard"},
+			Decision{State: WaitingClock, Problems: []string{"no grandmaster heard"}},
 		},
 		{
 			"a master is being measured: silent", false,
@@ -76,19 +76,19 @@ func TestDecide(t *testing.T) {
 		{
 			"no permission for the PTP ports: own clock, with the remedy", false,
 			func(in *Inputs) { in.Clock = ClockInput{Forbidden: true, Problem: "run setcap"} },
-			Decision{State: Sending, Problem: "run setcap", Send: true},
+			Decision{State: Sending, Problems: []string{"run setcap"}, Send: true},
 		},
 		{
 			"the sender failed", false,
 			func(in *Inputs) { in.SenderFailed = "socket: boom" },
-			Decision{State: Failed, Problem: "socket: boom"},
+			Decision{State: Failed, Problems: []string{"socket: boom"}},
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			in := ready()
 			test.change(&in)
-			if got := Decide(test.sending, in); got != test.want {
+			if got := Decide(test.sending, in); !got.same(&test.want) {
 				t.Errorf("Decide = %+v, want %+v", got, test.want)
 			}
 		})

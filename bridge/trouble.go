@@ -86,7 +86,7 @@ func (c troubleCounts) sentence(s PipelineSnapshot) string {
 	case c.overruns > 0:
 		return "sound was lost in the last minute, for too much came at once: the computer or its sound server stood still; end what keeps it busy"
 	case c.jumps > fewJumps:
-		return fmt.Sprintf("the sound server lost time more than %d times in the last minute: it is overloaded (PipeWire: see the column ERR of pw-top); give it longer cycles (pw-metadata -n settings 0 clock.min-quantum 1024)",
+		return fmt.Sprintf("the sound server lost time more than %d times in the last minute: it is overloaded (PipeWire: see the column ERR of pw-top); give it longer cycles (`pw-metadata -n settings 0 clock.min-quantum 1024`)",
 			fewJumps)
 	}
 	return ""

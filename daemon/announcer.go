@@ -11,6 +11,7 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/wake"
 	"aes67-sink/rtsp"
 	"aes67-sink/sap"
 	"aes67-sink/sdp"
@@ -24,6 +25,8 @@ type announcer struct {
 	rtsp      *rtsp.Server     // nil: off
 	publisher *avahi.Publisher // nil: off
 
+	changed chan struct{} // signalled after RTSP has begun or ceased, or a switch
+
 	mu       sync.Mutex
 	bySAP    bool // announce by it
 	network  bridge.Network
@@ -33,7 +36,7 @@ type announcer struct {
 // newAnnouncer makes the parts that announce; former are the texts of the last
 // run.
 func newAnnouncer(cfg config.Config, former []string, log func(part string) zerolog.Logger) *announcer {
-	a := &announcer{bySAP: cfg.Announce.SAP}
+	a := &announcer{bySAP: cfg.Announce.SAP, changed: make(chan struct{}, 1)}
 	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, log("sap"))
 	if cfg.Announce.RTSPPort != 0 {
 		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
@@ -94,6 +97,7 @@ func (a *announcer) switchSAP(on bool) {
 		sessions = nil
 	}
 	a.sap.Announce(a.network.Interface, a.network.Address, sessions)
+	wake.Signal(a.changed)
 }
 
 func (a *announcer) announcesBySAP() bool {
@@ -114,6 +118,7 @@ func (a *announcer) Run(ctx context.Context) error {
 			return nil
 		case <-changed:
 			a.publish()
+			wake.Signal(a.changed)
 		}
 	}
 }
@@ -154,7 +159,7 @@ func (a *announcer) isOurs(f avahi.Found) bool {
 
 // model tells how the sessions are announced.
 func (a *announcer) model() status.Announce {
-	m := status.Announce{SAP: "off", MDNS: "off", Problem: a.problem()}
+	m := status.Announce{SAP: "off", MDNS: "off", Problem: cmp.Or(a.problems()...)}
 	if a.announcesBySAP() {
 		m.SAP = a.sap.State()
 	}
@@ -164,24 +169,29 @@ func (a *announcer) model() status.Announce {
 		}
 	}
 	if a.publisher != nil {
-		s := a.publisher.Snapshot()
-		m.MDNS = string(s.State)
-		m.Problem = cmp.Or(m.Problem, s.Problem)
+		m.MDNS = string(a.publisher.Snapshot().State)
+		m.Problem = cmp.Or(m.Problem, a.unlisted())
 	}
 	return m
 }
 
-// problem is what keeps receivers from seeing the sessions; a missing Avahi does so
-// for some of them alone, and is no problem of the bridge.
-func (a *announcer) problem() string {
-	problem := ""
+// problems are what keeps receivers from seeing the sessions.
+func (a *announcer) problems() (all []string) {
 	if a.announcesBySAP() {
-		problem = a.sap.Problem()
+		all = append(all, a.sap.Problem())
 	}
 	if a.rtsp != nil {
-		problem = cmp.Or(problem, a.rtsp.Snapshot().Problem)
+		all = append(all, a.rtsp.Snapshot().Problem)
 	}
-	return problem
+	return all
+}
+
+// unlisted is why receivers that find sessions by DNS-SD do not; the others do.
+func (a *announcer) unlisted() string {
+	if a.publisher == nil {
+		return ""
+	}
+	return a.publisher.Snapshot().Problem
 }
 
 // ways are those by which the sessions are announced at present.

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/health"
 	"aes67-sink/internal/desktop"
 	"aes67-sink/internal/state"
 	"aes67-sink/internal/wake"
@@ -185,15 +186,21 @@ func (d *desktopTeller) say(ctx context.Context, word desktopWord, m *status.Mod
 			}
 		}
 	case desktopSilence:
-		d.number, err = d.desktop.Show(ctx, desktop.Notification{
-			Title: d.sinkName + ": nothing is heard", Text: m.Problem, Replaces: d.number,
-		})
+		d.number, err = d.desktop.Show(ctx, desktop.Notification{Title: d.sinkName + ": " + silenceTitle(m), Text: m.Problem, Replaces: d.number})
 	case desktopSound:
 		err = d.desktop.TakeBack(ctx, d.number)
 		d.number = 0
 	case desktopNothing:
 	}
 	return err
+}
+
+// silenceTitle is the problem in some words.
+func silenceTitle(m *status.Model) string {
+	if i := slices.IndexFunc(m.Problems, func(f health.Finding) bool { return f.Sentence == m.Problem }); i >= 0 {
+		return m.Problems[i].Title
+	}
+	return "nothing is heard"
 }
 
 // welcome is three steps to sound.

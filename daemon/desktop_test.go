@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
+	"aes67-sink/health"
 	"aes67-sink/internal/desktop"
 	"aes67-sink/internal/state"
 	"aes67-sink/internal/wake"
@@ -86,7 +87,7 @@ func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {
 		memory := state.File[desktopRecord]{Path: filepath.Join(t.TempDir(), "desktop.json")}
 		var model atomic.Pointer[status.Model]
 		playing := func(state, problem string) {
-			model.Store(&status.Model{State: state, Problem: problem, Sink: status.Sink{State: "running", Playing: new(1), VolumeDB: new(status.Tenths(-40))}})
+			model.Store(&status.Model{State: state, Problem: problem, Problems: []health.Finding{{Title: "A notice"}, health.Find(problem)}, Sink: status.Sink{State: "running", Playing: new(1), VolumeDB: new(status.Tenths(-40))}})
 		}
 		playing(status.Sending, "")
 		began := time.Now()
@@ -118,7 +119,7 @@ func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {
 		second := &screen{}
 		run(second, func(changed chan struct{}) {
 			time.Sleep(time.Minute)
-			playing(status.WaitingNetwork, "eno1: no carrier")
+			playing(status.WaitingNetwork, noCarrier)
 			wake.Signal(changed)
 			time.Sleep(time.Minute)
 			playing(status.Sending, "")
@@ -130,12 +131,12 @@ func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {
 		if err := os.WriteFile(filepath.Dir(filepath.Dir(memory.Path)), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		playing(status.WaitingNetwork, "eno1: no carrier")
+		playing(status.WaitingNetwork, noCarrier)
 		run(third, func(chan struct{}) { time.Sleep(2 * time.Minute) })
 		if len(third.shown) != 2 || third.shown[0] != want || len(third.closed) != 1 || third.closed[0] != 2 {
 			t.Errorf("the third run showed %+v and took back %v", third.shown, third.closed)
 		}
-		if len(second.shown) != 1 || second.shown[0].Text != "eno1: no carrier" || len(second.closed) != 1 || second.closed[0] != 1 {
+		if len(second.shown) != 1 || second.shown[0].Title != "AES67 Speakers: No link on the network cable" || second.shown[0].Text != noCarrier || len(second.closed) != 1 || second.closed[0] != 1 {
 			t.Errorf("the second run showed %+v and took back %v", second.shown, second.closed)
 		}
 	})

@@ -37,6 +37,7 @@ type edges struct {
 	sleeper    *sleeper
 	side       *instance.Side         // the right to be on the network
 	streamName atomic.Pointer[string] // in force
+	unserved   atomic.Pointer[string] // why the status is not served at status.listen; nil: it is
 
 	// Of the supervisor's goroutine.
 	filtered bool          // a grandmaster is, or may be, on the network that is not heard here

@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"time"
 
@@ -19,6 +17,7 @@ type teller struct {
 	edges      *edges
 	supervisor *bridge.Bridge
 	again      *reloader
+	judge      *judge
 	version    string
 	started    aes67.MonoTime
 	bundler
@@ -33,7 +32,6 @@ func (t *teller) Model() status.Model {
 		Version:  t.version,
 		UptimeS:  status.Tenths(rtthread.Now().Sub(t.started).Seconds()),
 		State:    b.State.String(),
-		Problem:  b.Problem,
 		Sink:     e.sinkModel(),
 		Clock:    e.clockModel(),
 		Network:  e.network.model(),
@@ -41,13 +39,7 @@ func (t *teller) Model() status.Model {
 		Announce: e.announcer.model(),
 		Heard:    e.heardModel(),
 	}
-	if m.Problem == "" && stats != nil {
-		m.Problem = sendProblem(*stats, m.Network.Interface)
-	}
-	m.Problem = cmp.Or(m.Problem, e.announcer.problem(), sink.Notice, e.network.astray())
-	if m.Problem == "" && stats != nil {
-		m.Problem = priorityProblem(stats.Grant)
-	}
+	m.Problem, m.Problems, m.Status = healthModel(t.judge.told())
 	pipeline := e.pipeline.Snapshot()
 	m.Drift = driftModel(pipeline, stats != nil, sink.VolumeConfirmed && sink.Unscaled)
 	if stats != nil {
@@ -195,33 +187,6 @@ func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.S
 		streams = append(streams, m)
 	}
 	return streams
-}
-
-// sendProblem says why packets do not leave, and what to do about it.
-func sendProblem(stats rtpsend.Stats, iface string) string {
-	if stats.Problem == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, stats.Problem)
-}
-
-// priorityProblem tells of a priority that was had and is there no more.
-func priorityProblem(g rtthread.Grant) string {
-	switch {
-	case !g.Lost:
-		return ""
-	case rtthread.GivenBack():
-		return "packets may be late: " + g.Why + "; " + restartCommand() + " when the computer is less busy"
-	}
-	return "packets may be late: " + g.Why + "; it is asked for again by and by"
-}
-
-// astray tells of AES67 on another interface alone; empty: not so.
-func (n *network) astray() string {
-	if in := n.state(); in.Usable && in.astray {
-		return in.report
-	}
-	return ""
 }
 
 func (n *network) model() status.Network {

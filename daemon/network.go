@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -119,7 +118,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	d := n.chooser.Decide(now, candidates, n.signs(), playing)
 	if d.Report != n.report {
 		n.report = d.Report
-		if d.Report != "" {
+		if d.Report != "" && !d.Astray { // which is a problem
 			n.log.Warn().Str("reason", d.Report).Msg("another interface shows AES67")
 		}
 	}
@@ -203,7 +202,11 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 	n.inUse, n.used = false, bridge.Network{}
 	if !next.Usable {
 		n.ears.browse(nil)
-		n.log.Warn().Str("reason", cmp.Or(next.reason, next.Problem)).Msg("interface left")
+		event := n.log.Info()
+		if next.Problem == "" { // which is logged by itself
+			event = event.Str("reason", next.reason)
+		}
+		event.Msg("interface left")
 		return
 	}
 	chosen := next.Chosen

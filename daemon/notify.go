@@ -26,7 +26,7 @@ const (
 type notifier struct {
 	log     zerolog.Logger
 	model   func() status.Model
-	changed chan struct{}            // the state, the problem or the sink
+	changed chan struct{}            // by the judge: the state, a problem or the sink
 	send    func(state string) error // nil: to the socket in NOTIFY_SOCKET
 	ready   bool
 	told    string
@@ -35,10 +35,11 @@ type notifier struct {
 // underManager reports whether somebody waits for word of this program.
 func underManager() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
-// restartCommand is what the user types to start this program anew.
+// restartCommand is what the user does to start this program anew: a command, in
+// backquotes, where there is one.
 func restartCommand() string {
 	if underManager() {
-		return "systemctl --user restart aes67-sink"
+		return "`systemctl --user restart aes67-sink`"
 	}
 	return "restart aes67-sink"
 }

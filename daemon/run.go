@@ -9,6 +9,7 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/bundle"
 	"aes67-sink/config"
+	"aes67-sink/health"
 	"aes67-sink/internal/desktop"
 	"aes67-sink/internal/instance"
 	"aes67-sink/internal/lifecycle"
@@ -52,9 +53,6 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	lastFile := lastRunFile{state.File[lastRun]{Path: filepath.Join(directory, "last-"+cfg.Sink.ID+".json")}, part("bridge")}
 	last := lastFile.load(rtthread.Raw(), cfg.Clock.Domain)
 	e.ptp, e.forbidden = openClock(cfg.Clock, cfg.Clock.Mode, last.resumption(), e.clock, part("ptp"))
-	if e.ptp == nil {
-		log.Warn().Str("problem", e.forbidden).Msg("no PTP; sending by the own clock")
-	}
 	if dropErr := dropPrivileges(); dropErr != nil {
 		log.Warn().Err(dropErr).Msg("privileges are kept")
 	}
@@ -113,7 +111,11 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
 	})
 	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg}
-	told := &teller{edges: e, supervisor: supervisor, again: again, version: version, started: rtthread.Now()}
+	judge := &judge{
+		look: func() ([]health.Finding, health.Activity) { return e.ill(supervisor.Snapshot()) },
+		now:  rtthread.Now, log: part("health"), wake: make(chan struct{}, 1),
+	}
+	told := &teller{edges: e, supervisor: supervisor, again: again, judge: judge, version: version, started: rtthread.Now()}
 	told.bundler = bundler{told: told, config: again.current, version: version, lines: lines}
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
@@ -122,16 +124,17 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		sinkName: cfg.Sink.Name, names: func() string { return sessionHead(cfg, *e.streamName.Load(), hostName()) }, model: told.Model, now: rtthread.Now, changed: make(chan struct{}, 1),
 		memory: state.File[desktopRecord]{Path: filepath.Join(directory, "desktop-"+cfg.Sink.ID+".json")}, log: part("desktop"),
 	}
+	judge.after = []chan<- struct{}{service.changed, screen.changed}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, screen, handover.changed).Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
 		func(ctx context.Context) error {
 			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
+				e.unserved.Store(nil)
 				if err != nil {
-					log.Warn().Err(err).Msg("the status is not served; trying again each second")
-					return
+					e.unserved.Store(new(err.Error()))
 				}
-				log.Info().Str("address", cfg.Status.Listen).Msg("the status is served")
+				wake.Signal(judge.wake)
 			})
 		},
 		func(ctx context.Context) error { return again.run(ctx, source.HangUps) },
@@ -159,20 +162,21 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 }
 
 // wakes says who is woken by whose change.
-func wakes(e *edges, supervisor *bridge.Bridge, service *notifier, screen *desktopTeller, handover chan<- struct{}) relay {
+func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{}) relay {
 	changes := relay{
-		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, service.changed, screen.changed}},
-		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake}},
+		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}},
+		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake, judge}},
+		{e.announcer.changed, []chan<- struct{}{judge}},
 		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
-		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, handover}},
-		{supervisor.Changed(), []chan<- struct{}{service.changed, screen.changed, e.sleeper.changed, handover}},
-		{e.trouble, []chan<- struct{}{service.changed}},
+		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}},
+		{supervisor.Changed(), []chan<- struct{}{judge, e.sleeper.changed, handover}},
+		{e.trouble, []chan<- struct{}{judge}},
 	}
 	if e.ptp != nil {
-		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake}})
+		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})
 	}
 	if e.announcer.publisher != nil {
-		changes = append(changes, relayed{e.announcer.publisher.Changed(), []chan<- struct{}{e.neighbours.wake}})
+		changes = append(changes, relayed{e.announcer.publisher.Changed(), []chan<- struct{}{e.neighbours.wake, judge}})
 	}
 	return changes
 }

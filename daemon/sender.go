@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -34,7 +36,7 @@ type runningSender struct {
 func (s *sender) start(cfg rtpsend.Config) error {
 	made, err := rtpsend.New(cfg, s.clock, s.source, s.log)
 	if err != nil {
-		return err
+		return failure(err)
 	}
 	ctx, stop := context.WithCancel(context.Background()) // it ends by stop alone: fades come first
 	running := &runningSender{Sender: made, stop: stop, ended: make(chan struct{})}
@@ -74,12 +76,17 @@ func (s *sender) failed() string {
 	select {
 	case <-s.running.ended:
 		if s.running.err != nil {
-			return s.running.err.Error()
+			return failure(s.running.err).Error()
 		}
-		return "the sender ended by itself"
+		return failure(errors.New("it ended by itself")).Error()
 	default:
 		return ""
 	}
+}
+
+// failure is why there is no sender.
+func failure(err error) error {
+	return fmt.Errorf("the sender failed: %w; it is tried again", err)
 }
 
 // stats returns nil while no streams run.

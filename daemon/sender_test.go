@@ -3,6 +3,7 @@ package daemon
 import (
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -30,8 +31,8 @@ func TestASenderThatEndsByItselfHasFailedWhenThatIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-ended
-		if s.failed() == "" {
-			t.Fatal("the supervisor is woken and finds a sender that runs")
+		if got := s.failed(); !strings.HasPrefix(got, "the sender failed: ") {
+			t.Fatalf("the supervisor is woken and finds a sender that runs: %q", got)
 		}
 		s.stop()
 	}

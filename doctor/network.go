@@ -136,9 +136,9 @@ func checkFirewall(ctx context.Context, f *Facts) Result {
 		return well("what is sent to a group on %s comes back to programs", f.iface.Name)
 	}
 	why, remedy, _ := strings.Cut(firewall.LocalAdvice(f.Root), "; ")
-	command := ""
-	if strings.HasPrefix(remedy, "sudo ") {
-		command = remedy
+	command, quoted := strings.CutPrefix(remedy, "`")
+	if command = strings.TrimSuffix(command, "`"); !quoted {
+		command = ""
 	}
 	return ill(command, "what is sent to a multicast group on %s does not come back to programs here: %s", f.iface.Name, why)
 }

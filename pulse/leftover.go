@@ -84,7 +84,7 @@ func (t *session) namesakes() ([]*proto.GetSinkInfoReply, error) {
 }
 
 func errTaken(info *proto.GetSinkInfoReply) error {
-	return fmt.Errorf("a sink named %q is already there and is not ours: remove it (pactl unload-module %d) or choose another sink.id", info.SinkName, info.ModuleIndex)
+	return fmt.Errorf("a sink named %q is already there and is not ours: remove it (`pactl unload-module %d`) or choose another sink.id", info.SinkName, info.ModuleIndex)
 }
 
 // isOurs reports whether a sink was made by this program. A sink that PipeWire

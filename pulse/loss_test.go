@@ -79,7 +79,7 @@ func waitsForForeignSink(t *testing.T, l *lab) {
 	foreign := l.one()
 	s := l.run(stereo())
 	status := s.await("a problem", func(st Status) bool { return st.Problem != "" })
-	want := fmt.Sprintf(`a sink named "aes67" is already there and is not ours: remove it (pactl unload-module %s) or choose another sink.id`, foreign.module)
+	want := fmt.Sprintf("a sink named \"aes67\" is already there and is not ours: remove it (`pactl unload-module %s`) or choose another sink.id", foreign.module)
 	if status.Problem != want || status.VolumeConfirmed || status.State != StatePreparing {
 		t.Errorf("status %+v, want problem %q", status, want)
 	}
@@ -152,7 +152,7 @@ func tellsSuspension(t *testing.T, l *lab) {
 	recording := l.sh("pactl list short source-outputs")
 	l.sh("pactl suspend-sink aes67 1")
 	s.await("the end of the flow", func(st Status) bool {
-		return !st.Flowing && st.Notice == "the sink is suspended, so nothing is heard of it: resume it (pactl suspend-sink aes67 0)"
+		return !st.Flowing && st.Notice == "the sink is suspended, so nothing is heard of it: resume it (`pactl suspend-sink aes67 0`)"
 	})
 	l.sh("pactl suspend-sink aes67 0")
 	s.await("the flow of the monitor", func(st Status) bool { return flowing(st) && st.Notice == "" })

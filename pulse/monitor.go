@@ -33,7 +33,7 @@ const (
 // errNoSound says that the sink is there but cannot be recorded. It was seen with
 // PipeWire 0.3.65 after a restart of WirePlumber, which links nothing to a sink
 // that is older than itself; a new sink mends it.
-var errNoSound = errors.New("the sound server gives no sound of the sink's monitor: restart its session manager (systemctl --user restart wireplumber) if this lasts")
+var errNoSound = errors.New("the sound server gives no sound of the sink's monitor: restart its session manager (`systemctl --user restart wireplumber`) if this lasts")
 
 // record begins to record the monitor, anew if it was recorded before. It stays
 // open as long as the sink: PulseAudio's null sink has a low latency only while

@@ -136,7 +136,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	return nil
 }
 
-// trouble tells a problem once, however often it comes back.
+// trouble tells a problem once, however often it comes back. Who reads the status logs it.
 func (s *Sink) trouble(err error) {
 	problem := err.Error()
 	if problem == s.problem {
@@ -146,7 +146,7 @@ func (s *Sink) trouble(err error) {
 	s.tellRepeats()
 	s.problem = problem
 	s.set(func(st *Status) { st.Problem = problem })
-	s.log.Warn().Str("problem", problem).Msg("sink not available")
+	s.log.Debug().Str("problem", problem).Msg("sink not available")
 }
 
 // relief ends a problem.
@@ -159,7 +159,7 @@ func (s *Sink) relief() {
 // tellRepeats tells what was not logged of a problem.
 func (s *Sink) tellRepeats() {
 	if s.repeats > 0 {
-		s.log.Info().Str("problem", s.problem).Int("repeats", s.repeats).Msg("problem was repeated")
+		s.log.Debug().Str("problem", s.problem).Int("repeats", s.repeats).Msg("problem was repeated")
 	}
 	s.repeats = 0
 }

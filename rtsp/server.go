@@ -214,7 +214,7 @@ func (s *Server) fail(p place, err error) {
 	s.status.State, s.status.Port, s.status.Problem = StateFailed, 0, problem
 	s.mu.Unlock()
 	if before.Problem != problem {
-		s.log.Warn().Str("problem", problem).Float64("retry_s", retryAfter.Seconds()).Msg("no RTSP")
+		s.log.Debug().Str("problem", problem).Float64("retry_s", retryAfter.Seconds()).Msg("no RTSP")
 		wake.Signal(s.changed)
 	}
 }

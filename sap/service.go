@@ -212,7 +212,7 @@ func (s *Service) Problem() string {
 	return s.problem
 }
 
-// tell keeps a problem, or its end, and logs it once.
+// tell keeps a problem, or its end. Who reads it logs it.
 func (s *Service) tell(problem string) {
 	s.mu.Lock()
 	before := s.problem
@@ -222,9 +222,9 @@ func (s *Service) tell(problem string) {
 		return
 	}
 	if problem == "" {
-		s.log.Info().Msg("SAP is well again")
+		s.log.Debug().Msg("SAP is well again")
 	} else {
-		s.log.Warn().Str("problem", problem).Msg("trouble with SAP")
+		s.log.Debug().Str("problem", problem).Msg("trouble with SAP")
 	}
 	wake.Signal(s.changed)
 }

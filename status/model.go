@@ -16,7 +16,7 @@ type Model struct {
 	State   string `json:"state"`
 	Problem string `json:"problem"` // empty: none
 	// Problems are all that is ill, causes alone, the worst first; Problem is the
-	// first one's sentence.
+	// first one's sentence, unless that is a notice.
 	Problems    []health.Finding `json:"problems"`
 	Sink        Sink             `json:"sink"`
 	Clock       Clock            `json:"clock"`

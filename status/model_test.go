@@ -33,7 +33,7 @@ func golden(t *testing.T, path string, got []byte) {
 // example is a bridge of which everything is known.
 func example() Model {
 	return Model{
-		Version: "1.0.0", UptimeS: 12.34, State: Sending,
+		Version: "1.0.0", UptimeS: 12.34, State: Sending, Problems: []health.Finding{},
 		Sink: Sink{
 			State: "running", Server: "PulseAudio (on PipeWire 1.4.2)", Name: "AES67 Speakers", ID: "aes67", RateHz: 48000,
 			Channels: []string{"front-left", "front-right"},
@@ -57,6 +57,11 @@ func example() Model {
 		Sender:    &Thread{Policy: "SCHED_FIFO", Priority: 20},
 		Announce:  Announce{SAP: "announcing", MDNS: "established", RTSPPort: new(8554)},
 		LatencyMS: &Latency{Buffer: 15, Resampler: 1.4, Packet: 1, Total: 17.4},
+		Status: &Health{
+			Overall: health.Healthy, Link: health.Healthy, Transmission: health.Healthy, ExternalSynchronization: health.Healthy, Essence: health.Healthy,
+			Messages:    map[string]string{"overall": "Previously: eno1: no carrier", "link": "Previously: eno1: no carrier"},
+			Transitions: map[string]uint64{"link": 1, "transmission": 0, "external_synchronization": 0, "essence": 0},
+		},
 	}
 }
 

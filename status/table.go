@@ -2,16 +2,18 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
+	"aes67-sink/health"
 	"aes67-sink/internal/text"
 )
 
-// Table shows m to people: the problem first, on one screen. What is not known
-// is left out. Lines but the problem's
+// Table shows m to people: the problems first, on one screen. What is not known
+// is left out. Lines but the problems'
 // are at most so many columns wide, 0: as wide as they are.
 func (m Model) Table(width int) string {
 	var b strings.Builder
@@ -20,15 +22,13 @@ func (m Model) Table(width int) string {
 			fmt.Fprintf(&b, "%-9s %s\n", name, text.Wrap(text.Printable(line), rowIndent, width))
 		}
 	}
-	if m.Problem != "" { // in one piece, for whoever copies a command from it
-		fmt.Fprintf(&b, "%-9s %s\n", "PROBLEM", text.Printable(m.Problem))
-	}
+	m.tellProblems(&b)
 	row("state", Words(m.State)+uptime(m.UptimeS))
 	row("sink", sinkParts(m.Sink)...)
 	row("clock", clockParts(m.Clock)...)
 	row("drift", driftParts(m.Drift)...)
 	row("network", networkParts(m.Network)...)
-	row("announce", announceParts(m.Announce)...)
+	row("announce", announceParts(&m)...)
 	row("heard", heardParts(m.Heard)...)
 	row("latency", latencyParts(m)...)
 	row("sender", senderParts(m)...)
@@ -44,6 +44,25 @@ func (m Model) Table(width int) string {
 		row("stream", streamParts(&m.Streams[i])...)
 	}
 	return b.String()
+}
+
+// tellProblems writes what is wrong in one piece each, for whoever copies from it, and
+// the command to paste in a line of its own.
+func (m *Model) tellProblems(b *strings.Builder) {
+	all := m.Problems
+	if len(all) == 0 && m.Problem != "" {
+		all = []health.Finding{{Sentence: m.Problem}}
+	}
+	for _, f := range all {
+		name := "PROBLEM"
+		if f.Severity == health.Notice {
+			name = "notice"
+		}
+		fmt.Fprintf(b, "%-9s %s\n", name, text.Printable(f.Sentence))
+		if f.Command != "" {
+			fmt.Fprintf(b, "%*s%s\n", rowIndent, "", text.Printable(f.Command))
+		}
+	}
 }
 
 // rowIndent is the columns that a row's name takes.
@@ -141,7 +160,11 @@ func networkParts(n Network) []string {
 	return append(parts, strings.TrimPrefix(n.Reason, n.Interface+": ")) // the reason may name it again
 }
 
-func announceParts(a Announce) []string {
+func announceParts(m *Model) []string {
+	a := m.Announce
+	if slices.ContainsFunc(m.Problems, func(f health.Finding) bool { return f.Sentence == a.Problem }) {
+		a.Problem = "" // told above
+	}
 	var parts []string
 	if a.SAP != "" {
 		parts = append(parts, "SAP "+a.SAP)

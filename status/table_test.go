@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"aes67-sink/health"
 )
 
 func TestTheTableFitsTheTerminal(t *testing.T) {
@@ -23,4 +25,18 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 	}
 	golden(t, "testdata/narrow.txt", []byte(m.Table(80)))
 	golden(t, "testdata/wide.txt", []byte(m.Table(0)))
+}
+
+// TestEveryProblemIsTold has a line for each, its command below it, and none twice.
+func TestEveryProblemIsTold(t *testing.T) {
+	m := example()
+	for _, sentence := range []string{
+		"PTP messages do not reach this program on eno1: ufw is on; `sudo ufw allow \"AES67 Speakers\"`",
+		"eno1: no carrier; check the cable",
+	} {
+		m.Problems = append(m.Problems, health.Find(sentence))
+	}
+	m.Problems = append(m.Problems, health.Finding{Code: "mdns-silent", Sentence: "RAVENNA receivers miss Avahi; start it", Severity: health.Notice})
+	m.Problem, m.Announce.Problem = m.Problems[0].Sentence, m.Problems[2].Sentence
+	golden(t, "testdata/problems.txt", []byte(m.Table(80)))
 }

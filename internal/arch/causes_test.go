@@ -12,8 +12,9 @@ import (
 // other words than its own.
 var causes = map[string]string{
 	"SAP announcements cannot be sent":                "sap/service_test.go: TestServiceTellsThatItCannotSend",
+	"listening for signs of AES67":                    "netif/chooser_test.go: a program that plays from the start waits",
 	"please report it with the log":                   "internal/lifecycle/lifecycle_test.go: TestAPanicEndsAllInOrder",
-	"packets may be late":                             "daemon/model_test.go: priorityProblem",
+	"packets may be late":                             "daemon/findings_test.go: priorityProblem",
 	"the sound server lost time":                      "bridge/trouble_test.go: TestTroubleIsToldAndGoesAway",
 	"speaks protocol version":                         "pulse/reconnect_test.go: TestRefusalsNameTheRemedy",
 	"use shorter names":                               "pulse/conn_test.go: TestLongRequestsAreRefused",
@@ -24,7 +25,7 @@ var causes = map[string]string{
 	"No DHCP":                                         "test/e2e/interfaces_test.go: TestInterfaces",
 	"this is the card that was":                       "netif/chooser_test.go: TestChooser",
 	"down while a program plays":                      "netif/chooser_test.go: TestChooser",
-	"packets cannot be sent":                          "daemon/model_test.go: sendProblem",
+	"packets cannot be sent":                          "daemon/findings_test.go: sendProblem",
 	"the sessions of others are not heard":            "sap/service_test.go: TestServiceWaitsForItsPort",
 	"RAVENNA receivers cannot fetch the descriptions": "rtsp/server_test.go: TestARealPortInUseIsNamed",
 	"RAVENNA receivers do not list the streams":       "test/e2e/flood_test.go: TestAvahiComesAndGoes",
@@ -52,8 +53,7 @@ var untried = map[string]string{
 // TestEveryHeadingHasACause: what the page explains happens in a test.
 func TestEveryHeadingHasACause(t *testing.T) {
 	tests := text(t, func(path string) bool {
-		here := filepath.Base(filepath.Dir(path)) == "arch"
-		return !here && (strings.HasSuffix(path, "_test.go") || filepath.Ext(path) == ".golden")
+		return !slices.Contains([]string{"arch", "health"}, folder(path)) && (strings.HasSuffix(path, "_test.go") || filepath.Ext(path) == ".golden")
 	})
 	headings := headings(t)
 	for _, heading := range headings {

@@ -1,15 +1,20 @@
 package arch
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aes67-sink/health"
 )
 
 // speakers are the packages whose sentences become a problem in status, or end
@@ -29,16 +34,6 @@ var otherwise = []string{
 	"channels: %d of them: must be", "not a channel name", "must be at most", "not one of", "sink name", "sink id",
 	"a backslash", "packet of %d bytes on channel", "stream.address-prefix: ",
 	"CSeq: ", "body of %q bytes", "%d streams: more than", "timer slack", "priority %d: limited", "SCHED_FIFO %d: ", "RLIMIT_RTTIME",
-}
-
-// under names the heading of a sentence that is made of others.
-var under = map[string]string{
-	"%w at %v%s: start pipewire-pulse": "no sound server answers",
-	"the sound server at %v is gone":   "no sound server answers",
-	"made the sink %q at the same":     "is already there and is not ours",
-	"SAP: %v, so receivers that need":  "SAP announcements cannot be sent",
-	"internal error: ":                 "please report it with the log",
-	"took the real-time priority away": "packets may be late",
 }
 
 // sentence joins the strings of an expression; what is no string is "…".
@@ -97,33 +92,57 @@ func sentences(t *testing.T, folder string) []string {
 	return found
 }
 
-// TestEverySentenceHasAHeading holds the troubleshooting page to what the
-// program says: who looks for the words that he sees finds them.
+// TestEverySentenceHasAHeading holds the table of conditions to what the program says,
+// and by it the troubleshooting page: who looks for the words that he sees finds them.
 func TestEverySentenceHasAHeading(t *testing.T) {
-	headings := headings(t)
-	for part, heading := range under {
-		if !slices.Contains(headings, heading) {
-			t.Errorf("%q is to be found under %q, which is no heading", part, heading)
-		}
-	}
-	unused := append(slices.Collect(maps.Keys(under)), otherwise...)
+	unused := slices.Clone(otherwise)
 	for _, folder := range speakers {
 		for _, text := range sentences(t, folder) {
-			known := slices.ContainsFunc(headings, func(heading string) bool { return strings.Contains(text, heading) })
-			unused = slices.DeleteFunc(unused, func(part string) bool {
-				within := strings.Contains(text, part)
-				known = known || within
-				return within
-			})
-			for _, part := range slices.Concat(slices.Collect(maps.Keys(under)), otherwise) {
+			known := health.Find(text).Code != health.Unknown
+			for _, part := range otherwise {
 				known = known || strings.Contains(text, part)
 			}
 			if !known {
-				t.Errorf("%s: no heading of docs/troubleshooting.md is part of %q", folder, text)
+				t.Errorf("%s: no condition of health/table.go says %q", folder, text)
 			}
+			unused = slices.DeleteFunc(unused, func(part string) bool { return strings.Contains(text, part) })
 		}
 	}
 	for _, part := range unused {
 		t.Errorf("%q is in no sentence", part)
+	}
+}
+
+// TestThePageIsTheTable: each condition has its section, in the same order, that ends
+// with its code.
+func TestThePageIsTheTable(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/troubleshooting.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var onPage, inTable []string
+	for _, section := range strings.Split("\n"+string(page), "\n### ")[1:] {
+		section, _, _ = strings.Cut(section, "\n## ")
+		heading, text, _ := strings.Cut(section, "\n")
+		lines := strings.Split(strings.TrimSpace(text), "\n")
+		onPage = append(onPage, heading+" / "+lines[len(lines)-1])
+	}
+	for _, c := range health.Conditions() {
+		inTable = append(inTable, fmt.Sprintf("%s / Code: `%s`", c.Heading, c.Code))
+	}
+	if diff := cmp.Diff(inTable, onPage); diff != "" {
+		t.Errorf("health/table.go and docs/troubleshooting.md (-table +page):\n%s", diff)
+	}
+}
+
+// TestEveryPhraseIsSaid: what a sentence may have in place of its heading is in some.
+func TestEveryPhraseIsSaid(t *testing.T) {
+	code := source(t)
+	for _, c := range health.Conditions() {
+		for _, phrase := range c.Says {
+			if !strings.Contains(code, phrase) {
+				t.Errorf("%s: no sentence has %q", c.Code, phrase)
+			}
+		}
 	}
 }

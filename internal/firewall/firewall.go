@@ -14,7 +14,7 @@ import (
 // system.
 func Advice(root fs.FS, iface string) string {
 	if reversePath(root, iface) {
-		return "the kernel drops what comes from another network (rp_filter); sudo sysctl -w net.ipv4.conf." + iface + ".rp_filter=2"
+		return "the kernel drops what comes from another network (rp_filter); `sudo sysctl -w net.ipv4.conf." + iface + ".rp_filter=2`"
 	}
 	if known := program(root); known != "" {
 		return known
@@ -34,9 +34,9 @@ func LocalAdvice(root fs.FS) string {
 func program(root fs.FS) string {
 	switch {
 	case holds(root, "etc/ufw/ufw.conf", "ENABLED=yes"):
-		return `ufw is on; sudo ufw allow "AES67 Speakers"`
+		return "ufw is on; `sudo ufw allow \"AES67 Speakers\"`"
 	case exists(root, "run/firewalld.pid") || exists(root, "run/firewalld"):
-		return "firewalld runs; sudo firewall-cmd --permanent --add-service=aes67-sink && sudo firewall-cmd --reload"
+		return "firewalld runs; `sudo firewall-cmd --permanent --add-service=aes67-sink && sudo firewall-cmd --reload`"
 	}
 	return ""
 }

@@ -245,7 +245,8 @@ func (l *loop) heard(now aes67.RawTime) (list []ptp.Announcement) {
 	return list
 }
 
-// tell logs a change of state, role, grandmaster or problem, and reports it.
+// tell logs a change of state, role or grandmaster, and reports it and that of a problem,
+// which is logged by who reads the status.
 func (l *loop) tell(at aes67.RawTime) bool {
 	now := l.engine.Figures(at)
 	next := news{now.State, now.Role, now.Port, now.Grandmaster, l.ports.Stamps(), now.Steps, l.engine.Trouble(at), l.deaf}
@@ -253,10 +254,10 @@ func (l *loop) tell(at aes67.RawTime) bool {
 		return false
 	}
 	if next.trouble != l.told.trouble && next.trouble.Exists() {
-		l.log.Warn().Stringer("problem", next.trouble).Msg("clock problem")
+		l.log.Debug().Stringer("problem", next.trouble).Msg("clock problem")
 	}
 	if next.deaf != l.told.deaf {
-		l.log.Warn().Bool("heard", !next.deaf).Msg("whether the PTP group is heard here has changed")
+		l.log.Info().Bool("heard", !next.deaf).Msg("whether the PTP group is heard here has changed")
 	}
 	l.told = next
 	event := l.log.Info().Str("state", now.State.String()).Str("role", now.Role.String()).

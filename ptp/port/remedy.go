@@ -39,7 +39,7 @@ func permit(b executable, restart string) string {
 	case b.capable && !b.privileged:
 		return "whoever started it forbids new privileges (no_new_privs, as NoNewPrivileges= of systemd or a container does): start it without, then " + restart
 	}
-	return fmt.Sprintf("run 'sudo setcap cap_net_bind_service+ep %s', then %s", b.path, restart)
+	return fmt.Sprintf("run `sudo setcap cap_net_bind_service+ep %s`, then %s", b.path, restart)
 }
 
 func ourself() executable {

@@ -31,11 +31,11 @@ func TestWhatKeepsAPermissionIsNamed(t *testing.T) {
 		executable
 		want string
 	}{
-		"it has none":             {executable{"/usr/bin/x", false, false, true}, "run 'sudo setcap cap_net_bind_service+ep /usr/bin/x', then restart it"},
+		"it has none":             {executable{"/usr/bin/x", false, false, true}, "run `sudo setcap cap_net_bind_service+ep /usr/bin/x`, then restart it"},
 		"a mount without":         {executable{"/mnt/x", true, true, true}, "/mnt/x is on a file system that is mounted nosuid, where its permission does not count: install it elsewhere, such as /usr/local/bin, then restart it"},
 		"no new privileges":       {executable{"/usr/bin/x", true, false, false}, "whoever started it forbids new privileges (no_new_privs, as NoNewPrivileges= of systemd or a container does): start it without, then restart it"},
-		"none, and none to come":  {executable{"/usr/bin/x", false, false, false}, "run 'sudo setcap cap_net_bind_service+ep /usr/bin/x', then restart it"},
-		"of another user's right": {executable{"/usr/bin/x", true, false, true}, "run 'sudo setcap cap_net_bind_service+ep /usr/bin/x', then restart it"},
+		"none, and none to come":  {executable{"/usr/bin/x", false, false, false}, "run `sudo setcap cap_net_bind_service+ep /usr/bin/x`, then restart it"},
+		"of another user's right": {executable{"/usr/bin/x", true, false, true}, "run `sudo setcap cap_net_bind_service+ep /usr/bin/x`, then restart it"},
 	} {
 		if got := permit(test.executable, "restart it"); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/health"
 	"aes67-sink/internal/rtthread"
 )
 
@@ -43,10 +44,11 @@ func startBridge(t testing.TB, w wire, s *server, arguments ...string) *bridge {
 // report is what the tests read of "aes67-sink status --json", by the names of
 // the public face. What is not known is absent, so it is a pointer.
 type report struct {
-	text    string
-	State   string `json:"state"`
-	Problem string `json:"problem"`
-	Sink    struct {
+	text     string
+	State    string           `json:"state"`
+	Problem  string           `json:"problem"`
+	Problems []health.Finding `json:"problems"`
+	Sink     struct {
 		State    string   `json:"state"`
 		Server   string   `json:"server"`
 		VolumeDB *float64 `json:"volume_db"`
@@ -103,6 +105,9 @@ type report struct {
 		Sessions int `json:"sessions"`
 		Masters  int `json:"masters"`
 	} `json:"heard"`
+	Status struct {
+		Overall health.Status `json:"overall"`
+	} `json:"status"`
 }
 
 // latency is the bridge's own account of the way from the monitor to the wire,

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aes67-sink/health"
 )
 
 // silenceOfMasters is how long a bridge listens for a master before it serves
@@ -33,14 +35,30 @@ func TestDegradesAndRecovers(t *testing.T) {
 	t.Run("no network interface yet", func(t *testing.T) {
 		w, s := newWire(t, "bare"), startServer(t, "pulseaudio")
 		b := startBridge(t, w, s, "--set", "network.interface=eth0")
-		b.reaches(10*time.Second, "it waits for the network", func(r report) bool {
-			return r.State == "waiting-network" && r.Problem != ""
+		r := b.reaches(10*time.Second, "it waits for the network", func(r report) bool {
+			return r.State == "waiting-network" && r.Problem != "" && r.Status.Overall == health.Unhealthy
 		})
+		ill := r.Problems[0]
+		if ill.Code == health.Unknown || ill.Sentence != r.Problem {
+			t.Errorf("the problem %q is told as %+v", r.Problem, ill)
+		}
 		if s.hasSink(t) != 1 {
 			t.Error("the sink is not there while the network is missing")
 		}
 		w.plug(t)
 		b.sends(silenceOfMasters)
+		b.reaches(10*time.Second, "all is well", func(r report) bool { return r.Problem == "" && r.Status.Overall == health.Healthy })
+		for _, message := range []string{"ill", "mended"} {
+			told := 0
+			for line := range strings.Lines(b.output.String()) {
+				if strings.Contains(line, `"code":"`+string(ill.Code)+`"`) && strings.Contains(line, `"message":"`+message+`"`) {
+					told++
+				}
+			}
+			if told != 1 {
+				t.Errorf("that %s is %s has %d lines in the log, want one", ill.Code, message, told)
+			}
+		}
 	})
 
 	t.Run("no permission for ports 319 and 320", func(t *testing.T) {

@@ -26,8 +26,11 @@ func TestFirewalls(t *testing.T) {
 			remedy := ""
 			b.reaches(20*time.Second, "the firewall is named, with a command", func(r report) bool {
 				told, isIt := strings.CutPrefix(r.Problem, "PTP messages do not reach this program on eth0: "+kind)
-				_, remedy, _ = strings.Cut(told, "; ")
-				return isIt && strings.HasPrefix(remedy, "sudo ")
+				if !isIt || len(r.Problems) == 0 {
+					return false
+				}
+				remedy = r.Problems[0].Command
+				return strings.Contains(told, "`"+remedy+"`") && strings.HasPrefix(remedy, "sudo ")
 			})
 			pass(8 * time.Second) // longer than anybody listens
 			if r := must(b.look()); r.Clock.Role != "none" {

@@ -1,0 +1,92 @@
+package daemon
+
+import (
+	"fmt"
+	"slices"
+
+	"aes67-sink/bridge"
+	"aes67-sink/health"
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/ptp"
+	"aes67-sink/rtpsend"
+)
+
+// ill is what the parts say is wrong, in the order in which equals are told, and what
+// the bridge does. Whatever it asks wakes the judge when that changes.
+func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Activity) {
+	network, stats := e.network.state(), e.sender.stats()
+	does = health.Activity{
+		Rests: b.State == bridge.Idle || e.sleeper.asleep(), Sends: b.Send && !b.Rest, Linked: network.Usable, Sync: e.synchronization(),
+	}
+	var packets, priority, page string
+	if stats != nil {
+		packets, priority = sendProblem(*stats, network.Chosen.Interface.Name), priorityProblem(stats.Grant)
+	}
+	if why := e.unserved.Load(); why != nil {
+		page = *why
+	}
+	said := slices.Concat(b.Problems, []string{packets}, e.announcer.problems(), []string{
+		e.sink.Snapshot().Notice, e.network.astray(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
+	})
+	for _, sentence := range said {
+		if sentence != "" {
+			found = append(found, health.Find(sentence))
+		}
+	}
+	return found, does
+}
+
+// synchronization is where the time comes from.
+func (e *edges) synchronization() health.Synchronization {
+	if e.ptp == nil {
+		return health.Unsynchronized
+	}
+	switch s := e.ptp.Snapshot(); {
+	case s.State == ptp.Holdover:
+		return health.HeldOver
+	case s.State != ptp.Locked:
+		return health.Unsynchronized
+	case s.Role == ptp.RoleGrandmaster:
+		return health.SynchronizesOthers
+	}
+	return health.Synchronized
+}
+
+// clockProblem tells of a state that has a clock's fault as its cause; where that is
+// known it is told in place of this.
+func clockProblem(state bridge.State) string {
+	switch state {
+	case bridge.WaitingClock:
+		return "waiting for a PTP clock: none is followed, and this computer does not serve; see aes67-sink list for what is heard"
+	case bridge.Holdover:
+		return "holdover: the grandmaster is gone, and the streams go on at its last rate; see aes67-sink list for what is heard"
+	}
+	return ""
+}
+
+// sendProblem says why packets do not leave, and what to do about it.
+func sendProblem(stats rtpsend.Stats, iface string) string {
+	if stats.Problem == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, stats.Problem)
+}
+
+// priorityProblem tells of a priority that was had and is there no more.
+func priorityProblem(g rtthread.Grant) string {
+	switch {
+	case !g.Lost:
+		return ""
+	case rtthread.GivenBack():
+		return "packets may be late: " + g.Why + "; " + restartCommand() + " when the computer is less busy"
+	}
+	return "packets may be late: " + g.Why + "; it is asked for again by and by"
+}
+
+// astray tells of AES67 on another interface alone; empty: not so.
+func (n *network) astray() string {
+	if in := n.state(); in.Usable && in.astray {
+		return in.report
+	}
+	return ""
+}
