@@ -1,18 +1,16 @@
 package avahi
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"aes67-sink/internal/lab/testbus"
 
 	"github.com/godbus/dbus/v5"
 	goavahi "github.com/holoplot/go-avahi"
@@ -21,58 +19,29 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bus is a private dbus-daemon that can be ended and started again at the same
-// address.
+// bus is a private message bus.
 type bus struct {
-	t    testing.TB
-	path string
-	cmd  *exec.Cmd
+	*testbus.Bus // nil: of another process
+	t       testing.TB
+	address string
 }
 
 func startBus(t testing.TB) *bus {
 	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("needs dbus-daemon: say 'scripts/install-packages.sh run'")
-	}
-	dir, err := os.MkdirTemp("", "bus")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b := &bus{t: t, path: filepath.Join(dir, "s")}
-	b.start()
-	t.Cleanup(b.end)
-	return b
+	b := testbus.Start(t)
+	return &bus{b, t, b.Address()}
 }
 
-func (b *bus) start() {
-	b.t.Helper()
-	_ = os.Remove(b.path)
-	b.cmd = exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", "--address=unix:path="+b.path)
-	out, err := b.cmd.StdoutPipe()
-	if err == nil {
-		err = b.cmd.Start()
-	}
-	if err == nil {
-		_, err = bufio.NewReader(out).ReadString('\n')
-	}
-	if err != nil {
-		b.t.Fatalf("dbus-daemon: %v", err)
-	}
-}
-
-func (b *bus) end() {
-	_ = b.cmd.Process.Kill()
-	_ = b.cmd.Wait()
-}
+func (b *bus) start() { b.Again() }
+func (b *bus) end()   { b.End() }
 
 // hangs stops the bus, which then takes connections and says nothing, until
 // goesOn.
-func (b *bus) hangs()  { _ = b.cmd.Process.Signal(syscall.SIGSTOP) }
-func (b *bus) goesOn() { _ = b.cmd.Process.Signal(syscall.SIGCONT) }
+func (b *bus) hangs()  { b.Signal(syscall.SIGSTOP) }
+func (b *bus) goesOn() { b.Signal(syscall.SIGCONT) }
 
 func (b *bus) connect(options ...dbus.ConnOption) (*dbus.Conn, error) {
-	return dbus.Connect("unix:path="+b.path, options...)
+	return dbus.Connect(b.address, options...)
 }
 
 const (

@@ -28,8 +28,8 @@ var traps = []struct {
 }
 
 func TestTrapsOfGoAvahi(t *testing.T) {
-	if path := os.Getenv("AVAHI_TRAP_BUS"); path != "" {
-		showTrap(t, path)
+	if address := os.Getenv("AVAHI_TRAP_BUS"); address != "" {
+		showTrap(t, address)
 	}
 	t.Parallel()
 	for _, trap := range traps {
@@ -37,7 +37,7 @@ func TestTrapsOfGoAvahi(t *testing.T) {
 			t.Parallel()
 			b := startBus(t)
 			child := exec.Command(os.Args[0], "-test.run=^TestTrapsOfGoAvahi$", "-test.timeout=30s")
-			child.Env = append(os.Environ(), "AVAHI_TRAP_BUS="+b.path, "AVAHI_TRAP="+trap.name)
+			child.Env = append(os.Environ(), "AVAHI_TRAP_BUS="+b.address, "AVAHI_TRAP="+trap.name)
 			out, _ := child.CombinedOutput()
 			if !strings.Contains(string(out), trap.want) {
 				t.Errorf("no longer so (%s): want %q in\n%s", trap.why, trap.want, out)
@@ -47,8 +47,8 @@ func TestTrapsOfGoAvahi(t *testing.T) {
 }
 
 // showTrap is what the process does.
-func showTrap(t *testing.T, path string) {
-	b := &bus{t: t, path: path}
+func showTrap(t *testing.T, address string) {
+	b := &bus{t: t, address: address}
 	d := b.newDaemon(serverRunning)
 	conn, err := b.connect(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {

@@ -75,6 +75,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	e.sink = pulse.New(pulse.Config{
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Host: hostName(), Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
 		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
+		Stays:  stays(part("service")),
 		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 	}, e.pipeline, part("pulse"))
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
+	"aes67-sink/aes67"
 	"aes67-sink/internal/wake"
 )
 
@@ -185,7 +186,7 @@ func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
 		Int("channels", len(t.cfg.Channels)).Uint32("module", t.module).Bool("adopted", adopted).Msg("sink is there")
 }
 
-// leave removes the sink at the end.
+// leave removes the sink.
 func (t *session) leave() {
 	t.framer.record(noStream)
 	t.leftBehind = false
@@ -197,6 +198,17 @@ func (t *session) leave() {
 		return
 	}
 	t.log.Info().Str("sink", t.cfg.SinkID).Msg("sink removed")
+}
+
+// end removes the sink, or leaves it to the run that follows.
+func (t *session) end() {
+	if !t.stays() {
+		t.leave()
+		return
+	}
+	t.framer.record(noStream)
+	t.leftBehind = false
+	t.log.Info().Str("sink", t.cfg.SinkID).Msg("sink is left to the next run")
 }
 
 // withdraw takes out what is there, of an earlier run too.
@@ -219,6 +231,8 @@ func (t *session) withdraw() error {
 	t.set(func(st *Status) { st.State = StateWithdrawn })
 	return nil
 }
+
+func (s *Sink) stays() bool { return s.cfg.Stays != nil && s.cfg.Stays() }
 
 // sweep is the last resort at the end: the connection was lost while the sink
 // was loaded, so perhaps the server has it still.
@@ -243,4 +257,25 @@ func (s *Sink) sweep() {
 			t.leave()
 		}
 	}
+}
+
+// Clear removes every sink that a run of this program left on the sound server of this
+// user, for a run that cannot begin.
+func Clear(ctx context.Context) error { return clearLeft(ctx, thisProcess()) }
+
+func clearLeft(ctx context.Context, where surroundings) error {
+	server, err := connect(ctx, where, newFramer(1, nil), func() aes67.MonoTime { return 0 }, nil, func(any) {})
+	if err != nil {
+		return err
+	}
+	defer server.close()
+	defer context.AfterFunc(ctx, func() { server.fail(errNoAnswer) })()
+	t := &session{Sink: &Sink{}, server: server}
+	all, err := t.allSinks()
+	for _, info := range all {
+		if t.isOurs(info) {
+			err = errors.Join(err, t.unload(info.ModuleIndex))
+		}
+	}
+	return err
 }

@@ -52,6 +52,36 @@ func adoptsLeftover(t *testing.T, l *lab) {
 	}
 }
 
+// staysForTheNext restarts a bridge under its player, and then has a run that cannot begin.
+func staysForTheNext(t *testing.T, l *lab) {
+	cfg := stereo()
+	cfg.Stays = func() bool { return true }
+	s := l.run(cfg)
+	s.await("the flow of the monitor", flowing)
+	before := l.one()
+	s.stop()
+	if left := l.one(); left != before {
+		t.Errorf("sink %+v, want %+v left", left, before)
+	}
+	next := l.run(cfg)
+	next.await("the flow of the monitor", flowing)
+	if after := l.one(); after != before {
+		t.Errorf("sink %+v, want %+v adopted", after, before)
+	}
+	next.stop()
+	l.sh("pactl load-module module-null-sink sink_name=other >$HOME/other")
+	if err := clearLeft(t.Context(), l.where()); err != nil {
+		t.Fatal(err)
+	}
+	if left := l.sinks("aes67"); len(left) != 0 {
+		t.Errorf("left: %+v", left)
+	}
+	if left := l.sinks("other"); len(left) != 1 {
+		t.Errorf("of others: %+v, want one", left)
+	}
+	l.sh("pactl unload-module $(cat $HOME/other)")
+}
+
 func replacesLeftover(t *testing.T, l *lab) {
 	cfg := stereo()
 	cfg.Rate = 96000

@@ -71,7 +71,7 @@ func newSession(s *Sink) *session {
 }
 
 // session connects, makes the sink and serves it until the connection or ctx
-// ends. At the end of ctx it removes the sink.
+// ends. At the end of ctx it removes the sink, or leaves it to the next run.
 func (s *Sink) session(ctx context.Context) error {
 	t := newSession(s)
 	server, err := connect(ctx, s.where, s.framer, s.cfg.Now, s.cfg.OnReader, t.message)
@@ -91,7 +91,7 @@ func (s *Sink) session(ctx context.Context) error {
 	err = t.serve(ctx)
 	s.remember()
 	if ctx.Err() != nil {
-		t.leave()
+		t.end()
 	}
 	return err
 }

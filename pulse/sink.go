@@ -98,7 +98,7 @@ func (s *Sink) Withdraw(yes bool) {
 }
 
 // Run keeps the sink alive until ctx is done, through every loss of the server,
-// and unloads it then. Only a wrong configuration ends it earlier.
+// and unloads it then, unless it stays. Only a wrong configuration ends it earlier.
 func (s *Sink) Run(ctx context.Context) error {
 	if err := s.cfg.Validate(); err != nil {
 		return fmt.Errorf("pulse: %w", err)
@@ -129,7 +129,7 @@ func (s *Sink) Run(ctx context.Context) error {
 		}
 		wake.Pause(ctx, again.pause())
 	}
-	if s.leftBehind {
+	if s.leftBehind && !s.stays() {
 		s.sweep()
 	}
 	s.set(func(st *Status) { *st = Status{} })

@@ -26,6 +26,7 @@ var scenarios = []struct {
 	{"players are counted", countsPlayers},
 	{"the server is described", describesTheServer},
 	{"a leftover is adopted with its volume", adoptsLeftover},
+	{"a sink stays for the next run", staysForTheNext},
 	{"a leftover of another kind is replaced", replacesLeftover},
 	{"a leftover at an unchosen volume is turned down", turnsDownLeftover},
 	{"a foreign sink of that name is waited for", waitsForForeignSink},

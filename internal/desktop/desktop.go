@@ -71,7 +71,7 @@ func (d Desktop) TakeBack(ctx context.Context, number uint32) error {
 func (d Desktop) ask(ctx context.Context, question func(context.Context, dbus.BusObject) error) error {
 	bus := d.Bus
 	if bus == "" {
-		bus = sessionBus()
+		bus = SessionBus()
 	}
 	if bus == "" {
 		return ErrNone
@@ -89,8 +89,9 @@ func (d Desktop) ask(ctx context.Context, question func(context.Context, dbus.Bu
 	return nil
 }
 
-// sessionBus finds the bus as sd_bus_open_user(3) does, and starts none.
-func sessionBus() string {
+// SessionBus finds the user's bus as sd_bus_open_user(3) does, and starts none; empty:
+// there is none.
+func SessionBus() string {
 	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" {
 		return address
 	}

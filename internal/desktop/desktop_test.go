@@ -1,16 +1,15 @@
 package desktop
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"aes67-sink/internal/lab/testbus"
 
 	"github.com/godbus/dbus/v5"
 	"go.uber.org/goleak"
@@ -53,29 +52,6 @@ func (s *server) CloseNotification(number uint32) *dbus.Error {
 	return nil
 }
 
-// newBus starts a private message bus.
-func newBus(t *testing.T) (address string) {
-	t.Helper()
-	program, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		t.Skip("no dbus-daemon")
-	}
-	cmd := exec.Command(program, "--session", "--nofork", "--print-address", "--address=unix:path="+filepath.Join(t.TempDir(), "bus"))
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(line)
-}
-
 func (s *server) serve(t *testing.T, address string) {
 	t.Helper()
 	conn, err := dbus.Connect(address)
@@ -94,7 +70,7 @@ func (s *server) serve(t *testing.T, address string) {
 func TestANotificationIsShownAsItIsWrittenAndTakenBack(t *testing.T) {
 	for _, markup := range []bool{false, true} {
 		s := &server{markup: markup}
-		d := Desktop{Program: "AES67 Speakers", Icon: "audio-speakers", Bus: newBus(t)}
+		d := Desktop{Program: "AES67 Speakers", Icon: "audio-speakers", Bus: testbus.Start(t).Address()}
 		s.serve(t, d.Bus)
 		number, err := d.Show(t.Context(), Notification{Title: "No sound", Text: "<b> & \"2\"\nlines"})
 		if err != nil || number != 1 {
@@ -128,7 +104,7 @@ func TestWithoutADesktopNobodyIsWaitedFor(t *testing.T) {
 	if _, err := (Desktop{}).Show(t.Context(), Notification{}); !errors.Is(err, ErrNone) {
 		t.Errorf("with a file for a bus: %v", err)
 	}
-	if _, err := (Desktop{Bus: newBus(t)}).Show(t.Context(), Notification{}); err == nil || errors.Is(err, ErrNone) {
+	if _, err := (Desktop{Bus: testbus.Start(t).Address()}).Show(t.Context(), Notification{}); err == nil || errors.Is(err, ErrNone) {
 		t.Errorf("without a notification server: %v", err)
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)

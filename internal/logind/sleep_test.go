@@ -1,17 +1,16 @@
 package logind
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"aes67-sink/internal/lab/testbus"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
@@ -31,24 +30,7 @@ type bus struct {
 
 func newBus(t *testing.T) bus {
 	t.Helper()
-	program, err := exec.LookPath("dbus-daemon")
-	if err != nil {
-		t.Skip("no dbus-daemon")
-	}
-	cmd := exec.Command(program, "--session", "--nofork", "--print-address", "--address=unix:path="+filepath.Join(t.TempDir(), "bus"))
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bus{t, strings.TrimSpace(line)}
+	return bus{t, testbus.Start(t).Address()}
 }
 
 func (b bus) connect(options ...dbus.ConnOption) (*dbus.Conn, error) {

@@ -1,13 +1,11 @@
 package rtthread
 
 import (
-	"bufio"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"aes67-sink/internal/lab/testbus"
 
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
@@ -41,27 +39,7 @@ func (f *fakeKit) Get(_, name string) (dbus.Variant, *dbus.Error) {
 // startKit puts a fake on a private bus that counts as the system's.
 func startKit(t *testing.T) *fakeKit {
 	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("needs dbus-daemon: say 'scripts/install-packages.sh run'")
-	}
-	dir, err := os.MkdirTemp("", "kit")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	address := "unix:path=" + filepath.Join(dir, "s")
-	cmd := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", "--address="+address)
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err == nil {
-		_, err = bufio.NewReader(out).ReadString('\n')
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	address := testbus.Start(t).Address()
 	conn, err := dbus.Connect(address)
 	if err != nil {
 		t.Fatal(err)
