@@ -103,8 +103,8 @@ var (
 	local    = regexp.MustCompile(`(?i)[\pL\pN_-]+\.local\b`)
 	homes    = regexp.MustCompile(`/home/[\pL\pN_-]+(?:\.[\pL\pN_-]+)*`)
 	replaced = regexp.MustCompile(`^(?:host|/home/user)-[0-9]+$`)
-	uuid  = regexp.MustCompile(`(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`) // RFC 9562, 4
-	pairs = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
+	uuid     = regexp.MustCompile(`(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`) // RFC 9562, 4
+	pairs    = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
 	// As linuxptp writes a clock's identity, and as sixteen digits with the
 	// ff-fe that an EUI-64 made of a MAC address has in the middle.
 	dotted = regexp.MustCompile(`[0-9A-Fa-f]{6}\.?(?i:fffe)\.?[0-9A-Fa-f]{6}`)
