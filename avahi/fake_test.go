@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // bus is a private message bus.
 type bus struct {
 	*testbus.Bus // nil: of another process
-	t       testing.TB
-	address string
+	t            testing.TB
+	address      string
 }
 
 func startBus(t testing.TB) *bus {

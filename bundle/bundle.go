@@ -4,15 +4,16 @@ package bundle
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
+	"aes67-sink/internal/attempt"
 	"aes67-sink/internal/redact"
 )
 
@@ -92,37 +93,16 @@ func gather(ctx context.Context, parts []Part) []result {
 	made := make([]result, len(parts))
 	var all sync.WaitGroup
 	for i, part := range parts {
-		all.Go(func() { made[i] = ask(ctx, part) })
+		all.Go(func() {
+			r, err := attempt.Do(ctx, cmp.Or(part.Within, usual), func(ctx context.Context) (r result) {
+				r.text, r.err = part.Make(ctx)
+				return r
+			})
+			made[i] = result{r.text, errors.Join(r.err, err)}
+		})
 	}
 	all.Wait()
 	return made
-}
-
-// ask asks for one part, and leaves it alone when its time is over.
-func ask(ctx context.Context, part Part) result {
-	within := part.Within
-	if within == 0 {
-		within = usual
-	}
-	ctx, stop := context.WithTimeout(ctx, within)
-	defer stop()
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if cause := recover(); cause != nil {
-				r.err = fmt.Errorf("internal error: %v\n%s", cause, debug.Stack())
-			}
-			done <- r
-		}()
-		r.text, r.err = part.Make(ctx)
-	}()
-	select {
-	case r := <-done:
-		return r
-	case <-ctx.Done():
-		return result{err: fmt.Errorf("not ready within %v", within)}
-	}
 }
 
 // Now is a part whose content is at hand.

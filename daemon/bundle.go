@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"sync"
 	"time"
 
 	"aes67-sink/bundle"
 	"aes67-sink/config"
-	"aes67-sink/internal/redact"
+	"aes67-sink/doctor"
+	"aes67-sink/internal/service"
 	"aes67-sink/pulse"
 	"aes67-sink/status"
 )
@@ -18,6 +20,7 @@ import (
 type bundler struct {
 	told    status.Teller // all that a zip tells
 	config  func() config.Config
+	faults  func() error // of the configuration as it is written by now
 	version string
 	lines   *bundle.Lines // of the log
 }
@@ -29,13 +32,14 @@ func (b *bundler) Bundle(ctx context.Context, w io.Writer) error {
 
 // SharedBundle writes one for anybody to read.
 func (b *bundler) SharedBundle(ctx context.Context, w io.Writer) error {
-	return bundle.Write(ctx, w, time.Now(), b.parts(), redact.New(bundle.Secrets()))
+	heard := b.told.Listing()
+	return bundle.Write(ctx, w, time.Now(), b.parts(), Redactor(&heard))
 }
 
 // parts are what a bundle holds; a further one is a line.
 func (b *bundler) parts() []bundle.Part {
 	t := b.told
-	return append(bundle.Machine(b.version),
+	return append(BundleParts(b.version, b.facts),
 		bundle.Now("config.toml", func() ([]byte, error) { return []byte(b.config().TOML()), nil }),
 		bundle.Now("status.json", func() ([]byte, error) { return t.Model().JSON() }),
 		bundle.Now("list.json", func() ([]byte, error) { return t.Listing().JSON() }),
@@ -45,7 +49,6 @@ func (b *bundler) parts() []bundle.Part {
 		bundle.Now("events.json", func() ([]byte, error) { return json.MarshalIndent(t.Events(0), "", "  ") }),
 		bundle.Now("incidents.json", func() ([]byte, error) { return json.MarshalIndent(t.Incidents(), "", "  ") }),
 		bundle.Now("history.json", func() ([]byte, error) { return json.Marshal(t.History()) }),
-		bundle.Part{Name: "sound-server.txt", Make: describeServer},
 	)
 }
 
@@ -58,7 +61,32 @@ func (b *bundler) descriptions() ([]byte, error) {
 	return all.Bytes(), nil
 }
 
-func describeServer(ctx context.Context) ([]byte, error) {
-	said, err := pulse.Describe(ctx)
-	return []byte(said), err
+// facts are what doctor looks at within the running bridge.
+func (b *bundler) facts() *doctor.Facts {
+	f := DoctorFacts(b.config(), b.faults(), service.Unit{Root: "/"}, b.version)
+	model, heard := b.told.Model(), b.told.Listing()
+	f.Bridge, f.Listing = &model, &heard
+	return f
+}
+
+// BundleParts are the parts that a bundle has with a bridge and without: the computer,
+// what doctor finds by facts, and the sound server. They are for one bundle.
+func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
+	var once sync.Once
+	var found doctor.Report
+	look := func(ctx context.Context) doctor.Report {
+		once.Do(func() { found = doctor.Run(ctx, facts()) })
+		return found
+	}
+	return append(bundle.Machine(version),
+		bundle.Part{Name: "doctor.txt", Within: doctor.Longest, Make: func(ctx context.Context) ([]byte, error) { return []byte(look(ctx).Text(0, true)), nil }},
+		bundle.Part{Name: "doctor.json", Within: doctor.Longest, Make: func(ctx context.Context) ([]byte, error) { return look(ctx).JSON() }},
+		bundle.Part{Name: "sound-server.txt", Make: func(ctx context.Context) ([]byte, error) {
+			a, err := pulse.Ask(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return []byte(a.String()), nil
+		}},
+	)
 }

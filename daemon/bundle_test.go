@@ -30,7 +30,10 @@ func (t toldOf) Sessions() []status.Session {
 }
 
 func (t toldOf) Listing() status.Listing {
-	return status.Listing{Masters: []status.ListedMaster{{Grandmaster: "00-1B-21-FF-FE-3A-4C-5D"}}}
+	return status.Listing{
+		Sessions: []status.ListedSession{{Name: "Piano of Anna", Host: "desk-of-anna"}, {Name: "ours", Host: t.host, Own: true}},
+		Masters:  []status.ListedMaster{{Grandmaster: "00-1B-21-FF-FE-3A-4C-5D"}},
+	}
 }
 func (t toldOf) Reload() status.Reloaded        { return status.Reloaded{} }
 func (t toldOf) History() recorder.History      { return recorder.History{} }
@@ -78,13 +81,14 @@ func TestABundleHoldsWhatAReportNeeds(t *testing.T) {
 	lines := bundle.NewLines(time.Now)
 	fmt.Fprintf(lines, `{"message":"started on %s, by 00:1b:21:3a:4c:5d"}`, host)
 	cfg := loaded(t, "stream.ttl=7")
-	b := bundler{told: toldOf{host}, config: func() config.Config { return cfg }, version: "1.2.3", lines: lines}
+	b := bundler{told: toldOf{host}, config: func() config.Config { return cfg }, faults: func() error { return errors.New("a fault") }, version: "1.2.3", lines: lines}
 
 	own := zipped(t, b.Bundle)
 	for name, part := range map[string]string{
 		"version.txt": "aes67-sink 1.2.3", "config.toml": "ttl = 7", "status.json": "10.9.8.7", "list.json": "00-1B-21-FF-FE-3A-4C-5D",
 		"sdp.txt": host + " Left", "metrics.txt": `aes67_sink_state{state="sending"} 1`, "log.txt": "started on " + host, "events.json": "a step",
 		"incidents.json": `"late"`, "history.json": `"fast"`, "interfaces.txt": "lo: ", "kernel.txt": host, "goroutines.txt": "goroutine profile",
+		"doctor.txt": "✗ Configuration: 1 fault, the first: a fault", "doctor.json": `"well": false`,
 		"errors.txt": "sound-server.txt: no sound server answers",
 	} {
 		if !strings.Contains(own[name], part) {
@@ -93,7 +97,7 @@ func TestABundleHoldsWhatAReportNeeds(t *testing.T) {
 	}
 
 	for name, text := range zipped(t, b.SharedBundle) {
-		for _, secret := range []string{"10.9.8.7", "3A-4C-5D", "3a:4c:5d", host + " Left", "on " + host} {
+		for _, secret := range []string{"10.9.8.7", "3A-4C-5D", "3a:4c:5d", host + " Left", "on " + host, "Piano of Anna", "desk-of-anna"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s tells of %q", name, secret)
 			}

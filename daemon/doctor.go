@@ -28,8 +28,8 @@ func DoctorFacts(cfg config.Config, faults error, unit service.Unit, version str
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, SinkRateHz: int(cfg.Sink.Rate),
 		StateDirectory: state.Directory(),
 		Sound: func(ctx context.Context) (doctor.SoundServer, error) {
-			a, err := pulse.Ask(ctx, cfg.Sink.ID)
-			return doctor.SoundServer{Name: a.Server, RateHz: int(a.Rate), Default: a.DefaultSink, SinkThere: a.SinkThere}, err
+			a, err := pulse.Ask(ctx)
+			return doctor.SoundServer{Name: a.Server, RateHz: int(a.Rate), Default: a.DefaultSink, SinkThere: a.HasSink(cfg.Sink.ID)}, err
 		},
 		Probes: doctor.Machine(),
 	}

@@ -63,6 +63,14 @@ func (r *reloader) current() config.Config {
 	return r.inForce
 }
 
+// faults are those of the configuration as it is written by now.
+func (r *reloader) faults() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.read()
+	return err
+}
+
 // run reloads at each hang-up until ctx is done.
 func (r *reloader) run(ctx context.Context, hangUps <-chan os.Signal) error {
 	for {

@@ -1,11 +1,15 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"aes67-sink/health"
+	"aes67-sink/internal/attempt"
 )
 
 // Outcome is what a check came to.
@@ -62,6 +66,9 @@ type Check struct {
 // usualDeadline is enough for a busy machine's bus or sound server to answer.
 const usualDeadline = 3 * time.Second
 
+// Longest is how long Run may take, and some more.
+const Longest = wireTime + 2*usualDeadline
+
 // Run does all checks and judges what they found. It returns when the slowest has ended
 // or its deadline has passed.
 func Run(ctx context.Context, f *Facts) Report {
@@ -70,44 +77,23 @@ func Run(ctx context.Context, f *Facts) Report {
 
 func run(ctx context.Context, f *Facts, checks []Check) Report {
 	f.prepare(ctx)
-	results := make([]chan Result, len(checks))
-	for i := range checks {
-		results[i] = make(chan Result, 1) // whoever is late finds nobody waiting
-		go func() { results[i] <- attempt(ctx, f, &checks[i]) }()
-	}
 	found := make([]Result, len(checks))
+	var all sync.WaitGroup
 	for i := range checks {
-		found[i] = <-results[i]
+		all.Go(func() { found[i] = do(ctx, f, &checks[i]) })
 	}
+	all.Wait()
 	return Report{Version: f.Version, Items: judge(checks, found)}
 }
 
-// attempt does one check. Its crash, and its being late, are results.
-func attempt(ctx context.Context, f *Facts, c *Check) Result {
-	limit := c.Deadline
-	if limit == 0 {
-		limit = usualDeadline
+// do does one check. Its crash, and its being late, are results.
+func do(ctx context.Context, f *Facts, c *Check) Result {
+	r, err := attempt.Do(ctx, cmp.Or(c.Deadline, usualDeadline), func(ctx context.Context) Result { return c.Run(ctx, f) })
+	if late, is := errors.AsType[*attempt.LateError](err); is {
+		return unknown("the check did not end within %v", late.Within)
 	}
-	ctx, stop := context.WithTimeout(ctx, limit)
-	defer stop()
-	done := make(chan Result, 1)
-	go func() {
-		defer func() {
-			if crash := recover(); crash != nil {
-				done <- unknown("the check crashed: %v; please report it with the output of aes67-sink doctor --json", crash)
-			}
-		}()
-		done <- c.Run(ctx, f)
-	}()
-	select {
-	case r := <-done:
-		return r
-	case <-ctx.Done():
+	if crash, is := errors.AsType[*attempt.CrashError](err); is {
+		return unknown("the check crashed: %v; please report it with the output of aes67-sink doctor --json", crash.Cause)
 	}
-	select {
-	case r := <-done: // at the last moment
-		return r
-	default:
-		return unknown("the check did not end within %v", limit)
-	}
+	return r
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/health"
+	"aes67-sink/internal/redact"
 	"aes67-sink/status"
 )
 
@@ -168,6 +169,7 @@ var faults = map[health.Code][]struct {
 		set(f, "proc/52/comm", "aes67-sink\n")
 		set(f, "proc/52/cmdline", "./aes67-sink\x00run\x00--set\x00sink.id=b\x00")
 		set(f, "proc/52/status", "Uid:\t1000\t1000\t1000\t1000\n")
+		f.Root.(fstest.MapFS)["proc/52/ns/net"] = link("net:[1]")
 	}, "2 bridges of this user run (processes 41, 52)", "kill 52"}},
 	"disk": {
 		{func(f *Facts) { f.Disk = func(string) (Disk, error) { return Disk{Free: 1 << 30}, nil } }, "/home/anna/.local/state/aes67-sink cannot be written", "sudo chown -R $USER /home/anna/.local/state/aes67-sink"},
@@ -408,32 +410,18 @@ func TestTextIsForPeople(t *testing.T) {
 }
 
 func TestSharedHasNothingPersonal(t *testing.T) {
-	s := &Sharer{}
-	for _, n := range [][2]string{{"host", "studio"}, {"user", "anna"}, {"session", "studio Left"}, {"user", "root"}, {"host", "x"}} {
-		s.Name(n[0], n[1])
-	}
-	for _, test := range [][2]string{
-		{"studio at 192.168.1.5 and 192.168.1.5, 10.0.0.1", "host-1 at address-1 and address-1, address-2"},
-		{"the group of studio Left is 239.69.1.1", "the group of session-1 is 239.69.1.1"},
-		{"/home/anna/x of anna, annabel, studio-pc and root", "~/x of user-1, annabel, studio-pc and root"},
-		{"00-1B-21-FF-FE-3A-4C-5D, 00:1b:21:3a:4c:5d", "mac-1, mac-2"},
-		{"00-1b-21-ff-fe-3a-4c-5d again, stage.local", "mac-1 again, host-2"},
-		{"fe80::21b:21ff:fe3a:4c5d on PipeWire 1.4.2 at 1:02", "address-3 on PipeWire 1.4.2 at 1:02"},
-		{"127.0.0.1:6767, 999.1.1.1", "127.0.0.1:6767, 999.1.1.1"},
-	} {
-		if got := s.Text(test[0]); got != test[1] {
-			t.Errorf("%q becomes %q, want %q", test[0], got, test[1])
-		}
-	}
 	f := healthy()
 	f.Listing.Sessions[1].Group = "239.69.1.1"
-	s = &Sharer{}
-	s.Name("session", "Stage")
-	s.Name("session", "studio-pc Left")
-	text, _ := Run(t.Context(), f).Shared(s).JSON()
-	for _, personal := range []string{"Stage", "studio", "192.168", "anna", "00-1B"} {
+	shared := redact.New(redact.Known{Hosts: []string{"studio-pc"}, Sessions: []string{"Stage"}})
+	text, _ := Run(t.Context(), f).Shared(shared).JSON()
+	for _, personal := range []string{"Stage", "studio", "192.168", "anna", "00-1B", "239.69"} {
 		if strings.Contains(string(text), personal) {
 			t.Errorf("%q is in what is shown to others: %s", personal, text)
+		}
+	}
+	for _, alike := range []string{"session-1", "host-1 Left", "192.0.2.", "233.252.0.1, the group of"} {
+		if !strings.Contains(string(text), alike) {
+			t.Errorf("no %q in what is shown to others: %s", alike, text)
 		}
 	}
 }
@@ -529,6 +517,36 @@ func TestTheInterfaceIsThatOfTheBridge(t *testing.T) {
 	f.Interface = "auto"
 	if f.prepare(t.Context()); f.iface.Name != "eno1" {
 		t.Errorf("%s, want the one with a link partner and the default route", f.iface.Name)
+	}
+}
+
+// TestACopyOfAnotherNetworkIsNone, and where that cannot be seen nothing is said: from
+// within a confined process other processes' namespaces are hidden (landlock(7)).
+func TestACopyOfAnotherNetworkIsNone(t *testing.T) {
+	f := healthy()
+	set(f, "proc/52/comm", "aes67-sink\n")
+	set(f, "proc/52/cmdline", "aes67-sink\x00run\x00")
+	set(f, "proc/52/status", "Uid:\t1000\t1000\t1000\t1000\n")
+	if r := checkCopies(t.Context(), f); r.Outcome != Unknown || !strings.Contains(r.Sentence, "process 52") {
+		t.Errorf("of an unknown network: %+v", r)
+	}
+	f.Root.(fstest.MapFS)["proc/52/ns/net"] = link("net:[2]")
+	if r := checkCopies(t.Context(), f); r.Outcome != Well {
+		t.Errorf("of another network: %+v", r)
+	}
+}
+
+// TestQueriesThatCannotBeSeen are not said to be missing.
+func TestQueriesThatCannotBeSeen(t *testing.T) {
+	f := healthy()
+	set(f, "proc/self/net/igmp", "")
+	f.prepare(t.Context())
+	if r := checkQuerier(t.Context(), f); r.Outcome != Unknown || !strings.Contains(r.Sentence, "cannot be seen without root (operation not permitted)") {
+		t.Errorf("without permission: %+v", r)
+	}
+	f.Querier = func(context.Context) (netip.Addr, error) { return netip.Addr{}, nil }
+	if r := checkQuerier(t.Context(), f); r.Outcome != Unknown || !strings.Contains(r.Sentence, "none came") {
+		t.Errorf("without a query: %+v", r)
 	}
 }
 

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"path"
 	"slices"
@@ -156,7 +157,11 @@ func checkQuerier(ctx context.Context, f *Facts) Result {
 			return fact("one of IGMP%s is there", strings.ToLower(fields[4]))
 		}
 	}
-	return unknown("queries come each two minutes, and none came while this was looking; if sound stops after some minutes, switch a querier on in one switch or router")
+	why := "none came while this was looking"
+	if err != nil {
+		why = fmt.Sprintf("they cannot be seen without root (%v)", text.Cause(err))
+	}
+	return unknown("queries come each two minutes, and %s; if sound stops after some minutes, switch a querier on in one switch or router", why)
 }
 
 func checkGroups(_ context.Context, f *Facts) Result {

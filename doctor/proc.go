@@ -15,6 +15,7 @@ type process struct {
 	uid     int
 	name    string
 	command []string
+	hidden  bool // its network namespace, which may be another
 }
 
 // processes are all in our network namespace, as far as that can be seen (proc(5)).
@@ -27,10 +28,11 @@ func (f *Facts) processes() (all []process) {
 			continue
 		}
 		in := func(name string) string { return path.Join("proc", e.Name(), name) }
-		if theirs, err := fs.ReadLink(f.Root, in("ns/net")); err == nil && theirs != ours {
+		theirs, err := fs.ReadLink(f.Root, in("ns/net"))
+		if err == nil && theirs != ours {
 			continue
 		}
-		p := process{pid: pid, uid: -1, name: f.read(in("comm"))}
+		p := process{pid: pid, uid: -1, name: f.read(in("comm")), hidden: err != nil}
 		p.command = strings.Split(strings.TrimRight(f.read(in("cmdline")), "\x00"), "\x00")
 		for line := range strings.Lines(f.read(in("status"))) {
 			if fields := strings.Fields(line); len(fields) > 2 && fields[0] == "Uid:" {

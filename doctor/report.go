@@ -3,8 +3,10 @@ package doctor
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"aes67-sink/internal/redact"
 	"aes67-sink/internal/text"
 )
 
@@ -31,6 +33,15 @@ func (r Report) JSON() ([]byte, error) {
 		Report
 	}{r.Well(), r}, "", "  ")
 	return append(text, '\n'), err
+}
+
+// Shared returns the report without what shared replaces.
+func (r Report) Shared(shared *redact.Redactor) Report {
+	r.Items = slices.Clone(r.Items)
+	for i := range r.Items {
+		r.Items[i].Sentence, r.Items[i].Command = shared.Text(r.Items[i].Sentence), shared.Text(r.Items[i].Command)
+	}
+	return r
 }
 
 // marks are how outcomes look at a glance.

@@ -133,17 +133,22 @@ func checkVersion(_ context.Context, f *Facts) Result {
 }
 
 func checkCopies(_ context.Context, f *Facts) Result {
-	var own, others []string
+	var own, others, hidden []string
 	for _, p := range f.bridges() {
-		if pid := strconv.Itoa(p.pid); p.uid == f.UID {
-			own = append(own, pid)
-		} else {
+		switch pid := strconv.Itoa(p.pid); {
+		case p.uid != f.UID:
 			others = append(others, pid)
+		case p.hidden:
+			hidden = append(hidden, pid)
+		default:
+			own = append(own, pid)
 		}
 	}
 	switch {
 	case len(own) > 1:
 		return ill("kill "+own[len(own)-1], "%d bridges of this user run (processes %s): each makes a sink and sends; end all but one", len(own), text.List(own))
+	case len(own)+len(hidden) > 1: // as within the bridge, which may not look at other processes
+		return unknown("another bridge of this user runs (process %s), and whether on this network cannot be seen from here", text.List(hidden))
 	case len(others) > 0:
 		return fact("%s of other users: the one who sits at the computer has the network", text.Count(len(others), "bridge", "bridges"))
 	}

@@ -2,7 +2,7 @@ package pulse
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	"github.com/jfreymuth/pulse/proto"
 
@@ -14,14 +14,21 @@ type Answer struct {
 	Server      string   // such as "PulseAudio (on PipeWire 1.4.2)"
 	Rate        aes67.Hz // what it mixes at by itself
 	DefaultSink string   // the chosen output
-	SinkThere   bool     // there is a sink of the name that was asked for
+
+	address address
+	sinks   proto.GetSinkInfoListReply
 }
 
-// Ask asks the sound server that a sink of this user would be made in. The error is
-// that of a sink that waits for one. Nothing is changed.
-func Ask(ctx context.Context, sinkID string) (Answer, error) { return ask(ctx, thisProcess(), sinkID) }
+// HasSink reports whether there is a sink of that name.
+func (a *Answer) HasSink(id string) bool {
+	return slices.ContainsFunc(a.sinks, func(s *proto.GetSinkInfoReply) bool { return s.SinkName == id })
+}
 
-func ask(ctx context.Context, where surroundings, sinkID string) (a Answer, err error) {
+// Ask asks the sound server that a sink of this user would be made in, over a connection
+// of its own. The error is that of a sink that waits for one. Nothing is changed.
+func Ask(ctx context.Context) (Answer, error) { return ask(ctx, thisProcess()) }
+
+func ask(ctx context.Context, where surroundings) (a Answer, err error) {
 	s, err := connect(ctx, where, newFramer(1, nil), func() aes67.MonoTime { return 0 }, nil, func(any) {})
 	if err != nil {
 		return a, err
@@ -32,11 +39,9 @@ func ask(ctx context.Context, where surroundings, sinkID string) (a Answer, err 
 	if err != nil {
 		return a, s.notReady(err)
 	}
-	a = Answer{Server: s.name, Rate: aes67.Hz(info.DefaultSampleSpec.Rate), DefaultSink: info.DefaultSinkName}
-	err = s.request("sink information", &proto.GetSinkInfo{SinkIndex: proto.Undefined, SinkName: sinkID}, &proto.GetSinkInfoReply{})
-	if err != nil && !errors.Is(err, proto.ErrNoSuchEntity) {
+	a = Answer{Server: s.name, Rate: aes67.Hz(info.DefaultSampleSpec.Rate), DefaultSink: info.DefaultSinkName, address: s.address}
+	if err := s.request("list of sinks", &proto.GetSinkInfoList{}, &a.sinks); err != nil {
 		return a, s.notReady(err)
 	}
-	a.SinkThere = err == nil
 	return a, nil
 }

@@ -1,20 +1,12 @@
 package pulse
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/jfreymuth/pulse/proto"
 )
-
-func TestAServerThatIsNotThereIsNotDescribed(t *testing.T) {
-	where := elsewhere(map[string]string{"PULSE_RUNTIME_PATH": t.TempDir()}, nil)
-	if said, err := describe(t.Context(), where); said != "" || !errors.Is(err, errNoServer) {
-		t.Errorf("%q, %v; want %v", said, err, errNoServer)
-	}
-}
 
 func TestTheVolumeIsThatOfTheLoudestChannel(t *testing.T) {
 	for _, test := range []struct {
@@ -32,13 +24,13 @@ func describesTheServer(t *testing.T, l *lab) {
 	cfg := stereo()
 	s := l.run(cfg)
 	s.await("the sink", func(st Status) bool { return st.State == StateRunning })
-	said, err := describe(t.Context(), l.where())
+	a, err := ask(t.Context(), l.where())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"PulseAudio", " at ", "default: ", cfg.SinkName, "2 × 48000 Hz"} {
-		if !strings.Contains(said, want) {
-			t.Errorf("no %q in %q", want, said)
+		if !strings.Contains(a.String(), want) {
+			t.Errorf("no %q in %q", want, a)
 		}
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"aes67-sink/bundle"
+	"aes67-sink/daemon"
+	"aes67-sink/doctor"
 	"aes67-sink/internal/redact"
 	"aes67-sink/internal/service"
-	"aes67-sink/pulse"
 	"aes67-sink/status"
 )
 
@@ -78,7 +79,7 @@ func (c *bundleCommand) write(ctx context.Context, to streams, file *os.File) er
 	}
 	var shared *redact.Redactor
 	if c.Share {
-		shared = redact.New(bundle.Secrets())
+		shared = daemon.Redactor(nil)
 	}
 	return bundle.Write(ctx, file, time.Now(), c.parts(unanswered), shared)
 }
@@ -86,7 +87,12 @@ func (c *bundleCommand) write(ctx context.Context, to streams, file *os.File) er
 // parts are what can be told without the bridge, and why it tells nothing; a further
 // one is a line.
 func (c *bundleCommand) parts(unanswered error) []bundle.Part {
-	return append(bundle.Machine(version),
+	facts := func() *doctor.Facts {
+		f := c.facts(version)
+		f.Unreachable = unanswered
+		return f
+	}
+	return append(daemon.BundleParts(version, facts),
 		bundle.Now("bridge", func() ([]byte, error) { return nil, unanswered }),
 		bundle.Now("config.toml", func() ([]byte, error) {
 			loaded, err := c.load()
@@ -96,9 +102,5 @@ func (c *bundleCommand) parts(unanswered error) []bundle.Part {
 			return []byte(loaded.Config.TOML()), nil
 		}),
 		bundle.Part{Name: "log.txt", Make: service.Journal},
-		bundle.Part{Name: "sound-server.txt", Make: func(ctx context.Context) ([]byte, error) {
-			said, err := pulse.Describe(ctx)
-			return []byte(said), err
-		}},
 	)
 }

@@ -45,7 +45,7 @@ func TestWithoutABridgeABundleTellsOfTheComputer(t *testing.T) {
 	}
 	got := contents(t, h.path("b.zip"))
 	for name, part := range map[string]string{
-		"config.toml": "ttl = 7", "version.txt": "aes67-sink devel", "interfaces.txt": "lo: ", "kernel.txt": "Linux host-",
+		"doctor.txt": "✗ Bridge: no aes67-sink of this user is running", "doctor.json": `"well": false`, "config.toml": "ttl = 7", "version.txt": "aes67-sink devel", "interfaces.txt": "lo: ", "kernel.txt": "Linux host-",
 		"errors.txt": "bridge: no aes67-sink of this user is running\n",
 	} {
 		if !strings.Contains(got[name], part) {

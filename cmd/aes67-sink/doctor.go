@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"aes67-sink/config"
 	"aes67-sink/daemon"
 	"aes67-sink/doctor"
 	"aes67-sink/status"
@@ -27,7 +26,7 @@ func (c *doctorCommand) Run(to streams) error {
 		return verdict(exitFailed)
 	}
 	if c.Share {
-		report = report.Shared(doctor.NewSharer(facts.Listing))
+		report = report.Shared(daemon.Redactor(facts.Listing))
 	}
 	said, err := []byte(report.Text(width(to.stdout), c.All)), error(nil)
 	if c.JSON {
@@ -44,11 +43,7 @@ func (c *doctorCommand) Run(to streams) error {
 
 // facts are those of this computer and of the running bridge, if it answers.
 func (c *doctorCommand) facts(ctx context.Context) *doctor.Facts {
-	loaded, faults := c.load()
-	if faults != nil {
-		loaded.Config = config.Default()
-	}
-	facts := daemon.DoctorFacts(loaded.Config, faults, ourUnit, version)
+	facts := c.configFlags.facts(version)
 	client := status.NewClient()
 	m, err := client.Model(ctx)
 	if facts.Unreachable = err; err != nil {

@@ -50,14 +50,15 @@ var mayImport = map[string][]string{
 	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
 	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
-	"bundle": {"internal/redact"},
+	"bundle": {"internal/attempt", "internal/redact"},
 	// Beside the edges: it asks what no edge knows, and what the bridge has told.
-	"doctor": {"aes67", "health", "status", "internal/firewall", "internal/mcast", "internal/text", "internal/wake"},
+	"doctor": {"aes67", "health", "status", "internal/attempt", "internal/firewall", "internal/mcast", "internal/redact", "internal/text", "internal/wake"},
 
 	"daemon": {"*"},
 
 	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "doctor", "internal/redact", "internal/service", "internal/text", "pulse", "status"},
 
+	"internal/attempt":   {},
 	"internal/desktop":   {},
 	"internal/firewall":  {},
 	"internal/httphost":  {},

@@ -19,9 +19,10 @@ import (
 // Known are the words that cannot be told from others by their form. Empty ones are
 // passed over.
 type Known struct {
-	Hosts    []string // names of this computer
+	Hosts    []string // names of this computer, then of others
+	Sessions []string // names of others' sessions
 	Users    []string // names of its user
-	Homes    []string // the user's directories, absolute
+	Homes    []string // his directories, absolute
 	Networks []string // names of wireless networks (SSID)
 	Devices  []string // names of interfaces' hardware (MAC), 12 hexadecimal digits
 }
@@ -30,7 +31,6 @@ type Known struct {
 // goroutine.
 type Redactor struct {
 	words   []word
-	hosts   int            // how many of them are hosts
 	numbers map[string]int // by kind and what was found
 	count   map[string]int // of each kind
 }
@@ -40,13 +40,15 @@ type word struct{ secret, instead string }
 
 // New makes a redactor. Each of several known words of one kind has a number.
 func New(k Known) *Redactor {
-	r := &Redactor{hosts: len(k.Hosts), numbers: map[string]int{}, count: map[string]int{}}
+	r := &Redactor{numbers: map[string]int{}, count: map[string]int{}}
 	for _, kind := range []struct {
-		form string
+		name string
 		all  []string
-	}{{"/home/user-%d", k.Homes}, {"host-%d", k.Hosts}, {"user-%d", k.Users}, {"network-%d", k.Networks}} {
-		for i, secret := range kind.all {
-			r.learn(secret, fmt.Sprintf(kind.form, i+1))
+	}{{home, k.Homes}, {host, k.Hosts}, {"user", k.Users}, {"network", k.Networks}, {"session", k.Sessions}} {
+		for _, secret := range kind.all {
+			if secret = strings.ToLower(strings.TrimRight(secret, "/")); !nobodys(secret) {
+				r.learn(secret, r.name(kind.name, secret))
+			}
 		}
 	}
 	for _, device := range k.Devices {
@@ -59,10 +61,26 @@ func New(k Known) *Redactor {
 	return r
 }
 
-// learn takes a word as it is and as it is written in JSON.
+// The kinds of which some are told by their form.
+const host, home = "host", "home"
+
+// name is what stands in for a name, in small letters, of a kind.
+func (r *Redactor) name(kind, secret string) string {
+	n := r.number(kind, secret)
+	if kind == home {
+		return fmt.Sprintf("/home/user-%d", n)
+	}
+	return fmt.Sprintf("%s-%d", kind, n)
+}
+
+// nobodys reports whether a name is none, or one that is everywhere.
+func nobodys(name string) bool {
+	return len(name) < 2 || slices.Contains([]string{"root", "localhost", "aes67", "aes67-sink"}, name)
+}
+
+// learn takes a word, in small letters, as it is and as it is written in JSON.
 func (r *Redactor) learn(secret, instead string) {
-	secret = strings.ToLower(strings.TrimRight(secret, "/"))
-	if secret == "" || slices.ContainsFunc(r.words, func(w word) bool { return w.secret == secret }) {
+	if slices.ContainsFunc(r.words, func(w word) bool { return w.secret == secret }) {
 		return
 	}
 	r.words = append(r.words, word{secret, instead})
@@ -80,11 +98,13 @@ const (
 )
 
 var (
-	// Of another computer by multicast DNS (RFC 6762, 3), and one that is replaced.
-	local = regexp.MustCompile(`(?i)[\pL\pN_-]+\.local\b`)
-	ours  = regexp.MustCompile(`^host-[0-9]+$`)
-	uuid  = regexp.MustCompile(`(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`) // RFC 9562, 4
-	pairs = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
+	// Of another computer by multicast DNS (RFC 6762, 3), another user's directory, and
+	// those that are replaced.
+	local    = regexp.MustCompile(`(?i)[\pL\pN_-]+\.local\b`)
+	homes    = regexp.MustCompile(`/home/[\pL\pN_-]+(?:\.[\pL\pN_-]+)*`)
+	replaced = regexp.MustCompile(`^(?:host|/home/user)-[0-9]+$`)
+	uuid     = regexp.MustCompile(`(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`) // RFC 9562, 4
+	pairs    = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
 	// As linuxptp writes a clock's identity, and as sixteen digits with the
 	// ff-fe that an EUI-64 made of a MAC address has in the middle.
 	dotted = regexp.MustCompile(`[0-9A-Fa-f]{6}\.?(?i:fffe)\.?[0-9A-Fa-f]{6}`)
@@ -97,12 +117,10 @@ func (r *Redactor) Text(s string) string {
 	for _, w := range r.words {
 		s = replaceWord(s, w)
 	}
+	s = homes.ReplaceAllStringFunc(s, func(found string) string { return r.unlessReplaced(home, found) })
 	s = local.ReplaceAllStringFunc(s, func(found string) string {
-		name, domain := found[:len(found)-len(".local")], found[len(found)-len(".local"):]
-		if ours.MatchString(name) {
-			return found
-		}
-		return fmt.Sprintf("host-%d%s", r.hosts+r.number("host", strings.ToLower(name)), domain)
+		end := len(found) - len(".local")
+		return r.unlessReplaced(host, found[:end]) + found[end:]
 	})
 	s = uuid.ReplaceAllStringFunc(s, func(found string) string {
 		return fmt.Sprintf("00000000-0000-0000-0000-%012d", r.number("uuid", strings.ToLower(found)))
@@ -124,6 +142,14 @@ func (r *Redactor) Text(s string) string {
 		}
 		return r.address(address)
 	})
+}
+
+// unlessReplaced replaces a name that was found by its form.
+func (r *Redactor) unlessReplaced(kind, found string) string {
+	if replaced.MatchString(found) {
+		return found
+	}
+	return r.name(kind, strings.ToLower(found))
 }
 
 // replaceWord replaces a word where no letter and no digit touches it.

@@ -2,34 +2,39 @@ package e2e
 
 import (
 	"archive/zip"
+	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestBundle has a bridge write all that it knows, once as it is and once for anybody
-// to read.
+// TestBundle has a bridge without any privilege write all that it knows, once as it is
+// and once for anybody to read. Another one of its user is in another network.
 func TestBundle(t *testing.T) {
 	t.Parallel() // at the end, beside others that measure no instants
 	w := newWire(t)
 	startGrandmaster(t, w, 0)
-	s := startServer(t, "pipewire")
-	b := startBridge(t, w, s)
+	s := startUnprivileged(t, "pipewire")
+	b := &bridge{start(t, "bridge", s.env, w.in(pc, capable(t, s.dir, "run", "--set", "stream.when=always")...)...).onTheWay(), s}
+	other := filepath.Join(s.dir, "other")
+	must(0, os.Mkdir(other, 0o700))
+	must(0, os.Chown(other, 65534, 65534))
+	start(t, "another bridge", []string{"HOME=" + other, "XDG_RUNTIME_DIR=" + other}, w.in(speaker, capable(t, other, "run")...)...)
 	b.follows(60 * time.Second)
-	dir := tempDir(t, "bundle")
 	for _, test := range []struct {
 		arguments []string
 		shared    bool
 	}{{nil, false}, {[]string{"--share"}, true}} {
-		path := filepath.Join(dir, "own.zip")
+		path := filepath.Join(s.dir, "own.zip")
 		if test.shared {
-			path = filepath.Join(dir, "shared.zip")
+			path = filepath.Join(s.dir, "shared.zip")
 		}
 		command := append([]string{program, "bundle"}, append(test.arguments, path)...)
-		if said := must(output(s.env, s.by(command...)...)); said != path+"\n" {
+		if said := must(output(s.env, w.in(pc, s.by(command...)...)...)); said != path+"\n" {
 			t.Errorf("it says %q", said)
 		}
 		if info := must(os.Stat(path)); info.Mode().Perm() != 0o600 {
@@ -39,12 +44,13 @@ func TestBundle(t *testing.T) {
 		for name, part := range map[string]string{
 			"version.txt": "aes67-sink ", "config.toml": "when = \"always\"", "status.json": `"sending"`, "list.json": `"masters"`,
 			"sdp.txt": "a=ts-refclk:ptp=", "metrics.txt": `aes67_sink_clock_state{domain="0",state="locked"} 1`, "log.txt": "aes67-sink started",
-			"interfaces.txt": "eth0: ", "sound-server.txt": "PipeWire", "kernel.txt": "Linux ", "os-release.txt": "NAME=", "goroutines.txt": "daemon.Run",
+			"interfaces.txt": "eth0: ", "sound-server.txt": "PipeWire", "doctor.txt": "✓ Running bridge: sending", "kernel.txt": "Linux ", "os-release.txt": "NAME=", "goroutines.txt": "daemon.Run",
 		} {
 			if !strings.Contains(parts[name], part) {
 				t.Errorf("%s: no %q in %q: %s", name, part, parts[name], parts["errors.txt"])
 			}
 		}
+		b.isDiagnosed(t, w, parts["doctor.json"])
 		r := must(b.look())
 		host := must(os.Hostname())
 		for _, secret := range []string{r.Clock.Grandmaster, r.Network.Address, host + " AES67 Speakers Left"} {
@@ -63,6 +69,28 @@ func TestBundle(t *testing.T) {
 		}
 	}
 	b.end()
+}
+
+// isDiagnosed holds that doctor finds within the bridge, which may not look at much, what
+// it finds beside it, and says why where it finds nothing.
+func (b *bridge) isDiagnosed(t *testing.T, w wire, said string) {
+	t.Helper()
+	var within, beside diagnosis
+	if err := json.Unmarshal([]byte(said), &within); err != nil {
+		t.Fatalf("doctor.json: %v: %s", err, said)
+	}
+	text, _ := output(b.server.env, w.in(pc, b.server.by(program, "doctor", "--json")...)...) // whose exit code says the same
+	if err := json.Unmarshal([]byte(text), &beside); err != nil {
+		t.Fatalf("doctor --json: %v: %s", err, text)
+	}
+	if got, want := within.told(), beside.told(); !slices.Equal(got, want) {
+		t.Errorf("within the bridge it names %v, beside it %v: %s", got, want, said)
+	}
+	for _, item := range within.Items {
+		if item.Outcome == "unknown" && item.Sentence == "" {
+			t.Errorf("%s: unknown without a reason", item.Code)
+		}
+	}
 }
 
 // unzipped is what a zip holds, by name.

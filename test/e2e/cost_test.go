@@ -72,14 +72,7 @@ func costAsRoot(t testing.TB, w wire) costRig {
 // nothing gives it real-time priority.
 func costRefused(t testing.TB, w wire) costRig {
 	s := startUnprivileged(t, "pipewire")
-	need(t, "setcap")
-	mine := filepath.Join(s.dir, "aes67-sink")
-	must(0, os.WriteFile(mine, must(os.ReadFile(program)), 0o755))
-	if out, err := output(nil, "setcap", "cap_net_bind_service+ep", mine); err != nil {
-		t.Skipf("no file capabilities here: %v: %s", err, out)
-	}
-	command := w.in(pc, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--", mine, "run")
-	return costRig{s, command, "0", "-", here, ownPID, serverParts}
+	return costRig{s, w.in(pc, capable(t, s.dir, "run")...), "0", "-", here, ownPID, serverParts}
 }
 
 // costByRealtimeKit runs it as alice, at the same path in a booted machine.

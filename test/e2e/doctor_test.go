@@ -97,7 +97,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("no %q in\n%s", part, out)
 		}
 	}
-	if out := line("-v", "--share"); strings.Contains(out, "10.67.") || !strings.Contains(out, "address-1 on eth0") {
+	if out := line("-v", "--share"); strings.Contains(out, "10.67.") || !strings.Contains(out, " on eth0, ") {
 		t.Errorf("what is shown to others:\n%s", out)
 	}
 

@@ -12,25 +12,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// capable is the command for nobody to run a copy of the program, in dir, that has the
+// file capability for the PTP ports.
+func capable(t testing.TB, dir string, arguments ...string) []string {
+	t.Helper()
+	need(t, "setpriv", "setcap")
+	mine := filepath.Join(dir, "aes67-sink")
+	must(0, os.WriteFile(mine, must(os.ReadFile(program)), 0o755))
+	if out, err := output(nil, "setcap", "cap_net_bind_service+ep", mine); err != nil {
+		t.Skipf("no file capabilities here: %v: %s", err, out)
+	}
+	return append([]string{"/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--", mine}, arguments...)
+}
+
 // With the file capability the PTP ports are opened; after that no thread of
 // the bridge has any capability, nor a way to get one, and its user may look
 // into it.
 func TestNoPrivilegeIsKept(t *testing.T) {
 	shared(t)
 	w := newWire(t)
-	need(t, "setpriv", "setcap")
 	dir := tempDir(t, "privileges")
 	for _, path := range []string{dir, filepath.Join(dir, "run"), filepath.Join(dir, "state")} {
 		must(0, os.MkdirAll(path, 0o700))
 		must(0, os.Chown(path, 65534, 65534))
 	}
-	mine := filepath.Join(dir, "aes67-sink")
-	must(0, os.WriteFile(mine, must(os.ReadFile(program)), 0o755))
-	if out, err := output(nil, "setcap", "cap_net_bind_service+ep", mine); err != nil {
-		t.Skipf("no file capabilities here: %v: %s", err, out)
-	}
 	env := []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + filepath.Join(dir, "run"), "XDG_STATE_HOME=" + filepath.Join(dir, "state")}
-	b := start(t, "bridge", env, w.in(pc, "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--", mine, "run")...)
+	b := start(t, "bridge", env, w.in(pc, capable(t, dir, "run")...)...)
 
 	process := fmt.Sprintf("/proc/%d", b.cmd.Process.Pid)
 	eventually(t, 10*time.Second, "the bridge has started", func() bool { return strings.Contains(b.output.String(), "aes67-sink started") })
