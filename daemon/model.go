@@ -39,6 +39,8 @@ func (t *teller) Model() status.Model {
 		Streams:  e.streamModels(b, stats),
 		Announce: e.announcer.model(),
 		Heard:    e.heardModel(),
+
+		CeilingDBFS: new(status.Tenths(e.pipeline.CeilingDBFS())),
 	}
 	if m.Problem == "" && stats != nil {
 		m.Problem = sendProblem(*stats, m.Network.Interface)

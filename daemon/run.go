@@ -20,6 +20,7 @@ import (
 	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
 	"aes67-sink/status"
+	"aes67-sink/status/page"
 )
 
 // Run builds every part, joins the two paths and runs until ctx is done:
@@ -113,7 +114,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	})
 	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg}
 	told := &teller{edges: e, supervisor: supervisor, again: again, version: version, started: rtthread.Now()}
-	servers := status.NewServer(told)
+	servers := status.NewServer(told).With(page.New(told))
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 	screen := &desktopTeller{
 		on: cfg.Status.Notifications && underManager(), desktop: desktop.Desktop{Program: cfg.Sink.Name, Icon: pulse.Icon},

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"aes67-sink/health"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -31,7 +33,7 @@ func golden(t *testing.T, path string, got []byte) {
 // example is a bridge of which everything is known.
 func example() Model {
 	return Model{
-		Version: "1.0.0", UptimeS: 12.34, State: Sending,
+		Version: "1.0.0", UptimeS: 12.34, State: Sending, Problems: []health.Finding{},
 		Sink: Sink{
 			State: "running", Server: "PulseAudio (on PipeWire 1.4.2)", Name: "AES67 Speakers", ID: "aes67", RateHz: 48000,
 			Channels: []string{"front-left", "front-right"},

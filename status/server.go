@@ -25,6 +25,7 @@ import (
 // Bounds on what one asker, or many, can take of the bridge.
 const (
 	requestTimeout   = 5 * time.Second // from the first byte to the last of a request, and of its answer
+	bundleTimeout    = time.Minute     // for a bundle, which waits for what it gathers
 	idleTimeout      = 30 * time.Second
 	shutdownTimeout  = time.Second // for answers under way when the bridge ends
 	maxHeader        = 8 << 10     // bytes
@@ -56,6 +57,7 @@ type Recordings interface {
 // Server answers with what its teller tells.
 type Server struct {
 	teller Teller
+	pages  http.Handler          // of people; nil: none
 	pause  func(context.Context) // before a port is tried again
 }
 
@@ -64,7 +66,13 @@ func NewServer(teller Teller) *Server {
 	return &Server{teller: teller, pause: func(ctx context.Context) { wake.Pause(ctx, retryAfter) }}
 }
 
-// RunTCP serves /status.json on an address and port until ctx is done; an empty
+// With lets pages answer, on TCP, what is asked of no other path: the page for people.
+func (s *Server) With(pages http.Handler) *Server {
+	s.pages = pages
+	return s
+}
+
+// RunTCP serves browsers on an address and port until ctx is done; an empty
 // address nowhere. Where that cannot be done, as while the address is not there yet,
 // it is tried again and again: trouble is told why, once, and nil when it is over.
 func (s *Server) RunTCP(ctx context.Context, address string, trouble func(error)) error {
@@ -158,6 +166,8 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	// Event streams end with their requests' context; Shutdown waits for them.
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	var closer sync.WaitGroup
 	closer.Go(func() {
 		<-ctx.Done()

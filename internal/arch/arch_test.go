@@ -50,6 +50,8 @@ var mayImport = map[string][]string{
 	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
 	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
+	"status/page": {"aes67", "health", "recorder", "status"},
+
 	"daemon": {"*"},
 
 	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
