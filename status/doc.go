@@ -4,6 +4,6 @@
 // serve it on a control socket of the user (client.go is its other end) and,
 // for browsers of this computer, on a TCP port.
 //
-// Nothing can be changed through this package: it answers GET only. Left out:
-// a page for people and metrics.
+// Browsers can change nothing: they are answered GET only. Package page makes what
+// people see.
 package status

@@ -26,7 +26,7 @@ import (
 )
 
 // patience is for what has no limit of its own.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // browsers is the one browser, and its tabs' parent.
 var browsers context.Context
@@ -106,7 +106,8 @@ func (b *bridge) url() string { return "http://" + b.address + "/" }
 // tab is a page that is open; what it complains of, and whom it asks, is kept.
 type tab struct {
 	context.Context
-	t *testing.T
+	t    *testing.T
+	shut func() // a browser has six connections to a server: seven tabs are one too many
 
 	mu         sync.Mutex
 	complaints []string
@@ -127,7 +128,7 @@ func open(t *testing.T, url string, l look) *tab {
 	t.Helper()
 	ctx, shut := chromedp.NewContext(browsers)
 	t.Cleanup(shut)
-	b := &tab{Context: ctx, t: t}
+	b := &tab{Context: ctx, t: t, shut: shut}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,7 @@ func TestPictures(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, shot.name+".png"), picture, 0o644); err != nil {
 				t.Fatal(err)
 			}
+			tab.shut()
 		})
 	}
 }
