@@ -83,7 +83,7 @@ page-test: go build/axe ## the page in a headless browser: faults, restart, prox
 	$(GO) test -count=1 -timeout 30m ./...
 
 build/axe: # the judge of accessibility, for the tests alone
-	@scripts/install-packages.sh page
+	@command -v npm >/dev/null || scripts/install-packages.sh npm
 	mkdir -p build
 	rm -rf build/axe.new
 	mkdir build/axe.new

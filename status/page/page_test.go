@@ -177,7 +177,7 @@ var (
 	foreign = regexp.MustCompile(`(?s)<[a-z]+[^>]* lang="en"[^>]*>.*?</[a-z]+>`)
 	tags    = regexp.MustCompile(`(?s)<style.*?</style>|<[^>]*>`)
 	named   = regexp.MustCompile(`\{\{[^}]*?\.T "([a-z0-9.]+)"`)
-	spoken  = regexp.MustCompile(`(?:aria-label|title|data-copied|data-labels|data-short)="([^"]*)"`)
+	spoken  = regexp.MustCompile(`(?:aria-label|title|data-copied|data-labels|data-short|data-lost|data-busy)="([^"]*)"`)
 )
 
 // TestBothLanguagesHaveEveryWord: and the German page has no English but what the

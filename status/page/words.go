@@ -9,6 +9,7 @@ var words = map[string][languages]string{
 	"page.noscript":   {"This page renews itself every 5 seconds. With JavaScript it is live, and has plots.", "Diese Seite erneuert sich alle 5 Sekunden. Mit JavaScript ist sie lebendig und hat Kurven."},
 	"page.lost":       {"No word from the bridge; trying again.", "Die Brücke meldet sich nicht; neuer Versuch läuft."},
 	"page.lost.short": {"not connected", "nicht verbunden"},
+	"page.busy":       {"Too many pages look at this bridge; close one of them.", "Zu viele Seiten sehen dieser Brücke zu; bitte eine schließen."},
 	"page.ill":        {"Trouble", "Störung"},
 	"page.skip":       {"To the verdict", "Zum Befund"},
 

@@ -84,11 +84,20 @@ async function open() {
   source.addEventListener("status", (e) => {
     const { version } = JSON.parse(e.data);
     if (version !== root.dataset.version) location.reload();
-    if (shown === "slow" && Date.now() - fetched > 60000) open();
+    if (shown === "slow" && Date.now() - fetched > 60000) refresh();
   });
   source.addEventListener("histogram", (e) => { past.lateness = JSON.parse(e.data); });
   source.addEventListener("points", (e) => { append(JSON.parse(e.data)); draw(); });
-  source.addEventListener("error", lose);
+  let begun = false;
+  source.addEventListener("open", () => { begun = true; });
+  source.addEventListener("error", () => lose(!begun && source?.readyState === EventSource.CLOSED));
+}
+
+/** The track of 24 h has a point more each minute. */
+async function refresh() {
+  fetched = Date.now();
+  const answer = await fetch("history.json").catch(() => null); // the stream tells when the bridge is gone
+  if (answer?.ok) past.slow = (await answer.json()).slow;
 }
 
 function close() {
@@ -97,9 +106,11 @@ function close() {
   source = null;
 }
 
-function lose() {
+/** Tries again; a stream that is refused while the bridge answers has too many beside it. @param {boolean} [refused] */
+function lose(refused) {
   close();
   if (document.hidden) return;
+  $("#lost").textContent = $("#lost").dataset[refused ? "busy" : "lost"] ?? "";
   $("#lost").hidden = false;
   document.title = `✕ ${$("#lost").dataset.short}`;
   timer = setTimeout(open, retry);
@@ -405,7 +416,7 @@ $("#plots").addEventListener("keydown", (e) => {
   if (!step || !u || !/** @type {HTMLElement} */ (e.target).matches("#plots button, #plots .time")) return;
   e.preventDefault();
   const x = u.data[0], at = Math.min(x.length - 1, Math.max(0, (u.cursor.idx ?? x.length - 1) + step));
-  u.setCursor({ left: u.valToPos(x[at], "x"), top: 10 });
+  u.setCursor({ left: u.valToPos(x[at], "x"), top: 10 }, true, true); // all plots
 });
 
 let size = 0;

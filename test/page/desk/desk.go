@@ -228,8 +228,10 @@ func (d *Desk) Incidents() []recorder.Incident {
 			ID: "late-1", At: time.Now(), Cause: "late",
 			Sentence: "The left and right stream were 3.4 ms late for 5 packets: the sender waited 3.1 ms for a core while SCHED_OTHER; receivers with less than 4 ms heard a click.",
 			Bill: []recorder.Share{
-				{Name: "waited for a core", Percent: 91, MS: 3.1}, {Name: "timer", Percent: 5, MS: 0.17},
-				{Name: "own work", Percent: 3, MS: 0.1}, {Name: "send call", Percent: 1, MS: 0.03},
+				{Name: "waited for a core", Percent: 91, MS: 3.1},
+				{Name: "timer", Percent: 5, MS: 0.17},
+				{Name: "own work", Percent: 3, MS: 0.1},
+				{Name: "send call", Percent: 1, MS: 0.03},
 			},
 			Context: []string{"the sender ran 0.1 ms and waited 3.1 ms (schedstat)", "1 forced switch", "cpu pressure: some 41 % of 10 s", "load: 3.2"},
 		},
@@ -323,8 +325,10 @@ func (d *Desk) suffer(m *status.Model) {
 	case NoClock:
 		m.State, m.Clock.State, m.Clock.OffsetNS = status.Holdover, "holdover", nil
 		m.Status.ExternalSynchronization = health.PartiallyHealthy
-		find(health.Finding{Code: "clock-lost", Title: "The network's clock is gone", Severity: health.Defect,
-			Sentence: "no Announce of grandmaster 00-1D-C1-FF-FE-12-9A-03 for 12 s: receivers drift apart by and by; switch it on, or let this computer be the grandmaster", Command: "aes67-sink run --set clock.mode=\"auto\""})
+		find(health.Finding{
+			Code: "clock-lost", Title: "The network's clock is gone", Severity: health.Defect,
+			Sentence: "no Announce of grandmaster 00-1D-C1-FF-FE-12-9A-03 for 12 s: receivers drift apart by and by; switch it on, or let this computer be the grandmaster", Command: "aes67-sink run --set clock.mode=\"auto\"",
+		})
 		find(health.Finding{Code: "governor", Title: "The processor saves power", Severity: health.Notice, Sentence: "beware: the governor is powersave", Command: "sudo cpupower frequency-set -g performance"})
 	case NoCable:
 		m.State, m.Network = status.WaitingNetwork, status.Network{Interface: "eno1", Carrier: new(false)}
