@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,7 +30,7 @@ type hub struct {
 
 	mu      sync.Mutex
 	streams map[*stream]bool
-	stop    context.CancelFunc // of the pump; nil: it does not run
+	stop    chan struct{} // ends the pump when closed; nil: it does not run
 }
 
 // stream is one who looks.
@@ -87,9 +86,8 @@ func (h *hub) join(s *stream) bool {
 	}
 	h.streams[s] = true
 	if h.stop == nil {
-		ctx, stop := context.WithCancel(context.Background())
-		h.stop = stop
-		go h.pump(ctx)
+		h.stop = make(chan struct{})
+		go h.pump(h.stop)
 	}
 	return true
 }
@@ -100,20 +98,20 @@ func (h *hub) leave(s *stream) {
 	defer h.mu.Unlock()
 	delete(h.streams, s)
 	if len(h.streams) == 0 && h.stop != nil {
-		h.stop()
+		close(h.stop)
 		h.stop = nil
 	}
 }
 
-// pump asks the bridge, once for all who look.
-func (h *hub) pump(ctx context.Context) {
+// pump asks the bridge, once for all who look, until stop.
+func (h *hub) pump(stop chan struct{}) {
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
 	now := told{teller: h.teller}
 	for n := 0; ; n++ {
-		h.send(ctx, &now, n)
+		h.send(&now, n, stop)
 		select {
-		case <-ctx.Done():
+		case <-stop:
 			return
 		case <-ticker.C:
 		}
@@ -121,8 +119,12 @@ func (h *hub) pump(ctx context.Context) {
 }
 
 // send makes the events of one beat, and hands them to all.
-func (h *hub) send(ctx context.Context, now *told, n int) {
+func (h *hub) send(now *told, n int, stop chan struct{}) {
 	h.mu.Lock()
+	if h.stop != stop { // those who look have a pump of their own by now
+		h.mu.Unlock()
+		return
+	}
 	all := slices.Collect(maps.Keys(h.streams))
 	h.mu.Unlock()
 	fresh := slices.ContainsFunc(all, func(s *stream) bool { return s.fresh })
@@ -141,9 +143,6 @@ func (h *hub) send(ctx context.Context, now *told, n int) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ctx.Err() != nil {
-		return
-	}
 	for _, s := range all {
 		if !h.streams[s] {
 			continue

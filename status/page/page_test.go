@@ -390,7 +390,7 @@ func listen(t *testing.T, address, language string) *listener {
 		t.Fatal(err)
 	}
 	request.Header.Set("Accept-Language", language)
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := http.DefaultClient.Do(request) //nolint:bodyclose // shut does
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,8 +135,9 @@ func severityState(s health.Severity) health.Status {
 		return health.Unhealthy
 	case health.Defect:
 		return health.PartiallyHealthy
+	default: // a notice
+		return health.Inactive
 	}
-	return health.Inactive
 }
 
 func facts(l language, m *status.Model) []string {
