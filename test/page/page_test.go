@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 
 	"aes67-sink/status"
+	"aes67-sink/status/page"
 	"aes67-sink/test/page/desk"
 )
 
@@ -146,6 +147,22 @@ func TestPlotsArePaintedAndTheirCaptionsAreTheStatus(t *testing.T) {
 	}
 	// What stands under the plots is what was told.
 	page.within(patience, `(async () => { const s = await (await fetch("status.json")).json(); return document.querySelector("#fill .now").innerText.startsWith(s.drift.fill_frames + " of"); })()`)
+}
+
+func TestABridgeThatHasJustBegun(t *testing.T) {
+	newborn := desk.Fresh()
+	shows := page.New(newborn)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/history.json" {
+			_ = json.NewEncoder(w).Encode(newborn.History())
+			return
+		}
+		shows.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.CloseClientConnections)
+	p := shown(t, server.URL+"/", look{})
+	p.within(patience, fmt.Sprintf(verdictsay, "Your music is on the network.")+" && document.body.innerText.includes('Nothing worth telling in 24 h.')")
+	p.well(server.URL + "/")
 }
 
 func TestARestartHealsByItself(t *testing.T) {

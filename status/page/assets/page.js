@@ -5,7 +5,7 @@
 const root = document.documentElement, calm = matchMedia("(prefers-reduced-motion: reduce)"), dark = matchMedia("(prefers-color-scheme: dark)");
 const clock = new Intl.DateTimeFormat(root.lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const minute = new Intl.DateTimeFormat(root.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const number = (/** @type {number} */ places) => new Intl.NumberFormat(root.lang, { minimumFractionDigits: places, maximumFractionDigits: places });
+const number = (/** @type {number} */ places) => new Intl.NumberFormat(root.lang, { minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: /** @type {any} */ ("negative") });
 const one = number(1), three = number(3), whole = number(0);
 const keep = { fast: 120, slow: 86400 }; // s
 const retry = 2000; // ms
@@ -69,7 +69,8 @@ async function open() {
   try {
     const answer = await fetch("history.json");
     if (!answer.ok) throw answer.status;
-    past = await answer.json();
+    const told = await answer.json();
+    past = { fast: known(told.fast), slow: known(told.slow), lateness: { edges_us: told.lateness.edges_us, counts: told.lateness.counts ?? [] } };
   } catch { return lose(); }
   fetched = Date.now();
   make();
@@ -87,17 +88,20 @@ async function open() {
     if (shown === "slow" && Date.now() - fetched > 60000) refresh();
   });
   source.addEventListener("histogram", (e) => { past.lateness = JSON.parse(e.data); });
-  source.addEventListener("points", (e) => { append(JSON.parse(e.data)); draw(); });
+  source.addEventListener("points", (e) => { append(known(JSON.parse(e.data))); draw(); });
   let begun = false;
   source.addEventListener("open", () => { begun = true; });
   source.addEventListener("error", () => lose(!begun && source?.readyState === EventSource.CLOSED));
 }
 
+/** A bridge that has just begun has no series. @param {Track} track */
+const known = (track) => ({ unix_s: track.unix_s ?? [], series: track.series ?? {} });
+
 /** The track of 24 h has a point more each minute. */
 async function refresh() {
   fetched = Date.now();
   const answer = await fetch("history.json").catch(() => null); // the stream tells when the bridge is gone
-  if (answer?.ok) past.slow = (await answer.json()).slow;
+  if (answer?.ok) past.slow = known((await answer.json()).slow);
 }
 
 function close() {
@@ -360,7 +364,10 @@ function draw() {
 
 /** Marks of the events on the plots' time axis; each opens its line. */
 function strip() {
-  const [from, to] = span();
+  const [from, to] = span(), axis = plots[0]?.u.over.getBoundingClientRect(), home = $("#strip").parentElement?.getBoundingClientRect();
+  if (!axis || !home) return;
+  $("#strip").style.marginLeft = `${axis.left - home.left}px`;
+  $("#strip").style.width = `${axis.width}px`;
   $("#strip").replaceChildren(...all(".events li[data-at]").flatMap((li) => {
     const at = Number(li.dataset.at) / 1000;
     if (at < from || at > to) return [];
@@ -424,6 +431,7 @@ new ResizeObserver(() => {
   if (Math.abs($("#plots").clientWidth - size) < 2) return;
   size = $("#plots").clientWidth;
   for (const p of plots) p.u.setSize({ width: p.host.clientWidth, height: 150 });
+  strip();
 }).observe($("#plots"));
 dark.addEventListener("change", make);
 document.addEventListener("visibilitychange", () => document.hidden ? close() : open());

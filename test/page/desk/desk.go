@@ -51,6 +51,21 @@ type Desk struct {
 
 type sample struct{ offset, bound, lateness, fill, ratio, limited, left, right float64 }
 
+// Fresh makes a bridge that has recorded nothing yet, and never does.
+func Fresh() *Newborn { return &Newborn{New(time.Now())} }
+
+// Newborn is a bridge without recordings.
+type Newborn struct{ *Desk }
+
+// History is empty.
+func (Newborn) History() recorder.History { return recorder.History{} }
+
+// Points are none.
+func (Newborn) Points(float64) recorder.Track { return recorder.Track{} }
+
+// Events are none.
+func (Newborn) Events(uint64) []recorder.Event { return nil }
+
 // New makes a bridge that has run for a day.
 func New(now time.Time) *Desk {
 	d := &Desk{started: now.Add(-27*time.Hour - 12*time.Minute), last: now.Add(-kept), random: rand.New(rand.NewPCG(1, 2)), packets: 97_920_000}
