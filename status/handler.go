@@ -22,7 +22,20 @@ func (s *Server) page() http.Handler {
 	if s.pages != nil {
 		mux.Handle("GET /", s.pages)
 	}
-	return hostCheck(http.NewCrossOriginProtection().Handler(policy(mux)))
+	return hostCheck(http.NewCrossOriginProtection().Handler(originCheck(policy(mux))))
+}
+
+// originCheck refuses what a page from elsewhere asks for behind its reader's back: it
+// could not read the answer, but hold a stream or let a bundle be made. A link may lead
+// here (W3C Fetch Metadata Request Headers). Programs send no such header.
+func originCheck(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+			http.Error(w, "cross-origin request refused; open the page itself", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // contentPolicy lets a page use what is served here, and nothing else: no script or

@@ -165,7 +165,9 @@ func TestPageOfPeople(t *testing.T) {
 		form, body         string
 	}{
 		{"GET", "/", "", http.StatusOK, "", "people"},
-		{"GET", "/events", "cross-site", http.StatusOK, "", "people"},
+		{"GET", "/", "cross-site navigate", http.StatusOK, "", "people"},
+		{"GET", "/events", "cross-site cors", http.StatusForbidden, "", "cross-origin"},
+		{"GET", "/events", "same-origin cors", http.StatusOK, "", "people"},
 		{"GET", "/list.json", "", http.StatusOK, "application/json", `"sessions": [`},
 		{"GET", "/history.json", "", http.StatusOK, "application/json", `"edges_us":[]`},
 		{"GET", "/incidents.json", "", http.StatusOK, "application/json", "[]"},
@@ -174,11 +176,12 @@ func TestPageOfPeople(t *testing.T) {
 		{"GET", "/bundle.zip", "", http.StatusOK, "application/zip", ""},
 		{"POST", "/", "", http.StatusMethodNotAllowed, "", ""},
 		{"POST", "/reload", "", http.StatusMethodNotAllowed, "", ""},
-		{"POST", "/", "cross-site", http.StatusForbidden, "", "cross-origin"},
+		{"POST", "/", "cross-site navigate", http.StatusForbidden, "", "cross-origin"},
 	} {
 		request := httptest.NewRequest(test.method, "http://127.0.0.1:6767"+test.path, nil)
-		if test.site != "" {
-			request.Header.Set("Sec-Fetch-Site", test.site)
+		if site, mode, told := strings.Cut(test.site, " "); told {
+			request.Header.Set("Sec-Fetch-Site", site)
+			request.Header.Set("Sec-Fetch-Mode", mode)
 		}
 		answer := httptest.NewRecorder()
 		page.ServeHTTP(answer, request)
