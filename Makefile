@@ -27,6 +27,7 @@ KEY     ?=
 # The linters, each at the version that the tree is known to be clean with.
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+AXE         := axe-core@4.14.1
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1 | grep . || echo unknown)
@@ -42,7 +43,7 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc metrics lint golangci fuzz-short fuzz fuzz-discovery lab lab-trixie flaky \
+.PHONY: help run build go packages test unit quick alloc metrics lint golangci fuzz-short fuzz fuzz-discovery page-test lab lab-trixie flaky \
 	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
@@ -77,6 +78,21 @@ alloc: go ## zero-allocation tests, and long simulations of the pipeline, in a p
 
 metrics: go ## what the bridge answers at /metrics, read by Prometheus' own parser and linter (AES67_METRICS=URL: of a running bridge, too)
 	@cd test/metrics && $(GO) test -count=1 ./...
+
+page-test: go build/axe ## the page in a headless browser: faults, restart, proxy, accessibility; pictures in build/page (4 min; LAB_FULL=1: 13 min)
+	@scripts/install-packages.sh page
+	cd test/page
+	$(GO) vet ./...
+	$(GO) test -count=1 -timeout 30m ./...
+
+build/axe: # the judge of accessibility, for the tests alone
+	@command -v npm >/dev/null || scripts/install-packages.sh npm
+	mkdir -p build
+	rm -rf build/axe.new
+	mkdir build/axe.new
+	npm pack --silent --pack-destination build/axe.new $(AXE)
+	tar -xzf build/axe.new/*.tgz -C build/axe.new
+	mv build/axe.new build/axe
 
 lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpeg, GStreamer (root, or ROOT=sudo; RUN=TestName)
 	@scripts/e2e.sh -test.run '$(RUN)'
@@ -172,7 +188,7 @@ lint: go ## gofumpt, vet, staticcheck, shellcheck, the import law
 golangci: go ## every linter of .golangci.yml
 	@$(GO) run $(GOLANGCI) run ./...
 
-ci: lint golangci test fuzz-short ## everything above that a machine can judge
+ci: lint golangci test page-test fuzz-short ## everything above that a machine can judge
 
 ##@ Package
 
@@ -224,6 +240,7 @@ FILES = \
 	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \
 	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
 	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \
+	docs/page.md:$(PREFIX)/share/doc/aes67-sink/docs/page.md \
 	docs/glossary.md:$(PREFIX)/share/doc/aes67-sink/docs/glossary.md \
 	docs/metrics.md:$(PREFIX)/share/doc/aes67-sink/docs/metrics.md \
 	docs/grafana/dashboard.json:$(PREFIX)/share/doc/aes67-sink/docs/grafana/dashboard.json \

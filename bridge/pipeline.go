@@ -132,6 +132,9 @@ func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
 // SetCeiling changes the bound of every sample, softly; any goroutine may call it.
 func (p *Pipeline) SetCeiling(dbfs float64) { p.stage.SetCeiling(dbfs) }
 
+// CeilingDBFS is the bound of every sample; any goroutine may ask.
+func (p *Pipeline) CeilingDBFS() float64 { return p.stage.CeilingDBFS() }
+
 // Frames takes one message of interleaved samples that arrived at an instant.
 // It never blocks; what does not fit is dropped and counted. While nobody pulls,
 // nothing is kept.

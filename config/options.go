@@ -267,8 +267,8 @@ var Options = []Option{
 	},
 	{
 		Key: "status.listen", Default: `"127.0.0.1:6767"`,
-		Help:   "address and port where /status.json, /metrics and /bundle.zip are served; \"\" turns it off",
-		Detail: "127.0.0.1 is seen by this computer only. Another address lets the whole network read /status.json and /metrics, without a password, and /bundle.zip with names and addresses replaced; nothing can be changed by it.",
+		Help:   "address and port of the page that shows what is going on; \"\" turns it off",
+		Detail: "Open it with a browser; docs/page.md tells what is there, and how to put a proxy before it. 127.0.0.1 is seen by this computer only. Another address lets the whole network read it, without a password, and /bundle.zip with names and addresses replaced; nothing can be changed by it.",
 		field:  text(func(c *Config) *string { return &c.Status.Listen }, checkListen, "\"\" or an IP address with a port, such as \"127.0.0.1:6767\""),
 	},
 	{

@@ -38,6 +38,8 @@ func (t *teller) Model() status.Model {
 		Streams:  e.streamModels(b, stats),
 		Announce: e.announcer.model(),
 		Heard:    e.heardModel(),
+
+		CeilingDBFS: new(status.Tenths(e.pipeline.CeilingDBFS())),
 	}
 	m.Problem, m.Problems, m.Status = healthModel(t.judge.told())
 	pipeline := e.pipeline.Snapshot()

@@ -22,6 +22,7 @@ import (
 	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
 	"aes67-sink/status"
+	"aes67-sink/status/page"
 )
 
 // Run builds every part, joins the two paths and runs until ctx is done:
@@ -118,7 +119,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	}
 	told := &teller{edges: e, supervisor: supervisor, again: again, judge: judge, version: version, started: rtthread.Now()}
 	told.bundler = bundler{told: told, config: again.current, faults: again.faults, version: version, lines: lines}
-	servers := status.NewServer(told)
+	servers := status.NewServer(told).With(page.New(told))
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 	screen := &desktopTeller{
 		on: cfg.Status.Notifications && underManager(), desktop: desktop.Desktop{Program: cfg.Sink.Name, Icon: pulse.Icon},

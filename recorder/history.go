@@ -8,7 +8,10 @@ import (
 // Numbers are a series; NaN is what was not known, and null in JSON.
 type Numbers []float64
 
-// MarshalJSON writes the series with four significant decimal places.
+// decimals is ten to the decimal places that are written: enough for times to 0.1 ms.
+const decimals = 1e4
+
+// MarshalJSON writes the series with at most four decimal places.
 func (n Numbers) MarshalJSON() ([]byte, error) {
 	b := []byte{'['}
 	for i, x := range n {
@@ -19,7 +22,7 @@ func (n Numbers) MarshalJSON() ([]byte, error) {
 			b = append(b, "null"...)
 			continue
 		}
-		b = strconv.AppendFloat(b, x, 'g', 7, 64)
+		b = strconv.AppendFloat(b, math.Round(x*decimals)/decimals, 'f', -1, 64)
 	}
 	return append(b, ']'), nil
 }

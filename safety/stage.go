@@ -76,6 +76,11 @@ func (s *Stage) SetCeiling(dbfs float64) {
 	s.target.Store(math.Float64bits(math.Pow(10, dbfs/20)))
 }
 
+// CeilingDBFS returns what SetCeiling said last; any goroutine may ask.
+func (s *Stage) CeilingDBFS() float64 {
+	return 20 * math.Log10(math.Float64frombits(s.target.Load()))
+}
+
 // Ahead tells the limiter of frames that blocks will show: what is pushed to the
 // resampler, in order and once, before the Process of the block for which it is
 // pushed. untouched says that blocks show the samples themselves, so that none at

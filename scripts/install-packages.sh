@@ -10,6 +10,8 @@
 #       trixie  debootstrap, for a Debian 13 tree (make lab-trixie)
 #       deb     what builds and checks the package (make deb, make release)
 #       peers   the resamplers of others (make bench-resample)
+#       page    a browser without a window (make page-test)
+#       npm     what fetches axe-core for it, where it is not there already
 #       machines  what boots whole machines (make package-test)
 #
 # Nothing is removed, and a desktop's sound server gets no rival: where one
@@ -28,6 +30,8 @@ declare -A sets=(
   [trixie]="debootstrap"
   [deb]="appstream apt-utils debhelper dpkg-dev fakeroot gnupg lintian file qemu-user-static"
   [peers]="g++ libsamplerate0-dev libsoxr-dev libspeexdsp-dev libzita-resampler-dev"
+  [page]="chromium-headless-shell fonts-dejavu-core"
+  [npm]="npm"
   [machines]="debootstrap systemd-container"
 )
 # servers are the packages that would compete with a desktop's sound server.

@@ -6,6 +6,6 @@
 // bundle.go hands out the zip for a bug report, table.go and trends.go show it in a
 // terminal.
 //
-// Nothing can be changed through the TCP port: it answers GET only. Left out:
-// a page for people.
+// Browsers can change nothing: they are answered GET only. Package page makes what
+// people see.
 package status

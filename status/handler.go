@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"aes67-sink/internal/httphost"
+	"aes67-sink/recorder"
 )
 
 // page is what browsers of this computer may see.
@@ -14,8 +15,46 @@ func (s *Server) page() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status.json", s.serveModel)
 	mux.HandleFunc("GET /metrics", s.serveMetrics)
+	mux.HandleFunc("GET /list.json", s.serveListing)
+	mux.HandleFunc("GET /history.json", s.serveHistory)
+	mux.HandleFunc("GET /incidents.json", s.serveIncidents)
+	mux.HandleFunc("GET /sdp/{number}", s.serveSession)
 	mux.HandleFunc("GET /bundle.zip", s.serveBundle)
-	return hostCheck(mux)
+	if s.pages != nil {
+		mux.Handle("GET /", s.pages)
+	}
+	return hostCheck(http.NewCrossOriginProtection().Handler(originCheck(policy(mux))))
+}
+
+// originCheck refuses what a page from elsewhere asks for behind its reader's back: it
+// could not read the answer, but hold a stream or let a bundle be made. A link may lead
+// here (W3C Fetch Metadata Request Headers). Programs send no such header.
+func originCheck(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+			http.Error(w, "cross-origin request refused; open the page itself", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// contentPolicy lets a page use what is served here, and nothing else: no script or
+// style in the page itself (W3C Content Security Policy Level 3). A frame around it is
+// allowed for pages of the same origin, as behind a proxy.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+// policy tells browsers what they may do with the answers.
+func policy(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", contentPolicy)
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // control is what this user's own programs may see, and do.
@@ -50,6 +89,20 @@ func (s *Server) serveModel(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) serveListing(w http.ResponseWriter, _ *http.Request) {
 	text, err := s.teller.Listing().JSON()
+	reply(w, "application/json", text, err)
+}
+
+func (s *Server) serveHistory(w http.ResponseWriter, _ *http.Request) {
+	text, err := json.Marshal(s.teller.History())
+	reply(w, "application/json", text, err)
+}
+
+func (s *Server) serveIncidents(w http.ResponseWriter, _ *http.Request) {
+	incidents := s.teller.Incidents()
+	if incidents == nil {
+		incidents = []recorder.Incident{}
+	}
+	text, err := json.Marshal(incidents)
 	reply(w, "application/json", text, err)
 }
 

@@ -17,18 +17,20 @@ type Model struct {
 	Problem string `json:"problem"` // empty: none
 	// Problems are all that is ill, causes alone, the worst first; Problem is the
 	// first one's sentence, unless that is a notice.
-	Problems    []health.Finding `json:"problems"`
-	Sink        Sink             `json:"sink"`
-	Clock       Clock            `json:"clock"`
-	Drift       Drift            `json:"drift"`
-	Network     Network          `json:"network"`
-	Streams     []Stream         `json:"streams"`
-	Sender      *Thread          `json:"sender,omitempty"`
-	Announce    Announce         `json:"announce"`
-	Heard       Heard            `json:"heard"`
-	LatencyMS   *Latency         `json:"latency_ms,omitempty"`
-	LatencyTold bool             `json:"latency_told"` // the sound server knows LatencyMS
-	Status      *Health          `json:"status,omitempty"`
+	Problems []health.Finding `json:"problems"`
+	Sink     Sink             `json:"sink"`
+	Clock    Clock            `json:"clock"`
+	Drift    Drift            `json:"drift"`
+	Network  Network          `json:"network"`
+	Streams  []Stream         `json:"streams"`
+	// CeilingDBFS is the level that no sample passes.
+	CeilingDBFS *Tenths  `json:"ceiling_dbfs,omitempty"`
+	Sender      *Thread  `json:"sender,omitempty"`
+	Announce    Announce `json:"announce"`
+	Heard       Heard    `json:"heard"`
+	LatencyMS   *Latency `json:"latency_ms,omitempty"`
+	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
+	Status      *Health  `json:"status,omitempty"`
 }
 
 // Health is the bridge in the words of AMWA BCP-008-02. Messages and Transitions have

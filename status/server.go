@@ -59,6 +59,7 @@ type Recordings interface {
 // Server answers with what its teller tells.
 type Server struct {
 	teller Teller
+	pages  http.Handler          // of people; nil: none
 	pause  func(context.Context) // before a port is tried again
 
 	bundling sync.Mutex // one at a time: each asks everything of everybody
@@ -69,7 +70,13 @@ func NewServer(teller Teller) *Server {
 	return &Server{teller: teller, pause: func(ctx context.Context) { wake.Pause(ctx, retryAfter) }}
 }
 
-// RunTCP serves /status.json on an address and port until ctx is done; an empty
+// With lets pages answer, on TCP, what is asked of no other path: the page for people.
+func (s *Server) With(pages http.Handler) *Server {
+	s.pages = pages
+	return s
+}
+
+// RunTCP serves browsers on an address and port until ctx is done; an empty
 // address nowhere. Where that cannot be done, as while the address is not there yet,
 // it is tried again and again: trouble is told why, once, and nil when it is over.
 func (s *Server) RunTCP(ctx context.Context, address string, trouble func(error)) error {
@@ -163,6 +170,8 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	// Event streams end with their requests' context; Shutdown waits for them.
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	var closer sync.WaitGroup
 	closer.Go(func() {
 		<-ctx.Done()

@@ -156,6 +156,86 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestPageOfPeople asks for what stands beside the status, with a page.
+func TestPageOfPeople(t *testing.T) {
+	people := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "people") })
+	page := exampleServer().With(people).page()
+	for _, test := range []struct {
+		method, path, site string
+		want               int
+		form, body         string
+	}{
+		{"GET", "/", "", http.StatusOK, "", "people"},
+		{"GET", "/", "cross-site navigate", http.StatusOK, "", "people"},
+		{"GET", "/events", "cross-site cors", http.StatusForbidden, "", "cross-origin"},
+		{"GET", "/events", "same-origin cors", http.StatusOK, "", "people"},
+		{"GET", "/list.json", "", http.StatusOK, "application/json", `"sessions": [`},
+		{"GET", "/history.json", "", http.StatusOK, "application/json", `"edges_us":[]`},
+		{"GET", "/incidents.json", "", http.StatusOK, "application/json", "[]"},
+		{"GET", "/sdp/2", "", http.StatusOK, "application/sdp", twoSessions[1].Text},
+		{"GET", "/sdp/3", "", http.StatusNotFound, "", "there are 2"},
+		{"GET", "/bundle.zip", "", http.StatusOK, "application/zip", ""},
+		{"POST", "/", "", http.StatusMethodNotAllowed, "", ""},
+		{"POST", "/reload", "", http.StatusMethodNotAllowed, "", ""},
+		{"POST", "/", "cross-site navigate", http.StatusForbidden, "", "cross-origin"},
+	} {
+		request := httptest.NewRequest(test.method, "http://127.0.0.1:6767"+test.path, nil)
+		if site, mode, told := strings.Cut(test.site, " "); told {
+			request.Header.Set("Sec-Fetch-Site", site)
+			request.Header.Set("Sec-Fetch-Mode", mode)
+		}
+		answer := httptest.NewRecorder()
+		page.ServeHTTP(answer, request)
+		header := answer.Header()
+		if answer.Code != test.want || !strings.Contains(answer.Body.String(), test.body) {
+			t.Errorf("%s %s: %d %q, want %d %q", test.method, test.path, answer.Code, answer.Body, test.want, test.body)
+		}
+		if test.form != "" && header.Get("Content-Type") != test.form {
+			t.Errorf("%s: %q, want %q", test.path, header.Get("Content-Type"), test.form)
+		}
+		if test.want == http.StatusForbidden {
+			continue
+		}
+		for name, want := range map[string]string{
+			"Content-Security-Policy": contentPolicy, "Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer",
+			"X-Content-Type-Options": "nosniff", "Access-Control-Allow-Origin": "",
+		} {
+			if got := header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", test.path, name, got, want)
+			}
+		}
+	}
+}
+
+// TestStreamsEndWithTheServer has an answer that goes on until its request ends.
+func TestStreamsEndWithTheServer(t *testing.T) {
+	began := make(chan struct{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := running(t, func(ctx context.Context) error {
+		return serve(ctx, l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(began)
+			<-r.Context().Done()
+		}))
+	})
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	before := time.Now()
+	end()
+	if took := time.Since(before); took > shutdownTimeout/2 {
+		t.Errorf("took %v: the stream was waited for", took)
+	}
+}
+
 func TestControlSocket(t *testing.T) {
 	runtime := privateRuntime(t)
 	end := running(t, exampleServer().RunControl)
