@@ -43,6 +43,7 @@ const (
 	// unitsOfPause and unitsOfPeak are those of a record's Pause and Peak.
 	unitsOfPause = 100 * time.Microsecond
 	unitsOfPeak  = 2 // in a decibel
+	silent       = math.MaxUint8
 )
 
 // Held is how much time a Ring holds at least.
@@ -82,7 +83,7 @@ func (r *Ring) Sent(due, woke, ready, done aes67.RawTime, jumped, refused bool) 
 	s.Due, s.Woke, s.Ready, s.Sent = due, after(due, woke), after(due, ready), after(due, done)
 	s.Marks |= mark(Jumped, jumped) | mark(Refused, refused)
 	r.add(&s)
-	r.staged = Record{Fill: s.Fill, Ratio: s.Ratio, Peak: math.MaxUint8, Marks: Muted}
+	r.staged = Record{Fill: s.Fill, Ratio: s.Ratio, Peak: silent, Marks: Muted}
 }
 
 func mark(m Marks, yes bool) Marks {
@@ -99,9 +100,9 @@ func after(due, at aes67.RawTime) int32 {
 // quiet returns how far below full scale an amplitude is.
 func quiet(peak float64) uint8 {
 	if !(peak > 0) {
-		return math.MaxUint8
+		return silent
 	}
-	return uint8(min(max(math.Round(-20*unitsOfPeak*math.Log10(peak)), 0), math.MaxUint8))
+	return uint8(min(max(math.Round(-20*unitsOfPeak*math.Log10(peak)), 0), silent))
 }
 
 func (r *Ring) add(s *Record) {
@@ -158,7 +159,7 @@ func (s *Record) has(m Marks) bool { return s.Marks&m != 0 }
 
 // PeakDBFS returns the block's peak; minus infinity is silence.
 func (s *Record) PeakDBFS() float64 {
-	if s.Peak == math.MaxUint8 {
+	if s.Peak == silent {
 		return math.Inf(-1)
 	}
 	return -float64(s.Peak) / unitsOfPeak
