@@ -19,6 +19,7 @@ type teller struct {
 	edges      *edges
 	supervisor *bridge.Bridge
 	again      *reloader
+	recording  *recording
 	version    string
 	started    aes67.MonoTime
 }

@@ -9,6 +9,7 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/internal/desktop"
+	"aes67-sink/internal/incidents"
 	"aes67-sink/internal/instance"
 	"aes67-sink/internal/lifecycle"
 	"aes67-sink/internal/logind"
@@ -61,6 +62,8 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 
 	memory := remember(directory, cfg.Sink.ID, part("memory"))
 	defer memory.flush()
+	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
+	e.ring = flight.recorder.Ring
 	e.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{
 		Channels:     len(cfg.Sink.Channels),
 		SinkRate:     cfg.Sink.Rate,
@@ -68,6 +71,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		PacketFrames: cfg.Stream.PacketTime.Frames(cfg.Stream.Rate),
 		Latency:      cfg.Sink.Latency,
 		CeilingDBFS:  cfg.Safety.CeilingDBFS,
+		Recorder:     e.ring,
 	}, e.clock)
 	if err != nil {
 		return err
@@ -112,7 +116,8 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
 	})
 	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg}
-	told := &teller{edges: e, supervisor: supervisor, again: again, version: version, started: rtthread.Now()}
+	told := &teller{edges: e, supervisor: supervisor, again: again, recording: flight, version: version, started: rtthread.Now()}
+	flight.look = lookout{e, supervisor}.look
 	servers := status.NewServer(told)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 	screen := &desktopTeller{
@@ -122,7 +127,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, screen, handover.changed).Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, service, screen, handover.changed).Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
 		func(ctx context.Context) error {
 			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
 				if err != nil {

@@ -82,6 +82,13 @@ func (s *sender) failed() string {
 	}
 }
 
+// runs reports whether there is one.
+func (s *sender) runs() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running != nil
+}
+
 // stats returns nil while no streams run.
 func (s *sender) stats() *rtpsend.Stats {
 	s.mu.Lock()

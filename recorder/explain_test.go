@@ -350,7 +350,7 @@ func TestStreamsAreCalledByTheirChannels(t *testing.T) {
 	}{
 		{"the streams", nil},
 		{"the stream", [][]string{{"left", "right"}}},
-		{"the left and right stream", [][]string{{"left"}, {"right"}}},
+		{"the left and right stream", [][]string{{"front-left"}, {"front-right"}}},
 		{"all streams", [][]string{{"left"}, {"right"}, {"centre"}}},
 	} {
 		if got := Called(test.channels); got != test.want {

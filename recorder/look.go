@@ -20,15 +20,16 @@ type Look struct {
 	Streams string `json:"streams,omitempty"` // what they are called in a sentence; see Called
 	Asleep  bool   `json:"asleep,omitempty"`  // the computer goes to sleep
 
-	Server   string  `json:"server,omitempty"` // the sound server's name, while it is connected
-	Volume   string  `json:"volume,omitempty"` // in words, once it is confirmed
-	Network  string  `json:"network,omitempty"`
-	Clock    string  `json:"clock,omitempty"` // the word of ptp.State
-	Master   string  `json:"grandmaster,omitempty"`
-	Steps    uint64  `json:"steps"`
-	PTP      int64   `json:"ptp"` // what the virtual clock shows, ns; 0: nothing yet
-	OffsetNS float64 `json:"-"`
-	BoundNS  float64 `json:"-"`
+	Server    string  `json:"server,omitempty"`    // the sound server's name, while it is connected
+	Volume    string  `json:"volume,omitempty"`    // in words, once it is confirmed
+	Network   string  `json:"network,omitempty"`   // interface and address in use
+	Interface string  `json:"interface,omitempty"` // of that
+	Clock     string  `json:"clock,omitempty"`     // the word of ptp.State
+	Master    string  `json:"grandmaster,omitempty"`
+	Steps     uint64  `json:"steps"`
+	PTP       int64   `json:"ptp"` // what the virtual clock shows, ns; 0: nothing yet
+	OffsetNS  float64 `json:"-"`
+	BoundNS   float64 `json:"-"`
 
 	Policy   string `json:"policy,omitempty"` // of the sender's thread, such as SCHED_FIFO
 	RealTime bool   `json:"real_time"`
@@ -55,11 +56,11 @@ const (
 // sounds reports whether what is played is on the wire.
 func (l *Look) sounds() bool { return l.State == StateSending || l.State == StateHoldover }
 
-// Called names streams in a sentence, by the channels of each.
+// Called names streams in a sentence, by the channels of each: front-left is the left.
 func Called(channels [][]string) string {
 	var names []string
 	for _, of := range channels {
-		names = append(names, strings.Join(of, "/"))
+		names = append(names, strings.ReplaceAll(strings.Join(of, "/"), "front-", ""))
 	}
 	switch len(names) {
 	case 0:

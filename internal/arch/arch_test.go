@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/service", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/incidents", "internal/service", "internal/text", "pulse", "status"},
 
 	"internal/desktop":   {},
 	"internal/firewall":  {},
@@ -61,6 +61,8 @@ var mayImport = map[string][]string{
 	"internal/lifecycle": {},
 	"internal/logind":    {"internal/wake"},
 	"internal/service":   {"internal/text"},
+	"internal/incidents": {"recorder", "internal/state", "internal/text"},
+	"internal/procstat":  {"aes67", "recorder"},
 	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 
