@@ -37,8 +37,8 @@ const (
 	MostRecords = 5000
 	// A storm shall push out neither what was before it nor a disk: bucket incidents may
 	// follow each other, then one each refill.
-	bucket = 8
-	refill = 2 * time.Minute
+	bucket = 12
+	refill = time.Minute
 )
 
 // Case is an incident before it is explained.

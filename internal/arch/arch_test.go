@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/incidents", "internal/service", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "config", "daemon", "internal/incidents", "internal/service", "internal/text", "pulse", "recorder", "status"},
 
 	"internal/desktop":   {},
 	"internal/firewall":  {},
