@@ -95,13 +95,18 @@ func (r *recording) take(l *recorder.Look) {
 		return
 	}
 	evidence := r.samples.Between(over.From, over.Until, recorder.LookEach)
-	kept := recorder.Keep(r.plan, over, &evidence)
 	r.mu.Lock()
-	r.recorder.Told(&kept.Incident)
-	r.incidents = slices.Insert(r.incidents, 0, kept.Incident)
-	r.incidents = r.incidents[:min(len(r.incidents), incidents.MostFiles)]
+	kept, fresh := r.recorder.Explain(over, &evidence)
+	if fresh {
+		r.incidents = slices.Insert(r.incidents, 0, kept.Incident)
+		r.incidents = r.incidents[:min(len(r.incidents), incidents.MostFiles)]
+	} else {
+		r.incidents[0] = kept.Incident
+	}
 	r.mu.Unlock()
-	r.log.Warn().Str("id", kept.ID).Str("cause", kept.Cause).Str("sentence", kept.Sentence).Msg("incident")
+	if fresh {
+		r.log.Warn().Str("id", kept.ID).Str("cause", kept.Cause).Str("sentence", kept.Sentence).Msg("incident")
+	}
 	select {
 	case r.saves <- &kept:
 	default:

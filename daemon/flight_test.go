@@ -89,10 +89,34 @@ func TestAnIncidentIsToldAndKept(t *testing.T) {
 func TestASlowDiskHoldsNothingUp(t *testing.T) {
 	f := newFlown(t, incidents.In(t.TempDir()))
 	for range savesWaiting + 2 { // nobody writes
-		f.fly(8, 4*time.Millisecond)
+		f.fly(20, 4*time.Millisecond)
 	}
 	if n := len(f.saves); n != savesWaiting || len(f.incidents) != savesWaiting+2 {
 		t.Errorf("%d wait, %d are known", n, len(f.incidents))
+	}
+}
+
+// TestWhatGoesOnIsOneIncident: a storm is told and written anew as it grows.
+func TestWhatGoesOnIsOneIncident(t *testing.T) {
+	f := newFlown(t, incidents.In(t.TempDir()))
+	told := &teller{recording: f.recording}
+	for range 100 {
+		f.fly(2, 4*time.Millisecond)
+		if len(f.saves) == savesWaiting {
+			<-f.saves
+		}
+	}
+	f.fly(8, 0)
+	all := told.Incidents()
+	if len(all) != 1 || !strings.HasSuffix(all[0].Sentence, "; it went on like that for 50s") || all[0].DurationMS < 49_000 || len(told.Events(0)) != 1 {
+		t.Errorf("%d incidents, %+v", len(all), all)
+	}
+	last := (*recorder.Kept)(nil)
+	for len(f.saves) > 0 {
+		last = <-f.saves
+	}
+	if last.ID != all[0].ID || last.Sentence != all[0].Sentence {
+		t.Errorf("written last: %s", last.Sentence)
 	}
 }
 

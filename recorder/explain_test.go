@@ -385,13 +385,18 @@ func TestAStormIsOneIncident(t *testing.T) {
 	d.run(20 * time.Second)
 	d.record = nil
 	d.run(3 * time.Second)
-	if len(d.cases) != 1 {
-		t.Fatalf("%d incidents of one storm", len(d.cases))
+	if len(d.cases) != 2 {
+		t.Fatalf("a storm of 20 s is told %d times, want after %v and at its end", len(d.cases), longest)
 	}
-	i := Explain(testPlan, d.cases[0], &Evidence{})
-	if math.Abs(i.DurationMS-20_000) > 10 || len(d.cases[0].Records) > MostRecords {
-		t.Errorf("%v ms, %d records", i.DurationMS, len(d.cases[0].Records))
+	k, later := Keep(testPlan, d.cases[0], &Evidence{}), Keep(testPlan, d.cases[1], &Evidence{})
+	if !k.prolong(d.cases[1], &later) || math.Abs(k.DurationMS-20_000) > 10 || len(k.Records) > MostRecords || !strings.HasSuffix(k.Sentence, "; it went on like that for 20s") {
+		t.Errorf("%v ms, %d records: %s", k.DurationMS, len(k.Records), k.Sentence)
 	}
+	if again := later; k.prolong(d.cases[0], &again) {
+		t.Error("the first goes on from one before it")
+	}
+	d.cases = d.cases[:1]
+	d.watcher.full = bucket - 1 // as Explain has it, which finds that they are one
 	for range 100 {
 		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
 		d.run(3 * time.Second)
@@ -466,7 +471,7 @@ func TestEventsAreToldInOrder(t *testing.T) {
 	d.run(time.Second)
 	d.look.State, d.look.Problem, d.look.Server = StateWaitingSoundServer, "no sound server answers", ""
 	d.run(3 * time.Second)
-	d.Told(new(Explain(testPlan, d.cases[0], &Evidence{})))
+	d.Explain(d.cases[0], &Evidence{})
 	d.look.State, d.look.Problem, d.look.Server = StateSending, "", "PipeWire"
 	d.look.Steps, d.look.Master, d.look.RealTime, d.look.Policy, d.look.Network = 2, "", false, "SCHED_OTHER", "eth1"
 	d.run(time.Second)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"aes67-sink/aes67"
@@ -27,6 +28,22 @@ type Kept struct {
 func Keep(plan Plan, c *Case, e *Evidence) Kept {
 	return Kept{Incident: Explain(plan, c, e), Before: c.Before.plain(), After: c.After.plain(), Evidence: *e, Records: c.Records}
 }
+
+// prolong takes what went on after k, and reports whether that is the same: k then
+// lasts until its end.
+func (k *Kept) prolong(c *Case, later *Kept) bool {
+	if !c.continues || later.Cause != k.Cause {
+		return false
+	}
+	first, _, _ := strings.Cut(k.Sentence, goesOn)
+	k.DurationMS = milliseconds(later.At.Sub(k.At)) + later.DurationMS
+	k.Sentence = first + goesOn + time.Duration(k.DurationMS*float64(time.Millisecond)).Round(time.Second).String()
+	k.After = later.After
+	return true
+}
+
+// goesOn is the end of a sentence about what did not stop.
+const goesOn = "; it went on like that for "
 
 // plain is a look without what JSON has no words for.
 func (l Look) plain() Look {

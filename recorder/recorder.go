@@ -29,6 +29,7 @@ type Recorder struct {
 	last    Look
 	begun   bool
 	volume  string // as told by an event
+	told    *Kept  // the latest incident
 }
 
 // New makes a recorder; all that it needs for a day is there then.
@@ -86,10 +87,23 @@ func (r *Recorder) fill(c *Case) {
 	c.Records = all
 }
 
-// Told notes an incident as an event, and marks what went wrong meanwhile.
-func (r *Recorder) Told(i *Incident) {
-	r.events.explain(i)
-	r.events.add(Event{At: i.At, Kind: "incident", Text: i.Sentence, Ill: true, Why: i.ID})
+// Explain explains a case that Look returned, and notes it as an event. Where the last
+// incident goes on, that is returned anew, longer than it was, and fresh is false.
+func (r *Recorder) Explain(c *Case, e *Evidence) (kept Kept, fresh bool) {
+	kept = Keep(r.plan, c, e)
+	if fresh = r.told == nil || !r.told.prolong(c, &kept); fresh {
+		r.told = &kept
+	} else {
+		kept = *r.told
+		r.watcher.full = min(r.watcher.full+1, bucket)
+	}
+	r.events.explain(&kept.Incident)
+	if fresh {
+		r.events.add(Event{At: kept.At, Kind: "incident", Text: kept.Sentence, Ill: true, Why: kept.ID})
+	}
+	last := kept
+	r.told = &last
+	return kept, fresh
 }
 
 // Events returns those after a number, the oldest first.

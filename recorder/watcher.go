@@ -31,8 +31,9 @@ const (
 	// Before and After are how much of the ring goes into an incident.
 	Before = 2 * time.Second
 	After  = time.Second
-	// longest is how long one incident lasts: what goes on is another.
-	longest = 30 * time.Second
+	// longest is how long an incident waits for its end; what goes on is told then, and
+	// grows.
+	longest = 10 * time.Second
 	// MostRecords bounds an incident's file: below 256 KiB.
 	MostRecords = 5000
 	// A storm shall push out neither what was before it nor a disk: bucket incidents may
@@ -54,7 +55,8 @@ type Case struct {
 	Records     []Record
 	Unkept      int // incidents before it that were too many to be kept
 
-	excess bool // this one is
+	excess    bool // this one is
+	continues bool // the one before it
 }
 
 // watcher finds what calls for an explanation.
@@ -70,6 +72,8 @@ type watcher struct {
 	full     int // of the bucket
 	refilled time.Time
 	unkept   int
+	closed   *Case // the latest
+	closedAt aes67.RawTime
 }
 
 // look takes a look and the records since the last one, the first of which has a
@@ -100,12 +104,14 @@ func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 	if l.Raw.Sub(c.Until) < After && l.Raw.Sub(c.From) < longest {
 		return nil
 	}
-	w.open = nil
-	if c.excess {
-		w.unkept++
-		return nil
+	w.open, w.closed, w.closedAt = nil, c, l.Raw
+	if !c.excess {
+		return c
 	}
-	return c
+	if !c.continues || w.unkept == 0 {
+		w.unkept++
+	}
+	return nil
 }
 
 // turned reports whether the bridge stopped to send after an earlier look.
@@ -166,11 +172,12 @@ func (w *watcher) trigger(found Trigger, at aes67.RawTime, l *Look, number uint6
 	if w.full == bucket {
 		w.refilled = l.At
 	}
+	continues := w.closed != nil && at.Sub(w.closedAt) < After
 	excess := w.full == 0
 	began := l.At.Add(-l.Raw.Sub(at))
 	w.open = &Case{
 		ID: began.UTC().Format("20060102-150405"), At: began, From: at, Until: at, Triggers: found,
-		Before: w.last, Ill: *l, Least: number, Unkept: w.unkept, excess: excess,
+		Before: w.last, Ill: *l, Least: number, Unkept: w.unkept, excess: excess, continues: continues,
 	}
 	if !excess {
 		w.full--

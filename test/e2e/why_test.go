@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// explained is how soon an incident is to be read: it waits a second for its end,
-	// and a state that is left is left by and by.
-	explained = 12 * time.Second
+	// explained is how soon an incident is to be read: it waits for its end, ten seconds
+	// at most, and a state that is left is left by and by.
+	explained = 20 * time.Second
 	// betweenFaults is how long nothing is done, so that a fault is an incident of its own.
 	betweenFaults = 3 * time.Second
 )
@@ -49,6 +49,7 @@ func TestWhy(t *testing.T) {
 		b.playing(15 * time.Second)
 		log := &blackBox{bridge: b, store: incidents.In(filepath.Join(stateHome(s), "aes67-sink"))}
 
+		log.news(t) // of the start
 		const half = 500 * time.Millisecond
 		hold := func(release func()) { pass(half); release() }
 		for _, fault := range []struct {
@@ -129,6 +130,12 @@ func (l *blackBox) pass(t *attempt, length time.Duration) {
 func (l *blackBox) names(t *attempt, what, cause, names string) {
 	t.Helper()
 	found := false
+	defer func() {
+		if !found {
+			r, err := l.look()
+			t.Logf("%s: %v, %s", what, err, r.text)
+		}
+	}()
 	eventually(t, explained, fmt.Sprintf("%s: an incident of the cause %s is kept", what, cause), func() bool {
 		for _, k := range l.news(t) {
 			if k.Cause != cause || !strings.Contains(k.Sentence, names) {
