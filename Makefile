@@ -116,7 +116,7 @@ bench-cost: packages build build/pace ## CPU, wake-ups, memory and pacing beside
 	scripts/e2e.sh -test.run '^TestCost$$'
 
 bench-recorder: go ## what the flight recorder costs: each packet time, and each of four looks a second
-	@$(GO) test -run '^$$' -bench 'Record|Read|Take' ./recorder ./internal/procstat ./daemon
+	@$(GO) test -run '^$$' -bench 'Note|Record|Read|Take' ./bridge ./recorder ./internal/procstat ./daemon
 
 build/pace: test/peers/pace.c
 	@mkdir -p build

@@ -28,14 +28,16 @@ func (p *Pipeline) note(out [][]float64, due aes67.MonoTime) {
 	p.noted = now
 }
 
-// peak returns the largest sample of a block.
-func peak(block [][]float64) (most float64) {
+// peak returns the largest sample of a block, all of which are numbers: without their
+// signs their bits are in the order of the numbers (IEEE 754), and integers are
+// compared without a branch.
+func peak(block [][]float64) float64 {
+	const sign = 1 << 63
+	most := uint64(0)
 	for _, channel := range block {
 		for _, x := range channel {
-			if x = math.Abs(x); x > most {
-				most = x
-			}
+			most = max(most, math.Float64bits(x)&^sign)
 		}
 	}
-	return most
+	return math.Float64frombits(most)
 }

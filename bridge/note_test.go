@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/mediaclock"
 )
 
 // toldPulls is what a recorder was told.
@@ -43,5 +44,19 @@ func TestARecorderIsToldOfEachPull(t *testing.T) {
 	r.pullFor(90*time.Millisecond, nil)
 	if told.starved != 1 || told.pause < 85*time.Millisecond || told.pause > 120*time.Millisecond || told.flowing > 60 {
 		t.Errorf("the server stands still: %+v", told)
+	}
+}
+
+// BenchmarkNote is what a pull costs more with a recorder: 1000 ns are 0.1 % of a core
+// at a packet time of 1 ms.
+func BenchmarkNote(b *testing.B) {
+	p, err := NewPipeline(PipelineConfig{Channels: 2, SinkRate: 48000, StreamRate: 48000, PacketFrames: 48, Recorder: &toldPulls{}}, &mediaclock.Clock{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := [][]float64{make([]float64, 48), make([]float64, 48)}
+	b.ReportAllocs()
+	for b.Loop() {
+		p.note(out, 0)
 	}
 }

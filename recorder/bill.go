@@ -80,7 +80,7 @@ func (f *facts) lateness(e *Evidence) map[string]time.Duration {
 		waited += taken
 	}
 	still := time.Duration(0)
-	if over := beyond(wake, f.usualWake); over > timerMost || over > 0 && e.StoodStill >= over/2 {
+	if over := beyond(wake, f.usualWake); over > timerMost || over > lateFrom && e.still(over) {
 		still, wake = over, wake-over
 	}
 	if over := beyond(work, f.usualWork); over > timerMost && e.Sender.Ran < over {

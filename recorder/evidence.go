@@ -37,6 +37,12 @@ type Evidence struct {
 	Slewed float64 `json:"slewed_ppm"`
 }
 
+// still reports whether a time in which the sender stood still was one of the whole
+// program: it began at any time since the last look, so that much of it may not show.
+func (e *Evidence) still(length time.Duration) bool {
+	return e.StoodStill >= max(length-LookEach-length/16, length/4)
+}
+
 // usual returns what the sender's thread would have waited for a core in the span.
 func (e *Evidence) usual() time.Duration {
 	if e.UsualSpan <= 0 {

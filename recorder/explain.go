@@ -42,15 +42,19 @@ var ofBill = map[string]string{
 // Explain says what an incident was. Times in words are those of the case's time zone.
 func Explain(plan Plan, c *Case, e *Evidence) Incident {
 	f := c.find(plan)
+	return c.explain(plan, &f, e)
+}
+
+func (c *Case) explain(plan Plan, f *facts, e *Evidence) Incident {
 	late := charge(f.lateness(e))
-	cause := c.cause(&f, late)
-	heard, why := c.words(plan, cause, &f, e, late)
+	cause := c.cause(f, late)
+	heard, why := c.words(plan, cause, f, e, late)
 	i := Incident{
 		ID: c.ID, At: c.At, Cause: cause,
 		DurationMS: milliseconds(max(c.Until.Sub(c.From), f.late(), f.broke).Round(10 * time.Microsecond)),
 		Sentence:   fmt.Sprintf("At %s %s %s: %s", c.At.Format(time.TimeOnly), or(c.Before.Streams, "the streams"), heard, why),
 		Bill:       late,
-		Context:    c.context(plan, &f, e),
+		Context:    c.context(plan, f, e),
 	}
 	if line, ok := map[string]string{
 		CauseServerLost: BillServer, CauseServerLate: BillServer, CauseServerSkipped: BillSkipped,
@@ -67,7 +71,8 @@ func Explain(plan Plan, c *Case, e *Evidence) Incident {
 // cause decides: what others follow from comes first.
 func (c *Case) cause(f *facts, bill []Share) string {
 	has := func(t Trigger) bool { return c.Triggers&t != 0 }
-	held := f.packets > 0 && 2*f.most >= f.pause-usualPause
+	// A server that was not read for long gives nothing for a while after.
+	held := f.packets > 0 && (2*f.most >= f.pause-usualPause || f.most > longHold && f.most >= f.pauseThen-usualPause)
 	switch {
 	case has(State) && c.Ill.State == StateWaitingNetwork:
 		return CauseNetworkLost
@@ -103,6 +108,9 @@ func (c *Case) cause(f *facts, bill []Share) string {
 // rendered.
 const usualPause = 50 * time.Millisecond
 
+// longHold is a time after which a sound server whose sound nobody took is out of step.
+const longHold = 100 * time.Millisecond
+
 // words say what was heard, and because of what.
 func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Share) (heard, why string) {
 	heard = c.heard(plan, f)
@@ -130,7 +138,7 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 			"the kernel refused to send; look at the interface " + or(c.Before.Network, "in use") + ", and for a firewall's rule against multicast"
 	case CauseStoodStill:
 		who := "the sender's thread stood still"
-		if e.StoodStill > f.total/2 {
+		if e.still(f.total) {
 			who = "the whole program stood still"
 		}
 		return heard, fmt.Sprintf("%s for %s: it neither ran nor waited for a core, as when a program is stopped or the host of a virtual machine is busy", who, inMS(longest))

@@ -126,6 +126,27 @@ var faults = []struct {
 		}
 		d.run(2 * time.Second)
 	}},
+	{"the program stands still in a storm, and the server after it", CauseStoodStill, Evidence{Span: 2 * time.Second, StoodStill: 480 * time.Millisecond}, func(d *desk) {
+		for range 5 {
+			d.late(1500*time.Microsecond, 60*time.Microsecond, 15*time.Microsecond)
+			d.run(400 * time.Millisecond)
+		}
+		d.stands = true
+		d.run(500 * time.Millisecond)
+		d.stands = false
+		n := 0
+		d.record = func(s *Record) {
+			switch n++; {
+			case n == 1:
+				s.Marks |= Jumped
+				s.Pause = 5000
+			case n < 1200:
+				s.Pause = uint16(10 * n)
+				s.Marks &^= Flows
+			}
+		}
+		d.run(4 * time.Second)
+	}},
 	{"packets are refused", CauseRefused, Evidence{Span: 500 * time.Millisecond, Dropped: 3}, func(d *desk) {
 		n := 0
 		d.record = func(s *Record) {
@@ -432,7 +453,7 @@ func TestARecordShowsWhatWasBeforeAndAfter(t *testing.T) {
 		if len(d.cases) != 1 {
 			t.Fatalf("%v: %d incidents", packet, len(d.cases))
 		}
-		all := d.cases[0].Records
+		all := Keep(plan, d.cases[0], &Evidence{}).Records
 		before, after := at.Sub(all[0].Due), all[len(all)-1].Due.Sub(at)
 		if len(all) > MostRecords || len(all) < MostRecords && (before < Before-packet || after < After-packet || before > Before+packet || after > After+20*time.Millisecond) {
 			t.Errorf("%v: %d records, from %v before to %v after", packet, len(all), before, after)

@@ -9,17 +9,19 @@ import (
 
 // facts are what the records of a case say.
 type facts struct {
-	packets    int           // that were late
-	refused    int           // packets
-	most       time.Duration // the latest of them
-	total      time.Duration // by which the worst packet was sent after its turn
-	wake       time.Duration // of that: until the sender had woken up
-	work, send time.Duration // until it was ready, until it was sent
-	broke      time.Duration // no sound was in the packets, or there was no packet
-	lasts      bool          // and there still was none when the record ends
-	pause      time.Duration // the longest since the server's last message
-	skipped    time.Duration // that the server lost, or rendered ahead
-	ahead      bool          // it is the latter
+	packets              int           // that were late
+	refused              int           // packets
+	most                 time.Duration // the latest of them
+	total                time.Duration // by which the worst packet was sent after its turn
+	wake                 time.Duration // of that: until the sender had woken up
+	work, send           time.Duration // until it was ready, until it was sent
+	broke                time.Duration // no sound was in the packets, or there was no packet
+	lasts                bool          // and there still was none when the record ends
+	pause                time.Duration // the longest since the server's last message
+	pauseThen            time.Duration // that at the worst packet
+	from, worst, longest int           // indices: where it begins, of the worst packet, of the longest pause
+	skipped              time.Duration // that the server lost, or rendered ahead
+	ahead                bool          // it is the latter
 
 	usualWake, usualWork, usualSend time.Duration // medians of what was before
 	usualLate, worstBefore          time.Duration
@@ -42,6 +44,7 @@ func (c *Case) find(plan Plan) (f facts) {
 	for from > 0 && from < len(all) && time.Duration(all[from-1].Sent) > plan.Packet {
 		from-- // it was sent in the time of the next
 	}
+	f.from = from
 	f.usually(all[:from])
 	flowed := from == 0 || all[from-1].has(Flows)
 	for i := from; i < len(all); i++ {
@@ -52,7 +55,7 @@ func (c *Case) find(plan Plan) (f facts) {
 			f.broke += gap
 		}
 		if s.Due <= c.Until {
-			f.judge(s, due, plan.Packet)
+			f.judge(i, s, due, plan.Packet)
 		}
 		switch {
 		case !flowed:
@@ -62,13 +65,26 @@ func (c *Case) find(plan Plan) (f facts) {
 		default:
 			f.lasts = false
 		}
-		f.pause = max(f.pause, time.Duration(s.Pause)*unitsOfPause)
+		if pause := time.Duration(s.Pause) * unitsOfPause; pause > f.pause {
+			f.pause, f.longest = pause, i
+		}
 		f.least = min(f.least, float64(s.Fill))
 		if s.has(Skipped) && i > 0 {
 			f.skip(float64(all[i-1].Fill), all[i:min(len(all), i+int(100*time.Millisecond/plan.Packet))], plan.SinkRate)
 		}
 	}
 	return f
+}
+
+// middle is the record that tells most.
+func (f *facts) middle() int {
+	switch {
+	case f.packets > 0 && f.most >= f.pause-usualPause:
+		return f.worst
+	case f.pause > usualPause:
+		return f.longest
+	}
+	return f.from
 }
 
 // late is the most that a packet was late, if any was.
@@ -115,7 +131,7 @@ func (f *facts) gap(all []Record, i int, packet time.Duration) time.Duration {
 }
 
 // judge takes one packet that should have left at due.
-func (f *facts) judge(s *Record, due aes67.RawTime, packet time.Duration) {
+func (f *facts) judge(i int, s *Record, due aes67.RawTime, packet time.Duration) {
 	early := s.Due.Sub(due) // by the gap before it
 	late := s.late() + early
 	if late > max(lateFrom, packet) {
@@ -126,7 +142,7 @@ func (f *facts) judge(s *Record, due aes67.RawTime, packet time.Duration) {
 		f.refused++
 	}
 	if total := time.Duration(s.Sent) + early; total > f.total {
-		f.total = total
+		f.total, f.pauseThen, f.worst = total, time.Duration(s.Pause)*unitsOfPause, i
 		f.wake = max(0, time.Duration(s.Woke)+early)
 		f.work = time.Duration(s.Ready) - time.Duration(s.Woke)
 		f.send = time.Duration(s.Sent) - time.Duration(s.Ready)

@@ -26,7 +26,21 @@ type Kept struct {
 
 // Keep explains a case and returns what is to be kept of it.
 func Keep(plan Plan, c *Case, e *Evidence) Kept {
-	return Kept{Incident: Explain(plan, c, e), Before: c.Before.plain(), After: c.After.plain(), Evidence: *e, Records: c.Records}
+	f := c.find(plan)
+	return Kept{
+		Incident: c.explain(plan, &f, e), Before: c.Before.plain(), After: c.After.plain(), Evidence: *e,
+		Records: around(c.Records, f.middle()),
+	}
+}
+
+// around returns MostRecords at most: of a storm, or of a short packet time, two thirds
+// before what tells most.
+func around(all []Record, middle int) []Record {
+	if len(all) <= MostRecords {
+		return all
+	}
+	from := max(0, min(middle-MostRecords*2/3, len(all)-MostRecords))
+	return all[from : from+MostRecords]
 }
 
 // prolong takes what went on after k, and reports whether that is the same: k then

@@ -78,12 +78,6 @@ func (r *Recorder) fill(c *Case) {
 			break
 		}
 	}
-	// What triggered matters most: of a short packet time less is kept before.
-	if most := MostRecords; len(all) > most {
-		from := int(min(c.Least, before)) - most*2/3
-		from = max(0, min(from, len(all)-most))
-		all = all[from : from+most]
-	}
 	c.Records = all
 }
 
