@@ -94,7 +94,8 @@ func (r *recording) take(l *recorder.Look) {
 	if over == nil {
 		return
 	}
-	evidence := r.samples.Between(over.From, over.Until, recorder.LookEach)
+	from, until := over.Span(r.plan)
+	evidence := r.samples.Between(from, until, recorder.LookEach)
 	r.mu.Lock()
 	kept, fresh := r.recorder.Explain(over, &evidence)
 	if fresh {

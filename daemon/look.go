@@ -62,7 +62,9 @@ func (o lookout) look() recorder.Look {
 	for i := range b.Sessions {
 		channels[i] = b.Sessions[i].Stream.Channels
 	}
-	l.Streams = recorder.Called(channels)
+	if len(channels) > 0 {
+		l.Streams = recorder.Called(channels)
+	}
 	if !e.sender.runs() {
 		return l
 	}

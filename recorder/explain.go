@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"aes67-sink/aes67"
 )
 
 // The causes of incidents.
@@ -39,6 +41,17 @@ var ofBill = map[string]string{
 	BillTimer: CauseTimer, BillCore: CauseCore, BillWork: CauseWork, BillSend: CauseSendCall, BillStill: CauseStoodStill,
 }
 
+// Span is the time that evidence is wanted of: that of the worst packet, or else all of
+// the case.
+func (c *Case) Span(plan Plan) (from, until aes67.RawTime) {
+	f := c.find(plan)
+	if f.packets == 0 {
+		return c.From, c.Until
+	}
+	until = c.Records[f.worst].Due.Add(time.Duration(c.Records[f.worst].Sent))
+	return until.Add(-f.total), until
+}
+
 // Explain says what an incident was. Times in words are those of the case's time zone.
 func Explain(plan Plan, c *Case, e *Evidence) Incident {
 	f := c.find(plan)
@@ -52,7 +65,7 @@ func (c *Case) explain(plan Plan, f *facts, e *Evidence) Incident {
 	i := Incident{
 		ID: c.ID, At: c.At, Cause: cause,
 		DurationMS: milliseconds(max(c.Until.Sub(c.From), f.late(), f.broke).Round(10 * time.Microsecond)),
-		Sentence:   fmt.Sprintf("At %s %s %s: %s", c.At.Format(time.TimeOnly), or(c.Before.Streams, "the streams"), heard, why),
+		Sentence:   fmt.Sprintf("At %s %s %s: %s", c.At.Format(time.TimeOnly), or(c.Before.Streams, or(c.After.Streams, "the streams")), heard, why),
 		Bill:       late,
 		Context:    c.context(plan, f, e),
 	}
@@ -190,6 +203,9 @@ func (c *Case) heard(plan Plan, f *facts) string {
 // policy says what the sender's thread had, and why that was not more.
 func (c *Case) policy() string {
 	l := &c.Before
+	if l.Policy == "" { // the sender began meanwhile
+		l = &c.After
+	}
 	if l.RealTime || l.Why == "" {
 		return or(l.Policy, "of unknown priority")
 	}

@@ -21,6 +21,9 @@ func someKept(t testing.TB) Kept {
 	if len(d.cases) != 1 {
 		t.Fatalf("%d incidents", len(d.cases))
 	}
+	if from, until := d.cases[0].Span(testPlan); until.Sub(from) != 3075*time.Microsecond || from >= d.cases[0].From || until <= d.cases[0].From {
+		t.Errorf("evidence is wanted from %v to %v of a packet that was late at %v", from, until, d.cases[0].From)
+	}
 	return Keep(testPlan, d.cases[0], &Evidence{Span: time.Second})
 }
 

@@ -133,18 +133,13 @@ func (l *blackBox) pass(t *attempt, length time.Duration) {
 // names waits for the incident that a fault is.
 func (l *blackBox) names(t *attempt, what, cause, names string, least time.Duration) {
 	t.Helper()
-	found := false
-	defer func() {
-		if !found {
-			r, err := l.look()
-			t.Logf("%s: %v, %s", what, err, r.text)
-		}
-	}()
-	eventually(t, explained, fmt.Sprintf("%s: an incident of the cause %s is kept", what, cause), func() bool {
+	found, others := false, ""
+	kept := soon(explained, func() bool {
 		for _, k := range l.news(t) {
 			lasted := time.Duration(k.DurationMS * float64(time.Millisecond))
 			if k.Cause != cause || !strings.Contains(k.Sentence, names) || lasted < least {
 				l.unexpected(t, what, k)
+				others += "\n" + k.Sentence
 				continue
 			}
 			found = true
@@ -158,6 +153,9 @@ func (l *blackBox) names(t *attempt, what, cause, names string, least time.Durat
 		}
 		return found
 	})
+	if !kept {
+		t.Fatalf("%s: not within %v is there an incident of the cause %s, but%s", what, explained, cause, others)
+	}
 }
 
 // unexpected judges an incident that nobody made: the machine may have.
