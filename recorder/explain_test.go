@@ -416,6 +416,11 @@ func TestAStormIsOneIncident(t *testing.T) {
 	if again := later; k.prolong(d.cases[0], &again) {
 		t.Error("the first goes on from one before it")
 	}
+	far := later
+	far.Bill = []Share{{Name: BillTimer, Percent: 100, MS: 100}}
+	if k.prolong(d.cases[1], &far) {
+		t.Error("one that is far worse goes under in a small one")
+	}
 	d.cases = d.cases[:1]
 	d.watcher.full = bucket - 1 // as Explain has it, which finds that they are one
 	for range 100 {

@@ -43,10 +43,10 @@ func around(all []Record, middle int) []Record {
 	return all[from : from+MostRecords]
 }
 
-// prolong takes what went on after k, and reports whether that is the same: k then
-// lasts until its end.
+// prolong takes what went on after k, and reports whether that is the same and not much
+// worse: k then lasts until its end.
 func (k *Kept) prolong(c *Case, later *Kept) bool {
-	if !c.continues || later.Cause != k.Cause {
+	if !c.continues || later.Cause != k.Cause || later.lost() > worse*k.lost() {
 		return false
 	}
 	first, _, _ := strings.Cut(k.Sentence, goesOn)
@@ -54,6 +54,17 @@ func (k *Kept) prolong(c *Case, later *Kept) bool {
 	k.Sentence = first + goesOn + time.Duration(k.DurationMS*float64(time.Millisecond)).Round(time.Second).String()
 	k.After = later.After
 	return true
+}
+
+// worse is how many times more of lost time is another incident.
+const worse = 3
+
+// lost is the time that a bill divides, in ms.
+func (i *Incident) lost() (ms float64) {
+	for _, s := range i.Bill {
+		ms += s.MS
+	}
+	return ms
 }
 
 // goesOn is the end of a sentence about what did not stop.
