@@ -59,6 +59,7 @@ func (c *Case) find(plan Plan) (f facts) {
 		}
 		switch {
 		case !flowed:
+			flowed = s.has(Flows)
 		case !s.has(Flows):
 			f.broke += plan.Packet
 			f.lasts = true
