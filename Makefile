@@ -44,7 +44,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc metrics lint golangci fuzz-short fuzz fuzz-discovery page-test lab lab-trixie flaky \
-	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-resample plots \
+	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-recorder bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
 
@@ -133,6 +133,9 @@ bench-quality: packages build ## purity, pitch and bit-exactness on the wire, ea
 bench-cost: packages build build/pace ## CPU, wake-ups, memory and pacing beside a bare loop in C (8 min, LAB_FULL=1: 45 min; root)
 	@scripts/install-packages.sh machines
 	scripts/e2e.sh -test.run '^TestCost$$'
+
+bench-recorder: go ## what the flight recorder costs: each packet time, and each of four looks a second
+	@$(GO) test -run '^$$' -bench 'Note|Record|Read|Take' ./bridge ./recorder ./internal/procstat ./daemon
 
 build/pace: test/peers/pace.c
 	@mkdir -p build

@@ -26,6 +26,8 @@ type PipelineConfig struct {
 	Latency time.Duration
 	// CeilingDBFS bounds every sample that is pulled.
 	CeilingDBFS float64
+	// Recorder is told what each block was cut from. It may be nil.
+	Recorder Recorder
 }
 
 // Phase is where the pipeline stands.
@@ -59,6 +61,7 @@ type Pipeline struct {
 	came   aes67.MonoTime // when the newest message came
 	jumps  int            // of drift's count
 	empty  time.Duration  // for which nothing was read
+	noted  noted
 
 	confirmed atomic.Bool // written by the control context
 	report    report
@@ -166,6 +169,14 @@ func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) { p.guard.settle(doubt
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
+	silent = p.pull(out, due, open)
+	if p.cfg.Recorder != nil {
+		p.note(out, due)
+	}
+	return silent
+}
+
+func (p *Pipeline) pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	block := aes67.Frames(len(out[0]))
 	since := p.resume(due, block)
 	p.take(due)

@@ -16,6 +16,7 @@ import (
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
+	"aes67-sink/recorder"
 	"aes67-sink/rtpsend"
 	"aes67-sink/sdp"
 )
@@ -30,6 +31,7 @@ type edges struct {
 	ptp        *port.Service // nil without the PTP ports
 	forbidden  string        // why there are no PTP ports, and the remedy
 	sender     sender
+	ring       *recorder.Ring // what the sender records into
 	announcer  *announcer
 	ears       *ears
 	network    *network
@@ -98,6 +100,7 @@ func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) erro
 		Loop:      network.Address.IsLoopback(),
 		Priority:  senderPriority,
 		OnProblem: func() { wake.Signal(e.trouble) },
+		Recorder:  e.ring,
 	})
 }
 
@@ -147,4 +150,6 @@ var (
 	_ bridge.Parts        = (*edges)(nil)
 	_ pulse.GapHandler    = (*bridge.Pipeline)(nil)
 	_ pulse.VolumeHandler = (*bridge.Pipeline)(nil)
+	_ bridge.Recorder     = (*recorder.Ring)(nil)
+	_ rtpsend.Recorder    = (*recorder.Ring)(nil)
 )

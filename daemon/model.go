@@ -18,6 +18,7 @@ type teller struct {
 	supervisor *bridge.Bridge
 	again      *reloader
 	judge      *judge
+	recording  *recording
 	version    string
 	started    aes67.MonoTime
 	bundler
@@ -181,6 +182,7 @@ func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.S
 		if stats != nil && i < len(stats.Streams) {
 			s := stats.Streams[i]
 			m.Packets, m.Late, m.Dropped, m.TimestampJumps = s.Packets, s.Late, s.Dropped, &stats.TimestampJumps
+			m.Late2, m.Late17 = s.Late2, s.Late17
 			m.SkippedMS = new(milliseconds(aes67.Frames(stats.SkippedFrames).Duration(stream.Rate)))
 			m.LatenessP50US = known(stats.LatenessP50.Microseconds())
 			m.LatenessP99US = known(stats.LatenessP99.Microseconds())

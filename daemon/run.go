@@ -11,6 +11,7 @@ import (
 	"aes67-sink/config"
 	"aes67-sink/health"
 	"aes67-sink/internal/desktop"
+	"aes67-sink/internal/incidents"
 	"aes67-sink/internal/instance"
 	"aes67-sink/internal/lifecycle"
 	"aes67-sink/internal/logind"
@@ -61,6 +62,8 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 
 	memory := remember(directory, cfg.Sink.ID, part("memory"))
 	defer memory.flush()
+	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
+	e.ring = flight.recorder.Ring
 	e.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{
 		Channels:     len(cfg.Sink.Channels),
 		SinkRate:     cfg.Sink.Rate,
@@ -68,6 +71,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		PacketFrames: cfg.Stream.PacketTime.Frames(cfg.Stream.Rate),
 		Latency:      cfg.Sink.Latency,
 		CeilingDBFS:  cfg.Safety.CeilingDBFS,
+		Recorder:     e.ring,
 	}, e.clock)
 	if err != nil {
 		return err
@@ -117,8 +121,9 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		look: func() ([]health.Finding, health.Activity) { return e.ill(supervisor.Snapshot()) },
 		now:  rtthread.Now, log: part("health"), wake: make(chan struct{}, 1),
 	}
-	told := &teller{edges: e, supervisor: supervisor, again: again, judge: judge, version: version, started: rtthread.Now()}
+	told := &teller{edges: e, supervisor: supervisor, again: again, judge: judge, recording: flight, version: version, started: rtthread.Now()}
 	told.bundler = bundler{told: told, config: again.current, faults: again.faults, version: version, lines: lines}
+	flight.look = lookout{e, supervisor}.look
 	servers := status.NewServer(told).With(page.New(told))
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 	screen := &desktopTeller{
@@ -129,7 +134,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	judge.after = []chan<- struct{}{service.changed, screen.changed}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run,
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
 		func(ctx context.Context) error {
 			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
 				e.unserved.Store(nil)

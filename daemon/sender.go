@@ -89,6 +89,13 @@ func failure(err error) error {
 	return fmt.Errorf("the sender failed: %w; it is tried again", err)
 }
 
+// runs reports whether there is one.
+func (s *sender) runs() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running != nil
+}
+
 // stats returns nil while no streams run.
 func (s *sender) stats() *rtpsend.Stats {
 	s.mu.Lock()

@@ -19,6 +19,13 @@ const (
 	capturePriority = senderPriority - 1
 )
 
+// The names of the threads that must not be late (rtthread.Each): the sender's is
+// rtpsend's.
+const (
+	senderThread = "sender"
+	captureName  = "capture"
+)
+
 // runtimeSlack is by how much the sleeps of threads that have no deadline may be
 // longer than asked for, where a wake-up less saves more than it costs: the Go
 // runtime's and those of everything that is timed in tens of milliseconds. The sender
@@ -47,7 +54,7 @@ func tuneRuntime() {
 // server.
 func captureThread(log zerolog.Logger) func() (end func()) {
 	return func() func() {
-		thread := rtthread.Lock("capture", capturePriority)
+		thread := rtthread.Lock(captureName, capturePriority)
 		grant := thread.Grant()
 		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).Msg("capture thread")
 		return thread.End

@@ -20,6 +20,17 @@ type Config struct {
 	// OnProblem is called within a second after Stats.Problem has come, changed or
 	// gone, by an ordinary thread. It may be nil.
 	OnProblem func()
+	// Recorder is told what each packet time was like. It may be nil.
+	Recorder Recorder
+}
+
+// Recorder is told of each packet time. The sender's thread calls it: it must not
+// block.
+type Recorder interface {
+	// Sent tells when a packet of each stream was due, when the thread had woken up
+	// for it, when it was ready and when the kernel had it, whether the timestamps
+	// jumped before it, and whether the kernel refused it.
+	Sent(due, woke, ready, done aes67.RawTime, jumped, refused bool)
 }
 
 // FrameSource gives the audio. The sender's thread calls it: it must not block.

@@ -210,15 +210,13 @@ func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw
 		s.packetizers[i].next(s.views[i], timestamp)
 	}
 	now := raw.Add(rtthread.Now().Sub(mono)) // without the system call
-	s.counters.failed(s.socket.write(s.messages, s.counters.streams))
+	refusal := s.socket.write(s.messages, s.counters.streams)
+	s.counters.failed(refusal)
 	s.pacer.sent(d, now, silent)
 
-	late := now.Sub(d.due)
-	s.counters.timed(late)
-	if late > s.pacer.period {
-		for i := range s.counters.streams {
-			s.counters.streams[i].late.Add(1)
-		}
+	s.counters.timed(now.Sub(d.due), s.pacer.period)
+	if s.config.Recorder != nil {
+		s.config.Recorder.Sent(d.due, raw, now, raw.Add(rtthread.Now().Sub(mono)), d.jumped, refusal != 0)
 	}
 	if !s.counters.sending.Load() {
 		s.counters.sending.Store(true)

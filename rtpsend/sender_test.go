@@ -440,6 +440,8 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 		t.Skip("the race detector makes sync.Pool allocate")
 	}
 	cfg := onLoopback(t, 40)
+	told := &toldSent{}
+	cfg.Recorder = told
 	var clock mediaclock.Clock
 	s, err := New(cfg, &clock, &tone{level: [8]float64{0.5, 0.5}}, zerolog.Nop())
 	if err != nil {
@@ -461,8 +463,35 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 	}); n != 0 {
 		t.Fatalf("one packet time allocates %v times, want 0", n)
 	}
-	if got := s.Snapshot().Streams[0].Packets; got < 2000 {
-		t.Errorf("%d packets sent, want 2000", got)
+	if got := s.Snapshot().Streams[0].Packets; got < 2000 || told.packets != got {
+		t.Errorf("%d packets sent, %d told, want 2000", got, told.packets)
+	}
+	if told.disorder > 0 {
+		t.Errorf("%d packets were ready before their thread woke up, or sent before they were ready", told.disorder)
+	}
+}
+
+// toldSent counts what a recorder is told.
+type toldSent struct{ packets, disorder uint64 }
+
+func (r *toldSent) Sent(_, woke, ready, done aes67.RawTime, _, _ bool) {
+	r.packets++
+	if ready < woke || done < ready {
+		r.disorder++
+	}
+}
+
+func TestLatePacketsAreCountedByTheLimitsOfReceivers(t *testing.T) {
+	c := counters{streams: make([]streamCounters, 2)}
+	c.lateness.window = 100
+	for _, us := range []time.Duration{-1000, 0, 1000, 1001, 1500, 2000, 2001, 2500, 17000, 17001, 100_000} {
+		c.timed(us*time.Microsecond, time.Millisecond)
+	}
+	for i := range c.streams {
+		s := &c.streams[i]
+		if late, late2, late17 := s.late.Load(), s.late2.Load(), s.late17.Load(); late != 8 || late2 != 5 || late17 != 2 {
+			t.Errorf("stream %d: %d, %d and %d late, want 8, 5 and 2", i, late, late2, late17)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"aes67-sink/aes67"
 	"aes67-sink/internal/rtthread"
 )
 
@@ -17,8 +18,11 @@ type StreamStats struct {
 	Packets uint64 // handed to the network
 	// Late counts packets whose turn came more than one packet time after
 	// their instant, the most that a sender should vary (AES67-2018, 7.5).
-	Late    uint64
-	Dropped uint64 // refused by the kernel; their sequence numbers are used up
+	Late uint64
+	// Late2 counts those of more than two, which Dante receivers drop at 1 ms, and
+	// Late17 those of more than aes67.LatePackets.
+	Late2, Late17 uint64
+	Dropped       uint64 // refused by the kernel; their sequence numbers are used up
 }
 
 // Stats is what a sender has done.
@@ -48,7 +52,7 @@ type counters struct {
 }
 
 type streamCounters struct {
-	packets, late, dropped atomic.Uint64
+	packets, late, late2, late17, dropped atomic.Uint64
 }
 
 // faults are the counters of what goes wrong.
@@ -66,8 +70,21 @@ func (c *counters) faults() faults {
 }
 
 // timed counts one packet time's lateness.
-func (c *counters) timed(late time.Duration) {
+func (c *counters) timed(late, period time.Duration) {
 	c.lateness.add(late)
+	for i := range c.streams {
+		s := &c.streams[i]
+		if late <= period {
+			break
+		}
+		s.late.Add(1)
+		if late > 2*period {
+			s.late2.Add(1)
+		}
+		if late > aes67.LatePackets*period {
+			s.late17.Add(1)
+		}
+	}
 	if int64(late) > c.worst.Load() {
 		c.worst.Store(int64(late))
 	}
@@ -99,6 +116,8 @@ func (s *Sender) Snapshot() Stats {
 			SSRC:    s.ssrcs[i],
 			Packets: c.streams[i].packets.Load(),
 			Late:    c.streams[i].late.Load(),
+			Late2:   c.streams[i].late2.Load(),
+			Late17:  c.streams[i].late17.Load(),
 			Dropped: c.streams[i].dropped.Load(),
 		}
 	}

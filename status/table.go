@@ -212,11 +212,27 @@ func senderParts(m Model) []string {
 			parts[0] += " by " + t.By
 		}
 	}
-	// All streams leave together: the gaps of one are those of each.
-	if len(m.Streams) > 0 && m.Streams[0].SkippedMS != nil && *m.Streams[0].SkippedMS > 0 {
-		parts = append(parts, fmt.Sprintf("stood still: %.1f ms of sound were left out", *m.Streams[0].SkippedMS))
+	if len(m.Streams) == 0 {
+		return parts
 	}
-	return parts
+	// All streams leave together: the gaps of one are those of each.
+	s := &m.Streams[0]
+	if s.SkippedMS != nil && *s.SkippedMS > 0 {
+		parts = append(parts, fmt.Sprintf("stood still: %.1f ms of sound were left out", *s.SkippedMS))
+	}
+	return append(parts, s.tooLate())
+}
+
+// tooLate says how many packets receivers of the field drop: Dante's those of more than
+// 2 ms, AES67-2018, 7.5 lets any drop those of more than 17 packet times.
+func (s *Stream) tooLate() string {
+	switch {
+	case s.Late2 == 0:
+		return "no packet more than 2 packet times late"
+	case s.Late17 == 0:
+		return fmt.Sprintf("%d more than 2 packet times late, which Dante receivers drop", s.Late2)
+	}
+	return fmt.Sprintf("%d more than 2 packet times late, which Dante receivers drop, %d more than 17", s.Late2, s.Late17)
 }
 
 func streamTable(all []Stream) string {

@@ -32,6 +32,7 @@ func TestTranscripts(t *testing.T) {
 			{"sdp", "--help"},
 			{"tone", "--help"},
 			{"doctor", "--help"},
+			{"why", "--help"},
 			{"version", "--help"},
 			{"version"},
 			{"--version"},
@@ -44,6 +45,8 @@ func TestTranscripts(t *testing.T) {
 			{"run", "--config"},
 			{"status", "--check", "--watch"},
 			{"status", "now"},
+			{"why", "--all", "20:14"},
+			{"why", "--all", "--csv"},
 			{"sdp", "centre"},
 			{"sdp", "0"},
 			{"tone", "--level", "-10"},
@@ -80,6 +83,10 @@ func TestTranscripts(t *testing.T) {
 			{"status", "--json"},
 			{"status", "--watch"},
 			{"status", "--check"},
+			{"why"},
+			{"why", "--all"},
+			{"why", "--json"},
+			{"why", "20:14"},
 			{"sdp"},
 			{"on"},
 			{"off"},
@@ -98,6 +105,20 @@ func TestTranscripts(t *testing.T) {
 			{"reload"},
 			{"list"},
 			{"list", "--json"},
+			{"why"},
+		}},
+		{name: "why", files: map[string]string{
+			"state/aes67-sink/incidents/20261129-191403.json": incidentOf("20261129-191403", 1000),
+			"state/aes67-sink/incidents/20261129-201403.json": incidentOf("20261129-201403", 2000),
+			"state/aes67-sink/incidents/20261129-201404.json": "{",
+		}, lines: [][]string{
+			{"why"},
+			{"why", "--all"},
+			{"why", "--json"},
+			{"why", "--csv"},
+			{"why", "19:14"},
+			{"why", "20261129"},
+			{"why", "05:00"},
 		}},
 		{name: "waiting", bridge: "waiting", lines: [][]string{
 			{"status"},
@@ -122,6 +143,16 @@ func TestTranscripts(t *testing.T) {
 			golden(t, test.name, strings.Join(all, "\n"))
 		})
 	}
+}
+
+// incidentOf is the file of a late packet.
+func incidentOf(id string, lateUS int) string {
+	return fmt.Sprintf(`{"id": %q, "at": "%s-%s-%sT%s:%s:%sZ", "duration_ms": 2, "cause": "timer-late",
+		"sentence": "At %[5]s:%[6]s:%[7]s the left and right stream were %.1[8]f ms late for 1 packet, heard by receivers with less than 3 ms: the kernel woke the sender up late",
+		"bill": [{"name": "timer", "percent": 95.2, "ms": %.1[8]f}, {"name": "own work", "percent": 4.8, "ms": 0.1}],
+		"context": ["when       then", "state      sending before, sending then, sending after"],
+		"before": {"at": "2026-11-29T19:00:00Z", "raw": 0}, "records": "AOQLVAIAAABAQg8AgEsPAABQDwAAAHpEAACWRFAMECA="}`,
+		id, id[:4], id[4:6], id[6:8], id[9:11], id[11:13], id[13:15], float64(lateUS)/1000)
 }
 
 // TestTheServiceIsNamedWhereItIs lets a manager that writes down what it is told

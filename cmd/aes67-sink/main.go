@@ -19,6 +19,7 @@ import (
 type grammar struct {
 	Run     runCommand     `cmd:"" help:"Run the bridge in the foreground until Ctrl-C or SIGTERM."`
 	Status  statusCommand  `cmd:"" help:"Tell what the running bridge of this user is doing."`
+	Why     whyCommand     `cmd:"" help:"Tell what went wrong last, and because of what."`
 	Reload  reloadCommand  `cmd:"" help:"Have the running bridge read its configuration anew."`
 	Check   checkCommand   `cmd:"" help:"Name every fault of the configuration."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force as a commented file."`
@@ -37,6 +38,7 @@ const overview = `aes67-sink: a virtual sound card whose channels go to AES67 lo
 
   aes67-sink status   what the bridge is doing, and what is wrong
   aes67-sink doctor   what keeps sound from arriving, and how to mend it
+  aes67-sink why      what went wrong last, and because of what
   aes67-sink list     what else is on the network
   aes67-sink tone     a quiet test tone
   aes67-sink run      the bridge, in the foreground

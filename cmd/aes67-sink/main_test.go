@@ -229,7 +229,7 @@ func (h home) command(role string, arguments ...string) *exec.Cmd {
 	c.Env = []string{
 		roleVariable + "=" + role, "HOME=" + string(h), "XDG_RUNTIME_DIR=" + h.path("run"),
 		rootVariable + "=" + h.path("system"), "PATH=" + h.path("bin"),
-		"XDG_CONFIG_HOME=" + h.path("config"), "XDG_STATE_HOME=" + h.path("state"), "COLUMNS=80",
+		"XDG_CONFIG_HOME=" + h.path("config"), "XDG_STATE_HOME=" + h.path("state"), "COLUMNS=80", "TZ=UTC",
 		"GORACE=atexit_sleep_ms=0", // else each process of a race test ends a second late
 	}
 	return c

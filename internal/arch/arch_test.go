@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "doctor", "internal/redact", "internal/service", "internal/text", "pulse", "status"},
+	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "doctor", "internal/incidents", "internal/redact", "internal/service", "internal/text", "pulse", "recorder", "status"},
 
 	"internal/attempt":   {},
 	"internal/desktop":   {},
@@ -68,6 +68,8 @@ var mayImport = map[string][]string{
 	"internal/logind":    {"internal/wake"},
 	"internal/service":   {"internal/desktop", "internal/text"},
 	"internal/redact":    {},
+	"internal/incidents": {"recorder", "internal/state", "internal/text"},
+	"internal/procstat":  {"aes67", "recorder"},
 	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 

@@ -23,7 +23,7 @@ func isHot(file *ast.File) bool {
 var cold = []string{"sync", "log", "log/slog", "encoding/json", "net/http", "os/exec"}
 
 // hotPackages hold the data path: each has a hot file.
-var hotPackages = []string{"ring", "resample", "drift", "mediaclock", "safety", "bridge", "rtpsend", "pulse"}
+var hotPackages = []string{"ring", "resample", "drift", "mediaclock", "safety", "bridge", "rtpsend", "pulse", "recorder"}
 
 // TestHotFilesAreMarkedAndCold looks at what the tests of allocations cannot: a
 // hot file ranges over no map, and makes, sends to, receives from and selects on

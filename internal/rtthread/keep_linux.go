@@ -43,6 +43,14 @@ func (r *registry) remove(t *Thread) {
 	r.threads = slices.DeleteFunc(r.threads, func(other *Thread) bool { return other == t })
 }
 
+// Each tells of the locked threads there are: the thread's id (gettid(2)) and what it
+// has, as far as it is known.
+func Each(tell func(name string, tid int, grant Grant)) {
+	for _, t := range kept.all() {
+		tell(t.name, t.tid, t.Grant())
+	}
+}
+
 func (r *registry) all() []*Thread {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,7 +5,7 @@ _aes67_sink() {
 	local current=$2 previous=$3 command=${COMP_WORDS[1]-}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run status reload check config sdp list doctor tone bundle on off version --help' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run status why reload check config sdp list doctor tone bundle on off version --help' -- "$current")
 		return
 	fi
 	case $previous in
@@ -34,6 +34,7 @@ _aes67_sink() {
 	case $command in
 	run) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;
 	status) mapfile -t COMPREPLY < <(compgen -W '--json --watch --check --help' -- "$current") ;;
+	why) mapfile -t COMPREPLY < <(compgen -W '--all --json --csv --help' -- "$current") ;;
 	reload) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;
 	check) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;
 	config) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;

@@ -4,6 +4,7 @@
 complete -c aes67-sink -f
 complete -c aes67-sink -n __fish_use_subcommand -a run -d 'Run the bridge in the foreground until Ctrl-C or SIGTERM.'
 complete -c aes67-sink -n __fish_use_subcommand -a status -d 'Tell what the running bridge of this user is doing.'
+complete -c aes67-sink -n __fish_use_subcommand -a why -d 'Tell what went wrong last, and because of what.'
 complete -c aes67-sink -n __fish_use_subcommand -a reload -d 'Have the running bridge read its configuration anew.'
 complete -c aes67-sink -n __fish_use_subcommand -a check -d 'Name every fault of the configuration.'
 complete -c aes67-sink -n __fish_use_subcommand -a config -d 'Print the configuration in force as a commented file.'
@@ -20,6 +21,9 @@ complete -c aes67-sink -n '__fish_seen_subcommand_from run' -l set -d 'Override 
 complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON, as in /status.json; with --watch one line a look.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l watch -d 'Look again every second until Ctrl-C.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from status' -l check -d 'Print one line; exit with 0 if all is well, 1 if not, 3 if no bridge runs.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from why' -l all -d 'List all that are kept, the newest first.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from why' -l json -d 'Print JSON: a list, the newest first.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from why' -l csv -d 'Print what the newest of them was told from, a line a packet time, for plots.'
 complete -c aes67-sink -n '__fish_seen_subcommand_from check' -l config -d 'Read this file instead of the usual ones.' -r -F
 complete -c aes67-sink -n '__fish_seen_subcommand_from check' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= sink.when-offline= network.interface= network.address= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= stream.when= stream.idle-after= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= safety.max-volume= safety.jump-guard= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= status.notifications= log.level='
 complete -c aes67-sink -n '__fish_seen_subcommand_from config' -l config -d 'Read this file instead of the usual ones.' -r -F

@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"aes67-sink/bridge"
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/recorder"
+	"aes67-sink/status"
+)
+
+// lookout looks at the bridge for the flight recorder.
+type lookout struct {
+	edges      *edges
+	supervisor *bridge.Bridge
+}
+
+// look tells how the bridge is; of the sender's thread it knows nothing.
+func (o lookout) look() recorder.Look {
+	e, b := o.edges, o.supervisor.Snapshot()
+	unknown := math.NaN()
+	raw := rtthread.Raw()
+	l := recorder.Look{
+		At: time.Now(), Raw: raw, State: b.State.String(), Asleep: e.sleeper.asleep(),
+		OffsetNS: unknown, BoundNS: unknown, Fill: unknown, RatioPPB: unknown,
+	}
+	if len(b.Problems) > 0 { // at once, before the verdict tells it
+		l.Problem = b.Problems[0]
+	}
+	if m, set := e.clock.Load(); set {
+		l.PTP, l.Steps = int64(m.PTPAt(raw)), uint64(m.Steps)
+	}
+	if e.ptp != nil {
+		s := e.ptp.Snapshot()
+		l.Clock = s.State.String()
+		if !s.Grandmaster.IsZero() {
+			l.Master = s.Grandmaster.String()
+		}
+		if s.OffsetKnown {
+			l.OffsetNS = s.OffsetNS
+		}
+		if s.BoundKnown {
+			l.BoundNS = s.ErrorBoundNS
+		}
+	}
+	if used := e.network.input(); used.Usable {
+		l.Interface = used.Chosen.Interface.Name
+		l.Network = l.Interface + " " + used.Chosen.Address.String()
+	}
+	sink := e.sink.Snapshot()
+	if sink.Connected {
+		l.Server = sink.Server
+	}
+	if sink.VolumeConfirmed {
+		l.Volume = fmt.Sprintf("volume %.1f dB", sink.VolumeDB)
+		if sink.Muted {
+			l.Volume += ", muted"
+		}
+	}
+	pipeline := e.pipeline.Snapshot()
+	l.Target = float64(pipeline.Target)
+	channels := make([][]string, len(b.Sessions))
+	for i := range b.Sessions {
+		channels[i] = b.Sessions[i].Stream.Channels
+	}
+	if len(channels) > 0 {
+		l.Streams = recorder.Called(channels)
+	}
+	if !e.sender.runs() {
+		return l
+	}
+	if pipeline.Phase == bridge.Flowing {
+		l.Fill, l.RatioPPB = pipeline.Fill, float64(pipeline.Ratio)
+	}
+	l.LimitedDB = e.pipeline.GainReduction()
+	for c := range e.cfg.Sink.Channels {
+		l.PeaksDBFS = append(l.PeaksDBFS, max(status.SilenceDB, 20*math.Log10(e.pipeline.Peak(c))))
+	}
+	return l
+}

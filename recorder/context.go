@@ -1,0 +1,38 @@
+package recorder
+
+import (
+	"fmt"
+	"time"
+)
+
+// ContextLines is how many lines an incident's context has.
+const ContextLines = 10
+
+// context is what was around an incident.
+func (c *Case) context(plan Plan, f *facts, e *Evidence) []string {
+	micro := func(d time.Duration) string { return fmt.Sprintf("%.0f µs", float64(d)/1e3) }
+	thread := func(t Thread) string {
+		return fmt.Sprintf("ran %s, waited %s for a core, %d forced of %d switches", inMS(milliseconds(t.Ran)), inMS(milliseconds(t.Waited)), t.Forced, t.Forced+t.Voluntary)
+	}
+	lines := []string{
+		fmt.Sprintf("when       %s, signs of it for %s", c.At.Format("2006-01-02 15:04:05.000 MST"), inMS(milliseconds(c.Until.Sub(c.From)))),
+		fmt.Sprintf("state      %s before, %s then, %s after", c.Before.State, c.Ill.State, c.After.State),
+		"packets    nothing was sent",
+		"buffer     nothing was pulled",
+		fmt.Sprintf("sender     %s; in %s it %s", or(c.Before.Policy, "not known"), inMS(milliseconds(e.Span)), thread(e.Sender)),
+		fmt.Sprintf("capture    in %s it %s", inMS(milliseconds(e.Span)), thread(e.Capture)),
+		fmt.Sprintf("computer   somebody waited for a core for %s; this program stood still for %s", inMS(milliseconds(e.Pressed)), inMS(milliseconds(e.StoodStill))),
+		fmt.Sprintf("clock      %s, grandmaster %s, steps %d; CLOCK_MONOTONIC %+.1f ppm beside RAW", or(c.After.Clock, "none"), or(c.After.Master, "none"), c.After.Steps, e.Slewed),
+		fmt.Sprintf("network    %s; %s not sent by the interface, %s", or(c.After.Network, "none"), count(int(e.Dropped), "packet", "packets"), count(int(e.Errors), "error", "errors")),
+		fmt.Sprintf("server     %s; limiter %.1f dB", or(c.After.Server, "none"), c.After.LimitedDB),
+	}
+	if f.known {
+		lines[2] = fmt.Sprintf("packets    before: lateness median %s, worst %s; then: %d late, worst %s",
+			micro(f.usualLate), micro(f.worstBefore), f.packets, inMS(milliseconds(f.most)))
+		lines[3] = fmt.Sprintf("buffer     %.0f frames before, %.0f at the least, target %.0f; ratio %+.3f ppm", f.fill, f.least, c.Before.Target, f.ratio/1000)
+	}
+	if c.Unkept > 0 {
+		lines[0] += fmt.Sprintf("; %s before it not kept, for they were many", count(c.Unkept, "incident", "incidents"))
+	}
+	return lines
+}

@@ -1,0 +1,110 @@
+package recorder
+
+import (
+	"math"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// Plan is what stays as it is while a bridge runs.
+type Plan struct {
+	Packet   time.Duration // time of one packet
+	Offset   time.Duration // from a frame's RTP time to its sending; aes67.SendOffset
+	SinkRate aes67.Hz
+	Channels int
+}
+
+// Recorder remembers. One goroutine at a time may call its methods; its Ring is
+// written by the sender.
+type Recorder struct {
+	Ring *Ring
+
+	plan    Plan
+	watcher watcher
+	events  events
+	history history
+	next    uint64 // number of the first record not looked at yet
+	fresh   []Record
+	last    Look
+	begun   bool
+	volume  string // as told by an event
+	told    *Kept  // the latest incident
+}
+
+// New makes a recorder; all that it needs for a day is there then.
+func New(plan Plan) *Recorder {
+	return &Recorder{
+		Ring: NewRing(plan.Packet), plan: plan, watcher: watcher{plan: plan}, history: newHistory(plan.Channels),
+		fresh: make([]Record, 0, 2*LookEach/plan.Packet),
+	}
+}
+
+// Look takes a look at the bridge, each LookEach. It returns an incident that is over
+// and wants to be explained.
+func (r *Recorder) Look(l *Look) *Case {
+	fresh, first := r.Ring.From(r.next, r.fresh[:0])
+	r.next = first + uint64(len(fresh))
+	r.fresh = fresh[:0]
+	worst := math.NaN()
+	for i := range fresh {
+		late := fresh[i].late()
+		r.history.late(late, l.At)
+		if us := float64(late) / float64(time.Microsecond); !(worst >= us) {
+			worst = us
+		}
+	}
+	r.history.add(l, worst)
+	if r.begun {
+		r.tellChanges(&r.last, l)
+	} else {
+		r.volume = l.Volume
+	}
+	r.begun, r.last = true, *l
+	c := r.watcher.look(l, fresh, first)
+	if c != nil {
+		r.fill(c)
+	}
+	return c
+}
+
+// fill adds the records of a case.
+func (r *Recorder) fill(c *Case) {
+	before := uint64(Before / r.plan.Packet)
+	all, _ := r.Ring.From(c.Least-min(before, c.Least), nil)
+	for i := range all {
+		if all[i].Due > c.Until.Add(After) {
+			all = all[:i]
+			break
+		}
+	}
+	c.Records = all
+}
+
+// Explain explains a case that Look returned, and notes it as an event. Where the last
+// incident goes on, that is returned anew, longer than it was, and fresh is false.
+func (r *Recorder) Explain(c *Case, e *Evidence) (kept Kept, fresh bool) {
+	kept = Keep(r.plan, c, e)
+	if fresh = r.told == nil || !r.told.prolong(c, &kept); fresh {
+		r.told = &kept
+	} else {
+		kept = *r.told
+		r.watcher.full = min(r.watcher.full+1, bucket)
+	}
+	r.events.explain(&kept.Incident)
+	if fresh {
+		r.events.add(Event{At: kept.At, Kind: "incident", Text: kept.Sentence, Ill: true, Why: kept.ID})
+	}
+	last := kept
+	r.told = &last
+	return kept, fresh
+}
+
+// Events returns those after a number, the oldest first.
+func (r *Recorder) Events(after uint64) []Event { return r.events.after(after) }
+
+// History returns what the plots show.
+func (r *Recorder) History() History { return r.history.all() }
+
+// Points returns the points of the fast track after a time in Unix seconds.
+func (r *Recorder) Points(after float64) Track { return r.history.fast.track(after) }
