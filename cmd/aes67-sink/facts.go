@@ -7,8 +7,8 @@ import (
 )
 
 // facts are what doctor looks at on this computer, whatever a bridge tells.
-func (c *configFlags) facts(version string) *doctor.Facts {
-	loaded, faults := c.load()
+func (f *configFlags) facts(version string) *doctor.Facts {
+	loaded, faults := f.load()
 	if faults != nil {
 		loaded.Config = config.Default()
 	}
