@@ -49,10 +49,11 @@ func restartCommand() string {
 	return "restart aes67-sink"
 }
 
-// stays reports whether this program ends only to be started anew at once: then it
-// leaves its sink to the next one, and nobody who plays is interrupted.
-func stays(log zerolog.Logger) func() bool {
-	return sync.OnceValue(func() bool {
+// stays reports whether this program ends, with ctx, only to be started anew at once:
+// then it leaves its sink and its announcements to the next one, and nobody who plays
+// or listens is interrupted for longer than need be.
+func stays(ctx context.Context, log zerolog.Logger) func() bool {
+	restarts := sync.OnceValue(func() bool {
 		if !underManager() {
 			return false
 		}
@@ -62,6 +63,7 @@ func stays(log zerolog.Logger) func() bool {
 		}
 		return yes
 	})
+	return func() bool { return ctx.Err() != nil && restarts() }
 }
 
 // GiveUp is for a run that cannot begin: it removes the sink that the run before has
