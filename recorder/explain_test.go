@@ -422,7 +422,7 @@ func TestAStormIsOneIncident(t *testing.T) {
 		t.Error("one that is far worse goes under in a small one")
 	}
 	d.cases = d.cases[:1]
-	d.watcher.full = bucket - 1 // as Explain has it, which finds that they are one
+	d.watcher.small.giveBack() // as Explain has it, which finds that they are one
 	for range 100 {
 		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
 		d.run(3 * time.Second)
@@ -443,6 +443,27 @@ func TestAStormIsOneIncident(t *testing.T) {
 	}
 	if len(ids) != len(d.cases) {
 		t.Errorf("%d ids of %d incidents", len(ids), len(d.cases))
+	}
+}
+
+// TestSmallFaultsHideNoLargeOne: where more packets are late than can be kept, what
+// ends the sound is kept all the same, also if it begins as one of them.
+func TestSmallFaultsHideNoLargeOne(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	for range 2 * bucket {
+		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(3 * time.Second)
+	}
+	kept := len(d.cases)
+	if kept >= 2*bucket {
+		t.Fatalf("all %d late packets are kept", kept)
+	}
+	d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+	d.look.Steps++
+	d.run(3 * time.Second)
+	if len(d.cases) != kept+1 || Explain(testPlan, d.cases[kept], &Evidence{}).Cause != CauseClockStep {
+		t.Errorf("%d incidents more", len(d.cases)-kept)
 	}
 }
 

@@ -36,10 +36,6 @@ const (
 	longest = 10 * time.Second
 	// MostRecords bounds an incident's file: below 256 KiB.
 	MostRecords = 5000
-	// A storm shall push out neither what was before it nor a disk: bucket incidents may
-	// follow each other, then one each refill.
-	bucket = 12
-	refill = time.Minute
 )
 
 // Case is an incident before it is explained.
@@ -55,7 +51,6 @@ type Case struct {
 	Records     []Record
 	Unkept      int // incidents before it that were too many to be kept
 
-	excess    bool // this one is
 	continues bool // the one before it
 }
 
@@ -69,9 +64,9 @@ type watcher struct {
 	hard   bool   // the limiter works hard
 	open   *Case
 
-	full     int // of the bucket
-	refilled time.Time
-	unkept   int
+	small    allowance
+	large    allowance
+	unkept   int   // since the last one that was told
 	closed   *Case // the latest
 	closedAt aes67.RawTime
 }
@@ -80,7 +75,7 @@ type watcher struct {
 // number. It returns a case that is over.
 func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 	if !w.begun {
-		w.begun, w.last, w.full, w.refilled = true, *l, bucket, l.At
+		w.begun, w.last = true, *l
 	}
 	for i := range fresh {
 		if found := w.judge(&fresh[i]); found != 0 && !l.Asleep {
@@ -105,7 +100,8 @@ func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 		return nil
 	}
 	w.open, w.closed, w.closedAt = nil, c, l.Raw
-	if !c.excess {
+	if w.allowance(c).take(l.At) {
+		c.Unkept, w.unkept = w.unkept, 0
 		return c
 	}
 	if !c.continues || w.unkept == 0 {
@@ -165,22 +161,10 @@ func (w *watcher) trigger(found Trigger, at aes67.RawTime, l *Look, number uint6
 		w.open.Until = max(w.open.Until, at)
 		return
 	}
-	for w.full < bucket && l.At.Sub(w.refilled) >= refill {
-		w.full++
-		w.refilled = w.refilled.Add(refill)
-	}
-	if w.full == bucket {
-		w.refilled = l.At
-	}
 	continues := w.closed != nil && at.Sub(w.closedAt) < After
-	excess := w.full == 0
 	began := l.At.Add(-l.Raw.Sub(at))
 	w.open = &Case{
 		ID: began.UTC().Format("20060102-150405"), At: began, From: at, Until: at, Triggers: found,
-		Before: w.last, Ill: *l, Least: number, Unkept: w.unkept, excess: excess, continues: continues,
-	}
-	if !excess {
-		w.full--
-		w.unkept = 0
+		Before: w.last, Ill: *l, Least: number, continues: continues,
 	}
 }
