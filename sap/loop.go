@@ -48,7 +48,7 @@ func (s *Service) loop(ctx context.Context, w wire, failed <-chan error) error {
 		timer.Reset(s.wait(now, &memberships))
 		select {
 		case <-ctx.Done():
-			if s.cfg.Stays == nil || !s.cfg.Stays() {
+			if s.cfg.Follows == nil || !s.cfg.Follows() {
 				s.farewell(w)
 			}
 			return nil

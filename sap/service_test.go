@@ -179,7 +179,7 @@ func TestServiceAnnouncesAndSaysGoodbye(t *testing.T) {
 func TestServiceLeavesItsAnnouncementsToTheNextRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLink()
-		s := New(Config{Now: l.now, open: l.open, Stays: func() bool { return true }}, zerolog.Nop())
+		s := New(Config{Now: l.now, open: l.open, Follows: func() bool { return true }}, zerolog.Nop())
 		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
