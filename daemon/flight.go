@@ -12,6 +12,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/config"
 	"aes67-sink/internal/incidents"
+	"aes67-sink/internal/lifecycle"
 	"aes67-sink/internal/procstat"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/recorder"
@@ -19,6 +20,13 @@ import (
 
 // savesWaiting is how many incidents may wait for a slow disk.
 const savesWaiting = 4
+
+// surelyOver is how long after the last sign of an incident it does not go on any more:
+// a further one would be told within 11 s (recorder).
+const surelyOver = 15 * time.Second
+
+// lastSaves is how long the end of the program waits for the disk.
+const lastSaves = 2 * time.Second
 
 // switchesEach is how many looks are between two at the threads' switches, which are
 // dearer than the rest.
@@ -38,6 +46,10 @@ type recording struct {
 	sender, capture procstat.Thread
 	computer        procstat.Computer
 	samples         procstat.Samples
+	faults          zerolog.Logger // of the recorder itself
+	savedMS         float64        // duration of the latest incident that was written
+	unsaved         *recorder.Kept // that one, longer; nil: written as it is
+	unsavedAt       aes67.RawTime
 
 	mu        sync.Mutex
 	recorder  *recorder.Recorder
@@ -56,7 +68,7 @@ func planRecording(cfg config.Config) recorder.Plan {
 // newRecording reads what was kept; look tells how the bridge is.
 func newRecording(plan recorder.Plan, store incidents.Store, log zerolog.Logger) *recording {
 	r := &recording{
-		plan: plan, store: store, log: log, saves: make(chan *recorder.Kept, savesWaiting), recorder: recorder.New(plan),
+		plan: plan, store: store, log: log, faults: log, saves: make(chan *recorder.Kept, savesWaiting), recorder: recorder.New(plan),
 	}
 	kept, err := store.List()
 	if err != nil {
@@ -68,50 +80,106 @@ func newRecording(plan recorder.Plan, store incidents.Store, log zerolog.Logger)
 	return r
 }
 
-// run looks until ctx is done.
+// run looks until ctx is done, and explains then what is not over yet.
 func (r *recording) run(ctx context.Context) error {
 	defer r.sender.Close()
 	defer r.capture.Close()
+	defer close(r.saves)
 	each := time.NewTicker(recorder.LookEach)
 	defer each.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			r.guard(r.end)
 			return nil
 		case <-each.C:
-			l := r.look()
-			r.take(&l)
+			r.guard(func() {
+				l := r.look()
+				r.take(&l)
+			})
 		}
+	}
+}
+
+// guard lets the sound go on when what only looks at it breaks. That is logged once: it
+// may be so at each look.
+func (r *recording) guard(run func()) {
+	if lifecycle.Guard(func() error { run(); return nil }, r.faults) != nil {
+		r.faults = zerolog.Nop()
 	}
 }
 
 // take takes a look, and explains an incident that is over.
 func (r *recording) take(l *recorder.Look) {
 	r.sample(l)
-	r.mu.Lock()
-	over := r.recorder.Look(l)
-	r.mu.Unlock()
-	if over == nil {
-		return
+	if over := r.seen(l); over != nil {
+		r.explain(over)
 	}
+	if r.unsaved != nil && l.Raw.Sub(r.unsavedAt) > surelyOver {
+		r.queue(r.unsaved)
+	}
+}
+
+// seen hands a look to the recorder.
+func (r *recording) seen(l *recorder.Look) *recorder.Case {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.recorder.Look(l)
+}
+
+// end explains the incident that is not over, and has all of it written.
+func (r *recording) end() {
+	r.mu.Lock()
+	open := r.recorder.End()
+	r.mu.Unlock()
+	if open != nil {
+		r.explain(open)
+	}
+	if r.unsaved != nil {
+		r.queue(r.unsaved)
+	}
+}
+
+// explain tells of a case, and has it written: one that goes on whenever it lasts twice
+// as long, for a storm would fill the disk's day.
+func (r *recording) explain(over *recorder.Case) {
 	from, until := over.Span(r.plan)
 	evidence := r.samples.Between(from, until, recorder.LookEach)
+	kept, fresh := r.told(over, &evidence)
+	switch {
+	case fresh:
+		r.log.Warn().Str("id", kept.ID).Str("cause", kept.Cause).Str("sentence", kept.Sentence).Msg("incident")
+		if r.unsaved != nil {
+			r.queue(r.unsaved)
+		}
+	case kept.DurationMS < 2*r.savedMS:
+		r.unsaved, r.unsavedAt = &kept, over.After.Raw
+		return
+	}
+	r.queue(&kept)
+}
+
+// told has a case explained, and lists the incident.
+func (r *recording) told(over *recorder.Case, evidence *recorder.Evidence) (kept recorder.Kept, fresh bool) {
 	r.mu.Lock()
-	kept, fresh := r.recorder.Explain(over, &evidence)
+	defer r.mu.Unlock()
+	kept, fresh = r.recorder.Explain(over, evidence)
 	if fresh {
 		r.incidents = slices.Insert(r.incidents, 0, kept.Incident)
 		r.incidents = r.incidents[:min(len(r.incidents), incidents.MostFiles)]
 	} else {
 		r.incidents[0] = kept.Incident
 	}
-	r.mu.Unlock()
-	if fresh {
-		r.log.Warn().Str("id", kept.ID).Str("cause", kept.Cause).Str("sentence", kept.Sentence).Msg("incident")
-	}
+	return kept, fresh
+}
+
+// queue has an incident written.
+func (r *recording) queue(k *recorder.Kept) {
+	r.unsaved, r.savedMS = nil, k.DurationMS
 	select {
-	case r.saves <- &kept:
+	case r.saves <- k:
 	default:
-		r.log.Warn().Str("id", kept.ID).Msg("incident not kept: the disk is too slow")
+		r.log.Warn().Str("id", k.ID).Msg("incident not kept: the disk is too slow")
 	}
 }
 
@@ -138,19 +206,19 @@ func (r *recording) sample(l *recorder.Look) {
 	r.samples.Add(s)
 }
 
-// keep writes what went wrong until ctx is done, and what waits then.
+// keep writes what went wrong, and when ctx is done what run has told until its end.
 func (r *recording) keep(ctx context.Context) error {
+	ended, late := ctx.Done(), (<-chan time.Time)(nil)
 	for {
 		select {
-		case k := <-r.saves:
-			r.save(k)
-			continue
-		default:
-		}
-		select {
-		case k := <-r.saves:
-			r.save(k)
-		case <-ctx.Done():
+		case k, more := <-r.saves:
+			if !more {
+				return nil
+			}
+			_ = lifecycle.Guard(func() error { r.save(k); return nil }, r.log)
+		case <-ended:
+			ended, late = nil, time.After(lastSaves)
+		case <-late:
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,6 +48,16 @@ func (f *flown) fly(looks int, late time.Duration) {
 	}
 }
 
+// land ends the recorder, as the program does.
+func (f *flown) land(t *testing.T) {
+	t.Helper()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := errors.Join(f.run(ended), f.keep(ended)); err != nil { // what waits is written at the end
+		t.Fatal(err)
+	}
+}
+
 func TestAnIncidentIsToldAndKept(t *testing.T) {
 	store := incidents.In(filepath.Join(t.TempDir(), "state"))
 	f := newFlown(t, store)
@@ -70,11 +81,7 @@ func TestAnIncidentIsToldAndKept(t *testing.T) {
 	if got := told.Points(float64(f.l.At.Unix()) - 1); len(got.UnixS) != 4 {
 		t.Errorf("%+v", got)
 	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if err := f.keep(ended); err != nil { // what waits is written at the end
-		t.Fatal(err)
-	}
+	f.land(t)
 	kept, err := store.List()
 	if err != nil || len(kept) != 1 || kept[0].ID != all[0].ID || len(kept[0].Records) < 2900 {
 		t.Errorf("%d kept, %v", len(kept), err)
@@ -96,27 +103,60 @@ func TestASlowDiskHoldsNothingUp(t *testing.T) {
 	}
 }
 
-// TestWhatGoesOnIsOneIncident: a storm is told and written anew as it grows.
+// TestWhatGoesOnIsOneIncident: a storm of ten minutes is told anew as it grows, and
+// written whenever it lasts twice as long, and at its end.
 func TestWhatGoesOnIsOneIncident(t *testing.T) {
 	f := newFlown(t, incidents.In(t.TempDir()))
 	told := &teller{recording: f.recording}
-	for range 100 {
-		f.fly(2, 4*time.Millisecond)
-		if len(f.saves) == savesWaiting {
-			<-f.saves
+	var last *recorder.Kept
+	written := 0
+	write := func() {
+		for ; len(f.saves) > 0; written++ {
+			last = <-f.saves
 		}
 	}
-	f.fly(8, 0)
-	all := told.Incidents()
-	if len(all) != 1 || !strings.HasSuffix(all[0].Sentence, "; it went on like that for 50s") || all[0].DurationMS < 49_000 || len(told.Events(0)) != 1 {
-		t.Errorf("%d incidents, %+v", len(all), all)
+	for range 1200 {
+		f.fly(2, 4*time.Millisecond)
+		write()
 	}
-	last := (*recorder.Kept)(nil)
-	for len(f.saves) > 0 {
-		last = <-f.saves
+	if written < 5 || written > 7 {
+		t.Errorf("written %d times in 10 min, want at 10, 20, 40, …, 320 s", written)
+	}
+	f.fly(80, 0)
+	write()
+	all := told.Incidents()
+	if len(all) != 1 || !strings.HasSuffix(all[0].Sentence, "; it went on like that for 10m0s") || all[0].DurationMS < 599_000 || len(told.Events(0)) != 1 {
+		t.Errorf("%d incidents, %+v", len(all), all)
 	}
 	if last.ID != all[0].ID || last.Sentence != all[0].Sentence {
 		t.Errorf("written last: %s", last.Sentence)
+	}
+}
+
+// TestTheEndIsExplained: what is not over when the bridge ends is written too, as long
+// as it was.
+func TestTheEndIsExplained(t *testing.T) {
+	store := incidents.In(t.TempDir())
+	f := newFlown(t, store)
+	f.fly(8, 0)
+	f.fly(1, 4*time.Millisecond)
+	f.land(t)
+	if kept, err := store.List(); err != nil || len(kept) != 1 || kept[0].Cause != recorder.CauseTimer {
+		t.Errorf("%d kept, %v", len(kept), err)
+	}
+}
+
+// TestABrokenRecorderEndsNothing: it is told of once, and holds nobody up.
+func TestABrokenRecorderEndsNothing(t *testing.T) {
+	f := newFlown(t, incidents.In(t.TempDir()))
+	var log strings.Builder
+	f.faults = zerolog.New(&log)
+	f.recorder = nil
+	for range 3 {
+		f.guard(func() { f.take(&f.l) })
+	}
+	if n := strings.Count(log.String(), "internal error"); n != 1 || !f.mu.TryLock() {
+		t.Errorf("told of %d times, or locked for ever", n)
 	}
 }
 

@@ -52,12 +52,7 @@ func (c *Case) Span(plan Plan) (from, until aes67.RawTime) {
 	return until.Add(-f.total), until
 }
 
-// Explain says what an incident was. Times in words are those of the case's time zone.
-func Explain(plan Plan, c *Case, e *Evidence) Incident {
-	f := c.find(plan)
-	return c.explain(plan, &f, e)
-}
-
+// explain says what an incident was. Times in words are those of the case's time zone.
 func (c *Case) explain(plan Plan, f *facts, e *Evidence) Incident {
 	late := charge(f.lateness(e))
 	cause := c.cause(f, late)

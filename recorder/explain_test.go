@@ -299,7 +299,7 @@ func TestEveryCauseIsNamed(t *testing.T) {
 			t.Errorf("%s: %d incidents, want 1", fault.name, len(d.cases))
 			continue
 		}
-		i := Explain(testPlan, d.cases[0], &fault.evidence)
+		i := Keep(testPlan, d.cases[0], &fault.evidence).Incident
 		named[i.Cause] = true
 		if i.Cause != fault.cause {
 			t.Errorf("%s: cause %s, want %s", fault.name, i.Cause, fault.cause)
@@ -525,7 +525,7 @@ func TestSmallFaultsHideNoLargeOne(t *testing.T) {
 	d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
 	d.look.Steps++
 	d.run(3 * time.Second)
-	if len(d.cases) != kept+1 || Explain(testPlan, d.cases[kept], &Evidence{}).Cause != CauseClockStep {
+	if len(d.cases) != kept+1 || Keep(testPlan, d.cases[kept], &Evidence{}).Incident.Cause != CauseClockStep {
 		t.Errorf("%d incidents more", len(d.cases)-kept)
 	}
 }
@@ -570,7 +570,7 @@ func TestWhatIsNoFaultIsNoIncident(t *testing.T) {
 	d.look.Asleep, d.look.State = true, StateWaitingNetwork
 	d.run(time.Second)
 	if len(d.cases) != 0 {
-		t.Errorf("%+v", Explain(testPlan, d.cases[0], &Evidence{}))
+		t.Errorf("%+v", Keep(testPlan, d.cases[0], &Evidence{}).Incident)
 	}
 }
 

@@ -27,8 +27,9 @@ func (n Numbers) MarshalJSON() ([]byte, error) {
 	return append(b, ']'), nil
 }
 
-// The names of the series of a Track. PeakSeries has one for each channel, told by its
-// number from 0. A slow track has SeriesMin and SeriesMax of each beside its median.
+// The names of the series of a Track. There is one with PeakPrefix for each channel,
+// told by its number from 0. A slow track has one with MinSuffix and one with MaxSuffix
+// beside each, which is the median.
 const (
 	OffsetNS     = "offset_ns"
 	BoundNS      = "bound_ns" // of the error of the offset

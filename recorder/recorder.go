@@ -61,15 +61,17 @@ func (r *Recorder) Look(l *Look) *Case {
 		r.volume = l.Volume
 	}
 	r.begun, r.last = true, *l
-	c := r.watcher.look(l, fresh, first)
-	if c != nil {
-		r.fill(c)
-	}
-	return c
+	return r.fill(r.watcher.look(l, fresh, first))
 }
 
-// fill adds the records of a case.
-func (r *Recorder) fill(c *Case) {
+// End returns the incident that is not over when the bridge ends, as Look does; nil: none.
+func (r *Recorder) End() *Case { return r.fill(r.watcher.end()) }
+
+// fill adds the records of a case, if there is one.
+func (r *Recorder) fill(c *Case) *Case {
+	if c == nil {
+		return nil
+	}
 	before := uint64(Before / r.plan.Packet)
 	all, _ := r.Ring.From(c.Least-min(before, c.Least), nil)
 	for i := range all {
@@ -79,6 +81,7 @@ func (r *Recorder) fill(c *Case) {
 		}
 	}
 	c.Records = all
+	return c
 }
 
 // Explain explains a case that Look returned, and notes it as an event. Where the last

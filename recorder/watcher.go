@@ -68,9 +68,9 @@ type watcher struct {
 
 	small    allowance
 	large    allowance
-	unkept   int   // since the last one that was told
-	closed   *Case // the latest
-	closedAt aes67.RawTime
+	unkept   int           // since the last one that was told
+	closedAt aes67.RawTime // the latest case; 0: none
+	grave    aes67.RawTime // its graveLast
 }
 
 // look takes a look and the records since the last one, the first of which has a
@@ -101,8 +101,17 @@ func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 	if l.Raw.Sub(c.Until) < After && l.Raw.Sub(c.From) < longest {
 		return nil
 	}
-	c.continues = c.goesOn(w.closed, w.closedAt)
-	w.open, w.closed, w.closedAt = nil, c, l.Raw
+	return w.end()
+}
+
+// end ends the case that is open, and returns it unless there are too many.
+func (w *watcher) end() (over *Case) {
+	c, l := w.open, &w.last
+	if c == nil {
+		return nil
+	}
+	c.continues = c.goesOn(w.grave, w.closedAt)
+	w.open, w.grave, w.closedAt = nil, c.graveLast, l.Raw
 	if w.allowance(c).take(l.At) {
 		c.Unkept, w.unkept = w.unkept, 0
 		return c
@@ -116,15 +125,16 @@ func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 // small are triggers of a moment, which a busy computer has now and then.
 const small = Late | Skip
 
-// goesOn reports whether a case is more of the one that was closed at an instant.
-func (c *Case) goesOn(last *Case, closed aes67.RawTime) bool {
+// goesOn reports whether a case is more of the one that was closed at an instant, of
+// which the last trigger that is not small is given; 0: none.
+func (c *Case) goesOn(grave, closed aes67.RawTime) bool {
 	switch {
-	case last == nil:
+	case closed == 0:
 		return false
 	case c.grave != 0:
-		return last.grave != 0 && c.grave.Sub(last.graveLast) < After
+		return grave != 0 && c.grave.Sub(grave) < After
 	}
-	return last.grave == 0 && c.From.Sub(closed) < After
+	return grave == 0 && c.From.Sub(closed) < After
 }
 
 // add adds a trigger.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 )
@@ -16,23 +15,31 @@ const bundleTimeout = 40 * time.Second
 // bundleShare is the key of a query that asks for a bundle for anybody to read: 1.
 const bundleShare = "share"
 
-// serveBundle answers /bundle.zip, and /bundle.zip?share=1. Other computers, which
-// status.listen may let in, are told no names in any case.
+// serveBundle answers /bundle.zip and /bundle.zip?share=1 over the control socket.
 func (s *Server) serveBundle(w http.ResponseWriter, r *http.Request) {
 	share, err := strconv.ParseBool(r.FormValue(bundleShare))
-	if err != nil && r.FormValue(bundleShare) != "" {
+	switch {
+	case err != nil && r.FormValue(bundleShare) != "":
 		http.Error(w, bundleShare+": must be 0 or 1", http.StatusBadRequest)
-		return
+	case share:
+		s.serveSharedBundle(w, r)
+	default:
+		s.sendBundle(w, r, s.teller.Bundle)
 	}
+}
+
+// serveSharedBundle answers /bundle.zip to anybody who reaches status.listen: other users
+// of this computer, and all that a proxy lets in, have its own address too.
+func (s *Server) serveSharedBundle(w http.ResponseWriter, r *http.Request) {
+	s.sendBundle(w, r, s.teller.SharedBundle)
+}
+
+func (s *Server) sendBundle(w http.ResponseWriter, r *http.Request, write func(context.Context, io.Writer) error) {
 	if !s.bundling.TryLock() {
 		http.Error(w, "another bundle is being made; ask again when it is done", http.StatusServiceUnavailable)
 		return
 	}
 	defer s.bundling.Unlock()
-	write := s.teller.Bundle
-	if share || fromElsewhere(r) {
-		write = s.teller.SharedBundle
-	}
 	// What records, as in tests, has no deadlines.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bundleTimeout))
 	header := w.Header()
@@ -49,13 +56,6 @@ func (s *Server) serveBundle(w http.ResponseWriter, r *http.Request) {
 		}
 		panic(http.ErrAbortHandler) // the half of a zip must not look whole
 	}
-}
-
-// fromElsewhere reports whether another computer asks; who asks over the control socket
-// has no address.
-func fromElsewhere(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && !from.Addr().Unmap().IsLoopback()
 }
 
 // counted counts what is written.

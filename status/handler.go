@@ -19,7 +19,7 @@ func (s *Server) page() http.Handler {
 	mux.HandleFunc("GET /history.json", s.serveHistory)
 	mux.HandleFunc("GET /incidents.json", s.serveIncidents)
 	mux.HandleFunc("GET /sdp/{number}", s.serveSession)
-	mux.HandleFunc("GET /bundle.zip", s.serveBundle)
+	mux.HandleFunc("GET /bundle.zip", s.serveSharedBundle)
 	if s.pages != nil {
 		mux.Handle("GET /", s.pages)
 	}
@@ -28,15 +28,30 @@ func (s *Server) page() http.Handler {
 
 // originCheck refuses what a page from elsewhere asks for behind its reader's back: it
 // could not read the answer, but hold a stream or let a bundle be made. A link may lead
-// here (W3C Fetch Metadata Request Headers). Programs send no such header.
+// here, to be seen as a page (W3C Fetch Metadata Request Headers). Programs send no such
+// header.
 func originCheck(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		if !ownPage(r.Header, r.Host) {
 			http.Error(w, "cross-origin request refused; open the page itself", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ownPage reports whether a page of ours asks, the reader himself or a program. Behind a
+// proxy the host is another than the reader's, but a browser then says same-origin, or
+// nothing: it names no origin where it reads from its own (Fetch Standard, 3.2).
+func ownPage(header http.Header, host string) bool {
+	switch header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	case "":
+		origin := header.Get("Origin")
+		return origin == "" || origin == "http://"+host || origin == "https://"+host
+	}
+	return header.Get("Sec-Fetch-Mode") == "navigate" && header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // contentPolicy lets a page use what is served here, and nothing else: no script or

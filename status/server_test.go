@@ -156,6 +156,45 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestOwnPage has what browsers say of who asks.
+func TestOwnPage(t *testing.T) {
+	for _, test := range []struct {
+		name, origin, site, mode, destination string
+		want                                  bool
+	}{
+		{name: "a program", want: true},
+		{name: "typed", site: "none", mode: "navigate", destination: "document", want: true},
+		{name: "the page", site: "same-origin", mode: "cors", destination: "empty", want: true},
+		{name: "its download", site: "same-origin", mode: "navigate", destination: "document", want: true},
+		{name: "the page behind a proxy", origin: "https://music.example", site: "same-origin", mode: "cors", destination: "empty", want: true},
+		{name: "the page, without metadata", origin: "http://127.0.0.1:6767", want: true},
+		{name: "a link", site: "cross-site", mode: "navigate", destination: "document", want: true},
+		{name: "a frame", site: "cross-site", mode: "navigate", destination: "iframe"},
+		{name: "a script", origin: "https://evil.example", site: "cross-site", mode: "cors", destination: "empty"},
+		{name: "an image", site: "cross-site", mode: "no-cors", destination: "image"},
+		{name: "another port of this computer", site: "same-site", mode: "no-cors", destination: "image"},
+		{name: "a script, without metadata", origin: "http://evil.example"},
+		{name: "one that hides its origin", origin: "null"},
+		{name: "another port, without metadata", origin: "http://127.0.0.1:80"},
+	} {
+		for _, path := range []string{"/events", "/bundle.zip", "/status.json"} {
+			request := httptest.NewRequest("GET", "http://127.0.0.1:6767"+path, nil)
+			for name, value := range map[string]string{
+				"Origin": test.origin, "Sec-Fetch-Site": test.site, "Sec-Fetch-Mode": test.mode, "Sec-Fetch-Dest": test.destination,
+			} {
+				if value != "" {
+					request.Header.Set(name, value)
+				}
+			}
+			answer := httptest.NewRecorder()
+			exampleServer().With(http.NotFoundHandler()).page().ServeHTTP(answer, request)
+			if got := answer.Code != http.StatusForbidden; got != test.want {
+				t.Errorf("%s asks for %s: %d", test.name, path, answer.Code)
+			}
+		}
+	}
+}
+
 // TestPageOfPeople asks for what stands beside the status, with a page.
 func TestPageOfPeople(t *testing.T) {
 	people := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "people") })
@@ -166,9 +205,7 @@ func TestPageOfPeople(t *testing.T) {
 		form, body         string
 	}{
 		{"GET", "/", "", http.StatusOK, "", "people"},
-		{"GET", "/", "cross-site navigate", http.StatusOK, "", "people"},
-		{"GET", "/events", "cross-site cors", http.StatusForbidden, "", "cross-origin"},
-		{"GET", "/events", "same-origin cors", http.StatusOK, "", "people"},
+		{"GET", "/", "cross-site navigate document", http.StatusOK, "", "people"},
 		{"GET", "/list.json", "", http.StatusOK, "application/json", `"sessions": [`},
 		{"GET", "/history.json", "", http.StatusOK, "application/json", `"edges_us":[]`},
 		{"GET", "/incidents.json", "", http.StatusOK, "application/json", "[]"},
@@ -177,12 +214,13 @@ func TestPageOfPeople(t *testing.T) {
 		{"GET", "/bundle.zip", "", http.StatusOK, "application/zip", ""},
 		{"POST", "/", "", http.StatusMethodNotAllowed, "", ""},
 		{"POST", "/reload", "", http.StatusMethodNotAllowed, "", ""},
-		{"POST", "/", "cross-site navigate", http.StatusForbidden, "", "cross-origin"},
+		{"POST", "/", "cross-site navigate document", http.StatusForbidden, "", "cross-origin"},
 	} {
 		request := httptest.NewRequest(test.method, "http://127.0.0.1:6767"+test.path, nil)
-		if site, mode, told := strings.Cut(test.site, " "); told {
-			request.Header.Set("Sec-Fetch-Site", site)
-			request.Header.Set("Sec-Fetch-Mode", mode)
+		if told := strings.Fields(test.site); len(told) > 0 {
+			request.Header.Set("Sec-Fetch-Site", told[0])
+			request.Header.Set("Sec-Fetch-Mode", told[1])
+			request.Header.Set("Sec-Fetch-Dest", told[2])
 		}
 		answer := httptest.NewRecorder()
 		page.ServeHTTP(answer, request)

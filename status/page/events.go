@@ -36,7 +36,7 @@ type hub struct {
 // stream is one who looks.
 type stream struct {
 	language language
-	events   chan []byte // closed: too slow
+	events   chan []byte // closed: too slow, or the pump broke
 	fresh    bool        // has had nothing yet
 }
 
@@ -103,8 +103,15 @@ func (h *hub) leave(s *stream) {
 	}
 }
 
-// pump asks the bridge, once for all who look, until stop.
+// pump asks the bridge, once for all who look, until stop. A panic ends their streams,
+// as the server has it for other requests, and not the program with its sound; they ask
+// again.
 func (h *hub) pump(stop chan struct{}) {
+	defer func() {
+		if recover() != nil {
+			h.drop(stop)
+		}
+	}()
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
 	now := told{teller: h.teller}
@@ -116,6 +123,20 @@ func (h *hub) pump(stop chan struct{}) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// drop ends the streams of a pump that broke.
+func (h *hub) drop(stop chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stop != stop {
+		return
+	}
+	h.stop = nil
+	for s := range h.streams {
+		close(s.events)
+	}
+	clear(h.streams)
 }
 
 // send makes the events of one beat, and hands them to all.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -509,6 +510,43 @@ func TestASlowReaderIsDropped(t *testing.T) {
 		h.leave(slow)
 		<-quick.events
 		h.leave(quick)
+		synctest.Wait()
+	})
+}
+
+// broken is a bridge of which a part broke, once.
+type broken struct {
+	*fake
+	asked atomic.Int32
+}
+
+func (b *broken) Points(after float64) recorder.Track {
+	if b.asked.Add(1) == 3 {
+		panic("a broken invariant")
+	}
+	return b.fake.Points(after)
+}
+
+// TestAPanicEndsTheStreamsAlone and not the program; who asks again looks on.
+func TestAPanicEndsTheStreamsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(&broken{fake: lively()})
+		s, other := &stream{events: make(chan []byte, backlog), fresh: true}, &stream{events: make(chan []byte, backlog), fresh: true}
+		if !h.join(s) || !h.join(other) {
+			t.Fatal("no room")
+		}
+		for range s.events { // until it is closed
+		}
+		for range other.events {
+		}
+		h.leave(s)
+		again := &stream{events: make(chan []byte, backlog), fresh: true}
+		if !h.join(again) {
+			t.Fatal("no room")
+		}
+		h.leave(other)
+		<-again.events
+		h.leave(again)
 		synctest.Wait()
 	})
 }

@@ -180,7 +180,7 @@ var words = map[string][languages]string{
 	"master.followed": {"followed", "ihr wird gefolgt"},
 	"master.own":      {"this computer", "dieser Rechner"},
 	"bundle":          {"Save a bundle", "Bündel sichern"},
-	"bundle.note":     {"One file with everything that a bug report needs, without passwords.", "Eine Datei mit allem, was ein Fehlerbericht braucht, ohne Passwörter."},
+	"bundle.note":     {"One file with everything that a bug report needs, names and addresses replaced.", "Eine Datei mit allem, was ein Fehlerbericht braucht; Namen und Adressen sind ersetzt."},
 	"data":            {"Data", "Daten"},
 }
 

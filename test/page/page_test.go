@@ -180,6 +180,27 @@ func TestARestartHealsByItself(t *testing.T) {
 	t.Logf("healed after %v", took.Round(time.Millisecond))
 }
 
+// TestATabThatIsHiddenAndShownAtOnceListensOnce: also while it still asks for the
+// history.
+func TestATabThatIsHiddenAndShownAtOnceListensOnce(t *testing.T) {
+	b := play(t)
+	page := shown(t, b.url(), look{})
+	if streams := eval[int](page, `(async () => {
+		const made = [], answers = [], Real = EventSource, ask = fetch;
+		window.EventSource = class extends Real { constructor(url) { super(url); made.push(this); } };
+		window.fetch = (url) => { const answer = ask(url); answers.push(answer); return answer; };
+		let hidden = false;
+		Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+		for (hidden of [true, false, true, false]) document.dispatchEvent(new Event("visibilitychange"));
+		await Promise.all(answers);
+		await new Promise((done) => setTimeout(done, 500));
+		return made.filter((s) => s.readyState !== Real.CLOSED).length;
+	})()`); streams != 1 {
+		t.Errorf("it listens to %d streams, want 1", streams)
+	}
+	page.within(patience, lively)
+}
+
 func TestBelowAPathOfAProxy(t *testing.T) {
 	b := play(t)
 	to, err := url.Parse(b.url())

@@ -19,7 +19,7 @@ let shown = location.hash === "#24h" ? "slow" : "fast";
 let plots = [];
 /** @type {EventSource|null} */
 let source = null;
-let drawn = 0, fetched = 0, laying = false, timer = 0;
+let drawn = 0, fetched = 0, laying = false, timer = 0, turn = 0;
 
 const $ = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
 const all = (/** @type {string} */ selector) => /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
@@ -66,16 +66,20 @@ async function lay(shape) {
 
 async function open() {
   close();
+  const mine = ++turn;
   try {
     const answer = await fetch("history.json");
     if (!answer.ok) throw answer.status;
     const told = await answer.json();
+    if (mine !== turn || document.hidden) return; // hidden meanwhile, and perhaps seen again
     past = { fast: known(told.fast), slow: known(told.slow), lateness: { edges_us: told.lateness.edges_us, counts: told.lateness.counts ?? [] } };
-  } catch { return lose(); }
+  } catch {
+    if (mine === turn) lose();
+    return;
+  }
   fetched = Date.now();
   make();
-  if (document.hidden) return;
-  source = new EventSource("events");
+  const own = source = new EventSource("events");
   source.addEventListener("texts", (e) => {
     const { shape, texts } = JSON.parse(e.data);
     $("#lost").hidden = true;
@@ -91,7 +95,11 @@ async function open() {
   source.addEventListener("points", (e) => { append(known(JSON.parse(e.data))); draw(); });
   let begun = false;
   source.addEventListener("open", () => { begun = true; });
-  source.addEventListener("error", () => lose(!begun && source?.readyState === EventSource.CLOSED));
+  source.addEventListener("error", () => {
+    const refused = !begun && own.readyState === EventSource.CLOSED;
+    own.close();
+    if (own === source) lose(refused);
+  });
 }
 
 /** A bridge that has just begun has no series. @param {Track} track */
