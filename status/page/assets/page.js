@@ -196,7 +196,7 @@ function distribution(list, unit) {
   if (high - low < 1e-9) { low -= 0.5; high += 0.5; }
   const width = (high - low) / n, counts = new Array(n).fill(0);
   for (const v of known) counts[Math.min(n - 1, Math.floor((v - low) / width))]++;
-  return { counts, label: (/** @type {number} */ i) => (high - low < 10 ? one : whole).format(low + (i + 0.5) * width) + (unit && ` ${unit}`) };
+  return { counts, label: (/** @type {number} */ i) => (high - low < 0.5 ? three : high - low < 10 ? one : whole).format(low + (i + 0.5) * width) + (unit && ` ${unit}`) };
 }
 
 const axis = () => ({ stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" });
