@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"flag"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,10 @@ func TestPagesCostNoPacket(t *testing.T) {
 			name, medianOf(of.deviation), of.deviation, medianOf(of.cpu), of.cpu, medianOf(of.whole), of.whole)
 	}
 	figures.atMost(t, "sender's CPU with 8 pages, as a multiple of that beside none", medianOf(all[1].cpu)/medianOf(all[0].cpu), pagesTimes, "")
-	figures.atMost(t, "time between packets with 8 pages, p99 of the deviation, more than beside none",
-		medianOf(all[1].deviation)-medianOf(all[0].deviation), pagesDeviation, "µs")
+	const more = "time between packets with 8 pages, p99 of the deviation, more than beside none"
+	if alone := medianOf(all[0].deviation); alone > costDeviation {
+		figures.not(t, more, fmt.Sprintf("beside none it is %.0f µs already: the computer is busy", alone))
+		return
+	}
+	figures.atMost(t, more, medianOf(all[1].deviation)-medianOf(all[0].deviation), pagesDeviation, "µs")
 }
