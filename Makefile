@@ -43,8 +43,8 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc metrics lint golangci fuzz-short fuzz fuzz-discovery page-test lab lab-trixie flaky \
-	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-recorder bench-resample plots \
+.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab lab-trixie flaky \
+	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-pages bench-recorder bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
 
@@ -78,6 +78,11 @@ alloc: go ## zero-allocation tests, and long simulations of the pipeline, in a p
 
 metrics: go ## what the bridge answers at /metrics, read by Prometheus' own parser and linter (AES67_METRICS=URL: of a running bridge, too)
 	@cd test/metrics && $(GO) test -count=1 ./...
+
+pictures: packages build ## the pictures of docs/pictures, taken anew of a bridge that plays: page, sound settings, doctor, why (4 min; root, or ROOT=sudo)
+	@scripts/install-packages.sh page pictures
+	(cd test/page && CGO_ENABLED=0 $(GO) build -o ../../build/shoot ./shoot)
+	$(ROOT) scripts/pictures.sh
 
 page-test: go build/axe ## the page in a headless browser: faults, restart, proxy, accessibility; pictures in build/page (4 min; LAB_FULL=1: 13 min)
 	@scripts/install-packages.sh page
@@ -133,6 +138,9 @@ bench-quality: packages build ## purity, pitch and bit-exactness on the wire, ea
 bench-cost: packages build build/pace ## CPU, wake-ups, memory and pacing beside a bare loop in C (8 min, LAB_FULL=1: 45 min; root)
 	@scripts/install-packages.sh machines
 	scripts/e2e.sh -test.run '^TestCost$$'
+
+bench-pages: packages build ## pacing and CPU of the sender with 8 pages open, beside none (4 min, LAB_FULL=1: 20 min; root)
+	@scripts/e2e.sh -test.run '^TestPagesCostNoPacket$$'
 
 bench-recorder: go ## what the flight recorder costs: each packet time, and each of four looks a second
 	@$(GO) test -run '^$$' -bench 'Note|Record|Read|Take' ./bridge ./recorder ./internal/procstat ./daemon

@@ -393,6 +393,13 @@ func TestCrashesAndDelaysAreResults(t *testing.T) {
 	})
 }
 
+func TestTextSaysNothingTwice(t *testing.T) {
+	r := Report{Items: []Item{{Title: "Sessions are not heard", Outcome: Ill, Sentence: "sessions are not heard: start avahi-daemon"}}}
+	if got, want := r.Text(0, false), "✗ sessions are not heard: start avahi-daemon\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTextIsForPeople(t *testing.T) {
 	f := healthy()
 	f.Bridge.Sink.Muted = new(true)

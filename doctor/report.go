@@ -64,7 +64,10 @@ func (r Report) Text(width int, all bool) string {
 		if !all && !item.told() {
 			continue
 		}
-		line := item.Title + ": " + item.Sentence
+		line := item.Sentence
+		if !strings.HasPrefix(strings.ToLower(line), strings.ToLower(item.Title)) { // it says so itself
+			line = item.Title + ": " + line
+		}
 		if item.HiddenBy != "" {
 			line += " (follows from " + string(item.HiddenBy) + ")"
 		}

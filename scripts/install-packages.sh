@@ -11,6 +11,7 @@
 #       deb     what builds and checks the package (make deb, make release)
 #       peers   the resamplers of others (make bench-resample)
 #       page    a browser without a window (make page-test)
+#       pictures  the sound settings on a screen that nobody sees (make pictures, with page)
 #       npm     what fetches axe-core for it, where it is not there already
 #       machines  what boots whole machines (make package-test)
 #
@@ -31,6 +32,7 @@ declare -A sets=(
   [deb]="appstream apt-utils debhelper dpkg-dev fakeroot gnupg lintian file qemu-user-static"
   [peers]="g++ libsamplerate0-dev libsoxr-dev libspeexdsp-dev libzita-resampler-dev"
   [page]="chromium-headless-shell fonts-dejavu-core"
+  [pictures]="xvfb pavucontrol imagemagick x11-utils pngquant"
   [npm]="npm"
   [machines]="debootstrap systemd-container"
 )

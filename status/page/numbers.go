@@ -15,6 +15,9 @@ const (
 	groupedBy = 3
 )
 
+// day is what the histories reach back.
+const day = 24 * time.Hour
+
 // decimal writes x with so many decimal places, in the language's way.
 func (l language) decimal(x float64, places int) string {
 	s := strconv.FormatFloat(x, 'f', places, 64)
@@ -82,7 +85,6 @@ func span(d time.Duration) string {
 	whole := func(of time.Duration, unit string) string {
 		return strconv.Itoa(int(of)) + narrow + unit
 	}
-	const day = 24 * time.Hour
 	switch {
 	case d >= day:
 		return whole(d/day, "d") + " " + whole(d%day/time.Hour, "h")

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -123,7 +124,7 @@ func lay(l language, p *picture, incidents []recorder.Incident) *view {
 	for _, there := v.texts[fmt.Sprintf("also.%d.sentence", len(v.Also)+1)]; there; _, there = v.texts[fmt.Sprintf("also.%d.sentence", len(v.Also)+1)] {
 		v.Also = append(v.Also, len(v.Also)+1)
 	}
-	for _, e := range slices.Backward(p.events) {
+	for _, e := range byTime(p.events) {
 		shown := event{Event: e, Clock: e.At.Format("15:04:05")}
 		if day := e.At.Format(time.DateOnly); day != p.events[len(p.events)-1].At.Format(time.DateOnly) {
 			shown.Clock = day + " " + shown.Clock
@@ -141,6 +142,13 @@ func lay(l language, p *picture, incidents []recorder.Incident) *view {
 		v.Bins = append(v.Bins, bin{upTo, count(n)})
 	}
 	return v
+}
+
+// byTime orders events by when they were, the newest first: an incident is told when it is over.
+func byTime(events []recorder.Event) []recorder.Event {
+	return slices.SortedStableFunc(slices.Values(events), func(a, b recorder.Event) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.Number, a.Number))
+	})
 }
 
 // numbers are those from 1 to n.

@@ -234,6 +234,11 @@ func TestTheStatesOfTheBridgeHaveWords(t *testing.T) {
 			t.Errorf("clock.%s is no word", state)
 		}
 	}
+	for _, kind := range []string{"state", "problem", "grandmaster", "step", "volume", "server", "link", "priority", "incident"} { // recorder.Event
+		if _, there := words["kind."+kind]; !there {
+			t.Errorf("kind.%s is no word", kind)
+		}
+	}
 }
 
 func TestPreferred(t *testing.T) {
@@ -330,10 +335,38 @@ func TestTheVerdict(t *testing.T) {
 	}
 }
 
+func TestEventsAreInTheOrderOfTime(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	all := byTime([]recorder.Event{{Number: 1, At: now.Add(-time.Minute)}, {Number: 2, At: now}, {Number: 3, At: now}, {Number: 4, At: now.Add(-time.Second)}})
+	var numbers []uint64
+	for _, e := range all {
+		numbers = append(numbers, e.Number)
+	}
+	if !slices.Equal(numbers, []uint64{3, 2, 4, 1}) {
+		t.Errorf("shown are %d, want the newest first, and an incident that was told late at its time", numbers)
+	}
+}
+
+func TestNothingIsSaidTwice(t *testing.T) {
+	m := status.Model{State: status.Sending, Problems: []health.Finding{
+		{Title: "Sessions are not heard", Sentence: "sessions are not heard: Avahi does not run", Severity: health.Notice},
+		{Title: "Avahi", Sentence: "it does not run", Severity: health.Notice},
+	}}
+	all := texts(english, &picture{model: m})
+	if all["also.1.title"] != "" || all["also.2.title"] != "Avahi" {
+		t.Errorf("titles %q and %q, want none where the sentence begins with it", all["also.1.title"], all["also.2.title"])
+	}
+}
+
 func TestDanteReceiversAreTold(t *testing.T) {
 	p := &picture{model: lively().model, spread: measure(lively().History())}
+	p.model.UptimeS = 86400
 	if got := dropped(english, p); got != "3 in 24 h" {
 		t.Errorf("by the histogram %q, want the 3 above 2 ms", got)
+	}
+	p.model.UptimeS = 180
+	if got := dropped(english, p); got != "3 since the start" {
+		t.Errorf("of a bridge that began 3 min ago %q: it did not see 24 h", got)
 	}
 	p.spread = spread{}
 	if got := dropped(german, p); got != "2 seit dem Start" {

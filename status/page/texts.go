@@ -111,6 +111,9 @@ func verdict(l language, m *status.Model, all map[string]string) {
 		n++
 		id := fmt.Sprintf("also.%d", n)
 		all[id+".state"] = string(severityState(other.Severity))
+		if strings.HasPrefix(strings.ToLower(other.Sentence), strings.ToLower(other.Title)) {
+			other.Title = "" // it is said anyway
+		}
 		all[id+".title"], all[id+".sentence"], all[id+".command"] = other.Title, other.Sentence, other.Command
 	}
 }
@@ -211,15 +214,17 @@ func frames(n int64) string {
 
 // dropped says how many packets a receiver has dropped that allows 2 ms.
 func dropped(l language, p *picture) string {
-	if n, known := beyond(p.spread.lateness, danteLimitUS); known {
+	n, known := beyond(p.spread.lateness, danteLimitUS)
+	if known && float64(p.model.UptimeS) >= day.Seconds() {
 		if n == 0 {
 			return l.word("lateness.none")
 		}
 		return l.fill("lateness.some", count(n))
 	}
-	n := uint64(0)
-	for i := range p.model.Streams {
-		n += p.model.Streams[i].Late2
+	if !known {
+		for i := range p.model.Streams {
+			n += p.model.Streams[i].Late2
+		}
 	}
 	if n == 0 {
 		return l.word("lateness.zero")

@@ -100,9 +100,9 @@ var words = map[string][languages]string{
 
 	"offset":          {"Clock offset", "Abweichung der Uhr"},
 	"offset.labels":   {"Offset|Highest|Lowest", "Abweichung|Höchste|Niedrigste"},
-	"offset.now":      {"now %s", "jetzt %s"},
-	"offset.bound":    {"off by at most %s", "höchstens %s daneben"},
-	"offset.note":     {"How far this computer's copy of the network's clock is from the grandmaster. The band is the largest error it can have; over 24 h, the lowest and highest of each minute.", "Wie weit die Uhr des Netzes, wie dieser Rechner sie nachführt, vom Grandmaster abweicht. Das Band ist der größte mögliche Fehler; über 24 h das Niedrigste und Höchste jeder Minute."},
+	"offset.now":      {"measured %s", "gemessen %s"},
+	"offset.bound":    {"our clock is off by at most %s", "unsere Uhr ist höchstens %s daneben"},
+	"offset.note":     {"How far this computer's copy of the network's clock is from the grandmaster, by each measurement, most of which is the network's own delay. The band is the largest error that the copy can have; over 24 h, the lowest and highest of each minute.", "Wie weit die Uhr des Netzes, wie dieser Rechner sie nachführt, vom Grandmaster abweicht, nach jeder einzelnen Messung, die meist nur die Laufzeit im Netz zeigt. Das Band ist ihr größter möglicher Fehler; über 24 h das Niedrigste und Höchste jeder Minute."},
 	"lateness":        {"Packet lateness", "Verspätung der Pakete"},
 	"lateness.labels": {"Lateness|Highest|Lowest", "Verspätung|Höchste|Niedrigste"},
 	"lateness.now":    {"half below %s, 99 %% below %s, at most %s", "die Hälfte unter %s, 99 %% unter %s, höchstens %s"},
@@ -148,6 +148,7 @@ var words = map[string][languages]string{
 	"kind.volume":      {"Volume", "Lautstärke"},
 	"kind.server":      {"Sound server", "Sound-Server"},
 	"kind.link":        {"Network", "Netz"},
+	"kind.priority":    {"Priority", "Vorrang"},
 	"kind.incident":    {"Incident", "Vorfall"},
 
 	"streams":         {"Streams", "Ströme"},

@@ -178,7 +178,7 @@ func (l *blackBox) unexpected(t *attempt, what string, k flight.Kept) {
 }
 
 // sender is the thread that sends: of the bridge's the one with the highest priority.
-func (b *bridge) sender(t *attempt) (tid int) {
+func (b *bridge) sender(t testing.TB) (tid int) {
 	t.Helper()
 	most := uint32(0)
 	for _, task := range must(os.ReadDir(fmt.Sprintf("/proc/%d/task", b.cmd.Process.Pid))) {

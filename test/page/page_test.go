@@ -165,6 +165,30 @@ func TestABridgeThatHasJustBegun(t *testing.T) {
 	p.well(server.URL + "/")
 }
 
+// The window of 24 h of a bridge that began today is not an empty one.
+func TestTheDayOfAYoungBridge(t *testing.T) {
+	young := desk.New(time.Now())
+	shows := page.New(young)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/history.json" {
+			h := young.History()
+			const minutes = 10
+			h.Slow.UnixS = h.Slow.UnixS[len(h.Slow.UnixS)-minutes:]
+			for name, all := range h.Slow.Series {
+				h.Slow.Series[name] = all[len(all)-minutes:]
+			}
+			_ = json.NewEncoder(w).Encode(h)
+			return
+		}
+		shows.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.CloseClientConnections)
+	p := shown(t, server.URL+"/#24h", look{})
+	// 35 s before the newest minute: of an hour that is 1 %, of a day 0.04 %.
+	p.within(patience, "[...document.querySelectorAll('#strip a')].some((a) => a.title.includes('skipped 21 ms') && parseFloat(a.style.left) < 99.5)")
+	p.well(server.URL + "/")
+}
+
 func TestARestartHealsByItself(t *testing.T) {
 	b := play(t)
 	page := shown(t, b.url(), look{})

@@ -8,6 +8,7 @@ const minute = new Intl.DateTimeFormat(root.lang, { hour: "2-digit", minute: "2-
 const number = (/** @type {number} */ places) => new Intl.NumberFormat(root.lang, { minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: /** @type {any} */ ("negative") });
 const one = number(1), three = number(3), whole = number(0);
 const keep = { fast: 120, slow: 86400 }; // s
+const young = 3600; // s: of a bridge that began less than 24 h ago no more than that is left empty
 const retry = 2000; // ms
 
 /** @typedef {{unix_s: number[], series: Record<string, (number|null)[]>}} Track */
@@ -203,7 +204,7 @@ function distribution(list, unit) {
   if (high - low < 1e-9) { low -= 0.5; high += 0.5; }
   const width = (high - low) / n, counts = new Array(n).fill(0);
   for (const v of known) counts[Math.min(n - 1, Math.floor((v - low) / width))]++;
-  return { counts, label: (/** @type {number} */ i) => (high - low < 10 ? one : whole).format(low + (i + 0.5) * width) + (unit && ` ${unit}`) };
+  return { counts, label: (/** @type {number} */ i) => (high - low < 0.5 ? three : high - low < 10 ? one : whole).format(low + (i + 0.5) * width) + (unit && ` ${unit}`) };
 }
 
 const axis = () => ({ stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" });
@@ -214,7 +215,7 @@ function walls(u, walls) {
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = colour("wall");
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-  ctx.textAlign = "right";
+  ctx.textAlign = "left"; // beside the plot, where no line crosses them
   ctx.lineWidth = ratio;
   ctx.setLineDash([4 * ratio, 4 * ratio]);
   for (const wall of walls) {
@@ -223,8 +224,7 @@ function walls(u, walls) {
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    if (wall !== 1) ctx.fillText(`${wall} ms`, bbox.left + bbox.width - 4 * ratio, y - 3 * ratio);
-    else ctx.fillText("1 ms", bbox.left + bbox.width - 4 * ratio, y + 11 * ratio);
+    ctx.fillText(`${wall} ms`, bbox.left + bbox.width + 6 * ratio, y + (wall === 1 ? 9 : wall === 2 ? 1 : 4) * ratio);
   }
   ctx.restore();
 }
@@ -277,8 +277,8 @@ function around(low, high, zero) {
 }
 
 function span() {
-  const last = track().unix_s.at(-1) ?? Date.now() / 1000;
-  return [last - keep[shown], last];
+  const x = track().unix_s, last = x.at(-1) ?? Date.now() / 1000;
+  return [shown === "slow" ? Math.max(last - keep.slow, Math.min(x[0] ?? last, last - young)) : last - keep.fast, last];
 }
 
 /** @param {keyof typeof figures} id */
