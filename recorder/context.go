@@ -8,11 +8,19 @@ import (
 // ContextLines is how many lines an incident's context has.
 const ContextLines = 10
 
+// switchesSpan is the least in which switches are told: they are read once a second
+// (package procstat).
+const switchesSpan = 2 * time.Second
+
 // context is what was around an incident.
 func (c *Case) context(plan Plan, f *facts, e *Evidence) []string {
 	micro := func(d time.Duration) string { return fmt.Sprintf("%.0f µs", float64(d)/1e3) }
 	thread := func(t Thread) string {
-		return fmt.Sprintf("ran %s, waited %s for a core, %d forced of %d switches", inMS(milliseconds(t.Ran)), inMS(milliseconds(t.Waited)), t.Forced, t.Forced+t.Voluntary)
+		words := fmt.Sprintf("ran %s, waited %s for a core", inMS(milliseconds(t.Ran)), inMS(milliseconds(t.Waited)))
+		if e.Span >= switchesSpan {
+			words += fmt.Sprintf(", some %d forced of %d switches", t.Forced, t.Forced+t.Voluntary)
+		}
+		return words
 	}
 	lines := []string{
 		fmt.Sprintf("when       %s, signs of it for %s", c.At.Format("2006-01-02 15:04:05.000 MST"), inMS(milliseconds(c.Until.Sub(c.From)))),
