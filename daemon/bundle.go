@@ -74,15 +74,15 @@ func (b *bundler) facts() *doctor.Facts {
 // BundleParts are the parts that a bundle has with a bridge and without: the computer,
 // what doctor finds by facts, the sound server, and what went wrong. They are for one bundle.
 func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
-	var once sync.Once
-	var found doctor.Report
-	look := func(ctx context.Context) doctor.Report {
-		once.Do(func() { found = doctor.Run(ctx, facts()) })
-		return found
-	}
+	// Both parts want it; a panic is one of both, too.
+	look := sync.OnceValue(func() doctor.Report {
+		ctx, stop := context.WithTimeout(context.Background(), doctor.Longest)
+		defer stop()
+		return doctor.Run(ctx, facts())
+	})
 	return append(bundle.Machine(version),
-		bundle.Part{Name: "doctor.txt", Within: doctor.Longest, Make: func(ctx context.Context) ([]byte, error) { return []byte(look(ctx).Text(0, true)), nil }},
-		bundle.Part{Name: "doctor.json", Within: doctor.Longest, Make: func(ctx context.Context) ([]byte, error) { return look(ctx).JSON() }},
+		bundle.Part{Name: "doctor.txt", Within: doctor.Longest, Make: func(context.Context) ([]byte, error) { return []byte(look().Text(0, true)), nil }},
+		bundle.Part{Name: "doctor.json", Within: doctor.Longest, Make: func(context.Context) ([]byte, error) { return look().JSON() }},
 		bundle.Part{Name: "sound-server.txt", Make: func(ctx context.Context) ([]byte, error) {
 			a, err := pulse.Ask(ctx)
 			if err != nil {

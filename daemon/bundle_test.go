@@ -14,6 +14,7 @@ import (
 
 	"aes67-sink/bundle"
 	"aes67-sink/config"
+	"aes67-sink/doctor"
 	"aes67-sink/internal/incidents"
 	"aes67-sink/recorder"
 	"aes67-sink/status"
@@ -104,6 +105,20 @@ func TestABundleHoldsWhatAReportNeeds(t *testing.T) {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s tells of %q", name, secret)
 			}
+		}
+	}
+}
+
+// TestABrokenDoctorIsNotWell: what could not be looked at is told as an error, in both
+// of its parts.
+func TestABrokenDoctorIsNotWell(t *testing.T) {
+	t.Setenv("PULSE_SERVER", "unix:/nowhere")
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	parts := BundleParts("1.2.3", func() *doctor.Facts { panic("a broken invariant") })
+	got := zipped(t, func(ctx context.Context, w io.Writer) error { return bundle.Write(ctx, w, time.Now(), parts, nil) })
+	for _, name := range []string{"doctor.txt", "doctor.json"} {
+		if strings.Contains(got[name], "well") || !strings.Contains(got["errors.txt"], name+": ") {
+			t.Errorf("%s says %q; errors: %q", name, got[name], got["errors.txt"])
 		}
 	}
 }

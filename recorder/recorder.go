@@ -49,7 +49,7 @@ func (r *Recorder) Look(l *Look) *Case {
 	worst := math.NaN()
 	for i := range fresh {
 		late := fresh[i].late()
-		r.history.late(late, l.At)
+		r.history.late(late, l.Raw)
 		if us := float64(late) / float64(time.Microsecond); !(worst >= us) {
 			worst = us
 		}
@@ -109,5 +109,6 @@ func (r *Recorder) Events(after uint64) []Event { return r.events.after(after) }
 // History returns what the plots show.
 func (r *Recorder) History() History { return r.history.all() }
 
-// Points returns the points of the fast track after a time in Unix seconds.
+// Points returns the points of the fast track after the newest that the asker has, which
+// he names by its time in Unix seconds.
 func (r *Recorder) Points(after float64) Track { return r.history.fast.track(after) }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"aes67-sink/aes67"
 )
 
 const (
@@ -46,19 +48,42 @@ func (p *points) add(unix float64, values []float64) {
 	p.n++
 }
 
-// track copies what came after a time.
+func (p *points) unixOf(n int) float64 { return p.unix[n%len(p.unix)] }
+
+// since is the first point behind that of a time, in the order in which they were added;
+// where none is of that time the first that is later, or the newest: the clock was set
+// back, for that time is still to come.
+func (p *points) since(after float64) (n int) {
+	oldest := max(0, p.n-len(p.unix))
+	for n = p.n; n > oldest; n-- {
+		if p.unixOf(n-1) == after {
+			return n
+		}
+	}
+	n = p.n
+	for n > oldest && p.unixOf(n-1) > after {
+		n--
+	}
+	return max(oldest, min(n, p.n-1))
+}
+
+// track copies what came after a time. Its axis rises: what a clock showed before it was
+// set back is left out.
 func (p *points) track(after float64) Track {
 	t := Track{StepS: p.step.Seconds(), UnixS: Numbers{}, Series: map[string]Numbers{}}
-	from := max(0, p.n-len(p.unix))
-	for from < p.n && p.unix[from%len(p.unix)] <= after {
-		from++
+	var told []int
+	for n, since := p.n-1, p.since(after); n >= since; n-- {
+		if len(told) == 0 || p.unixOf(n) < p.unixOf(told[len(told)-1]) {
+			told = append(told, n)
+		}
 	}
-	for n := from; n < p.n; n++ {
-		t.UnixS = append(t.UnixS, p.unix[n%len(p.unix)])
+	slices.Reverse(told)
+	for _, n := range told {
+		t.UnixS = append(t.UnixS, p.unixOf(n))
 	}
 	for i, name := range p.names {
-		series := make(Numbers, 0, p.n-from)
-		for n := from; n < p.n; n++ {
+		series := make(Numbers, 0, len(told))
+		for _, n := range told {
 			series = append(series, p.x[i][n%len(p.unix)])
 		}
 		t.Series[name] = series
@@ -71,11 +96,11 @@ type history struct {
 	fast, slow points
 	values     []float64
 	minute     [][]float64 // [series]: the points of the present minute
-	began      float64     // of that, Unix seconds
+	looks      int         // in that
 	spread     []float64
 
 	counts [hours][len(edges) + 1]uint64
-	hour   int64 // of the newest, since the epoch
+	hour   aes67.RawTime // of the newest
 }
 
 func newHistory(channels int) history {
@@ -109,15 +134,12 @@ func (h *history) add(l *Look, lateness float64) {
 		v = append(v, peak)
 	}
 	h.fast.add(unix, v)
-	if h.began == 0 {
-		h.began = unix
-	}
 	for i, x := range v {
 		if !math.IsNaN(x) && len(h.minute[i]) < ofSlow {
 			h.minute[i] = append(h.minute[i], x)
 		}
 	}
-	if unix-h.began < slowStep.Seconds()-LookEach.Seconds()/2 {
+	if h.looks++; h.looks < ofSlow { // by looks: the clock may be set
 		return
 	}
 	for i := range h.minute {
@@ -130,12 +152,12 @@ func (h *history) add(l *Look, lateness float64) {
 		h.minute[i] = h.minute[i][:0]
 	}
 	h.slow.add(unix, h.spread)
-	h.began = 0
+	h.looks = 0
 }
 
 // late counts a packet's lateness.
-func (h *history) late(d time.Duration, at time.Time) {
-	hour := at.Unix() / 3600
+func (h *history) late(d time.Duration, at aes67.RawTime) {
+	hour := at / aes67.RawTime(time.Hour)
 	for n := min(max(0, hour-h.hour), hours); n > 0; n-- {
 		h.counts[(hour-n+1)%hours] = [len(edges) + 1]uint64{}
 	}

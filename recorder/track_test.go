@@ -3,6 +3,7 @@ package recorder
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -15,11 +16,11 @@ func TestAHistoryOfADay(t *testing.T) {
 	at := l.At
 	for n := range looks {
 		at = at.Add(LookEach)
-		l.At = at
+		l.At, l.Raw = at, l.Raw.Add(LookEach)
 		l.Fill = 1000 + float64(n%240)
 		l.OffsetNS = math.NaN()
 		h.add(&l, 40)
-		h.late(40*time.Microsecond, at)
+		h.late(40*time.Microsecond, l.Raw)
 	}
 	all := h.all()
 	if n := len(all.Fast.UnixS); n != fastPoints || all.Fast.StepS != 0.25 || all.Fast.UnixS[n-1] != float64(at.Unix()) {
@@ -51,6 +52,37 @@ func TestAHistoryOfADay(t *testing.T) {
 	}
 	if got := h.fast.track(float64(at.Unix()) - 1); len(got.UnixS) != 4 || len(got.Series[FillFrames]) != 4 {
 		t.Errorf("the last second has %d points", len(got.UnixS))
+	}
+}
+
+// TestAClockThatIsSetBackFreezesNothing: by an hour, within a minute.
+func TestAClockThatIsSetBackFreezesNothing(t *testing.T) {
+	l := newDesk(testPlan).look
+	h := newHistory(2)
+	look := func(looks int) {
+		for range looks {
+			l.At, l.Raw = l.At.Add(LookEach), l.Raw.Add(LookEach)
+			h.add(&l, 40)
+		}
+	}
+	unix := func() float64 { return float64(l.At.UnixMilli()) / 1000 }
+	look(300)
+	before := unix()
+	l.At = l.At.Add(-time.Hour)
+	look(2)
+	if got := h.fast.track(before).UnixS; len(got) != 2 || got[1] != unix() {
+		t.Errorf("who has all up to the step is told %v", got)
+	}
+	if got := h.fast.track(before + 0.1).UnixS; len(got) != 1 || got[0] != unix() {
+		t.Errorf("who asks for what is to come is told %v", got)
+	}
+	look(238)
+	all := h.all()
+	if n := len(all.Slow.UnixS); n != 1 || all.Slow.UnixS[0] != unix()-15 || h.slow.n != 2 {
+		t.Errorf("%d minutes: %v", h.slow.n, all.Slow.UnixS)
+	}
+	if !slices.IsSorted(all.Fast.UnixS) || len(all.Fast.UnixS) != 240 {
+		t.Errorf("the axis of %d points does not rise", len(all.Fast.UnixS))
 	}
 }
 

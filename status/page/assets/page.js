@@ -131,9 +131,10 @@ function lose(refused) {
 
 /** @param {Track} more */
 function append(more) {
-  const { unix_s: x, series } = past.fast, last = x.at(-1) ?? 0;
+  const { unix_s: x, series } = past.fast, lists = () => [x, ...Object.values(series)];
+  const again = x.findIndex((t) => t >= more.unix_s[0]); // what is known, or a clock that was set back
+  if (again >= 0) for (const list of lists()) list.splice(again);
   more.unix_s.forEach((t, i) => {
-    if (t <= last) return;
     for (const name of Object.keys(more.series)) {
       series[name] ??= x.map(() => null);
       series[name].push(more.series[name][i]);
@@ -142,7 +143,7 @@ function append(more) {
     for (const name of Object.keys(series)) if (series[name].length < x.length) series[name].push(null);
   });
   const old = x.findIndex((t) => t >= (x.at(-1) ?? 0) - keep.fast);
-  if (old > 0) for (const list of [x, ...Object.values(series)]) list.splice(0, old);
+  if (old > 0) for (const list of lists()) list.splice(0, old);
 }
 
 // ---- plots
