@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/internal/lab/testbus"
-
 	"github.com/godbus/dbus/v5"
 	goavahi "github.com/holoplot/go-avahi"
 	"go.uber.org/goleak"
+
+	"aes67-sink/internal/lab/testbus"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

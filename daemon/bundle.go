@@ -75,7 +75,7 @@ func (b *bundler) facts() *doctor.Facts {
 // what doctor finds by facts, the sound server, and what went wrong. They are for one bundle.
 func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
 	// Both parts want it; a panic is one of both, too.
-	look := sync.OnceValue(func() doctor.Report {
+	look := sync.OnceValue(func() doctor.Report { // with a time limit of its own
 		ctx, stop := context.WithTimeout(context.Background(), doctor.Longest)
 		defer stop()
 		return doctor.Run(ctx, facts())

@@ -55,10 +55,10 @@ func (e *edges) synchronization() health.Synchronization {
 // clockProblem tells of a state that has a clock's fault as its cause; where that is
 // known it is told in place of this.
 func clockProblem(state bridge.State) string {
-	switch state {
-	case bridge.WaitingClock:
+	switch {
+	case state == bridge.WaitingClock:
 		return "waiting for a PTP clock: none is followed, and this computer does not serve; see aes67-sink list for what is heard"
-	case bridge.Holdover:
+	case state == bridge.Holdover:
 		return "holdover: the grandmaster is gone, and the streams go on at its last rate; see aes67-sink list for what is heard"
 	}
 	return ""

@@ -15,7 +15,7 @@ import (
 // upgrade: then the sink and the SAP announcements are left to it, so that nobody who
 // plays or listens is interrupted for longer than need be.
 type successor struct {
-	ctx        context.Context // of this run
+	ended      <-chan struct{} // of this run
 	read       func() (config.Config, error)
 	restarting func(context.Context) (bool, error) // asks the service manager
 	cfg        config.Config
@@ -31,10 +31,12 @@ var ends = []string{"sink.", "network.", "announce."}
 // then everything is taken down in order. Each who leaves something asks for himself,
 // since a restart may be cancelled.
 func (s *successor) follows() bool {
-	if s.ctx.Err() == nil {
+	select {
+	case <-s.ended:
+	default:
 		return false
 	}
-	if yes, err := s.restarting(context.WithoutCancel(s.ctx)); !yes {
+	if yes, err := s.restarting(context.Background()); !yes {
 		if err != nil {
 			s.log.Debug().Err(err).Msg("no word of whether this is a restart")
 		}

@@ -35,7 +35,7 @@ func TestWhoFollowsAndWhoDoesNot(t *testing.T) {
 		{"no SAP", ended, true, nil, loaded(t, "announce.sap=false"), nil, false},
 	} {
 		s := successor{
-			ctx: c.ctx, cfg: loaded(t), log: zerolog.Nop(),
+			ended: c.ctx.Done(), cfg: loaded(t), log: zerolog.Nop(),
 			read:       func() (config.Config, error) { return c.next, c.fault },
 			restarting: func(context.Context) (bool, error) { return c.restarts, c.trouble },
 		}

@@ -76,7 +76,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	if err != nil {
 		return err
 	}
-	next := &successor{ctx: ctx, read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
+	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
 	e.sender = sender{clock: e.clock, source: e.pipeline, log: part("send"), ended: e.wake}
 	e.sink = pulse.New(pulse.Config{
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Host: hostName(), Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,

@@ -13,7 +13,7 @@ const ContextLines = 10
 const switchesSpan = 2 * time.Second
 
 // context is what was around an incident.
-func (c *Case) context(plan Plan, f *facts, e *Evidence) []string {
+func (c *Case) context(f *facts, e *Evidence) []string {
 	micro := func(d time.Duration) string { return fmt.Sprintf("%.0f µs", float64(d)/1e3) }
 	thread := func(t Thread) string {
 		words := fmt.Sprintf("ran %s, waited %s for a core", inMS(milliseconds(t.Ran)), inMS(milliseconds(t.Waited)))

@@ -62,7 +62,7 @@ func (c *Case) explain(plan Plan, f *facts, e *Evidence) Incident {
 		DurationMS: milliseconds(max(c.Until.Sub(c.From), f.late(), f.broke).Round(10 * time.Microsecond)),
 		Sentence:   fmt.Sprintf("At %s %s %s: %s", c.At.Format(time.TimeOnly), or(c.Before.Streams, or(c.After.Streams, "the streams")), heard, why),
 		Bill:       late,
-		Context:    c.context(plan, f, e),
+		Context:    c.context(f, e),
 	}
 	if line, ok := map[string]string{
 		CauseServerLost: BillServer, CauseServerLate: BillServer, CauseServerSkipped: BillSkipped,

@@ -29,9 +29,10 @@ const (
 	// limitedFrom and limitedTo are where the limiter begins and ends to work hard: half
 	// of the amplitude, a player that is far too loud.
 	limitedFrom, limitedTo = 6.0, 3.0
-	// Before and After are how much of the ring goes into an incident.
+	// Before is how much of the ring before an incident goes into it.
 	Before = 2 * time.Second
-	After  = time.Second
+	// After is how much behind it does.
+	After = time.Second
 	// longest is how long an incident waits for its end; what goes on is told then, and
 	// grows.
 	longest = 10 * time.Second

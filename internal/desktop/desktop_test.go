@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/internal/lab/testbus"
-
 	"github.com/godbus/dbus/v5"
 	"go.uber.org/goleak"
+
+	"aes67-sink/internal/lab/testbus"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// MostFiles and MostBytes bound what is kept; the oldest go first.
+	// MostFiles is how many are kept; the oldest go first.
 	MostFiles = 20
+	// MostBytes bounds all of them.
 	MostBytes = 8 << 20
 	// Of a disk a twentieth stays free, or leastFree if that is less.
 	freeShare = 20

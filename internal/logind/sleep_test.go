@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/internal/lab/testbus"
-
 	"github.com/godbus/dbus/v5"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/lab/testbus"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

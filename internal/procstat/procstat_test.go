@@ -25,7 +25,7 @@ func TestAThreadIsRead(t *testing.T) {
 	before := own.Read(true)
 	for end := time.Now().Add(30 * time.Millisecond); time.Now().Before(end); {
 	}
-	unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	_ = unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
 	got := own.Read(true).Less(before)
 	if got.Ran < 5*time.Millisecond || got.Ran > 10*time.Second || got.Voluntary == 0 {
 		t.Errorf("30 ms of work and a sleep: %+v", got)

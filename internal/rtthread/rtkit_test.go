@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"aes67-sink/internal/lab/testbus"
-
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/lab/testbus"
 )
 
 // fakeKit is a RealtimeKit that gives nothing but notes what it is asked for.
