@@ -97,7 +97,7 @@ func Checks() []Check {
 		{
 			Code: "no-address", Title: "Address",
 			Looks:     "its IPv4 address: leased, link-local or set by hand",
-			DependsOn: on("no-carrier"), Severity: health.Silence, Says: []string{"no IPv4 address"}, Run: checkAddress,
+			DependsOn: on("no-carrier", "interface-is-port"), Severity: health.Silence, Says: []string{"no IPv4 address"}, Run: checkAddress,
 		},
 		{
 			Code: "link", Title: "Link",

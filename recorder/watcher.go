@@ -49,7 +49,7 @@ type Case struct {
 	From, Until aes67.RawTime // the first and the last
 	Triggers    Trigger
 	Before      Look   // the last one before it began
-	Ill         Look   // the first one after that in which the state was another, else the last
+	Ill         Look   // the first one after that in which nothing sounded, or the state was another, else the last
 	After       Look   // when it was over
 	Least       uint64 // the number of the first trigger's record
 	Records     []Record
@@ -98,7 +98,7 @@ func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 		return nil
 	}
 	c.After = *l
-	if !c.Ill.turned(&c.Before) {
+	if !c.Ill.turned(&c.Before) || c.Ill.sounds() && !l.sounds() && l.State != StateIdle {
 		c.Ill = *l
 	}
 	if l.Raw.Sub(c.Until) < After && l.Raw.Sub(c.From) < longest {

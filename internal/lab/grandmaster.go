@@ -33,6 +33,7 @@ type GrandmasterConfig struct {
 	DelayReqLog int8
 
 	Deaf          bool   // never answers a Delay_Req
+	Astray        bool   // answers it with a time that is not its own
 	FollowUpFirst bool   // simulated links only: Follow_Up overtakes its Sync
 	TLV           bool   // Announces carry a TLV that nobody knows
 	Steps         []Step // jumps of its time
@@ -193,6 +194,9 @@ func (g *Grandmaster) Datagram(d *port.Datagram) {
 	m.Correction = request.Correction
 	m.Requesting = request.Source
 	m.Time = g.TimeAt(d.At).Add(g.noise())
+	if g.cfg.Astray {
+		m.Time = m.Time.Add(time.Hour)
+	}
 	g.send(&m)
 }
 

@@ -166,7 +166,7 @@ func (l *blackBox) names(t *attempt, what, cause, names string, least time.Durat
 }
 
 // unexpected judges an incident that nobody made: the machine may have.
-func (l *blackBox) unexpected(t *attempt, what string, k flight.Kept) {
+func (l *blackBox) unexpected(t testing.TB, what string, k flight.Kept) {
 	t.Helper()
 	began := rtthread.Now().Add(-time.Since(k.At))
 	stood := max(watch.stood(began.Add(time.Second), 3*time.Second), watch.waited(began.Add(-time.Second), began.Add(time.Second)))
@@ -178,7 +178,7 @@ func (l *blackBox) unexpected(t *attempt, what string, k flight.Kept) {
 }
 
 // sender is the thread that sends: of the bridge's the one with the highest priority.
-func (b *bridge) sender(t *attempt) (tid int) {
+func (b *bridge) sender(t testing.TB) (tid int) {
 	t.Helper()
 	most := uint32(0)
 	for _, task := range must(os.ReadDir(fmt.Sprintf("/proc/%d/task", b.cmd.Process.Pid))) {
