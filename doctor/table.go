@@ -132,8 +132,8 @@ func Checks() []Check {
 
 		{
 			Code: "no-ptp", Title: "Permission for PTP",
-			Looks:    "whether the bridge has the PTP ports, else the file's capability",
-			Severity: health.Defect, Says: []string{"setcap cap_net_bind_service"}, Run: checkCapability,
+			Looks:     "whether the bridge has the PTP ports, else the file's capability",
+			DependsOn: on("other-ptp-program"), Severity: health.Defect, Says: []string{"setcap cap_net_bind_service"}, Run: checkCapability,
 		},
 		{
 			Code: "other-ptp-program", Title: "PTP ports", Looks: "who has UDP ports 319 and 320", Severity: health.Defect,

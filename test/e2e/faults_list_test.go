@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/internal/lab"
+	"aes67-sink/internal/rtthread"
 	flight "aes67-sink/recorder"
 )
 
@@ -119,12 +120,11 @@ var musicFaults = []fault{
 	{
 		name: "the volume jumps", code: "volume-jumped", fades: 60 * time.Second,
 		make: func(r *room) {
-			r.desk.pactl("set-sink-volume", "aes67", "-40dB")
-			r.reaches(5*time.Second, "turned down", func(m report) bool { return m.Sink.VolumeDB != nil && *m.Sink.VolumeDB < -30 })
+			r.turn(-40)
 			pass(time.Second)
-			r.desk.pactl("set-sink-volume", "aes67", "0dB")
+			r.turn(0)
 		},
-		undo: func(r *room) { r.desk.pactl("set-sink-volume", "aes67", "-20dB") },
+		undo: func(r *room) { r.turn(-40) },
 	},
 	{
 		name: "the sink is set beyond its maximum", code: "volume-turned-back", fades: 90 * time.Second,
@@ -168,10 +168,6 @@ var musicFaults = []fault{
 		},
 		undo: func(r *room) { r.cleansUp() },
 	},
-	{
-		name: "the bridge is stopped", only: true, doctor: "not-running", cause: flight.CauseStoodStill,
-		make: func(r *room) { r.stops(r.cmd.Process.Pid) }, undo: func(r *room) { r.goesOn() },
-	},
 }
 
 // stops stops processes; goesOn lets them go on.
@@ -193,7 +189,13 @@ func (r *room) cleansUp() {
 // masterLike makes the grandmaster another one.
 func masterLike(change func(*lab.GrandmasterConfig)) func(*room) {
 	return func(r *room) {
-		r.serve(r.t, func(t testing.TB) { startGrandmasterAs(t, r.desk.wire, 0, change) })
+		r.t.Helper()
+		r.master.cleanUp()
+		r.master = &attempt{TB: r.t}
+		startGrandmasterAs(r.master, r.desk.wire, 0, func(c *lab.GrandmasterConfig) {
+			c.Clock = r.clock // its time goes on
+			change(c)
+		})
 	}
 }
 
@@ -202,7 +204,7 @@ var asBefore = masterLike(func(*lab.GrandmasterConfig) {})
 var clockFaults = []fault{
 	{
 		name: "the grandmaster is gone", short: true, code: "holdover", cause: flight.CauseClockLost,
-		make: func(r *room) { r.serve(r.t, nil) }, undo: asBefore,
+		make: func(r *room) { r.master.cleanUp() }, undo: asBefore,
 	},
 	{
 		name: "the grandmaster goes to another domain", code: "no-master", cause: flight.CauseClockLost,
@@ -226,7 +228,10 @@ var clockFaults = []fault{
 	},
 	{
 		name: "the grandmaster's time stands still", code: "clock-not-ticking", cause: flight.CauseClockLost,
-		make: masterLike(func(c *lab.GrandmasterConfig) { c.Clock.Skew = -1e9 }), undo: asBefore, lasts: 40 * time.Second,
+		make: masterLike(func(c *lab.GrandmasterConfig) {
+			now := rtthread.Raw()
+			c.Clock = lab.Oscillator{Start: now, Epoch: c.Clock.At(now), Skew: -1e9}
+		}), undo: asBefore, lasts: 40 * time.Second,
 	},
 	{
 		name: "ptp4l runs on this computer", code: "other-ptp-program",
@@ -234,7 +239,7 @@ var clockFaults = []fault{
 			p := start(r.t, "ptp4l", nil, r.desk.wire.in(pc, "env", "PTP_PRIORITY1=255", script("ptp4l.sh"), "follow", "eth0", tempDir(r.t, "ptp"))...)
 			r.leftovers = append(r.leftovers, p.stop)
 		},
-		undo: (*room).cleansUp, lasts: 40 * time.Second,
+		lasts: 40 * time.Second,
 	},
 }
 
@@ -294,7 +299,7 @@ var startFaults = []fault{
 	},
 	{name: "PTP's ports are taken", code: "no-ptp", doctor: "other-ptp-program", undo: anew, make: begins(func(r *room) { r.holdUDP(319) })},
 	{
-		name: "another program has the sink's name", code: "sink-id-taken", undo: anew,
+		name: "another program has the sink's name", code: "sink-id-taken",
 		make: begins(func(r *room) { r.desk.pactl("load-module", "module-null-sink", "sink_name=aes67") }),
 	},
 	{

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"aes67-sink/health"
+	"aes67-sink/internal/lab"
 	"aes67-sink/internal/rtthread"
 	flight "aes67-sink/recorder"
 )
@@ -24,9 +26,12 @@ import (
 // into docs/faults.md, with which it is compared otherwise.
 func TestFaults(t *testing.T) {
 	t.Parallel() // at the end, beside others that measure no instants
-	defer func() { faultRows.settle(t) }()
+	t.Cleanup(func() { faultRows.settle(t) })
 	for _, g := range faultGroups {
 		t.Run(g.name, func(t *testing.T) {
+			if os.Getenv("FAULTS") == "" {
+				shared(t)
+			}
 			mine := slices.DeleteFunc(slices.Clone(g.faults), func(f fault) bool { return !chosen(g, f) })
 			if len(mine) == 0 {
 				t.Skip("none is chosen: see make faults")
@@ -107,6 +112,7 @@ type room struct {
 	avahi     *avahiAt
 	manager   *logind
 	master    *attempt // has the grandmaster
+	clock     lab.Oscillator
 	group     faultGroup
 	player    *process
 	seen      []string // incidents
@@ -135,7 +141,7 @@ func openRoom(t testing.TB, g faultGroup) *room {
 		s = startServer(t, "pipewire")
 	}
 	s.env = append(s.env, r.avahi.env(), "USER="+map[bool]string{true: "root", false: "nobody"}[len(s.as) == 0])
-	startGrandmaster(r.master, w, 0)
+	startGrandmasterAs(r.master, w, 0, func(c *lab.GrandmasterConfig) { r.clock = c.Clock })
 	r.desk = stationAt(w, s)
 	if len(s.as) > 0 {
 		r.mayHavePTP(true)
@@ -175,6 +181,7 @@ func (r *room) settles() {
 		return
 	}
 	if m := must(r.look()); m.Sink.VolumeDB == nil || *m.Sink.VolumeDB < -0.1 {
+		r.turn(-40)
 		r.loud(15 * time.Second)
 		r.desk.realtime()
 	}
@@ -186,6 +193,15 @@ func (r *room) settles() {
 	r.incidents()
 	pass(betweenFaults)
 	r.incidents()
+}
+
+// turn sets the sink's volume, in one step.
+func (r *room) turn(db float64) {
+	r.t.Helper()
+	r.desk.pactl("set-sink-volume", "aes67", fmt.Sprintf("%gdB", db))
+	r.reaches(10*time.Second, fmt.Sprintf("the volume is %g dB", db), func(m report) bool {
+		return m.Sink.VolumeDB != nil && math.Abs(*m.Sink.VolumeDB-db) < 0.1
+	})
 }
 
 func (r *room) sounds() bool {
@@ -218,15 +234,6 @@ func (r *room) ip(line string) {
 func (r *room) here(command ...string) {
 	r.t.Helper()
 	mustOutput(r.t, r.desk.env, r.desk.wire.in(pc, command...)...)
-}
-
-// serve has another grandmaster in the place of the one there is; nil: none.
-func (r *room) serve(t testing.TB, begin func(testing.TB)) {
-	r.master.cleanUp()
-	r.master = &attempt{TB: t}
-	if begin != nil {
-		begin(r.master)
-	}
 }
 
 // judge makes a fault, asks all four, mends it, and asks again.
@@ -486,5 +493,5 @@ func (r *room) run(command string) {
 func (r *room) plain(command string) string {
 	command = strings.ReplaceAll(strings.ReplaceAll(command, r.desk.dir+"/home", "~"), project+"/build/", "/usr/bin/")
 	command = regexp.MustCompile(`/tmp/e2e-\S*/aes67-sink`).ReplaceAllString(command, "/usr/bin/aes67-sink")
-	return regexp.MustCompile(`kill \d+`).ReplaceAllString(command, "kill PID")
+	return regexp.MustCompile(`(kill|unload-module) \d+`).ReplaceAllString(command, "$1 NUMBER")
 }
