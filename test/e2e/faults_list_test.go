@@ -203,7 +203,7 @@ var asBefore = masterLike(func(*lab.GrandmasterConfig) {})
 
 var clockFaults = []fault{
 	{
-		name: "the grandmaster is gone", short: true, code: "holdover", cause: flight.CauseClockLost,
+		name: "the grandmaster is gone", short: true, code: "no-master", cause: flight.CauseClockLost,
 		make: func(r *room) { r.master.cleanUp() }, undo: asBefore,
 	},
 	{
@@ -224,7 +224,7 @@ var clockFaults = []fault{
 	},
 	{
 		name: "the grandmaster sends no Sync", code: "no-sync", cause: flight.CauseClockLost,
-		make: masterLike(func(c *lab.GrandmasterConfig) { c.SyncLog = 12 }), undo: asBefore, lasts: 40 * time.Second,
+		make: masterLike(func(c *lab.GrandmasterConfig) { c.Silent = true }), undo: asBefore, lasts: 40 * time.Second,
 	},
 	{
 		name: "the grandmaster's time stands still", code: "clock-not-ticking", cause: flight.CauseClockLost,
@@ -233,17 +233,9 @@ var clockFaults = []fault{
 			c.Clock = lab.Oscillator{Start: now, Epoch: c.Clock.At(now), Skew: -1e9}
 		}), undo: asBefore, lasts: 40 * time.Second,
 	},
-	{
-		name: "ptp4l runs on this computer", code: "other-ptp-program",
-		make: func(r *room) {
-			p := start(r.t, "ptp4l", nil, r.desk.wire.in(pc, "env", "PTP_PRIORITY1=255", script("ptp4l.sh"), "follow", "eth0", tempDir(r.t, "ptp"))...)
-			r.leftovers = append(r.leftovers, p.stop)
-		},
-		lasts: 40 * time.Second,
-	},
 }
 
-// hold takes a UDP port of the computer for a fault.
+// holdUDP takes a UDP port of the computer, and holdTCP one of TCP at an address.
 func (r *room) holdUDP(port int) {
 	r.t.Helper()
 	r.desk.wire.inside(r.t, pc, func(net.Interface) error {
@@ -281,7 +273,7 @@ func begins(before func(*room), arguments ...string) func(*room) {
 func anew(r *room) { r.cleansUp(); r.restart() }
 
 var startFaults = []fault{
-	{name: "the latency is too short", code: "latency-too-short", make: begins(nil, "--set", "sink.latency=1ms"), undo: anew},
+	{name: "the latency is too short", code: "latency-too-short", make: begins(nil, "--set", "sink.latency=2ms"), undo: anew},
 	{name: "an address that is nowhere", code: "address-not-here", make: begins(nil, "--set", "network.address=10.99.0.5"), undo: anew},
 	{name: "an interface that is not there", code: "interface-missing", make: begins(nil, "--set", "network.interface=eth7"), undo: anew},
 	{
