@@ -184,7 +184,7 @@ func (r *room) settles() {
 	}
 	if r.player == nil || r.player.ended() {
 		// What plays ends with the sound server, and begins again with it.
-		r.player = start(r.t, "player", r.desk.env, "sh", "-c", `while :; do paplay --device=aes67 "$0" || sleep 0.3; done`, makeTones(r.t, time.Minute))
+		r.player = start(r.t, "player", r.desk.env, "sh", "-c", `while kill -0 "$1"; do paplay --device=aes67 "$0" || sleep 0.3; done`, makeTones(r.t, time.Minute), fmt.Sprint(os.Getpid()))
 	}
 	eventually(r.t, 20*time.Second, "what plays is heard", r.sounds)
 	r.incidents()
