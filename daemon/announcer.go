@@ -27,6 +27,8 @@ type announcer struct {
 
 	changed chan struct{} // signalled after RTSP has begun or ceased, or a switch
 
+	follows func() bool // another run, which announces the same at once
+
 	mu       sync.Mutex
 	bySAP    bool // announce by it
 	network  bridge.Network
@@ -35,9 +37,9 @@ type announcer struct {
 
 // newAnnouncer makes the parts that announce; former are the texts of the last
 // run.
-func newAnnouncer(cfg config.Config, former []string, log func(part string) zerolog.Logger) *announcer {
-	a := &announcer{bySAP: cfg.Announce.SAP, changed: make(chan struct{}, 1)}
-	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former}, log("sap"))
+func newAnnouncer(cfg config.Config, former []string, follows func() bool, log func(part string) zerolog.Logger) *announcer {
+	a := &announcer{bySAP: cfg.Announce.SAP, follows: follows, changed: make(chan struct{}, 1)}
+	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former, Follows: follows}, log("sap"))
 	if cfg.Announce.RTSPPort != 0 {
 		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
 		if cfg.Announce.MDNS {
@@ -59,8 +61,12 @@ func (a *announcer) parts() []func(context.Context) error {
 	return parts
 }
 
-// announce replaces the set of announced sessions; none withdraws all.
+// announce replaces the set of announced sessions; none withdraws all, unless another
+// run announces them again at once.
 func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
+	if len(sessions) == 0 && a.follows() {
+		return
+	}
 	a.mu.Lock()
 	a.network, a.sessions = network, sessions
 	a.mu.Unlock()

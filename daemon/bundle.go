@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -11,8 +12,10 @@ import (
 	"aes67-sink/bundle"
 	"aes67-sink/config"
 	"aes67-sink/doctor"
+	"aes67-sink/internal/incidents"
 	"aes67-sink/internal/service"
 	"aes67-sink/pulse"
+	"aes67-sink/recorder"
 	"aes67-sink/status"
 )
 
@@ -47,7 +50,6 @@ func (b *bundler) parts() []bundle.Part {
 		bundle.Now("metrics.txt", func() ([]byte, error) { return status.Metrics(t.Model(), t.History()), nil }),
 		bundle.Now("log.txt", func() ([]byte, error) { return b.lines.Text(), nil }),
 		bundle.Now("events.json", func() ([]byte, error) { return json.MarshalIndent(t.Events(0), "", "  ") }),
-		bundle.Now("incidents.json", func() ([]byte, error) { return json.MarshalIndent(t.Incidents(), "", "  ") }),
 		bundle.Now("history.json", func() ([]byte, error) { return json.Marshal(t.History()) }),
 	)
 }
@@ -70,7 +72,7 @@ func (b *bundler) facts() *doctor.Facts {
 }
 
 // BundleParts are the parts that a bundle has with a bridge and without: the computer,
-// what doctor finds by facts, and the sound server. They are for one bundle.
+// what doctor finds by facts, the sound server, and what went wrong. They are for one bundle.
 func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
 	var once sync.Once
 	var found doctor.Report
@@ -88,5 +90,21 @@ func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
 			}
 			return []byte(a.String()), nil
 		}},
+		bundle.Now("incidents.json", func() ([]byte, error) {
+			all, unread := incidents.Ours().List()
+			told := make([]recorder.Incident, len(all))
+			for i := range all {
+				told[i] = all[i].Incident
+			}
+			text, err := json.MarshalIndent(told, "", "  ")
+			return text, errors.Join(unread, err)
+		}),
+		bundle.Now("incident.csv", func() ([]byte, error) { // the packet times of the last one
+			all, unread := incidents.Ours().List()
+			if len(all) == 0 {
+				return nil, unread
+			}
+			return all[0].CSV(), nil
+		}),
 	)
 }

@@ -14,6 +14,7 @@ import (
 
 	"aes67-sink/bundle"
 	"aes67-sink/config"
+	"aes67-sink/internal/incidents"
 	"aes67-sink/recorder"
 	"aes67-sink/status"
 )
@@ -35,14 +36,11 @@ func (t toldOf) Listing() status.Listing {
 		Masters:  []status.ListedMaster{{Grandmaster: "00-1B-21-FF-FE-3A-4C-5D"}},
 	}
 }
-func (t toldOf) Reload() status.Reloaded        { return status.Reloaded{} }
-func (t toldOf) History() recorder.History      { return recorder.History{} }
-func (t toldOf) Points(float64) recorder.Track  { return recorder.Track{} }
-func (t toldOf) Events(uint64) []recorder.Event { return []recorder.Event{{Number: 1, Text: "a step"}} }
-
-func (t toldOf) Incidents() []recorder.Incident {
-	return []recorder.Incident{{ID: "7", Sentence: "late"}}
-}
+func (t toldOf) Reload() status.Reloaded                     { return status.Reloaded{} }
+func (t toldOf) History() recorder.History                   { return recorder.History{} }
+func (t toldOf) Points(float64) recorder.Track               { return recorder.Track{} }
+func (t toldOf) Events(uint64) []recorder.Event              { return []recorder.Event{{Number: 1, Text: "a step"}} }
+func (t toldOf) Incidents() []recorder.Incident              { return nil }
 func (toldOf) Bundle(context.Context, io.Writer) error       { return errors.ErrUnsupported }
 func (toldOf) SharedBundle(context.Context, io.Writer) error { return errors.ErrUnsupported }
 
@@ -74,6 +72,11 @@ func zipped(t *testing.T, write func(context.Context, io.Writer) error) map[stri
 
 func TestABundleHoldsWhatAReportNeeds(t *testing.T) {
 	t.Setenv("PULSE_SERVER", "unix:/nowhere")
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	kept := recorder.Kept{Incident: recorder.Incident{ID: "20260101-000000", At: time.Unix(1767225600, 0), Sentence: "late"}}
+	if err := incidents.Ours().Save(&kept); err != nil {
+		t.Fatal(err)
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +90,7 @@ func TestABundleHoldsWhatAReportNeeds(t *testing.T) {
 	for name, part := range map[string]string{
 		"version.txt": "aes67-sink 1.2.3", "config.toml": "ttl = 7", "status.json": "10.9.8.7", "list.json": "00-1B-21-FF-FE-3A-4C-5D",
 		"sdp.txt": host + " Left", "metrics.txt": `aes67_sink_state{state="sending"} 1`, "log.txt": "started on " + host, "events.json": "a step",
-		"incidents.json": `"late"`, "history.json": `"fast"`, "interfaces.txt": "lo: ", "kernel.txt": host, "goroutines.txt": "goroutine profile",
+		"incidents.json": `"late"`, "incident.csv": "due_s,", "history.json": `"fast"`, "interfaces.txt": "lo: ", "kernel.txt": host, "goroutines.txt": "goroutine profile",
 		"doctor.txt": "✗ Configuration: 1 fault, the first: a fault", "doctor.json": `"well": false`,
 		"errors.txt": "sound-server.txt: no sound server answers",
 	} {

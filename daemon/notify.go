@@ -3,15 +3,12 @@ package daemon
 import (
 	"context"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
 
-	"aes67-sink/internal/service"
 	"aes67-sink/internal/text"
-	"aes67-sink/pulse"
 	"aes67-sink/status"
 )
 
@@ -22,8 +19,6 @@ const (
 	// readyAfter is waited for a sink before the service counts as started all
 	// the same: without a sound server it waits, and that is no failure.
 	readyAfter = 20 * time.Second
-	// giveUpWithin is how long the end of a run that cannot begin may take.
-	giveUpWithin = 2 * time.Second
 )
 
 // notifier tells the service manager how the bridge is (sd_notify(3)). Without
@@ -47,32 +42,6 @@ func restartCommand() string {
 		return "`systemctl --user restart aes67-sink`"
 	}
 	return "restart aes67-sink"
-}
-
-// stays reports whether this program ends only to be started anew at once: then it
-// leaves its sink to the next one, and nobody who plays is interrupted.
-func stays(log zerolog.Logger) func() bool {
-	return sync.OnceValue(func() bool {
-		if !underManager() {
-			return false
-		}
-		yes, err := service.Restarting(context.Background())
-		if err != nil {
-			log.Debug().Err(err).Msg("no word of whether this is a restart")
-		}
-		return yes
-	})
-}
-
-// GiveUp is for a run that cannot begin: it removes the sink that the run before has
-// left to it, for what is played into that is heard by nobody.
-func GiveUp() {
-	if !underManager() {
-		return
-	}
-	ctx, stop := context.WithTimeout(context.Background(), giveUpWithin)
-	defer stop()
-	_ = pulse.Clear(ctx) // there is none, most likely
 }
 
 // Run tells until ctx is done: readiness when the sink is there, the state when

@@ -76,17 +76,18 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	if err != nil {
 		return err
 	}
+	next := &successor{ctx: ctx, read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
 	e.sender = sender{clock: e.clock, source: e.pipeline, log: part("send"), ended: e.wake}
 	e.sink = pulse.New(pulse.Config{
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Host: hostName(), Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
 		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
-		Stays:  stays(part("service")),
-		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
+		Follows: next.follows,
+		Volume:  memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 	}, e.pipeline, part("pulse"))
 
 	e.streamName.Store(&cfg.Stream.Name)
 	plan := planSessions(cfg, memory.identities, func() string { return *e.streamName.Load() })
-	e.announcer = newAnnouncer(cfg, texts(plan.Identity), part)
+	e.announcer = newAnnouncer(cfg, texts(plan.Identity), next.follows, part)
 	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)
 	services := netif.NewDNSSD(rtthread.Now, part("network"))
 	e.network = &network{

@@ -44,6 +44,7 @@ func Of(code Code) Condition {
 
 // How long what mends itself is waited for. UNVERIFIED
 const (
+	asked   = time.Second      // a right that is asked for
 	soon    = 3 * time.Second  // a server that starts, interfaces that are listened on
 	service = 5 * time.Second  // another service of the system that is started anew
 	clock   = 15 * time.Second // a master that is found, and measured for the first time

@@ -36,9 +36,9 @@ type Config struct {
 	MaxVolumeDB float64
 	// JumpGuard lets the sound rise slowly where the volume jumps: see guard.go.
 	JumpGuard bool
-	// Stays is asked at the end: the sink is left, with those who play into it, to a
-	// run that follows at once. nil: it is removed.
-	Stays func() bool
+	// Follows is asked at the end: the sink is left, with those who play into it, to a
+	// run that follows at once. nil: none does.
+	Follows func() bool
 	// Volume remembers what the user set; nil remembers it until the end of the
 	// process.
 	Volume VolumeStore

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
-	"aes67-sink/aes67"
 	"aes67-sink/internal/wake"
 )
 
@@ -232,7 +231,7 @@ func (t *session) withdraw() error {
 	return nil
 }
 
-func (s *Sink) stays() bool { return s.cfg.Stays != nil && s.cfg.Stays() }
+func (s *Sink) stays() bool { return s.cfg.Follows != nil && s.cfg.Follows() }
 
 // sweep is the last resort at the end: the connection was lost while the sink
 // was loaded, so perhaps the server has it still.
@@ -257,25 +256,4 @@ func (s *Sink) sweep() {
 			t.leave()
 		}
 	}
-}
-
-// Clear removes every sink that a run of this program left on the sound server of this
-// user, for a run that cannot begin.
-func Clear(ctx context.Context) error { return clearLeft(ctx, thisProcess()) }
-
-func clearLeft(ctx context.Context, where surroundings) error {
-	server, err := connect(ctx, where, newFramer(1, nil), func() aes67.MonoTime { return 0 }, nil, func(any) {})
-	if err != nil {
-		return err
-	}
-	defer server.close()
-	defer context.AfterFunc(ctx, func() { server.fail(errNoAnswer) })()
-	t := &session{Sink: &Sink{}, server: server}
-	all, err := t.allSinks()
-	for _, info := range all {
-		if t.isOurs(info) {
-			err = errors.Join(err, t.unload(info.ModuleIndex))
-		}
-	}
-	return err
 }

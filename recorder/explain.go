@@ -87,7 +87,7 @@ func (c *Case) cause(f *facts, bill []Share) string {
 	// A server that was not read for long gives nothing for a while after.
 	held := f.packets > 0 && (2*f.most >= f.pause-usualPause || f.most > longHold && f.most >= f.pauseThen-usualPause)
 	switch {
-	case has(State) && c.Ill.State == StateWaitingNetwork:
+	case has(State) && c.Ill.State == StateWaitingNetwork, f.refused > 0 && c.After.Network == "":
 		return CauseNetworkLost
 	case has(State) && c.Ill.State == StateWaitingSoundServer:
 		return CauseServerLost
@@ -99,7 +99,7 @@ func (c *Case) cause(f *facts, bill []Share) string {
 		return CauseClockLost
 	case f.refused > 0:
 		return CauseRefused
-	case held && bill[0].Name == BillStill:
+	case held && bill[0].Name == BillStill && (f.most > longHold || !has(Priority)):
 		return CauseStoodStill
 	case has(Priority):
 		return CausePriority
@@ -133,7 +133,7 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 	}
 	switch cause {
 	case CauseNetworkLost:
-		return "ended", "the network is lost: " + or(c.Ill.Problem, "no interface can be used")
+		return "ended", "the network is lost: " + or(c.Ill.Problem, or(c.After.Problem, "no interface can be used"))
 	case CauseServerLost:
 		return "went silent", "the sound server is gone: " + or(c.Ill.Problem, "it does not answer")
 	case CauseSenderFailed:

@@ -190,6 +190,23 @@ var faults = []struct {
 		d.look.State, d.look.Network, d.look.Problem = StateWaitingNetwork, "", "eth0 is a port of br0"
 		d.run(2 * time.Second)
 	}},
+	{"the interface is lost while the buffer fills", CauseNetworkLost, Evidence{Span: time.Second}, func(d *desk) {
+		d.look.State = StateFilling
+		d.record = func(s *Record) { s.Marks &^= Flows }
+		d.run(600 * time.Millisecond)
+		d.record = func(s *Record) { s.Marks |= Refused }
+		d.run(40 * time.Millisecond)
+		d.stands = true
+		d.look.State, d.look.Network, d.look.Problem = StateWaitingNetwork, "", "eth0 is down; plug in its cable"
+		d.run(3 * time.Second)
+	}},
+	{"the interface is lost, and nothing plays any more", CauseNetworkLost, Evidence{Span: time.Second}, func(d *desk) {
+		d.record = func(s *Record) { s.Marks |= Refused }
+		d.run(40 * time.Millisecond)
+		d.stands = true
+		d.look.State, d.look.Network, d.look.Problem = StateIdle, "", "eth0 is down; plug in its cable"
+		d.run(3 * time.Second)
+	}},
 	{"the sender fails", CauseSenderFailed, Evidence{Span: time.Second}, func(d *desk) {
 		d.stands = true
 		d.look.State, d.look.Problem = StateFailed, "the sender ended by itself"
@@ -228,6 +245,11 @@ var faults = []struct {
 	{"the priority is lost, and a packet late", CausePriority, Evidence{Span: time.Second, Sender: Thread{Waited: 2 * time.Millisecond}}, func(d *desk) {
 		d.look.Policy, d.look.RealTime = "SCHED_OTHER", false
 		d.late(2*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(2 * time.Second)
+	}},
+	{"the priority is lost while the machine stands still now and then", CausePriority, Evidence{Span: time.Second, StoodStill: 80 * time.Millisecond}, func(d *desk) {
+		d.late(7*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.look.Policy, d.look.RealTime = "SCHED_OTHER", false
 		d.run(2 * time.Second)
 	}},
 	{"nobody knows", CauseState, Evidence{Span: time.Second}, func(d *desk) {
@@ -429,7 +451,7 @@ func TestAStormIsOneIncident(t *testing.T) {
 		t.Error("one that is far worse goes under in a small one")
 	}
 	d.cases = d.cases[:1]
-	d.watcher.full = bucket - 1 // as Explain has it, which finds that they are one
+	d.watcher.small.giveBack() // as Explain has it, which finds that they are one
 	for range 100 {
 		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
 		d.run(3 * time.Second)
@@ -450,6 +472,68 @@ func TestAStormIsOneIncident(t *testing.T) {
 	}
 	if len(ids) != len(d.cases) {
 		t.Errorf("%d ids of %d incidents", len(ids), len(d.cases))
+	}
+}
+
+// TestTwoFaultsInAStormAreTwo: late packets between them do not make one of them.
+func TestTwoFaultsInAStormAreTwo(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	storm := func(packets int) {
+		for range packets {
+			d.late(1500*time.Microsecond, 60*time.Microsecond, 15*time.Microsecond)
+			d.run(400 * time.Millisecond)
+		}
+	}
+	stop := func() {
+		d.record, d.stands = nil, true
+		d.run(500 * time.Millisecond)
+		d.stands = false
+		first := true
+		d.record = func(s *Record) {
+			if first {
+				s.Marks |= Jumped
+			}
+			first = false
+		}
+		d.run(20 * time.Millisecond)
+	}
+	storm(3)
+	stop()
+	storm(30)
+	stop()
+	storm(3)
+	d.record = nil
+	d.run(12 * time.Second)
+	told := 0
+	for _, c := range d.cases {
+		if k, fresh := d.Explain(c, &Evidence{StoodStill: 400 * time.Millisecond}); fresh && k.Cause == CauseStoodStill && k.lost() > 400 {
+			told++
+		}
+	}
+	if told != 2 {
+		t.Errorf("%d of two standstills in a storm are told", told)
+	}
+}
+
+// TestSmallFaultsHideNoLargeOne: where more packets are late than can be kept, what
+// ends the sound is kept all the same, also if it begins as one of them.
+func TestSmallFaultsHideNoLargeOne(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	for range 2 * bucket {
+		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(3 * time.Second)
+	}
+	kept := len(d.cases)
+	if kept >= 2*bucket {
+		t.Fatalf("all %d late packets are kept", kept)
+	}
+	d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+	d.look.Steps++
+	d.run(3 * time.Second)
+	if len(d.cases) != kept+1 || Explain(testPlan, d.cases[kept], &Evidence{}).Cause != CauseClockStep {
+		t.Errorf("%d incidents more", len(d.cases)-kept)
 	}
 }
 

@@ -89,7 +89,7 @@ func (r *Recorder) Explain(c *Case, e *Evidence) (kept Kept, fresh bool) {
 		r.told = &kept
 	} else {
 		kept = *r.told
-		r.watcher.full = min(r.watcher.full+1, bucket)
+		r.watcher.allowance(c).giveBack()
 	}
 	r.events.explain(&kept.Incident)
 	if fresh {

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"slices"
 	"time"
 
 	"aes67-sink/aes67"
@@ -36,10 +37,6 @@ const (
 	longest = 10 * time.Second
 	// MostRecords bounds an incident's file: below 256 KiB.
 	MostRecords = 5000
-	// A storm shall push out neither what was before it nor a disk: bucket incidents may
-	// follow each other, then one each refill.
-	bucket = 12
-	refill = time.Minute
 )
 
 // Case is an incident before it is explained.
@@ -49,14 +46,14 @@ type Case struct {
 	From, Until aes67.RawTime // the first and the last
 	Triggers    Trigger
 	Before      Look   // the last one before it began
-	Ill         Look   // the first one after that in which nothing sounded, or the state was another, else the last
+	Ill         Look   // the one after that in which least worked, else the last
 	After       Look   // when it was over
 	Least       uint64 // the number of the first trigger's record
 	Records     []Record
 	Unkept      int // incidents before it that were too many to be kept
 
-	excess    bool // this one is
-	continues bool // the one before it
+	continues        bool          // the one before it
+	grave, graveLast aes67.RawTime // the first and the last trigger that is not small; 0: none
 }
 
 // watcher finds what calls for an explanation.
@@ -69,9 +66,9 @@ type watcher struct {
 	hard   bool   // the limiter works hard
 	open   *Case
 
-	full     int // of the bucket
-	refilled time.Time
-	unkept   int
+	small    allowance
+	large    allowance
+	unkept   int   // since the last one that was told
 	closed   *Case // the latest
 	closedAt aes67.RawTime
 }
@@ -80,7 +77,7 @@ type watcher struct {
 // number. It returns a case that is over.
 func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 	if !w.begun {
-		w.begun, w.last, w.full, w.refilled = true, *l, bucket, l.At
+		w.begun, w.last = true, *l
 	}
 	for i := range fresh {
 		if found := w.judge(&fresh[i]); found != 0 && !l.Asleep {
@@ -98,20 +95,57 @@ func (w *watcher) look(l *Look, fresh []Record, number uint64) (over *Case) {
 		return nil
 	}
 	c.After = *l
-	if !c.Ill.turned(&c.Before) || c.Ill.sounds() && !l.sounds() && l.State != StateIdle {
+	if l.worseThan(&c.Ill) || !c.Ill.turned(&c.Before) {
 		c.Ill = *l
 	}
 	if l.Raw.Sub(c.Until) < After && l.Raw.Sub(c.From) < longest {
 		return nil
 	}
+	c.continues = c.goesOn(w.closed, w.closedAt)
 	w.open, w.closed, w.closedAt = nil, c, l.Raw
-	if !c.excess {
+	if w.allowance(c).take(l.At) {
+		c.Unkept, w.unkept = w.unkept, 0
 		return c
 	}
 	if !c.continues || w.unkept == 0 {
 		w.unkept++
 	}
 	return nil
+}
+
+// small are triggers of a moment, which a busy computer has now and then.
+const small = Late | Skip
+
+// goesOn reports whether a case is more of the one that was closed at an instant.
+func (c *Case) goesOn(last *Case, closed aes67.RawTime) bool {
+	switch {
+	case last == nil:
+		return false
+	case c.grave != 0:
+		return last.grave != 0 && c.grave.Sub(last.graveLast) < After
+	}
+	return last.grave == 0 && c.From.Sub(closed) < After
+}
+
+// add adds a trigger.
+func (c *Case) add(found Trigger, at aes67.RawTime) {
+	c.Triggers |= found
+	c.Until = max(c.Until, at)
+	if found&^small == 0 {
+		return
+	}
+	if c.grave == 0 {
+		c.grave = at
+	}
+	c.graveLast = max(c.graveLast, at)
+}
+
+// gravest are states, what others follow from last.
+var gravest = []string{StateFilling, StateHoldover, StateFailed, StateWaitingSoundServer, StateWaitingNetwork}
+
+// worseThan reports whether less works in a state than in another.
+func (l *Look) worseThan(other *Look) bool {
+	return slices.Index(gravest, l.State) > slices.Index(gravest, other.State)
 }
 
 // turned reports whether the bridge stopped to send after an earlier look.
@@ -161,26 +195,13 @@ func (w *watcher) compare(l *Look) (found Trigger) {
 // trigger opens a case, or goes on with the one that is open.
 func (w *watcher) trigger(found Trigger, at aes67.RawTime, l *Look, number uint64) {
 	if w.open != nil {
-		w.open.Triggers |= found
-		w.open.Until = max(w.open.Until, at)
+		w.open.add(found, at)
 		return
 	}
-	for w.full < bucket && l.At.Sub(w.refilled) >= refill {
-		w.full++
-		w.refilled = w.refilled.Add(refill)
-	}
-	if w.full == bucket {
-		w.refilled = l.At
-	}
-	continues := w.closed != nil && at.Sub(w.closedAt) < After
-	excess := w.full == 0
 	began := l.At.Add(-l.Raw.Sub(at))
 	w.open = &Case{
-		ID: began.UTC().Format("20060102-150405"), At: began, From: at, Until: at, Triggers: found,
-		Before: w.last, Ill: *l, Least: number, Unkept: w.unkept, excess: excess, continues: continues,
+		ID: began.UTC().Format("20060102-150405"), At: began, From: at, Until: at,
+		Before: w.last, Ill: *l, Least: number,
 	}
-	if !excess {
-		w.full--
-		w.unkept = 0
-	}
+	w.open.add(found, at)
 }

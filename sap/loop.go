@@ -48,7 +48,9 @@ func (s *Service) loop(ctx context.Context, w wire, failed <-chan error) error {
 		timer.Reset(s.wait(now, &memberships))
 		select {
 		case <-ctx.Done():
-			s.farewell(w)
+			if s.cfg.Follows == nil || !s.cfg.Follows() {
+				s.farewell(w)
+			}
 			return nil
 		case err := <-failed:
 			return fmt.Errorf("sap: receiving: %w", err)

@@ -37,6 +37,9 @@ type Config struct {
 	Interval time.Duration         // between announcements of one session; 0: DefaultInterval
 	Now      func() aes67.MonoTime // CLOCK_MONOTONIC
 	Jitter   func() float64        // uniform in [0, 1); nil: random
+	// Follows is asked at the end: what is announced is not deleted, for a run that
+	// follows at once announces it again. nil: none does.
+	Follows func() bool
 	// Former are texts that a former run announced and may have had no time to
 	// delete. Each is deleted before its session is first announced, if the
 	// session's text is another one now.

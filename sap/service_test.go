@@ -176,6 +176,24 @@ func TestServiceAnnouncesAndSaysGoodbye(t *testing.T) {
 	})
 }
 
+func TestServiceLeavesItsAnnouncementsToTheNextRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink()
+		s := New(Config{Now: l.now, open: l.open, Follows: func() bool { return true }}, zerolog.Nop())
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		began := time.Now()
+		if err := s.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > time.Second/2 {
+			t.Errorf("it ended after %v", took)
+		}
+		l.check(t, "0s 1 announce A 1")
+	})
+}
+
 func TestServiceTakesWhatWasAskedBeforeItRan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLink()

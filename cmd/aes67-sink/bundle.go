@@ -71,10 +71,8 @@ func (c *bundleCommand) write(ctx context.Context, to streams, file *os.File) er
 	default:
 		fmt.Fprintf(to.stderr, "aes67-sink: the bundle tells of the computer alone: %v\n", unanswered)
 	}
-	if _, err := file.Seek(0, 0); err != nil {
-		return fmt.Errorf("bundle: %w", err)
-	}
-	if err := file.Truncate(0); err != nil {
+	_, err := file.Seek(0, 0)
+	if err = errors.Join(err, file.Truncate(0)); err != nil {
 		return fmt.Errorf("bundle: %w", err)
 	}
 	var shared *redact.Redactor

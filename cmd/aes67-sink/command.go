@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/config"
+	"aes67-sink/daemon"
+	"aes67-sink/doctor"
 	"aes67-sink/internal/service"
 	"aes67-sink/status"
 )
@@ -52,6 +54,15 @@ type configFlags struct {
 
 func (f configFlags) load() (config.Loaded, error) {
 	return config.Load(config.Request{File: f.File, Set: f.Set})
+}
+
+// facts are what doctor looks at on this computer, whatever a bridge tells.
+func (f *configFlags) facts(version string) *doctor.Facts {
+	loaded, faults := f.load()
+	if faults != nil {
+		loaded.Config = config.Default()
+	}
+	return daemon.DoctorFacts(loaded.Config, faults, ourUnit, version)
 }
 
 // origin says where a configuration comes from.

@@ -21,7 +21,6 @@ func (c *runCommand) Run(to streams) error {
 	notRelaxed := daemon.Relax()
 	loaded, err := c.load()
 	if err != nil {
-		daemon.GiveUp()
 		return err
 	}
 	lines := bundle.NewLines(time.Now)

@@ -70,11 +70,10 @@ func (c *whyCommand) show(out *os.File, chosen []recorder.Kept, directory string
 			page = append(page, incidents.Line(&chosen[i].Incident)...)
 		}
 	default:
-		words := make([]string, len(chosen))
 		for i := range chosen {
-			words[i] = incidents.Words(&chosen[i].Incident, width(out))
+			page = append(page, incidents.Words(&chosen[i].Incident, width(out))+"\n"...)
 		}
-		page = []byte(strings.Join(words, "\n"))
+		page = page[:len(page)-1]
 	}
 	_, err := out.Write(page)
 	return err

@@ -75,7 +75,7 @@ func (r *Redactor) name(kind, secret string) string {
 
 // nobodys reports whether a name is none, or one that is everywhere.
 func nobodys(name string) bool {
-	return len(name) < 2 || slices.Contains([]string{"root", "localhost", "aes67", "aes67-sink"}, name)
+	return len(name) < 2 || slices.Contains([]string{"root", "nobody", "localhost", "aes67", "aes67-sink"}, name)
 }
 
 // learn takes a word, in small letters, as it is and as it is written in JSON.

@@ -9,7 +9,7 @@ import (
 )
 
 var known = Known{
-	Hosts: []string{"studio-pc.example.org", "studio-pc"}, Users: []string{"anna"}, Homes: []string{"/home/anna/"},
+	Hosts: []string{"studio-pc.example.org", "studio-pc"}, Users: []string{"anna", "nobody"}, Homes: []string{"/home/anna/"},
 	Sessions: []string{"Piano", "localhost"}, Networks: []string{`Anna's "WLAN"`}, Devices: []string{"001b213a4c5d"},
 }
 
@@ -21,7 +21,7 @@ func TestText(t *testing.T) {
 		{"others", "stage.local, Stage.local.:8554, rack-7.LOCAL", "host-3.local, host-3.local.:8554, host-4.LOCAL"},
 		{"user and home", "/home/anna/.config of anna", "/home/user-1/.config of user-1"},
 		{"home of another", "/home/bob/x, /home/Bob. /home/anna/x", "/home/user-2/x, /home/user-2. /home/user-1/x"},
-		{"session of another", `"piano" on localhost, Pianos`, `"session-1" on localhost, Pianos`},
+		{"session of another", `"piano" on localhost, Pianos; nobody else`, `"session-1" on localhost, Pianos; nobody else`},
 		{"part of a word", "susanna mannanna", "susanna mannanna"},
 		{"beside the end of a word", "_anna-9 9anna", "_user-1-9 9anna"},
 		{"wireless network", `on Anna's "WLAN".`, "on network-1."},

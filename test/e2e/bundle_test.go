@@ -19,11 +19,12 @@ func TestBundle(t *testing.T) {
 	w := newWire(t)
 	startGrandmaster(t, w, 0)
 	s := startUnprivileged(t, "pipewire")
-	b := &bridge{start(t, "bridge", s.env, w.in(pc, capable(t, s.dir, "run", "--set", "stream.when=always")...)...).onTheWay(), s}
+	run := capable(t, s.dir, "run", "--set", "stream.when=always")
+	b := &bridge{start(t, "bridge", s.env, w.in(pc, run...)...).onTheWay(), s}
 	other := filepath.Join(s.dir, "other")
 	must(0, os.Mkdir(other, 0o700))
 	must(0, os.Chown(other, 65534, 65534))
-	start(t, "another bridge", []string{"HOME=" + other, "XDG_RUNTIME_DIR=" + other}, w.in(speaker, capable(t, other, "run")...)...)
+	start(t, "another bridge", []string{"HOME=" + other, "XDG_RUNTIME_DIR=" + other}, w.in(speaker, run...)...)
 	b.follows(60 * time.Second)
 	for _, test := range []struct {
 		arguments []string
@@ -42,9 +43,9 @@ func TestBundle(t *testing.T) {
 		}
 		parts := unzipped(t, path)
 		for name, part := range map[string]string{
-			"version.txt": "aes67-sink ", "config.toml": "when = \"always\"", "status.json": `"sending"`, "list.json": `"masters"`,
+			"version.txt": "aes67-sink ", "config.toml": "when = \"always\"", "status.json": `"state": "locked"`, "list.json": `"masters"`,
 			"sdp.txt": "a=ts-refclk:ptp=", "metrics.txt": `aes67_sink_clock_state{domain="0",state="locked"} 1`, "log.txt": "aes67-sink started",
-			"interfaces.txt": "eth0: ", "sound-server.txt": "PipeWire", "doctor.txt": "✓ Running bridge: sending", "kernel.txt": "Linux ", "os-release.txt": "NAME=", "goroutines.txt": "daemon.Run",
+			"interfaces.txt": "eth0: ", "sound-server.txt": "PipeWire", "doctor.txt": "✓ Permission for PTP: the bridge has the PTP ports", "kernel.txt": "Linux ", "os-release.txt": "NAME=", "goroutines.txt": "daemon.Run",
 		} {
 			if !strings.Contains(parts[name], part) {
 				t.Errorf("%s: no %q in %q: %s", name, part, parts[name], parts["errors.txt"])

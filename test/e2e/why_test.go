@@ -79,7 +79,7 @@ func TestWhy(t *testing.T) {
 			fault.do()
 			log.names(t, fault.what, fault.cause, fault.names, fault.least)
 			if fault.cause == flight.CauseServerLost {
-				s.do("restart", "pipewire")
+				s.do("restart")
 				b.playingAgain(t)
 			}
 		}

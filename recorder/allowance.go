@@ -1,0 +1,44 @@
+package recorder
+
+import "time"
+
+const (
+	// A storm shall push out neither what was before it nor a disk: bucket incidents may
+	// follow each other, then one each refill.
+	bucket = 12
+	refill = time.Minute
+)
+
+// allowance is how many incidents may be told: a bucket that is filled by and by.
+type allowance struct {
+	used int
+	at   time.Time // of the latest refill
+}
+
+// take takes one, if there is any.
+func (a *allowance) take(now time.Time) bool {
+	for a.used > 0 && now.Sub(a.at) >= refill {
+		a.used--
+		a.at = a.at.Add(refill)
+	}
+	if a.used == 0 {
+		a.at = now
+	}
+	if a.used == bucket {
+		return false
+	}
+	a.used++
+	return true
+}
+
+// giveBack gives one back that was not needed.
+func (a *allowance) giveBack() { a.used = max(0, a.used-1) }
+
+// allowance returns what a case is taken from: packets that are late for a moment do
+// not use up what is for times at which the sound ends.
+func (w *watcher) allowance(c *Case) *allowance {
+	if c.grave == 0 {
+		return &w.small
+	}
+	return &w.large
+}
