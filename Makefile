@@ -2,7 +2,7 @@
 #
 # Variables: GO (the go command), ROOT (how to become root for the end-to-end
 # tests, for example ROOT=sudo), RUN (which end-to-end tests, a regular
-# expression), N (how often `make flaky` runs them), ARGS (what `make run` hands
+# expression), FAULTS (which faults, one too), N (how often `make flaky` runs them), ARGS (what `make run` hands
 # to the bridge).
 
 SHELL       := /bin/bash
@@ -43,7 +43,7 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab lab-trixie flaky \
+.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults lab-trixie flaky \
 	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-pages bench-recorder bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
@@ -101,6 +101,9 @@ build/axe: # the judge of accessibility, for the tests alone
 
 lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpeg, GStreamer (root, or ROOT=sudo; RUN=TestName)
 	@scripts/e2e.sh -test.run '$(RUN)'
+
+faults: packages build ## every fault that the lab can make, asked of status, page, doctor and why (FAULTS=regexp; FAULTS_UPDATE=1 writes docs/faults.md) (20 min)
+	@ROOT='$(ROOT) env FAULTS=$(or $(FAULTS),.) FAULTS_UPDATE=$(FAULTS_UPDATE)' scripts/e2e.sh -test.run '^TestFaults'
 
 lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseAudio 17, in a tree of their own (root)
 	@scripts/install-packages.sh run trixie
@@ -248,6 +251,7 @@ FILES = \
 	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
 	docs/doctor.md:$(PREFIX)/share/doc/aes67-sink/docs/doctor.md \
+	docs/faults.md:$(PREFIX)/share/doc/aes67-sink/docs/faults.md \
 	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \
 	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
 	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \

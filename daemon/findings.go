@@ -26,7 +26,7 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 		page = *why
 	}
 	said := slices.Concat(b.Problems, []string{packets}, e.announcer.problems(), []string{
-		e.sink.Snapshot().Notice, e.network.astray(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
+		e.sink.Snapshot().Notice, e.network.astray(), e.network.renamed(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
 	})
 	for _, sentence := range said {
 		if sentence != "" {
@@ -81,6 +81,15 @@ func priorityProblem(g rtthread.Grant) string {
 		return "packets may be late: " + g.Why + "; " + restartCommand() + " when the computer is less busy"
 	}
 	return "packets may be late: " + g.Why + "; it is asked for again by and by"
+}
+
+// renamed tells that the interface has another name than the configuration says; empty:
+// not so.
+func (n *network) renamed() string {
+	if in := n.state(); in.Usable && health.Find(in.reason).Code == "interface-renamed" {
+		return in.reason
+	}
+	return ""
 }
 
 // astray tells of AES67 on another interface alone; empty: not so.

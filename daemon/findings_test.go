@@ -49,7 +49,7 @@ func TestEachPartIsHeard(t *testing.T) {
 		sleeper: &sleeper{}, network: &network{}, announcer: &announcer{},
 		sink: pulse.New(pulse.Config{SinkID: "x", Now: rtthread.Now}, nil, zerolog.Nop()),
 	}
-	e.network.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Usable: true}, astray: true, report: "eno2: a session, and nothing on eno1, which is in use; if the speakers are there, say so"})
+	e.network.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Usable: true}, astray: true, reason: "eno1: this is the card that " + "was eno9; say network.interface = \"eno1\"", report: "eno2: a session, and nothing on eno1, which is in use; if the speakers are there, say so"})
 	const page = "status.listen: 127.0.0.1:6767: address already in use; end that program"
 	e.unserved.Store(new(page))
 	found, does := e.ill(bridge.Snapshot{Decision: bridge.Decision{
@@ -59,7 +59,7 @@ func TestEachPartIsHeard(t *testing.T) {
 	for _, f := range found {
 		codes = append(codes, f.Code)
 	}
-	if want := []health.Code{"group-conflict", "latency-too-short", "aes67-elsewhere", "holdover", "status-not-served"}; !slices.Equal(codes, want) {
+	if want := []health.Code{"group-conflict", "latency-too-short", "aes67-elsewhere", "interface-renamed", "holdover", "status-not-served"}; !slices.Equal(codes, want) {
 		t.Errorf("found %v, want %v", codes, want)
 	}
 	if want := (health.Activity{Sends: true, Linked: true}); does != want {

@@ -50,9 +50,6 @@ func judge(checks []Check, results []Result) []Item {
 	return items
 }
 
-// uncoded is the code of a problem of the bridge that says nothing of its own.
-const uncoded health.Code = "bridge"
-
 // replace puts what was measured in the place of what was looked up of the same
 // condition, whose command it takes if it has none; else in front.
 func replace(items []Item, measured *Item, checks []Check) []Item {
@@ -63,9 +60,7 @@ func replace(items []Item, measured *Item, checks []Check) []Item {
 			if looked := &items[at]; looked.Outcome == Ill {
 				measured.Command = cmp.Or(measured.Command, looked.Command)
 			}
-			if measured.place = checks[i].Code; measured.Code == uncoded {
-				measured.Code, measured.Title = checks[i].Code, checks[i].Title
-			}
+			measured.place = checks[i].Code
 			items[at] = *measured
 			return items
 		}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"aes67-sink/health"
 	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
@@ -19,44 +18,11 @@ func checkBridge(_ context.Context, f *Facts) Result {
 	if f.Bridge == nil {
 		return unknown("no bridge has answered")
 	}
-	m := f.Bridge
-	findings := slices.Clone(m.Problems)
-	told := func(sentence string) bool {
-		return slices.ContainsFunc(findings, func(f health.Finding) bool { return strings.Contains(f.Sentence, sentence) })
+	if len(f.Bridge.Problems) > 0 {
+		return Result{Findings: slices.Clone(f.Bridge.Problems)}
 	}
-	for _, sentence := range []string{m.Problem, m.Announce.Problem} {
-		if sentence != "" && !told(sentence) {
-			findings = append(findings, health.Finding{Code: uncoded, Title: "Running bridge", Sentence: sentence, Command: commandIn(sentence), Severity: severityOf(m)})
-		}
-	}
-	if len(findings) > 0 {
-		return Result{Findings: findings}
-	}
-	said, _, _ := strings.Cut(status.Words(m.State), ": ")
+	said, _, _ := strings.Cut(status.Words(f.Bridge.State), ": ")
 	return well("%s, and knows of no problem", said)
-}
-
-// severityOf is how much a problem matters that says nothing of it: what is not sent
-// is not heard.
-func severityOf(m *status.Model) health.Severity {
-	if slices.Contains([]string{status.Sending, status.Holdover, status.Idle}, m.State) {
-		return health.Defect
-	}
-	return health.Silence
-}
-
-// commandIn is the command at the end of a sentence, empty: there is none.
-func commandIn(sentence string) string {
-	for _, before := range []string{"; sudo ", ": sudo "} {
-		if _, command, found := strings.Cut(sentence, before); found {
-			return "sudo " + command
-		}
-	}
-	if _, command, found := strings.Cut(sentence, "run 'sudo "); found {
-		command, _, _ = strings.Cut(command, "'")
-		return "sudo " + command
-	}
-	return ""
 }
 
 func checkRunning(_ context.Context, f *Facts) Result {

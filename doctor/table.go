@@ -97,7 +97,7 @@ func Checks() []Check {
 		{
 			Code: "no-address", Title: "Address",
 			Looks:     "its IPv4 address: leased, link-local or set by hand",
-			DependsOn: on("no-carrier"), Severity: health.Silence, Says: []string{"no IPv4 address"}, Run: checkAddress,
+			DependsOn: on("no-carrier", "interface-is-port"), Severity: health.Silence, Says: []string{"no IPv4 address"}, Run: checkAddress,
 		},
 		{
 			Code: "link", Title: "Link",
@@ -132,8 +132,8 @@ func Checks() []Check {
 
 		{
 			Code: "no-ptp", Title: "Permission for PTP",
-			Looks:    "whether the bridge has the PTP ports, else the file's capability",
-			Severity: health.Defect, Says: []string{"setcap cap_net_bind_service"}, Run: checkCapability,
+			Looks:     "whether the bridge has the PTP ports, else the file's capability",
+			DependsOn: on("other-ptp-program"), Severity: health.Defect, Says: []string{"setcap cap_net_bind_service"}, Run: checkCapability,
 		},
 		{
 			Code: "other-ptp-program", Title: "PTP ports", Looks: "who has UDP ports 319 and 320", Severity: health.Defect,

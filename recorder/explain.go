@@ -181,6 +181,12 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 // heard says what receivers got.
 func (c *Case) heard(plan Plan, f *facts) string {
 	switch {
+	case f.breaks > 1:
+		least := ""
+		if f.lasts {
+			least = "more than "
+		}
+		return fmt.Sprintf("broke off %d times, for %s%s in all; at the worst of it", f.breaks, least, inMS(milliseconds(f.broke)))
 	case f.broke > 0 && f.lasts:
 		return fmt.Sprintf("broke off for more than %s", inMS(milliseconds(f.broke)))
 	case f.broke > 0:

@@ -183,6 +183,13 @@ var faults = []struct {
 		d.look.State, d.look.Network, d.look.Clock, d.look.Problem = StateWaitingNetwork, "", "listening", "eth0 is down; plug in its cable"
 		d.run(2 * time.Second)
 	}},
+	{"the interface is lost, and its clock a moment before", CauseNetworkLost, Evidence{Span: time.Second}, func(d *desk) {
+		d.look.State, d.look.Clock = StateHoldover, "holdover"
+		d.run(2 * LookEach)
+		d.stands = true
+		d.look.State, d.look.Network, d.look.Problem = StateWaitingNetwork, "", "eth0 is a port of br0"
+		d.run(2 * time.Second)
+	}},
 	{"the interface is lost while the buffer fills", CauseNetworkLost, Evidence{Span: time.Second}, func(d *desk) {
 		d.look.State = StateFilling
 		d.record = func(s *Record) { s.Marks &^= Flows }

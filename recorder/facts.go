@@ -16,6 +16,7 @@ type facts struct {
 	wake                 time.Duration // of that: until the sender had woken up
 	work, send           time.Duration // until it was ready, until it was sent
 	broke                time.Duration // no sound was in the packets, or there was no packet
+	breaks               int           // how often that was
 	lasts                bool          // and there still was none when the record ends
 	pause                time.Duration // the longest since the server's last message
 	pauseThen            time.Duration // that at the worst packet
@@ -53,6 +54,7 @@ func (c *Case) find(plan Plan) (f facts) {
 		if gap := f.gap(all, i, plan.Packet); gap > 0 && c.Triggers&Step == 0 && c.Ill.State != StateWaitingNetwork {
 			due = due.Add(-gap)
 			f.broke += gap
+			f.breaks++
 		}
 		if s.Due <= c.Until {
 			f.judge(i, s, due, plan.Packet)
@@ -62,6 +64,9 @@ func (c *Case) find(plan Plan) (f facts) {
 			flowed = s.has(Flows)
 		case !s.has(Flows):
 			f.broke += plan.Packet
+			if !f.lasts {
+				f.breaks++
+			}
 			f.lasts = true
 		default:
 			f.lasts = false

@@ -33,6 +33,8 @@ type GrandmasterConfig struct {
 	DelayReqLog int8
 
 	Deaf          bool   // never answers a Delay_Req
+	Silent        bool   // sends no Sync
+	Astray        bool   // answers it with a time that is not its own
 	FollowUpFirst bool   // simulated links only: Follow_Up overtakes its Sync
 	TLV           bool   // Announces carry a TLV that nobody knows
 	Steps         []Step // jumps of its time
@@ -100,7 +102,12 @@ func (g *Grandmaster) TimeAt(t aes67.RawTime) aes67.PTPTime {
 func (g *Grandmaster) RateAt(t aes67.RawTime) aes67.PPB { return g.cfg.Clock.Rate(t) }
 
 // Next returns when Tick is due.
-func (g *Grandmaster) Next() aes67.RawTime { return min(g.announceAt, g.syncAt) }
+func (g *Grandmaster) Next() aes67.RawTime {
+	if g.cfg.Silent {
+		return g.announceAt
+	}
+	return min(g.announceAt, g.syncAt)
+}
 
 // Tick sends what is due.
 func (g *Grandmaster) Tick(now aes67.RawTime) {
@@ -108,7 +115,7 @@ func (g *Grandmaster) Tick(now aes67.RawTime) {
 		g.announceAt = later(g.announceAt, now, g.cfg.AnnounceLog)
 		g.announce()
 	}
-	if now >= g.syncAt {
+	if now >= g.syncAt && !g.cfg.Silent {
 		g.syncAt = later(g.syncAt, now, g.cfg.SyncLog)
 		g.sync(now)
 	}
@@ -193,6 +200,9 @@ func (g *Grandmaster) Datagram(d *port.Datagram) {
 	m.Correction = request.Correction
 	m.Requesting = request.Source
 	m.Time = g.TimeAt(d.At).Add(g.noise())
+	if g.cfg.Astray {
+		m.Time = m.Time.Add(time.Hour)
+	}
 	g.send(&m)
 }
 

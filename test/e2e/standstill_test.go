@@ -430,7 +430,7 @@ func (s *server) thread(name string) int {
 }
 
 // freeze stops whole processes.
-func freeze(t *attempt, pids ...int) (release func()) {
+func freeze(t testing.TB, pids ...int) (release func()) {
 	t.Helper()
 	for _, pid := range pids {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
@@ -446,7 +446,7 @@ func freeze(t *attempt, pids ...int) (release func()) {
 
 // freezeThread stops one thread of another process, and none beside it, as its
 // debugger (ptrace(2)). A debugger is a thread, so this one is kept.
-func freezeThread(t *attempt, tid int) (release func()) {
+func freezeThread(t testing.TB, tid int) (release func()) {
 	t.Helper()
 	stopped, goOn, done := make(chan error), make(chan struct{}), make(chan struct{})
 	go func() {

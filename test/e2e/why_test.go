@@ -166,7 +166,7 @@ func (l *blackBox) names(t *attempt, what, cause, names string, least time.Durat
 }
 
 // unexpected judges an incident that nobody made: the machine may have.
-func (l *blackBox) unexpected(t *attempt, what string, k flight.Kept) {
+func (l *blackBox) unexpected(t testing.TB, what string, k flight.Kept) {
 	t.Helper()
 	began := rtthread.Now().Add(-time.Since(k.At))
 	stood := max(watch.stood(began.Add(time.Second), 3*time.Second), watch.waited(began.Add(-time.Second), began.Add(time.Second)))
