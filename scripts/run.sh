@@ -156,15 +156,16 @@ run_demo() {
     setsid "$net" up "$namespaces"
   fi
 
-  say "A demonstration; nothing of this machine is touched."
+  say "A demonstration; no setting of this machine is touched."
   say "  sound server  a private PipeWire in $dir"
   if [[ -n $namespaces ]]; then
     say "  network       namespaces $namespaces-pc and $namespaces-speaker and a wire between them"
     say "  clock         a grandmaster at the speaker, 20 ppm fast"
-    say "  to look       . $dir/env; nsenter --net=/run/netns/$namespaces-pc build/aes67-sink status"
+    say "  to look       (. $dir/env; nsenter --net=/run/netns/$namespaces-pc $bridge status)"
+    say "                instead of status also doctor, why, list, bundle; the page: curl http://127.0.0.1:6767/"
   else
     say "  network       loopback, without PTP: namespaces and a grandmaster need root"
-    say "  to look       . $dir/env; build/aes67-sink status"
+    say "  to look       (. $dir/env; $bridge status), and a browser: http://127.0.0.1:6767/"
   fi
   say "  sound         a tone, left and right in turn, into the sink \"AES67 Speakers\""
   say "Ctrl-C ends it and leaves nothing behind."
