@@ -36,7 +36,7 @@ func (c *whyCommand) Run(to streams) error {
 	chosen := all
 	switch {
 	case c.When != "":
-		if chosen = incidents.When(all, c.When, time.Local); len(chosen) == 0 {
+		if chosen = incidents.When(all, c.When, time.Local); len(chosen) == 0 && len(all) > 0 {
 			return fmt.Errorf("why %q: none of the %s is of that time or id; see aes67-sink why --all", c.When, text.Count(len(all), "incident", "incidents"))
 		}
 	case !c.All:

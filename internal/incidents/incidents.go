@@ -146,11 +146,12 @@ func (s Store) List() (all []recorder.Kept, err error) {
 }
 
 // When chooses those that are meant by a time of the day such as 20:14 or 20:14:03, by
-// a day such as 2026-11-29, or by the beginning of an id.
+// a day such as 2026-11-29 and a time of it, or by the beginning of an id.
 func When(all []recorder.Kept, meant string, zone *time.Location) (chosen []recorder.Kept) {
 	for _, k := range all {
 		at := k.At.In(zone)
-		if strings.HasPrefix(at.Format(time.TimeOnly), meant) && strings.Contains(meant, ":") || at.Format(time.DateOnly) == meant ||
+		if strings.HasPrefix(at.Format(time.TimeOnly), meant) && strings.Contains(meant, ":") ||
+			len(meant) >= len("2006-01") && strings.HasPrefix(at.Format(time.DateTime), strings.Replace(meant, "T", " ", 1)) ||
 			len(meant) >= 4 && strings.HasPrefix(k.ID, meant) {
 			chosen = append(chosen, k)
 		}

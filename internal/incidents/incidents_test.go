@@ -115,7 +115,7 @@ func TestTimesChooseIncidents(t *testing.T) {
 	all := []recorder.Kept{*at(15), *at(14), *at(4)}
 	east := time.FixedZone("", 3600)
 	for meant, want := range map[string]int{
-		"21:14": 1, "21:14:03": 1, "21:": 3, "20:14": 0, "20261129-2014": 1, "2026": 3, "2026-11-29": 3, "2026-11-30": 0, "2": 0, "": 0, "noon": 0,
+		"21:14": 1, "21:14:03": 1, "21:": 3, "20:14": 0, "20261129-2014": 1, "2026": 3, "2026-11-29": 3, "2026-11-30": 0, "2026-11-29 21:14": 1, "2026-11-29T21:14:03": 1, "2026-11": 3, "2": 0, "": 0, "noon": 0,
 	} {
 		if got := When(all, meant, east); len(got) != want {
 			t.Errorf("%q: %d, want %d", meant, len(got), want)
