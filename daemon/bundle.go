@@ -76,15 +76,35 @@ func (b *bundler) facts() *doctor.Facts {
 // BundleParts are the parts that a bundle has with a bridge and without: the computer,
 // what doctor finds by facts, the sound server, and what went wrong. They are for one bundle.
 func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
-	// Both parts want it; a panic is one of both, too.
-	look := sync.OnceValue(func() doctor.Report {
-		ctx, stop := context.WithTimeout(context.Background(), doctor.Longest)
-		defer stop()
-		return doctor.Run(ctx, facts())
-	})
+	var once sync.Once
+	var found *doctor.Report // nil after a panic, too
+	look := func(ctx context.Context) (doctor.Report, error) {
+		once.Do(func() {
+			ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), doctor.Longest) // it is for both parts
+			defer stop()
+			report := doctor.Run(ctx, facts())
+			found = &report
+		})
+		if found == nil {
+			return doctor.Report{}, errors.New("doctor broke off")
+		}
+		return *found, nil
+	}
 	return append(bundle.Machine(version),
-		bundle.Part{Name: "doctor.txt", Within: doctor.Longest, Make: func(context.Context) ([]byte, error) { return []byte(look().Text(0, true)), nil }},
-		bundle.Part{Name: "doctor.json", Within: doctor.Longest, Make: func(context.Context) ([]byte, error) { return look().JSON() }},
+		bundle.Part{Name: "doctor.txt", Within: doctor.Longest, Make: func(ctx context.Context) ([]byte, error) {
+			report, err := look(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return []byte(report.Text(0, true)), nil
+		}},
+		bundle.Part{Name: "doctor.json", Within: doctor.Longest, Make: func(ctx context.Context) ([]byte, error) {
+			report, err := look(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return report.JSON()
+		}},
 		bundle.Part{Name: "sound-server.txt", Make: func(ctx context.Context) ([]byte, error) {
 			a, err := pulse.Ask(ctx)
 			if err != nil {
