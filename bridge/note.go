@@ -3,7 +3,6 @@ package bridge
 // Hot: runs in the sender context, once a pull.
 
 import (
-	"math"
 	"time"
 
 	"aes67-sink/aes67"
@@ -21,23 +20,9 @@ type Recorder interface {
 type noted struct{ underruns, jumps uint64 }
 
 // note tells the recorder of a pull.
-func (p *Pipeline) note(out [][]float64, due aes67.MonoTime) {
+func (p *Pipeline) note(due aes67.MonoTime) {
 	now := noted{p.report.underruns.Load(), p.report.jumps.Load()}
-	p.cfg.Recorder.Pulled(p.rate.loop.Fill(), p.rate.resampler.Ratio(), peak(out), due.Sub(p.came),
+	p.cfg.Recorder.Pulled(p.rate.loop.Fill(), p.rate.resampler.Ratio(), p.stage.BlockPeak(), due.Sub(p.came),
 		now.underruns != p.noted.underruns, now.jumps != p.noted.jumps, p.watch.state == statePlaying)
 	p.noted = now
-}
-
-// peak returns the largest sample of a block, all of which are numbers: without their
-// signs their bits are in the order of the numbers (IEEE 754), and integers are
-// compared without a branch.
-func peak(block [][]float64) float64 {
-	const sign = 1 << 63
-	most := uint64(0)
-	for _, channel := range block {
-		for _, x := range channel {
-			most = max(most, math.Float64bits(x)&^sign)
-		}
-	}
-	return math.Float64frombits(most)
 }

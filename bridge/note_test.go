@@ -54,9 +54,8 @@ func BenchmarkNote(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	out := [][]float64{make([]float64, 48), make([]float64, 48)}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.note(out, 0)
+		p.note(0)
 	}
 }

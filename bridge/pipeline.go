@@ -171,7 +171,7 @@ func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) { p.guard.settle(doubt
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	silent = p.pull(out, due, open)
 	if p.cfg.Recorder != nil {
-		p.note(out, due)
+		p.note(due)
 	}
 	return silent
 }

@@ -13,6 +13,7 @@ import (
 	"aes67-sink/config"
 	"aes67-sink/doctor"
 	"aes67-sink/internal/incidents"
+	"aes67-sink/internal/redact"
 	"aes67-sink/internal/service"
 	"aes67-sink/pulse"
 	"aes67-sink/recorder"
@@ -25,7 +26,8 @@ type bundler struct {
 	config  func() config.Config
 	faults  func() error // of the configuration as it is written by now
 	version string
-	lines   *bundle.Lines // of the log
+	lines   *bundle.Lines  // of the log
+	others  *redact.Others // names of who was heard
 }
 
 // Bundle writes a zip for a bug report.
@@ -36,7 +38,7 @@ func (b *bundler) Bundle(ctx context.Context, w io.Writer) error {
 // SharedBundle writes one for anybody to read.
 func (b *bundler) SharedBundle(ctx context.Context, w io.Writer) error {
 	heard := b.told.Listing()
-	return bundle.Write(ctx, w, time.Now(), b.parts(), Redactor(&heard))
+	return bundle.Write(ctx, w, time.Now(), b.parts(), Redactor(&heard, b.others))
 }
 
 // parts are what a bundle holds; a further one is a line.

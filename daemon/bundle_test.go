@@ -16,6 +16,7 @@ import (
 	"aes67-sink/config"
 	"aes67-sink/doctor"
 	"aes67-sink/internal/incidents"
+	"aes67-sink/internal/redact"
 	"aes67-sink/recorder"
 	"aes67-sink/status"
 )
@@ -83,9 +84,10 @@ func TestABundleHoldsWhatAReportNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bundle.NewLines(time.Now)
-	fmt.Fprintf(lines, `{"message":"started on %s, by 00:1b:21:3a:4c:5d"}`, host)
+	fmt.Fprintf(lines, `{"message":"started on %s, by 00:1b:21:3a:4c:5d; heard Organ of Bert on attic"}`, host)
 	cfg := loaded(t, "stream.ttl=7")
-	b := bundler{told: toldOf{host}, config: func() config.Config { return cfg }, faults: func() error { return errors.New("a fault") }, version: "1.2.3", lines: lines}
+	b := bundler{told: toldOf{host}, config: func() config.Config { return cfg }, faults: func() error { return errors.New("a fault") }, version: "1.2.3", lines: lines, others: &redact.Others{}}
+	b.others.Add("Organ of Bert", "attic")
 
 	own := zipped(t, b.Bundle)
 	for name, part := range map[string]string{
@@ -101,7 +103,7 @@ func TestABundleHoldsWhatAReportNeeds(t *testing.T) {
 	}
 
 	for name, text := range zipped(t, b.SharedBundle) {
-		for _, secret := range []string{"10.9.8.7", "3A-4C-5D", "3a:4c:5d", host + " Left", "on " + host, "Piano of Anna", "desk-of-anna"} {
+		for _, secret := range []string{"10.9.8.7", "3A-4C-5D", "3a:4c:5d", host + " Left", "on " + host, "Piano of Anna", "desk-of-anna", "Organ of Bert", "attic"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s tells of %q", name, secret)
 			}

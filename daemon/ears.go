@@ -10,6 +10,7 @@ import (
 
 	"aes67-sink/avahi"
 	"aes67-sink/bridge"
+	"aes67-sink/internal/redact"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/netif"
 	"aes67-sink/ptp"
@@ -28,6 +29,7 @@ type ears struct {
 	interfaces *netif.Watcher
 	ours       func(avahi.Found) bool // the running bridge's own
 	log        zerolog.Logger
+	others     redact.Others
 }
 
 // newEars makes those that the caller has not.
@@ -55,8 +57,12 @@ func (e *ears) Run(ctx context.Context) error {
 	for {
 		var targets []rtsp.Target
 		for _, f := range e.browser.Found() {
+			if e.ours(f) {
+				continue
+			}
+			e.others.Add(f.Name, f.Host)
 			reachable := f.Address.IsGlobalUnicast() || f.Address.IsLinkLocalUnicast() // 127.0.0.1 is anybody's claim
-			if reachable && !e.ours(f) {
+			if reachable {
 				targets = append(targets, rtsp.Target{Name: f.Name, Index: f.Index, Address: netip.AddrPortFrom(f.Address, f.Port)})
 			}
 		}
@@ -152,12 +158,14 @@ func (e *ears) foreign(index int) []bridge.Foreign {
 	var all []bridge.Foreign
 	heard := e.sap.Heard()
 	for i := range heard {
+		e.others.Add(heard[i].Description.Name, "")
 		if h := &heard[i]; index == 0 || h.Index == index {
 			all = append(all, foreign(h.Description.Name, &h.Description)...)
 		}
 	}
 	found := e.ravenna.Found()
 	for i := range found {
+		e.others.Add(found[i].Description.Name, "")
 		if f := &found[i]; index == 0 || f.Index == index {
 			all = append(all, foreign(f.Name, &f.Description)...)
 		}

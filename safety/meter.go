@@ -10,25 +10,29 @@ import (
 // that asks once a second to miss little.
 const meterTime = 500 * time.Millisecond
 
-// meter holds the largest sample of the present and the last window. Process
-// writes, any goroutine may read.
+// meter holds the largest sample of the block, and of the present and the last window.
+// Process writes, any goroutine may read.
 type meter struct {
-	present, last float64
-	told          atomic.Uint64 // float64 bits
+	block, present, last float64
+	told                 atomic.Uint64 // float64 bits
 }
 
 func (m *meter) add(x float64) {
-	if x > m.present {
-		m.present = x
+	if x > m.block {
+		m.block = x
 	}
 }
 
-// tell tells readers the largest sample so far; over ends the window.
-func (m *meter) tell(over bool) {
+// tell ends a block, returns its largest sample and tells readers the largest so far;
+// over ends the window.
+func (m *meter) tell(over bool) (block float64) {
+	block, m.block = m.block, 0
+	m.present = max(m.present, block)
 	m.told.Store(math.Float64bits(max(m.present, m.last)))
 	if over {
 		m.last, m.present = m.present, 0
 	}
+	return block
 }
 
 func (m *meter) value() float64 { return math.Float64frombits(m.told.Load()) }
@@ -40,11 +44,15 @@ func (s *Stage) meter(frames int) {
 	if over {
 		s.metered = 0
 	}
+	s.peak = 0
 	for c := range s.meters {
-		s.meters[c].tell(over)
+		s.peak = max(s.peak, s.meters[c].tell(over))
 	}
 	s.reduction.tell(over)
 }
+
+// BlockPeak returns the largest sample of all channels of the latest block, as Peak.
+func (s *Stage) BlockPeak() float64 { return s.peak }
 
 // Peak returns the largest sample that left the channel, limited and faded, in
 // the last half to whole second, as an amplitude: full scale is 1. Reading does

@@ -36,7 +36,7 @@ type Config struct {
 type Span struct{ From, To float64 }
 
 // Stage applies fades and the ceiling. One goroutine may call Ahead, Process,
-// Untouched, Cut and Restart; any may read Peak and GainReduction.
+// BlockPeak, Untouched, Cut and Restart; any may read Peak and GainReduction.
 type Stage struct {
 	fade     []float64 // gain at each position, exactly 0 at the first, 1 at the last
 	position int
@@ -50,8 +50,9 @@ type Stage struct {
 	meters    []meter
 	reduction meter // what is missing from the gain
 	most      []float64
-	window    int // frames
-	metered   int // frames of the present window
+	peak      float64 // of the latest block
+	window    int     // frames
+	metered   int     // frames of the present window
 }
 
 // New makes a closed stage.

@@ -304,3 +304,24 @@ func FuzzStage(f *testing.F) {
 		check(t, s, block)
 	})
 }
+
+// TestTheBlockPeakIsWhatLeft: through a fade, a limiter and what is no number.
+func TestTheBlockPeakIsWhatLeft(t *testing.T) {
+	s := stageOf(2, rate, -6)
+	for n, x := range []float64{0.4, 0.4, 0.2, 0.9, 0.9, math.NaN(), 0, -0.3, 0.1} {
+		block := constant(2, 480, 0)
+		for i := range block[1] {
+			block[1][i] = x
+		}
+		s.Process(block, Span{}, n != 7)
+		want := 0.0
+		for _, channel := range block {
+			for _, y := range channel {
+				want = max(want, math.Abs(y))
+			}
+		}
+		if got := s.BlockPeak(); got != want {
+			t.Errorf("block %d: peak %v, want %v", n, got, want)
+		}
+	}
+}

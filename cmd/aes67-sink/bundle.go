@@ -75,11 +75,11 @@ func (c *bundleCommand) write(ctx context.Context, to streams, file *os.File) er
 	if err = errors.Join(err, file.Truncate(0)); err != nil {
 		return fmt.Errorf("bundle: %w", err)
 	}
-	var shared *redact.Redactor
+	parts, shared := c.parts(unanswered), (*redact.Redactor)(nil)
 	if c.Share {
-		shared = daemon.Redactor(nil)
+		parts, shared = daemon.Unheard(parts), daemon.Redactor(nil, nil)
 	}
-	return bundle.Write(ctx, file, time.Now(), c.parts(unanswered), shared)
+	return bundle.Write(ctx, file, time.Now(), parts, shared)
 }
 
 // parts are what can be told without the bridge, and why it tells nothing; a further

@@ -55,6 +55,11 @@ func TestWithoutABridgeABundleTellsOfTheComputer(t *testing.T) {
 	if !strings.Contains(got["config.toml"], "at 192.0.2.") {
 		t.Errorf("an address is told: %q", got["config.toml"])
 	}
+	for _, name := range []string{"log.txt", "incidents.json"} { // may name others
+		if _, there := got[name]; there || !strings.Contains(got["errors.txt"], name+": left out of ") {
+			t.Errorf("%s is told: %q", name, got["errors.txt"])
+		}
+	}
 	info, err := os.Stat(h.path("b.zip"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)

@@ -26,7 +26,7 @@ func (c *doctorCommand) Run(to streams) error {
 		return verdict(exitFailed)
 	}
 	if c.Share {
-		report = report.Shared(daemon.Redactor(facts.Listing))
+		report = report.Shared(daemon.Redactor(facts.Listing, nil))
 	}
 	said, err := []byte(report.Text(width(to.stdout), c.All)), error(nil)
 	if c.JSON {

@@ -47,6 +47,22 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestOthersAreRememberedUpToABound(t *testing.T) {
+	var o Others
+	o.Add("Organ", "attic")
+	for i := range 2 * mostOthers {
+		o.Add(fmt.Sprint("made up ", i), "attic")
+	}
+	var k Known
+	o.Tell(&k)
+	if len(k.Sessions) != mostOthers || len(k.Hosts) != 1 {
+		t.Errorf("%d sessions on %v", len(k.Sessions), k.Hosts)
+	}
+	if got := New(k).Text("Organ on Attic"); strings.Contains(got, "Organ") || strings.Contains(got, "Attic") {
+		t.Errorf("told: %s", got)
+	}
+}
+
 func TestTheSameIsReplacedAlike(t *testing.T) {
 	r := New(known)
 	first := r.Text("10.0.0.1 00:1b:21:00:00:01 10.0.0.2")
