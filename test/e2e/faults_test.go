@@ -27,7 +27,7 @@ import (
 // into docs/faults.md, with which it is compared otherwise.
 func TestFaults(t *testing.T) {
 	t.Parallel() // at the end, beside others that measure no instants
-	t.Cleanup(func() { faultRows.settle(t) })
+	t.Cleanup(func() { faultRows.compare(t) })
 	for _, g := range faultGroups {
 		t.Run(g.name, func(t *testing.T) {
 			shared(t)
