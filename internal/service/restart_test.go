@@ -1,6 +1,7 @@
 package service
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -9,7 +10,16 @@ import (
 )
 
 // systemd is a user's service manager with one unit.
-type systemd struct{ properties map[string]dbus.Variant }
+type systemd struct {
+	mu         sync.Mutex
+	properties map[string]dbus.Variant
+}
+
+func (s *systemd) set(property string, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.properties[property] = dbus.MakeVariant(value)
+}
 
 func (s *systemd) GetUnitByPID(pid uint32) (dbus.ObjectPath, *dbus.Error) {
 	if pid != 7 {
@@ -19,6 +29,8 @@ func (s *systemd) GetUnitByPID(pid uint32) (dbus.ObjectPath, *dbus.Error) {
 }
 
 func (s *systemd) Get(_, property string) (dbus.Variant, *dbus.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.properties[property], nil
 }
 
@@ -33,9 +45,9 @@ func TestTheJobOfAUnitIsKnown(t *testing.T) {
 		ID   uint32
 		Path dbus.ObjectPath
 	}
-	s := &systemd{map[string]dbus.Variant{
-		"Job": dbus.MakeVariant(reference{12, managerPath + "/job/12"}), "JobType": dbus.MakeVariant("restart"),
-	}}
+	s := &systemd{properties: map[string]dbus.Variant{}}
+	s.set("Job", reference{12, managerPath + "/job/12"})
+	s.set("JobType", "restart")
 	for path, iface := range map[dbus.ObjectPath]string{
 		managerPath: managerName + ".Manager", managerPath + "/unit/u": "org.freedesktop.DBus.Properties", managerPath + "/job/12": "org.freedesktop.DBus.Properties",
 	} {
@@ -57,9 +69,9 @@ func TestTheJobOfAUnitIsKnown(t *testing.T) {
 	}
 	look("a restart", 7, "restart", true)
 	look("of no unit", 8, "", false)
-	s.properties["JobType"] = dbus.MakeVariant("stop")
+	s.set("JobType", "stop")
 	look("an end", 7, "stop", true)
-	s.properties["Job"] = dbus.MakeVariant(reference{0, "/"})
+	s.set("Job", reference{0, "/"})
 	look("nothing under way", 7, "", true)
 	if _, err := jobOf(t.Context(), "", 7); err == nil {
 		t.Error("without a bus it is known")
