@@ -24,6 +24,7 @@ var faultGroups = []faultGroup{
 	{name: "start", faults: startFaults},
 	{name: "nobody", as: startTrusted, faults: nobodysFaults},
 	{name: "firewall", faults: firewallFaults},
+	{name: "pulseaudio", plays: true, sound: "pulseaudio", faults: suspended},
 }
 
 func (r *room) speaker(line string) {
@@ -90,13 +91,15 @@ var musicFaults = []fault{
 		undo: func(r *room) { r.desk.do("restart") }, // there is no systemd
 	},
 	{
-		name: "the sound server hangs", code: "monitor-dead", cause: flight.CauseServerLate,
+		name: "the sound server hangs", code: "sound-server-not-ready", cause: flight.CauseServerLate,
 		make: func(r *room) { r.stops(r.desk.pid("pipewire"), r.desk.pid("server")) },
 		undo: func(r *room) { r.goesOn() },
 	},
 	{
-		name: "the sink is suspended", short: true, code: "sink-suspended", cause: flight.CauseServerLate,
+		// PipeWire 0.3.65 resumes it at once, without the links of its monitor.
+		name: "the sink is suspended for a moment", code: "monitor-zeros", cause: flight.CauseServerLate,
 		make: func(r *room) { r.desk.pactl("suspend-sink", "aes67", "1") },
+		undo: func(r *room) { r.player.stop(); pass(2 * time.Second) },
 	},
 	{
 		name: "the sink is muted", short: true, only: true, doctor: "muted",
@@ -167,6 +170,13 @@ var musicFaults = []fault{
 			r.leftovers = append(r.leftovers, s.end)
 		},
 		undo: func(r *room) { r.cleansUp() },
+	},
+}
+
+var suspended = []fault{
+	{
+		name: "the sink is suspended", short: true, code: "sink-suspended", cause: flight.CauseServerLate,
+		make: func(r *room) { r.desk.pactl("suspend-sink", "aes67", "1") },
 	},
 }
 
@@ -331,7 +341,7 @@ var startFaults = []fault{
 			r.end()
 			second := stationAt(r.desk.wire, startFor(r.t, "pulseaudio", ben, asBen))
 			second.env = append(second.env, r.avahi.env())
-			b := second.run()
+			b := second.run("--set", "status.listen=127.0.0.1:6768") // ours has the other
 			b.follows(20 * time.Second)
 			r.leftovers = append(r.leftovers, b.end)
 			r.starts()

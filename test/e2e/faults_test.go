@@ -272,9 +272,10 @@ func (r *room) try(f *fault) (row string) {
 		told = r.problem(f)
 	}
 	d := r.diagnosed(f)
-	if f.only {
+	switch {
+	case f.only:
 		told = d
-	} else {
+	case f.code != "status-not-served": // of which the page itself cannot tell
 		r.pageSays(f, &told)
 	}
 	if f.cause != "" {
@@ -360,8 +361,8 @@ func (r *room) problem(f *fault) (told health.Finding) {
 func (r *room) page() string {
 	r.t.Helper()
 	text, err := output(nil, r.desk.wire.in(pc, "curl", "-sS", "--max-time", "5", "http://127.0.0.1:6767/")...)
-	if err != nil { // as for whoever asks at the socket
-		text, _ = r.desk.control("/")
+	if err != nil {
+		r.fail("the page: %v", err)
 	}
 	_, text, _ = strings.Cut(text, `<section class="verdict"`)
 	text, _, found := strings.Cut(text, `<section aria-labelledby="chain"`)
