@@ -22,7 +22,7 @@ var faultGroups = []faultGroup{
 	{name: "music", plays: true, faults: musicFaults},
 	{name: "follower", plays: true, arguments: []string{"--set", "clock.mode=follower"}, faults: clockFaults},
 	{name: "start", faults: startFaults},
-	{name: "nobody", as: startTrusted, faults: nobodysFaults},
+	{name: "nobody", as: func(t testing.TB) *server { return startUnprivileged(t, "pulseaudio") }, faults: nobodysFaults},
 	{name: "firewall", faults: firewallFaults},
 	{name: "pulseaudio", plays: true, sound: "pulseaudio", faults: suspended},
 }
@@ -109,18 +109,6 @@ var musicFaults = []fault{
 		},
 	},
 	{
-		name: "the sound server stalls again and again", code: "sound-broke-off", cause: flight.CauseServerLate, fades: 90 * time.Second,
-		make: func(r *room) {
-			for range 5 {
-				r.stops(r.desk.pid("pipewire"), r.desk.pid("server"))
-				pass(500 * time.Millisecond)
-				r.goesOn()
-				pass(time.Second)
-			}
-		},
-		undo: func(*room) {},
-	},
-	{
 		name: "the volume jumps", code: "volume-jumped", fades: 60 * time.Second,
 		make: func(r *room) {
 			r.turn(-40)
@@ -132,15 +120,6 @@ var musicFaults = []fault{
 	{
 		name: "the sink is set beyond its maximum", code: "volume-turned-back", fades: 90 * time.Second,
 		make: func(r *room) { r.desk.pactl("set-sink-volume", "aes67", "150%") },
-		undo: func(*room) {},
-	},
-	{
-		name: "real-time priority is taken", code: "priority-lost", cause: flight.CausePriority, fades: 90 * time.Second,
-		make: func(r *room) {
-			if err := unix.SchedSetAttr(r.sender(r.t), &unix.SchedAttr{Size: unix.SizeofSchedAttr}, 0); err != nil {
-				r.t.Fatal(err)
-			}
-		},
 		undo: func(*room) {},
 	},
 	{
@@ -158,10 +137,6 @@ var musicFaults = []fault{
 	{
 		name: "the system bus is gone", code: "mdns-silent",
 		make: func(r *room) { r.avahi.do("kill-bus") }, undo: func(r *room) { r.avahi.do("start-bus") },
-	},
-	{
-		name: "the system bus hangs", code: "mdns-silent", lasts: 60 * time.Second, fades: 60 * time.Second,
-		make: func(r *room) { r.avahi.do("hang-bus") }, undo: func(r *room) { r.avahi.do("resume-bus") },
 	},
 	{
 		name: "another sender has the group", short: true, code: "group-conflict",
@@ -358,14 +333,6 @@ func (r *room) configuration() string {
 func (r *room) mayHavePTP(may bool) {
 	r.t.Helper()
 	r.here("sh", "-c", "echo "+map[bool]string{true: "0", false: "1024"}[may]+" >/proc/sys/net/ipv4/ip_unprivileged_port_start")
-}
-
-// startTrusted starts a sound server of nobody's, who may have real-time priority.
-func startTrusted(t testing.TB) *server {
-	t.Helper()
-	s := startUnprivileged(t, "pulseaudio")
-	s.as = append([]string{"prlimit", "--rtprio=40"}, s.as...)
-	return s
 }
 
 var nobodysFaults = []fault{

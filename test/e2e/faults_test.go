@@ -215,6 +215,9 @@ var own = []health.Code{"sound-broke-off", "sound-server-overloaded", "sound-los
 func (r *room) unasked(f *fault, told []health.Finding) []health.Finding {
 	return slices.DeleteFunc(slices.Clone(told), func(one health.Finding) bool {
 		its := slices.Contains(own, one.Code) && (f == nil || f.code != one.Code)
+		if one.Code == "realtime" && r.group.as != nil {
+			return true // nobody gives the unprivileged that in the lab, and a busy machine lets packets be late
+		}
 		stood := watch.stood(rtthread.Now(), time.Minute)
 		if its && stood > standstill {
 			return true
