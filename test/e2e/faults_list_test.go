@@ -86,7 +86,7 @@ var musicFaults = []fault{
 	},
 	{name: "a firewall drops the announcements", code: "sap-not-sent", make: drop("9875"), undo: undrop, lasts: 40 * time.Second, fades: 60 * time.Second},
 	{
-		name: "the sound server is killed", short: true, code: "sound-server-missing", cause: flight.CauseServerLost,
+		name: "the sound server is killed", code: "sound-server-missing", cause: flight.CauseServerLost,
 		make: func(r *room) { r.desk.kill() },
 		undo: func(r *room) { r.desk.do("restart") }, // there is no systemd
 	},
@@ -123,7 +123,7 @@ var musicFaults = []fault{
 		undo: func(*room) {},
 	},
 	{
-		name: "Avahi is gone", short: true, code: "mdns-silent",
+		name: "Avahi is gone", code: "mdns-silent",
 		make: func(r *room) { r.avahi.do("kill-avahi") }, undo: func(r *room) { r.avahi.do("start-avahi") },
 	},
 	{
@@ -283,7 +283,7 @@ var startFaults = []fault{
 		make: begins(func(r *room) { r.desk.pactl("load-module", "module-null-sink", "sink_name=aes67") }),
 	},
 	{
-		name: "the bridge does not run", only: true, doctor: "not-running",
+		name: "the bridge does not run", short: true, only: true, doctor: "not-running",
 		make: func(r *room) { r.end() }, undo: func(r *room) { r.starts() },
 	},
 	{
@@ -291,7 +291,7 @@ var startFaults = []fault{
 		make: func(r *room) { r.stops(r.cmd.Process.Pid) }, undo: (*room).cleansUp,
 	},
 	{
-		name: "the configuration is broken", only: true, doctor: "configuration",
+		name: "the configuration is broken", short: true, only: true, doctor: "configuration",
 		make: func(r *room) {
 			path := r.configuration()
 			must(0, os.MkdirAll(filepath.Dir(path), 0o700))

@@ -491,7 +491,11 @@ func (r *room) isWell(what string) {
 	if ill := r.unasked(nil, told); len(ill) > 0 || code != min(len(told), 1) {
 		r.fail("%s: doctor ends with %d: %+v", what, code, ill)
 	}
-	if page := r.page(); len(m.Problems) == 0 && !strings.Contains(page, `data-state="healthy"`) {
+	page := ""
+	if len(m.Problems) == 0 && !soon(10*time.Second, func() bool {
+		page = r.page()
+		return strings.Contains(page, `data-state="healthy"`)
+	}) {
 		r.fail("%s: the page says %s", what, page)
 	}
 	for _, k := range r.incidents() {
