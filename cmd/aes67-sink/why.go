@@ -36,8 +36,9 @@ func (c *whyCommand) Run(to streams) error {
 	chosen := all
 	switch {
 	case c.When != "":
-		if chosen = incidents.When(all, c.When, time.Local); len(chosen) == 0 && len(all) > 0 {
-			return fmt.Errorf("why %q: none of the %s is of that time or id; see aes67-sink why --all", c.When, text.Count(len(all), "incident", "incidents"))
+		if chosen = incidents.When(all, c.When, time.Local); len(chosen) == 0 && len(all) > 0 && !c.JSON {
+			_, err := fmt.Fprintf(to.stdout, "none of the %s that are kept is of %q; aes67-sink why --all lists them\n", text.Count(len(all), "incident", "incidents"), c.When)
+			return err
 		}
 	case !c.All:
 		chosen = all[:min(len(all), 1)]
