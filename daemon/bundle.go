@@ -82,6 +82,7 @@ func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
 		defer stop()
 		return doctor.Run(ctx, facts())
 	})
+	kept := sync.OnceValues(incidents.Ours().List)
 	return append(bundle.Machine(version),
 		bundle.Part{Name: "doctor.txt", Within: doctor.Longest, Make: func(context.Context) ([]byte, error) { return []byte(look().Text(0, true)), nil }},
 		bundle.Part{Name: "doctor.json", Within: doctor.Longest, Make: func(context.Context) ([]byte, error) { return look().JSON() }},
@@ -93,7 +94,7 @@ func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
 			return []byte(a.String()), nil
 		}},
 		bundle.Now("incidents.json", func() ([]byte, error) {
-			all, unread := incidents.Ours().List()
+			all, unread := kept()
 			told := make([]recorder.Incident, len(all))
 			for i := range all {
 				told[i] = all[i].Incident
@@ -102,7 +103,7 @@ func BundleParts(version string, facts func() *doctor.Facts) []bundle.Part {
 			return text, errors.Join(unread, err)
 		}),
 		bundle.Now("incident.csv", func() ([]byte, error) { // the packet times of the last one
-			all, unread := incidents.Ours().List()
+			all, unread := kept()
 			if len(all) == 0 {
 				return nil, unread
 			}

@@ -86,7 +86,7 @@ func priorityProblem(g rtthread.Grant) string {
 // renamed tells that the interface has another name than the configuration says; empty:
 // not so.
 func (n *network) renamed() string {
-	if in := n.state(); in.Usable && health.Find(in.reason).Code == "interface-renamed" {
+	if in := n.state(); in.Usable && in.renamed {
 		return in.reason
 	}
 	return ""

@@ -49,7 +49,7 @@ func TestEachPartIsHeard(t *testing.T) {
 		sleeper: &sleeper{}, network: &network{}, announcer: &announcer{},
 		sink: pulse.New(pulse.Config{SinkID: "x", Now: rtthread.Now}, nil, zerolog.Nop()),
 	}
-	e.network.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Usable: true}, astray: true, reason: "eno1: this is the card that " + "was eno9; say network.interface = \"eno1\"", report: "eno2: a session, and nothing on eno1, which is in use; if the speakers are there, say so"})
+	e.network.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Usable: true}, astray: true, renamed: true, reason: "eno1: this is the card that " + "was eno9; say network.interface = \"eno1\"", report: "eno2: a session, and nothing on eno1, which is in use; if the speakers are there, say so"})
 	const page = "status.listen: 127.0.0.1:6767: address already in use; end that program"
 	e.unserved.Store(new(page))
 	found, does := e.ill(bridge.Snapshot{Decision: bridge.Decision{

@@ -65,26 +65,33 @@ func planRecording(cfg config.Config) recorder.Plan {
 	}
 }
 
-// newRecording reads what was kept; look tells how the bridge is.
+// newRecording makes one that has seen nothing.
 func newRecording(plan recorder.Plan, store incidents.Store, log zerolog.Logger) *recording {
-	r := &recording{
+	return &recording{
 		plan: plan, store: store, log: log, faults: log, saves: make(chan *recorder.Kept, savesWaiting), recorder: recorder.New(plan),
 	}
-	kept, err := store.List()
+}
+
+// remember reads what earlier runs have kept. These are megabytes, for which a start
+// under music does not wait.
+func (r *recording) remember() {
+	kept, err := r.store.List()
 	if err != nil {
-		log.Warn().Err(err).Msg("incidents cannot be read")
+		r.log.Warn().Err(err).Msg("incidents cannot be read")
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i := range kept {
 		r.incidents = append(r.incidents, kept[i].Incident)
 	}
-	return r
 }
 
-// run looks until ctx is done, and explains then what is not over yet.
+// run remembers, looks until ctx is done, and explains then what is not over yet.
 func (r *recording) run(ctx context.Context) error {
 	defer r.sender.Close()
 	defer r.capture.Close()
 	defer close(r.saves)
+	r.guard(r.remember)
 	each := time.NewTicker(recorder.LookEach)
 	defer each.Stop()
 	for {

@@ -88,6 +88,7 @@ func TestAnIncidentIsToldAndKept(t *testing.T) {
 	}
 	// The next run knows it.
 	again := &teller{recording: newFlown(t, store).recording}
+	again.recording.remember()
 	if all := again.Incidents(); len(all) != 1 || all[0].ID != kept[0].ID {
 		t.Errorf("after a restart: %+v", all)
 	}

@@ -57,9 +57,10 @@ type hearing interface {
 // networkState is what others are told.
 type networkState struct {
 	bridge.NetworkInput
-	reason string // why Chosen was chosen
-	report string // a sign on another interface
-	astray bool   // there is none on the chosen one
+	reason  string // why Chosen was chosen
+	renamed bool   // under another name than the configuration says, as reason tells
+	report  string // a sign on another interface
+	astray  bool   // there is none on the chosen one
 }
 
 // retryNetwork is how long after it failed an interface is tried again that is
@@ -135,7 +136,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 // stateOf is what others are told of a decision. It waits for a program where the
 // choice is free, there is something to choose from, and nothing plays.
 func stateOf(d netif.Decision, candidates []netif.Candidate, waits, playing bool) networkState {
-	s := networkState{reason: d.Reason, report: d.Report, astray: d.Astray}
+	s := networkState{reason: d.Reason, renamed: d.Renamed, report: d.Report, astray: d.Astray}
 	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == d.Index })
 	switch {
 	case d.Use && i >= 0:
@@ -275,7 +276,7 @@ func (n *network) signs() []netif.Sign {
 }
 
 func (s *networkState) same(o networkState) bool {
-	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason && s.report == o.report && s.astray == o.astray &&
+	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason && s.renamed == o.renamed && s.report == o.report && s.astray == o.astray &&
 		sameNetwork(s.Chosen, o.Chosen)
 }
 

@@ -57,8 +57,9 @@ type Check struct {
 	DependsOn []health.Code   // while one of these is ill this is not told: it follows
 	Severity  health.Severity // of Ill
 	Deadline  time.Duration   // 0: usualDeadline
-	// Says are parts of the running bridge's sentences for the same condition: it has
-	// measured what is only looked up here, so its word counts.
+	// Says are parts of the running bridge's sentences for the same condition under
+	// another code: it has measured what is only looked up here, so its word counts, as
+	// it does for Code.
 	Says []string
 	Run  func(ctx context.Context, f *Facts) Result
 }

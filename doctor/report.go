@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"aes67-sink/health"
 	"aes67-sink/internal/redact"
 	"aes67-sink/internal/text"
 )
@@ -65,7 +66,7 @@ func (r Report) Text(width int, all bool) string {
 			continue
 		}
 		line := item.Sentence
-		if !strings.HasPrefix(strings.ToLower(line), strings.ToLower(item.Title)) { // it says so itself
+		if !health.Repeats(item.Title, line) {
 			line = item.Title + ": " + line
 		}
 		if item.HiddenBy != "" {

@@ -105,12 +105,12 @@ func hide(items []Item, checks []Check) {
 
 // rank orders items: what is ill by how much it matters, then all others.
 func rank(item *Item) int {
-	severities := []health.Severity{health.Silence, health.Defect, health.Notice}
-	switch at := slices.Index(severities, item.Severity); {
+	const none = 3 // behind all severities
+	switch at := item.Severity.Rank(); {
 	case !item.told():
-		return len(severities) + 1
+		return none + 1
 	case at < 0:
-		return len(severities)
+		return none
 	default:
 		return at
 	}

@@ -56,7 +56,7 @@ func Checks() []Check {
 		{
 			Code: "sound-server-missing", Title: "Sound server",
 			Looks:    "the server that the bridge has, else whether one answers",
-			Severity: health.Silence, Says: []string{"no sound server answers"}, Run: checkSoundServer,
+			Severity: health.Silence, Run: checkSoundServer,
 		},
 		{
 			Code: "sound-rate", Title: "Sample rates",
@@ -92,12 +92,12 @@ func Checks() []Check {
 		{
 			Code: "no-carrier", Title: "Cable",
 			Looks:    "the interface in use, else the one that would be",
-			Severity: health.Silence, Says: []string{"no carrier"}, Run: checkCarrier,
+			Severity: health.Silence, Run: checkCarrier,
 		},
 		{
 			Code: "no-address", Title: "Address",
 			Looks:     "its IPv4 address: leased, link-local or set by hand",
-			DependsOn: on("no-carrier", "interface-is-port"), Severity: health.Silence, Says: []string{"no IPv4 address"}, Run: checkAddress,
+			DependsOn: on("no-carrier", "interface-is-port"), Severity: health.Silence, Run: checkAddress,
 		},
 		{
 			Code: "link", Title: "Link",
@@ -112,12 +112,12 @@ func Checks() []Check {
 		{
 			Code: "packets-not-sent", Title: "Packets on the wire",
 			Looks:     "packets on their way out (packet socket), else the interface's count",
-			DependsOn: on("no-carrier", "no-address"), Severity: health.Silence, Says: []string{"packets cannot be sent"}, Run: checkPackets,
+			DependsOn: on("no-carrier", "no-address"), Severity: health.Silence, Run: checkPackets,
 		},
 		{
 			Code: "firewall", Title: "Firewall",
 			Looks:     "whether PTP reaches the bridge, else whether a message that does not leave the computer comes back",
-			DependsOn: on("no-carrier", "no-address"), Severity: health.Defect, Says: []string{"do not reach this program", "which is not heard here"}, Run: checkFirewall,
+			DependsOn: on("no-carrier", "no-address"), Severity: health.Defect, Says: []string{"which is not heard here"}, Run: checkFirewall,
 		},
 		{
 			Code: "querier", Title: "IGMP querier",
@@ -127,22 +127,23 @@ func Checks() []Check {
 		{
 			Code: "group-conflict", Title: "Multicast groups",
 			Looks:    "the groups of others (`list`) against ours",
-			Severity: health.Defect, Says: []string{"is also used by"}, Run: checkGroups,
+			Severity: health.Defect, Run: checkGroups,
 		},
 
 		{
 			Code: "no-ptp", Title: "Permission for PTP",
 			Looks:     "whether the bridge has the PTP ports, else the file's capability",
-			DependsOn: on("other-ptp-program"), Severity: health.Defect, Says: []string{"setcap cap_net_bind_service"}, Run: checkCapability,
+			DependsOn: on("other-ptp-program"), Severity: health.Defect, Run: checkCapability,
 		},
 		{
-			Code: "other-ptp-program", Title: "PTP ports", Looks: "who has UDP ports 319 and 320", Severity: health.Defect,
-			Says: []string{"another PTP program runs on this computer", "end the program that holds the port"}, Run: checkPorts,
+			Code: "other-ptp-program", Title: "PTP ports",
+			Looks:    "who has UDP ports 319 and 320",
+			Severity: health.Defect, Run: checkPorts,
 		},
 		{
 			Code: "no-master", Title: "PTP masters",
 			Looks:     "each PTP master, and why it is followed or not",
-			DependsOn: on("no-carrier", "no-address", "firewall", "no-ptp", "other-ptp-program"), Severity: health.Defect, Says: []string{"no PTP master is heard in domain"}, Run: checkMasters,
+			DependsOn: on("no-carrier", "no-address", "firewall", "no-ptp", "other-ptp-program"), Severity: health.Defect, Run: checkMasters,
 		},
 		{
 			Code: "descriptions", Title: "Clocks of other senders",
@@ -153,12 +154,12 @@ func Checks() []Check {
 		{
 			Code: "sap-not-sent", Title: "Announcements",
 			Looks:    "SAP, and the descriptions for RAVENNA",
-			Severity: health.Defect, Says: []string{"SAP announcements cannot be sent", "receivers cannot fetch the descriptions"}, Run: checkAnnounce,
+			Severity: health.Defect, Says: []string{"receivers cannot fetch the descriptions"}, Run: checkAnnounce,
 		},
 		{
 			Code: "mdns-silent", Title: "Avahi",
 			Looks:    "whether the sessions are published, else Avahi on the bus",
-			Severity: health.Defect, Says: []string{"receivers do not list the streams"}, Run: checkAvahi,
+			Severity: health.Defect, Run: checkAvahi,
 		},
 		{
 			Code: "others", Title: "Others heard",

@@ -48,7 +48,7 @@ func FuzzFind(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		found := Find(text)
-		if found.Code == "" || found.Title == "" || found.Sentence != text || rank(found.Severity) < 0 {
+		if found.Code == "" || found.Title == "" || found.Sentence != text || found.Severity.Rank() < 0 {
 			t.Fatalf("%q: %+v", text, found)
 		}
 		if c := Of(found.Code); !c.Pastes && found.Command != c.Command {

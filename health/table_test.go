@@ -17,7 +17,7 @@ func TestTheTableIsSound(t *testing.T) {
 			t.Errorf("%s: title %q: empty, there twice, or too long", c.Code, c.Title)
 		}
 		codes[c.Code], titles[c.Title] = true, true
-		if rank(c.Severity) < 0 || !slices.Contains(Domains(), c.Domain) {
+		if c.Severity.Rank() < 0 || !slices.Contains(Domains(), c.Domain) {
 			t.Errorf("%s: severity %q, domain %q", c.Code, c.Severity, c.Domain)
 		}
 		if c.Heading == "" || c.Advice && (c.Says != nil || c.Pastes || c.Command != "") {

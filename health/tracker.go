@@ -70,7 +70,7 @@ func (t *Tracker) Observe(now aes67.MonoTime, ill []Finding, does Activity) (cha
 			changes = append(changes, Change{Finding: c.present(does), Lasted: now.Sub(c.since)})
 		}
 	}
-	slices.SortStableFunc(visible, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
+	slices.SortStableFunc(visible, func(a, b Finding) int { return a.Severity.Rank() - b.Severity.Rank() })
 	again := t.statuses.observe(now, visible, does)
 	if again != 0 && (next == 0 || again < next) {
 		next = again
@@ -141,5 +141,3 @@ func (c *illness) present(does Activity) Finding {
 	}
 	return f
 }
-
-func rank(s Severity) int { return slices.Index([]Severity{Silence, Defect, Notice}, s) }

@@ -1,5 +1,10 @@
 package health
 
+import (
+	"slices"
+	"strings"
+)
+
 // Severity is how much a condition matters to a listener.
 type Severity string
 
@@ -9,6 +14,9 @@ const (
 	Defect  Severity = "defect"  // it is heard with faults, or not by everyone
 	Notice  Severity = "notice"  // worth knowing; nothing is heard of it
 )
+
+// Rank orders severities: 0 is the worst, less than 0 is none.
+func (s Severity) Rank() int { return slices.Index([]Severity{Silence, Defect, Notice}, s) }
 
 // Domain is the part of a sender that a condition concerns (AMWA BCP-008-02, Sender
 // status monitoring).
@@ -35,6 +43,11 @@ const (
 
 // Code names a condition: in status.json, the log, the page, doctor and tests alike.
 type Code string
+
+// Repeats reports whether a sentence begins with its title, which need not be said then.
+func Repeats(title, sentence string) bool {
+	return strings.HasPrefix(strings.ToLower(sentence), strings.ToLower(title))
+}
 
 // Finding is a condition that is ill: what was found, with its values, and what to do.
 type Finding struct {

@@ -52,6 +52,7 @@ type Decision struct {
 	Since     aes67.MonoTime // since when Index can be listened to
 	Reason    string         // why, for the log and the status; true for as long as it is in use
 	Report    string         // a sign on another interface that is not followed
+	Renamed   bool           // the card is known by another name than it was given
 	Astray    bool           // Report tells of the only interface that has a sign
 	Next      aes67.MonoTime // when to decide again though nothing has changed; 0: not at all
 }
@@ -232,18 +233,22 @@ func (c *Chooser) obey(candidates []Candidate, signs []Sign) Decision {
 		c.resume(e)
 	}
 	c.chosen.see(e, candidates)
+	renamed := false
 	switch {
 	case e.Name == name:
 		c.chosen.why = "named in network.interface"
 	case e.called(name):
 		c.chosen.why = fmt.Sprintf("named in network.interface as %s", name)
 	default:
+		renamed = true
 		c.chosen.why = fmt.Sprintf("this is the card that was %s; say network.interface = %q", name, e.Name)
 	}
 	if e.Wireless {
 		c.chosen.why += " (Wi-Fi: expect gaps, multicast is not repeated there when it is lost)"
 	}
-	return c.use(candidates, signs)
+	d := c.use(candidates, signs)
+	d.Renamed = renamed
+	return d
 }
 
 // missing tells what keeps an interface from being used, and the remedy; empty:

@@ -1,8 +1,11 @@
 package recorder
 
 import (
+	"cmp"
 	"fmt"
 	"time"
+
+	"aes67-sink/internal/text"
 )
 
 // ContextLines is how many lines an incident's context has.
@@ -27,12 +30,12 @@ func (c *Case) context(f *facts, e *Evidence) []string {
 		fmt.Sprintf("state      %s before, %s then, %s after", c.Before.State, c.Ill.State, c.After.State),
 		"packets    nothing was sent",
 		"buffer     nothing was pulled",
-		fmt.Sprintf("sender     %s; in %s it %s", or(c.Before.Policy, "not known"), inMS(milliseconds(e.Span)), thread(e.Sender)),
+		fmt.Sprintf("sender     %s; in %s it %s", cmp.Or(c.Before.Policy, "not known"), inMS(milliseconds(e.Span)), thread(e.Sender)),
 		fmt.Sprintf("capture    in %s it %s", inMS(milliseconds(e.Span)), thread(e.Capture)),
 		fmt.Sprintf("computer   somebody waited for a core for %s; this program stood still for %s", inMS(milliseconds(e.Pressed)), inMS(milliseconds(e.StoodStill))),
-		fmt.Sprintf("clock      %s, grandmaster %s, steps %d; CLOCK_MONOTONIC %+.1f ppm beside RAW", or(c.After.Clock, "none"), or(c.After.Master, "none"), c.After.Steps, e.Slewed),
-		fmt.Sprintf("network    %s; %s not sent by the interface, %s", or(c.After.Network, "none"), count(int(e.Dropped), "packet", "packets"), count(int(e.Errors), "error", "errors")),
-		fmt.Sprintf("server     %s; limiter %.1f dB", or(c.After.Server, "none"), c.After.LimitedDB),
+		fmt.Sprintf("clock      %s, grandmaster %s, steps %d; CLOCK_MONOTONIC %+.1f ppm beside RAW", cmp.Or(c.After.Clock, "none"), cmp.Or(c.After.Master, "none"), c.After.Steps, e.Slewed),
+		fmt.Sprintf("network    %s; %s not sent by the interface, %s", cmp.Or(c.After.Network, "none"), text.Count(int(e.Dropped), "packet", "packets"), text.Count(int(e.Errors), "error", "errors")),
+		fmt.Sprintf("server     %s; limiter %.1f dB", cmp.Or(c.After.Server, "none"), c.After.LimitedDB),
 	}
 	if f.known {
 		lines[2] = fmt.Sprintf("packets    before: lateness median %s, worst %s; then: %d late, worst %s",
@@ -40,7 +43,7 @@ func (c *Case) context(f *facts, e *Evidence) []string {
 		lines[3] = fmt.Sprintf("buffer     %.0f frames before, %.0f at the least, target %.0f; ratio %+.3f ppm", f.fill, f.least, c.Before.Target, f.ratio/1000)
 	}
 	if c.Unkept > 0 {
-		lines[0] += fmt.Sprintf("; %s before it not kept, for they were many", count(c.Unkept, "incident", "incidents"))
+		lines[0] += fmt.Sprintf("; %s before it not kept, for they were many", text.Count(c.Unkept, "incident", "incidents"))
 	}
 	return lines
 }

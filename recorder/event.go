@@ -1,6 +1,9 @@
 package recorder
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Event is a change worth remembering.
 type Event struct {
@@ -75,7 +78,7 @@ func (r *Recorder) tellChanges(was, is *Look) {
 		add("problem", is.Problem, true)
 	}
 	if is.Master != was.Master {
-		add("grandmaster", or(is.Master, "none")+", was "+or(was.Master, "none"), is.Master == "")
+		add("grandmaster", cmp.Or(is.Master, "none")+", was "+cmp.Or(was.Master, "none"), is.Master == "")
 	}
 	if is.Steps > was.Steps && was.PTP != 0 {
 		add("step", "the network's clock stepped"+by(stepped(was, is)), true)
@@ -83,22 +86,15 @@ func (r *Recorder) tellChanges(was, is *Look) {
 	// A slider that is dragged is told where it comes to rest.
 	if is.Volume == was.Volume && is.Volume != r.volume {
 		r.volume = is.Volume
-		add("volume", or(is.Volume, "not known"), false)
+		add("volume", cmp.Or(is.Volume, "not known"), false)
 	}
 	if is.Server != was.Server {
-		add("server", or(is.Server, "gone: "+was.Server), is.Server == "")
+		add("server", cmp.Or(is.Server, "gone: "+was.Server), is.Server == "")
 	}
 	if is.Network != was.Network {
-		add("link", or(is.Network, "none, was "+was.Network), is.Network == "")
+		add("link", cmp.Or(is.Network, "none, was "+was.Network), is.Network == "")
 	}
 	if is.RealTime != was.RealTime && is.Policy != "" && was.Policy != "" {
 		add("priority", "the sender is "+is.Policy+", was "+was.Policy, !is.RealTime)
 	}
-}
-
-func or(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }

@@ -1,11 +1,13 @@
 package recorder
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/text"
 )
 
 // The causes of incidents.
@@ -60,7 +62,7 @@ func (c *Case) explain(plan Plan, f *facts, e *Evidence) Incident {
 	i := Incident{
 		ID: c.ID, At: c.At, Cause: cause,
 		DurationMS: milliseconds(max(c.Until.Sub(c.From), f.late(), f.broke).Round(10 * time.Microsecond)),
-		Sentence:   fmt.Sprintf("At %s %s %s: %s", c.At.Format(time.TimeOnly), or(c.Before.Streams, or(c.After.Streams, "the streams")), heard, why),
+		Sentence:   fmt.Sprintf("At %s %s %s: %s", c.At.Format(time.TimeOnly), cmp.Or(c.Before.Streams, c.After.Streams, "the streams"), heard, why),
 		Bill:       late,
 		Context:    c.context(f, e),
 	}
@@ -128,11 +130,11 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 	}
 	switch cause {
 	case CauseNetworkLost:
-		return "ended", "the network is lost: " + or(c.Ill.Problem, or(c.After.Problem, "no interface can be used"))
+		return "ended", "the network is lost: " + cmp.Or(c.Ill.Problem, c.After.Problem, "no interface can be used")
 	case CauseServerLost:
-		return "went silent", "the sound server is gone: " + or(c.Ill.Problem, "it does not answer")
+		return "went silent", "the sound server is gone: " + cmp.Or(c.Ill.Problem, "it does not answer")
 	case CauseSenderFailed:
-		return "ended", "the sender failed: " + or(c.Ill.Problem, "it ended by itself")
+		return "ended", "the sender failed: " + cmp.Or(c.Ill.Problem, "it ended by itself")
 	case CauseClockStep:
 		why = "the network's clock stepped" + by(stepped(&c.Before, &c.After))
 		if c.After.Master != c.Before.Master && c.After.Master != "" {
@@ -140,10 +142,10 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 		}
 		return heard, why + "; receivers follow the timestamps, which jumped with it"
 	case CauseClockLost:
-		return "lost their clock", "the grandmaster " + or(c.Before.Master, "is") + " is not heard any more; they run on at its last frequency, and nothing is heard of that yet"
+		return "lost their clock", "the grandmaster " + cmp.Or(c.Before.Master, "is") + " is not heard any more; they run on at its last frequency, and nothing is heard of that yet"
 	case CauseRefused:
-		return "lost " + count(f.refused, "packet", "packets"),
-			"the kernel refused to send; look at the interface " + or(c.Before.Network, "in use") + ", and for a firewall's rule against multicast"
+		return "lost " + text.Count(f.refused, "packet", "packets"),
+			"the kernel refused to send; look at the interface " + cmp.Or(c.Before.Network, "in use") + ", and for a firewall's rule against multicast"
 	case CauseStoodStill:
 		who := "the sender's thread stood still"
 		if e.still(f.total) {
@@ -169,13 +171,13 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 		return fmt.Sprintf("were turned down by %.1f dB", max(c.Ill.LimitedDB, c.After.LimitedDB)),
 			"a program plays far louder than safety.ceiling allows, and the limiter works hard; turn that program down"
 	case CausePriority:
-		why = "the sender lost its real-time priority (" + c.Before.Policy + "): " + or(c.Ill.Why, "somebody took it away")
+		why = "the sender lost its real-time priority (" + c.Before.Policy + "): " + cmp.Or(c.Ill.Why, "somebody took it away")
 		if f.packets == 0 {
 			return "are not safe from a busy computer", why
 		}
 		return heard, why
 	}
-	return "changed", "the bridge is " + c.Ill.State + ": " + or(c.Ill.Problem, "no reason is known")
+	return "changed", "the bridge is " + c.Ill.State + ": " + cmp.Or(c.Ill.Problem, "no reason is known")
 }
 
 // heard says what receivers got.
@@ -194,7 +196,7 @@ func (c *Case) heard(plan Plan, f *facts) string {
 	case f.packets > 0:
 		// What leaves late is late by that and by the packet's own offset.
 		link := math.Ceil(milliseconds(f.most + plan.Offset))
-		return fmt.Sprintf("were %s late for %s, heard by receivers with less than %.0f ms", inMS(milliseconds(f.most)), count(f.packets, "packet", "packets"), link)
+		return fmt.Sprintf("were %s late for %s, heard by receivers with less than %.0f ms", inMS(milliseconds(f.most)), text.Count(f.packets, "packet", "packets"), link)
 	case f.skipped > 0:
 		return fmt.Sprintf("left out %s", inMS(milliseconds(f.skipped)))
 	}
@@ -208,7 +210,7 @@ func (c *Case) policy() string {
 		l = &c.After
 	}
 	if l.RealTime || l.Why == "" {
-		return or(l.Policy, "of unknown priority")
+		return cmp.Or(l.Policy, "of unknown priority")
 	}
 	return l.Policy + ": " + l.Why
 }
@@ -238,10 +240,3 @@ func by(d time.Duration) string {
 }
 
 func inMS(ms float64) string { return fmt.Sprintf("%.1f ms", ms) }
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}

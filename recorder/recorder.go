@@ -98,8 +98,6 @@ func (r *Recorder) Explain(c *Case, e *Evidence) (kept Kept, fresh bool) {
 	if fresh {
 		r.events.add(Event{At: kept.At, Kind: "incident", Text: kept.Sentence, Ill: true, Why: kept.ID})
 	}
-	last := kept
-	r.told = &last
 	return kept, fresh
 }
 

@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"mediaclock":     {"aes67"},
 	"safety":         {"aes67"},
 	"health":         {"aes67"},
-	"recorder":       {"aes67", "health"},
+	"recorder":       {"aes67", "internal/text"},
 	"sdp":            {"aes67"},
 	"internal/mcast": {"internal/text"},
 	"ptp/wire":       {"aes67"},

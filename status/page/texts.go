@@ -111,8 +111,8 @@ func verdict(l language, m *status.Model, all map[string]string) {
 		n++
 		id := fmt.Sprintf("also.%d", n)
 		all[id+".state"] = string(severityState(other.Severity))
-		if strings.HasPrefix(strings.ToLower(other.Sentence), strings.ToLower(other.Title)) {
-			other.Title = "" // it is said anyway
+		if health.Repeats(other.Title, other.Sentence) {
+			other.Title = ""
 		}
 		all[id+".title"], all[id+".sentence"], all[id+".command"] = other.Title, other.Sentence, other.Command
 	}
