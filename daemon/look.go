@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aes67-sink/bridge"
+	"aes67-sink/health"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/recorder"
 	"aes67-sink/status"
@@ -28,6 +29,8 @@ func (o lookout) look() recorder.Look {
 	}
 	if len(b.Problems) > 0 { // at once, before the verdict tells it
 		l.Problem = b.Problems[0]
+		// Nobody may have looked between the going to sleep and the waking up.
+		l.Asleep = l.Asleep || health.Find(l.Problem).Code == "computer-sleeps"
 	}
 	if m, set := e.clock.Load(); set {
 		l.PTP, l.Steps = int64(m.PTPAt(raw)), uint64(m.Steps)

@@ -45,7 +45,7 @@ func Of(code Code) Condition {
 // How long what mends itself is waited for. UNVERIFIED
 const (
 	asked   = time.Second      // a right that is asked for
-	soon    = 3 * time.Second  // a server that starts, interfaces that are listened on
+	soon    = 3 * time.Second  // a server that starts, interfaces that are listened on, a master that is heard again after a sleep
 	service = 5 * time.Second  // another service of the system that is started anew
 	clock   = 15 * time.Second // a master that is found, and measured for the first time
 )
@@ -131,7 +131,7 @@ var conditions = []Condition{
 	// The clock.
 	{Code: "no-ptp", Title: "PTP is not permitted", Heading: "no PTP:", Severity: Defect, Domain: ExternalSynchronization, Pastes: true},
 	{Code: "clock-awaited", Title: "Waiting for a clock", Heading: "waiting for a PTP clock", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noMaster, VisibleAfter: clock},
-	{Code: "holdover", Title: "The grandmaster is gone", Heading: "holdover", Severity: Notice, Domain: ExternalSynchronization, DependsOn: noMaster},
+	{Code: "holdover", Title: "The grandmaster is gone", Heading: "holdover", Severity: Notice, Domain: ExternalSynchronization, DependsOn: noMaster, VisibleAfter: soon},
 	{Code: "no-master", Title: "No PTP master", Heading: "no PTP master is heard in domain", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noPTP},
 	{Code: "no-delay-answer", Title: "The grandmaster does not answer", Heading: "does not answer Delay_Req", Severity: Defect, Domain: ExternalSynchronization, DependsOn: noPTP},
 	{Code: "delay-answer-stopped", Title: "The grandmaster no longer answers", Heading: "no longer answers Delay_Req", Severity: Defect, Domain: ExternalSynchronization, DependsOn: noPTP},

@@ -629,3 +629,27 @@ func TestEventsOfADayAreKept(t *testing.T) {
 		t.Errorf("%d events", len(got))
 	}
 }
+
+// A network that comes back is one incident: that its grandmaster is not heard at once
+// is no other. One that is gone later is.
+func TestAGrandmasterIsWaitedForBehindTheNetwork(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	well := d.look
+	d.stands, d.look.State, d.look.Network = true, StateWaitingNetwork, ""
+	d.run(2 * time.Second)
+	d.stands, d.look.State, d.look.Network = false, StateSending, well.Network
+	d.run(LookEach)
+	d.look.State = StateHoldover
+	d.run(3 * time.Second)
+	d.look.State = StateSending
+	d.run(10 * time.Second)
+	if len(d.cases) != 1 || Keep(testPlan, d.cases[0], &Evidence{}).Incident.Cause != CauseNetworkLost {
+		t.Fatalf("%d incidents, want the network's alone", len(d.cases))
+	}
+	d.look.State = StateHoldover
+	d.run(3 * time.Second)
+	if len(d.cases) != 2 || Keep(testPlan, d.cases[1], &Evidence{}).Incident.Cause != CauseClockLost {
+		t.Fatalf("%d incidents, want another of the clock", len(d.cases))
+	}
+}

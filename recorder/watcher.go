@@ -33,6 +33,9 @@ const (
 	Before = 2 * time.Second
 	// After is how much behind it does.
 	After = time.Second
+	// rejoining is how long a grandmaster that has not been heard since the network came
+	// back is no incident of its own: three Announces at one each 2 s and some more.
+	rejoining = 10 * time.Second
 	// longest is how long an incident waits for its end; what goes on is told then, and
 	// grows.
 	longest = 10 * time.Second
@@ -62,9 +65,10 @@ type watcher struct {
 	plan   Plan
 	last   Look
 	begun  bool
-	before Record // the newest record of the last look
-	any    bool   // there is one
-	hard   bool   // the limiter works hard
+	before Record        // the newest record of the last look
+	any    bool          // there is one
+	hard   bool          // the limiter works hard
+	joined aes67.RawTime // when the network came back; 0: it was never away
 	open   *Case
 
 	small    allowance
@@ -196,6 +200,12 @@ func (w *watcher) compare(l *Look) (found Trigger) {
 	}
 	if w.last.RealTime && !l.RealTime && l.Policy != "" {
 		found |= Priority
+	}
+	if l.Network != "" && w.last.Network == "" {
+		w.joined = l.Raw
+	}
+	if l.State == StateHoldover && w.joined != 0 && l.Raw.Sub(w.joined) < rejoining {
+		return found
 	}
 	if w.last.sounds() && l.State != w.last.State && l.State != StateIdle && l.State != StateSending {
 		found |= State

@@ -12,9 +12,9 @@ import (
 const watchEach = time.Second
 
 // newWatcher writes over the last page where screen is wanted and out is a
-// terminal, else below it.
+// terminal that can do so, else below it.
 func newWatcher(out *os.File, screen bool) watcher {
-	if screen && isTerminal(out) {
+	if screen && isTerminal(out) && os.Getenv("TERM") != "dumb" {
 		return screenWatcher{out}
 	}
 	return plainWatcher{out}

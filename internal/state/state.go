@@ -38,10 +38,13 @@ func Directory() string {
 type File[T any] struct{ Path string }
 
 // Load reads it. The error is fs.ErrNotExist where nothing was kept yet; a file
-// that is too large, of somebody else or no T is an error too.
+// that is too large, of somebody else, no T or no file but a link is an error too.
 func (f File[T]) Load() (value T, err error) {
-	file, err := os.Open(f.Path)
-	if err != nil {
+	file, err := os.OpenFile(f.Path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) // a pipe would be waited for
+	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return value, errors.New("not a file but a symbolic link")
+	case err != nil:
 		return value, err
 	}
 	defer func() { _ = file.Close() }()
@@ -63,12 +66,11 @@ func (f File[T]) Load() (value T, err error) {
 	case len(text) > maxSize:
 		return value, fmt.Errorf("more than %d bytes", maxSize)
 	}
-	err = json.Unmarshal(text, &value)
-	if err != nil {
+	if err := json.Unmarshal(text, &value); err != nil {
 		var none T
-		value = none
+		return none, errors.New("damaged: it is not what was written")
 	}
-	return value, err
+	return value, nil
 }
 
 // Save replaces the file in one step: a crash, also of the computer, leaves the

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -48,8 +49,15 @@ func TestWhatIsNoStateIsAnError(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if _, err := (File[record]{t.TempDir()}).Load(); err == nil {
-		t.Error("a directory is read")
+	directory := t.TempDir()
+	link, pipe := filepath.Join(directory, "link"), filepath.Join(directory, "pipe")
+	if err := errors.Join(os.Symlink("/etc/hostname", link), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{directory, link, pipe} {
+		if _, err := (File[record]{path}).Load(); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is read: %v", path, err)
+		}
 	}
 }
 
