@@ -126,8 +126,11 @@ func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) erro
 	return fmt.Errorf("the leftover sink %q stays although its module was unloaded: restart the sound server", info.SinkName)
 }
 
-// unload removes a module; one that is gone already is no error.
+// unload removes a module; one that is gone already is no error, nor is none.
 func (t *session) unload(module uint32) error {
+	if module == noModule { // another program made a sink in our name without one
+		return nil
+	}
 	err := t.server.request("unloading the sink", &proto.UnloadModule{ModuleIndex: module}, nil)
 	if errors.Is(err, proto.ErrNoSuchEntity) {
 		return nil

@@ -142,3 +142,12 @@ func TestAKilledBridgeLeavesNoLock(t *testing.T) {
 	}
 	lock.Release()
 }
+
+// What is removed each time it is made is not fought for.
+func TestALockThatIsRemovedAgainAndAgain(t *testing.T) {
+	privateRuntime(t)
+	path := filepath.Join(t.TempDir(), "gone", lockName)
+	if file, err := lockFile(path); err == nil || !strings.Contains(err.Error(), "removed again and again by another program") {
+		t.Errorf("%v, %v", file, err)
+	}
+}
