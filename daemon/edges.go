@@ -66,6 +66,9 @@ func (e *edges) clockInput() bridge.ClockInput {
 		return bridge.ClockInput{Forbidden: true, State: bridge.ClockLocked, Problem: e.forbidden}
 	}
 	s := e.ptp.Snapshot()
+	if e.network.state().lost != "" { // it runs on, for the streams that go on
+		return bridge.ClockInput{State: bridge.ClockHoldover, Grandmaster: s.Grandmaster, Domain: s.Domain}
+	}
 	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
 	e.filtered = false
 	if used := e.network.input(); used.Usable {
@@ -101,6 +104,7 @@ func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) erro
 		Priority:  senderPriority,
 		OnProblem: func() { wake.Signal(e.trouble) },
 		Recorder:  e.ring,
+		Second:    e.network.state().second.Leg,
 	})
 }
 
