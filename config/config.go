@@ -106,6 +106,9 @@ const (
 	Multi               // one stream with all channels
 )
 
+// Layouts are all of them, the usual one first.
+var Layouts = []Layout{Mono, Multi}
+
 // String returns the value of stream.layout.
 func (l Layout) String() string {
 	if l == Multi {

@@ -109,7 +109,7 @@ var Options = []Option{
 		Key: "stream.layout", Default: `"mono"`,
 		Help:   "\"mono\": one session a channel; \"multi\": one session with all channels",
 		Detail: "Single loudspeakers want \"mono\". Choose \"multi\" for receivers that take a whole stereo or surround stream.",
-		field:  choice(func(c *Config) *Layout { return &c.Stream.Layout }, []Layout{Mono, Multi}, Layout.String),
+		field:  choice(func(c *Config) *Layout { return &c.Stream.Layout }, Layouts, Layout.String),
 	},
 	{
 		Key: "stream.rate", Default: "48000", Unit: "Hz",
