@@ -277,13 +277,31 @@ func raw(content []byte, channels int) [][]int32 {
 	return samples
 }
 
+// gstreamerOrder tells which channel GStreamer (1.22) takes for each of its own, by their
+// number: it does not read the order of SMPTE ST 2110-30 and supposes L R Ls Rs C LFE.
+// Eight channels come out right, since its own order has the rear ones before the sides.
+var gstreamerOrder = map[int][]int{5: {0, 1, 3, 4, 2}, 6: {0, 1, 4, 5, 2, 3}, 8: {0, 1, 2, 3, 6, 7, 4, 5}}
+
+// fromGStreamer puts the channels back into the order in which they were sent.
+func fromGStreamer(samples [][]int32) [][]int32 {
+	order, another := gstreamerOrder[len(samples)]
+	if !another {
+		return samples
+	}
+	sent := make([][]int32, len(samples))
+	for at, channel := range order {
+		sent[channel] = samples[at]
+	}
+	return sent
+}
+
 // descriptions writes those of a batch's streams to a folder.
 func (b batch) descriptions(t testing.TB, dir string) (streams []aes67.Stream, paths []string) {
 	t.Helper()
 	for i, cut := range b.cuts {
 		s := aes67.Stream{
 			Name: fmt.Sprint("stream ", i), Channels: surround[cut.first : cut.first+cut.channels], First: cut.first,
-			Group: netip.AddrFrom4([4]byte{239, 69, 67, byte(1 + i)}), Port: 5004, TTL: 1, PayloadType: 98,
+			Group: netip.AddrFrom4([4]byte{239, 69, 67, byte(1 + i)}), Port: uint16(5004 + 2*i), TTL: 1, PayloadType: 98,
 			Encoding: b.encoding, Rate: b.rate, PacketTime: b.ptime,
 		}
 		session := sdp.Session{Stream: s, ID: uint64(1 + i), Version: 1, Origin: netip.MustParseAddr("10.67.0.1"), Reference: sdp.Reference{Grandmaster: aes67.ClockIdentity{1}}}
@@ -326,11 +344,11 @@ func (b batch) decode(t testing.TB, w wire) received {
 	}
 	b.send(t, w, streams)
 
-	ffmpeg := []string{"ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,udp,rtp"}
+	ffmpeg := []string{"ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"}
 	var outputs []string
 	gstreamer := []string{"gst-launch-1.0", "-q", "-e"}
 	for i, description := range descriptions {
-		ffmpeg = append(ffmpeg, "-buffer_size", "4000000", "-localaddr", "10.67.0.2", "-i", description)
+		ffmpeg = append(ffmpeg, "-protocol_whitelist", "file,udp,rtp", "-buffer_size", "4000000", "-localaddr", "10.67.0.2", "-i", description)
 		outputs = append(outputs, "-map", fmt.Sprintf("%d:a:0", i), "-c:a", "pcm_s24le", "-f", "s24le", "-flush_packets", "1", "-y", filepath.Join(dir, fmt.Sprintf("ffmpeg.%d", i)))
 		gstreamer = append(gstreamer, "filesrc", "location="+description, "!", "sdpdemux", "latency=50", fmt.Sprintf("name=d%d", i), fmt.Sprintf("d%d.", i), "!",
 			fmt.Sprintf("rtp%vdepay", b.encoding), "!", "audioconvert", "!", "audio/x-raw,format=S24LE", "!",
@@ -354,8 +372,12 @@ func (b batch) decode(t testing.TB, w wire) received {
 		player.stop()
 		for i, cut := range b.cuts {
 			content, _ := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%s.%d", name, i)))
-			word := b.differs(cut, raw(content, cut.channels))
-			if word != "" && len(content) == 0 {
+			samples := raw(content, cut.channels)
+			if name == "gstreamer" {
+				samples = fromGStreamer(samples)
+			}
+			word := b.differs(cut, samples)
+			if word != "" && strings.HasSuffix(word, "want "+fmt.Sprint(int(b.rate)/4)) {
 				word += ": " + tail(player.output.String(), 3)
 			}
 			told[name] = append(told[name], word)
@@ -418,6 +440,7 @@ func TestFormats(t *testing.T) {
 			if well {
 				break
 			}
+			t.Logf("%v %v %v, %d streams, try %d: %v", b.rate, b.encoding, b.ptime, len(b.cuts), tries+1, words)
 		}
 	}
 	good := 0

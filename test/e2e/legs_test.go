@@ -67,6 +67,9 @@ func same(t testing.TB, name string, one, both lab.Recording) (compared int) {
 	for c := range one.Channels {
 		for i, v := range one.Channels[c] {
 			at := i + shift
+			if len(one.Splices) > 0 && i >= one.Splices[0] {
+				break // it was away for so long that nobody knows where it goes on
+			}
 			if at < 0 || at >= len(both.Channels[c]) || v == 0 && missing(i) {
 				continue
 			}
@@ -121,45 +124,61 @@ func TestOneLegIsPulled(t *testing.T) {
 		}
 		hears := func(leg listener) { t.Helper(); leg.heardUntil(t, rtthread.Now()) }
 
+		var later []legs
+		anew := func() { // receivers that begin now: those of one leg have lost their place in the other's recording
+			t.Helper()
+			for _, description := range b.descriptions() {
+				later = append(later, listenOnLegs(t, w, described(t, description), 10*time.Second))
+			}
+			for _, r := range later[len(later)-2:] {
+				r.first.lasts(t, time.Second)
+				r.second.lasts(t, time.Second)
+			}
+		}
+
 		ip("link", "set", "eth1", "down")
 		say("second-leg-lost")
 		ip("link", "set", "eth1", "up")
 		well()
 		hears(l[0].second)
-
-		ip("link", "del", "eth1") // pulled out: it comes back as another
-		say("second-leg-lost")
-		mustOutput(t, nil, script("net.sh"), "second", w.prefix)
-		well()
+		anew()
 
 		ip("link", "set", "eth0", "down")
 		say("first-leg-lost")
 		b.reaches(5*time.Second, "the clock runs on", func(r report) bool { return r.State == "holdover" })
+		pass(time.Second)
 		ip("link", "set", "eth0", "up")
 		ip("route", "replace", "224.0.0.0/4", "dev", "eth0")
 		well()
 		b.follows(30 * time.Second)
 		hears(l[0].first)
-		pass(time.Second)
-		hears(l[1].both)
+		anew()
 
 		for i, side := range sides {
 			l[i].both.judgeMerged(t, side.name)
-			both := l[i].both.Recording()
-			for name, leg := range map[string]listener{"first": l[i].first, "second": l[i].second} {
-				if n := same(t, side.name+", "+name+" leg", leg.Recording(), both); n < 48000 {
-					t.Errorf("%s: %d frames of the %s leg, want a second at least", side.name, n, name)
+			for _, r := range []legs{l[i], later[i], later[2+i]} {
+				both := r.both.Recording()
+				for name, leg := range map[string]listener{"first": r.first, "second": r.second} {
+					if n := same(t, side.name+", "+name+" leg", leg.Recording(), both); n < 40_000 {
+						t.Errorf("%s: %d frames of the %s leg, want a second nearly", side.name, n, name)
+					}
 				}
 			}
-			if gaps := len(l[i].first.Recording().Gaps); gaps != 1 {
-				t.Errorf("%s: the first leg has %d gaps, want the one in which it was down", side.name, gaps)
+			if r := l[i].first.Recording(); len(r.Gaps)+len(r.Splices) != 1 {
+				t.Errorf("%s: the first leg has %d gaps and %d splices, want the one in which it was down", side.name, len(r.Gaps), len(r.Splices))
 			}
 			h := l[i].both.heard().since(from)
-			stretches, _ := judgeTone(t, "both legs "+side.name, h, 10*time.Second, side, ofSound(0))
+			stretches, _ := judgeTone(t, "both legs "+side.name, h, 5*time.Second, side, ofSound(0))
 			if len(stretches) == 0 {
 				t.Errorf("%s: no tone", side.name)
 			}
 		}
+
+		ip("link", "del", "eth1") // pulled out: it comes back as another
+		say("second-leg-lost")
+		mustOutput(t, nil, script("net.sh"), "second", w.prefix)
+		well()
+		anew()
 	})
 }
 
