@@ -55,11 +55,11 @@ func TestTheSecondLegComesAndGoesUnderTheStreams(t *testing.T) {
 
 // TestSecondGroupsAreNoOneElses: neither those of the first leg nor those of others.
 func TestSecondGroupsAreNoOneElses(t *testing.T) {
+	_, before := newWorld(t)
+	before.sessions.plan.Redundant = true
+	before.look(1)
+	taken := before.sessions.identity.Streams[0].Second
 	w, b := newWorld(t)
-	b.sessions.plan.Redundant = true
-	b.look(1)
-	taken := b.sessions.identity.Streams[0].Second
-	w, b = newWorld(t)
 	b.sessions.plan.Redundant = true
 	b.sessions.plan.Streams[1].Second = netip.MustParseAddr("239.1.2.3")
 	w.others = &Neighbours{Host: "pc", Sessions: []Foreign{{Name: "other", Group: taken, Port: 5004}}}

@@ -16,6 +16,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/config"
+	"aes67-sink/internal/lab"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/mediaclock"
 	"aes67-sink/rtpsend"
@@ -245,20 +246,39 @@ func TestFramesAreTold(t *testing.T) {
 	}
 }
 
+// Bounds of what is not for a decoder to answer for: the machine stands still, and packets
+// are left out or lost.
+const (
+	mostJumps = 40
+	mostAway  = 2 * time.Second
+)
+
 // differs tells where a recording of 24-bit samples is not what was sent: its last
 // three quarters, since receivers may lose packets while they start. Empty: nowhere.
+// Whole packets may be missing; each frame that is there is one that was sent, in order,
+// with each channel in its place.
 func (b batch) differs(at cut, samples [][]int32) string {
 	frames := len(samples[0])
 	from, shift := frames/4, 24-b.encoding.Bits()
 	if least := int(b.rate) / 4; frames-from < least {
 		return fmt.Sprintf("%d frames, want %d", frames-from, least)
 	}
-	n := frameOf(b.encoding, samples[0][from]>>shift, at.first)
-	for i := from; i < frames; i++ {
+	mask := uint32(1)<<b.encoding.Bits() - 1
+	away := uint32(aes67.FramesIn(mostAway, b.rate))
+	n, jumps := frameOf(b.encoding, samples[0][from]>>shift, at.first), 0
+	for i := from; i < frames; i, n = i+1, n+1 {
+		if told := frameOf(b.encoding, samples[0][i]>>shift, at.first); told != n&mask {
+			missing := (told - n) & mask
+			jumps++
+			if missing > away || jumps > mostJumps || b.encoding == aes67.L24 && missing%uint32(b.ptime.Frames(b.rate)) != 0 {
+				return fmt.Sprintf("frame %d of %d is frame %d of what was sent, want %d", i, frames, told, n&mask)
+			}
+			n += missing
+		}
 		for c := range samples {
-			if got, want := samples[c][i], sampleAt(b.encoding, at.first+c, n+uint32(i-from))<<shift; got != want {
-				return fmt.Sprintf("channel %d of %d, frame %d of %d: %d, want %d (frame %d as channel 0 counts, %d as this one does)",
-					c, len(samples), i, frames, got, want, n+uint32(i-from), frameOf(b.encoding, got>>shift, at.first+c))
+			if got, want := samples[c][i], sampleAt(b.encoding, at.first+c, n)<<shift; got != want {
+				return fmt.Sprintf("channel %d of %d, frame %d of %d: %d, want %d (of frame %d, not %d)",
+					c, len(samples), i, frames, got, want, frameOf(b.encoding, got>>shift, at.first+c), n&mask)
 			}
 		}
 	}
@@ -387,8 +407,12 @@ func (b batch) decode(t testing.TB, w wire) received {
 		recording := own[i].Recording()
 		samples := make([][]int32, len(recording.Channels))
 		for c := range recording.Channels {
-			for _, v := range recording.Channels[c] {
-				samples[c] = append(samples[c], int32(float64(v)*(1<<23)))
+			end := 0
+			for _, gap := range append(recording.Gaps, lab.Run{Frame: len(recording.Channels[c])}) { // which it fills with zeros
+				for _, v := range recording.Channels[c][end:gap.Frame] {
+					samples[c] = append(samples[c], int32(float64(v)*(1<<23)))
+				}
+				end = gap.Frame + gap.Length
 			}
 		}
 		told["lab"] = append(told["lab"], b.differs(cut, samples))
