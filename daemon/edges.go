@@ -142,6 +142,15 @@ func (e *edges) Serve(yes bool) {
 	}
 }
 
+// foreign are the sessions of others on an interface, 0: on any, and on the second leg.
+func (e *edges) foreign(index int) []bridge.Foreign {
+	all := e.ears.foreign(index)
+	if leg := e.network.state().second; index != 0 && leg.Source.IsValid() {
+		all = append(all, e.ears.foreign(leg.Interface.Index)...)
+	}
+	return all
+}
+
 func (e *edges) Neighbours() *bridge.Neighbours { return e.neighbours.latest() }
 
 func (e *edges) NTPSeconds() uint64 { return sdp.NTPSeconds(time.Now().Unix()) }

@@ -102,7 +102,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		now:       rtthread.Now, log: part("network"), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 	e.neighbours = &neighbours{
-		foreign: e.ears.foreign, refused: e.announcer.refused, host: hostName, wake: make(chan struct{}, 1), changed: e.wake,
+		foreign: e.foreign, refused: e.announcer.refused, host: hostName, wake: make(chan struct{}, 1), changed: e.wake,
 		chosen: func() int { return e.network.input().Chosen.Interface.Index },
 	}
 

@@ -225,3 +225,25 @@ func TestADestinationThatIsRefusedIsCountedAndToldButEndsNothing(t *testing.T) {
 		t.Errorf("%+v: want three dropped, three sent, and the reason", stats)
 	}
 }
+
+func TestASecondLegThatCannotBeginRests(t *testing.T) {
+	cfg := onTwoLegs(t, 160)
+	good := cfg.Second
+	cfg.Second.Source = netip.MustParseAddr("192.0.2.1") // not ours, any more
+	s, err := New(cfg, new(mediaclock.Clock), &tone{}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+	if st := s.Snapshot().Streams[0]; st.Packets != 1 || st.SecondPackets+st.SecondDropped != 0 {
+		t.Errorf("%+v: want one packet on the first leg", st)
+	}
+	if err := s.SetLegs(Leg{cfg.Interface, cfg.Source}, good); err != nil {
+		t.Fatal(err)
+	}
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+	if st := s.Snapshot().Streams[0]; st.Packets != 2 || st.SecondPackets != 1 {
+		t.Errorf("%+v: want the second leg in use", st)
+	}
+}

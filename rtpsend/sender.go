@@ -79,8 +79,12 @@ func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Lo
 		return nil, err
 	}
 	if cfg.Streams[0].Second.IsValid() {
-		if s.second, err = newLeg(&cfg, cfg.Second, buffers, func(s *aes67.Stream) netip.Addr { return s.Second }); err != nil {
-			return nil, errors.Join(err, s.first.close())
+		to := func(s *aes67.Stream) netip.Addr { return s.Second }
+		if s.second, err = newLeg(&cfg, cfg.Second, buffers, to); err != nil { // the first is none the worse for it
+			log.Warn().Err(err).Msg("the second leg rests")
+			if s.second, err = newLeg(&cfg, Leg{}, buffers, to); err != nil {
+				return nil, errors.Join(err, s.first.close())
+			}
 		}
 	}
 	return s, nil
