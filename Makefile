@@ -43,7 +43,7 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults lab-trixie flaky \
+.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults formats lab-trixie flaky \
 	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-pages bench-recorder bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
@@ -104,6 +104,9 @@ lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpe
 
 faults: packages build ## every fault that the lab can make, asked of status, page, doctor and why (FAULTS=regexp; FAULTS_UPDATE=1 writes docs/faults.md) (20 min)
 	@ROOT='$(ROOT) env FAULTS=$(or $(FAULTS),.) FAULTS_UPDATE=$(FAULTS_UPDATE)' scripts/e2e.sh -test.run '^Test(Faults|HealthyRun)'
+
+formats: packages build ## each combination of rate, encoding, packet time, layout and channels, bit for bit in three receivers, as a table (10 min; root, or ROOT=sudo)
+	@ROOT='$(ROOT) env FORMATS=all' scripts/e2e.sh -test.run '^TestFormats$$'
 
 lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseAudio 17, in a tree of their own (root)
 	@scripts/install-packages.sh run trixie
@@ -249,6 +252,7 @@ FILES = \
 	docs/resampler/spectrum-18k.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/spectrum-18k.svg \
 	docs/resampler/passband.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/passband.svg \
 	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
+	docs/formats.md:$(PREFIX)/share/doc/aes67-sink/docs/formats.md \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
 	docs/doctor.md:$(PREFIX)/share/doc/aes67-sink/docs/doctor.md \
 	docs/faults.md:$(PREFIX)/share/doc/aes67-sink/docs/faults.md \

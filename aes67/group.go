@@ -48,3 +48,21 @@ func CheckGroupPrefix(first, second byte) error {
 	}
 	return nil
 }
+
+// IsDestination reports whether a stream can be sent to an address at all: to a group
+// or to one receiver, and not to every one (RFC 919, 7; RFC 1112, 4).
+func IsDestination(to netip.Addr) bool {
+	return to.Is4() && !to.IsUnspecified() && to.As4()[0] > 0 && to.As4()[0] < 240
+}
+
+// CheckDestination tells why a stream had better not be sent to an address that was
+// given: CheckGroup is the law of groups; one receiver must be an address of one.
+func CheckDestination(to netip.Addr) error {
+	switch {
+	case to.Is4() && to.IsMulticast():
+		return CheckGroup(to)
+	case !IsDestination(to):
+		return fmt.Errorf("%v is not an IPv4 address of one receiver, nor a multicast address", to)
+	}
+	return nil
+}

@@ -20,3 +20,16 @@ func TestCheckGroup(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckDestination(t *testing.T) {
+	for _, s := range []string{"239.69.0.1", "10.0.0.1", "192.168.1.255", "127.0.0.1", "223.255.255.254"} {
+		if err := CheckDestination(netip.MustParseAddr(s)); err != nil {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	for _, s := range []string{"0.0.0.0", "0.1.2.3", "255.255.255.255", "240.0.0.1", "fe80::1", "232.1.1.1", "239.255.255.255"} {
+		if err := CheckDestination(netip.MustParseAddr(s)); err == nil {
+			t.Errorf("%s: want an error", s)
+		}
+	}
+}

@@ -108,7 +108,8 @@ func TestStreamValidate(t *testing.T) {
 	}{
 		{"no channel", func(s *Stream) { s.Channels = nil }, "0 channels"},
 		{"nine channels", func(s *Stream) { s.Channels = make([]string, 9) }, "9 channels"},
-		{"a unicast group", func(s *Stream) { s.Group = netip.MustParseAddr("10.0.0.1") }, "10.0.0.1"},
+		{"a broadcast", func(s *Stream) { s.Group = netip.MustParseAddr("255.255.255.255") }, "255.255.255.255"},
+		{"an IPv6 second group", func(s *Stream) { s.Second = netip.MustParseAddr("ff02::1") }, "second group ff02::1"},
 		{"an IPv6 group", func(s *Stream) { s.Group = netip.MustParseAddr("ff02::1") }, "ff02::1"},
 		{"no port", func(s *Stream) { s.Port = 0 }, "port 0"},
 		{"an odd rate", func(s *Stream) { s.Rate = 22050 }, "22050"},

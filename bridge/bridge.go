@@ -153,6 +153,9 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		b.sessions.announced, b.reference = false, sdp.Reference{}
 		d = Decide(false, in)
 	}
+	if b.streams != nil {
+		b.follow(in.Network.Chosen)
+	}
 	if b.streams != nil && b.regroup(now) {
 		b.stop()
 	}
@@ -258,9 +261,21 @@ func (b *Bridge) fail(now aes67.MonoTime, why string) {
 	b.failure, b.retryAt = why, now.Add(retryAfter)
 }
 
-// moved reports whether the streams are on another network than the chosen.
+// moved reports whether the streams are on another network than the chosen. A socket
+// that was pulled and has come back is none while the streams went on by the other leg.
 func (b *Bridge) moved(chosen Network) bool {
-	return chosen.Interface.Index != b.network.Interface.Index || chosen.Address != b.network.Address
+	back := b.network.Second.IsValid() && chosen.Interface.Name == b.network.Interface.Name
+	return chosen.Interface.Index != b.network.Interface.Index && !back || chosen.Address != b.network.Address
+}
+
+// follow takes over what may change of a network under the streams.
+func (b *Bridge) follow(chosen Network) {
+	b.sessions.second = chosen.Second
+	came := chosen.Interface.Index != b.network.Interface.Index
+	b.network = chosen
+	if came && len(b.sessions.current) > 0 {
+		b.parts.Announce(b.network, slices.Clone(b.sessions.current))
+	}
 }
 
 func (b *Bridge) start(network Network) error {
@@ -272,7 +287,7 @@ func (b *Bridge) start(network Network) error {
 	if err != nil {
 		return err
 	}
-	b.network, b.streams = network, streams
+	b.network, b.streams, b.sessions.second = network, streams, network.Second
 	b.localMAC = [6]byte{} // the loopback has none
 	copy(b.localMAC[:], network.Interface.HardwareAddr)
 	groups := make([]string, len(streams))

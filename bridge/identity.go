@@ -22,10 +22,11 @@ type Identity struct {
 
 // SessionIdentity is one session's part of it.
 type SessionIdentity struct {
-	ID      uint64     `json:"id"`      // of the o= line, never 0
-	Version uint64     `json:"version"` // the last that was announced; 0: none yet
-	Group   netip.Addr `json:"group"`   // invalid: none yet
-	Text    string     `json:"text"`    // what was announced last, to be deleted if it was not
+	ID      uint64     `json:"id"`              // of the o= line, never 0
+	Version uint64     `json:"version"`         // the last that was announced; 0: none yet
+	Group   netip.Addr `json:"group"`           // invalid: none yet
+	Second  netip.Addr `json:"second,omitzero"` // the group on the other network
+	Text    string     `json:"text"`            // what was announced last, to be deleted if it was not
 }
 
 // Foreign is a session that somebody else announces.
@@ -162,6 +163,40 @@ func (s *settlement) groups() (changed bool, err error) {
 		*mine, changed = derived[i], true
 	}
 	return changed, nil
+}
+
+// seconds gives each stream a second group, or none. What is announced on this network
+// tells of it, so that both legs can be joined to one.
+func (s *settlement) seconds() error {
+	if !s.plan.Redundant {
+		for i := range s.identity.Streams {
+			s.identity.Streams[i].Second = netip.Addr{}
+		}
+		return nil
+	}
+	used := func(group netip.Addr) bool {
+		return slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == group }) ||
+			slices.ContainsFunc(s.identity.Streams, func(o SessionIdentity) bool { return o.Group == group })
+	}
+	var derived []netip.Addr
+	for i := range s.identity.Streams {
+		mine := &s.identity.Streams[i].Second
+		if given := s.plan.Streams[i].Second; given.IsValid() {
+			*mine = given
+			continue
+		}
+		if mine.IsValid() && s.plan.Suits(*mine) && (s.announced || !used(*mine)) {
+			continue
+		}
+		if derived == nil {
+			var err error
+			if derived, err = s.plan.Groups(s.address, used); err != nil {
+				return err
+			}
+		}
+		*mine = derived[i]
+	}
+	return nil
 }
 
 // contested returns a foreign session on one of our groups that we stay on.

@@ -14,6 +14,8 @@ import (
 type SessionPlan struct {
 	// Streams have neither names nor, unless the user gave them, groups.
 	Streams []aes67.Stream
+	// Redundant: each stream has a second group, on another network.
+	Redundant bool
 	// Names returns the streams' names on a host; a number from 2 on tells them
 	// from others of the same name.
 	Names func(host string, number int) []string
@@ -33,7 +35,8 @@ type SessionPlan struct {
 type sessions struct {
 	plan       SessionPlan
 	identity   Identity
-	names      []string // in force
+	names      []string   // in force
+	second     netip.Addr // Network.Second
 	current    []sdp.Session
 	generation uint64 // counts the changes of current
 	announced  bool   // since the network was chosen
@@ -67,6 +70,9 @@ func (s *sessions) settle(address netip.Addr, n *Neighbours) (moved bool, err er
 	pass.ids()
 	pass.names(n.Host)
 	if moved, err = pass.groups(); err != nil {
+		return false, err
+	}
+	if err = pass.seconds(); err != nil {
 		return false, err
 	}
 	if s.identity.Base != before {
@@ -112,6 +118,7 @@ func (s *sessions) streams() ([]aes67.Stream, error) {
 	streams := slices.Clone(s.plan.Streams)
 	for i := range streams {
 		streams[i].Name, streams[i].Group = s.names[i], s.identity.Streams[i].Group
+		streams[i].Second = s.identity.Streams[i].Second
 		if err := streams[i].Validate(); err != nil {
 			return nil, err
 		}
@@ -130,7 +137,7 @@ func (s *sessions) update(streams []aes67.Stream, origin netip.Addr, reference s
 	for i, stream := range streams {
 		stream.Name = s.names[i]
 		mine := &s.identity.Streams[i]
-		next[i] = sdp.Session{Stream: stream, ID: mine.ID, Version: mine.Version, Origin: origin, Reference: reference}
+		next[i] = sdp.Session{Stream: stream, ID: mine.ID, Version: mine.Version, Origin: origin, Second: s.second, Reference: reference}
 		if i < len(s.current) && s.current[i].Text() == next[i].Text() {
 			continue
 		}
@@ -157,7 +164,7 @@ func (s *sessions) describes(streams []aes67.Stream, origin netip.Addr, referenc
 	for i := range s.current {
 		c := &s.current[i]
 		if c.Stream.Name != s.names[i] || c.ID != s.identity.Streams[i].ID || c.Stream.Group != streams[i].Group ||
-			c.Origin != origin || c.Reference != reference {
+			c.Second != s.second || c.Origin != origin || c.Reference != reference {
 			return false
 		}
 	}

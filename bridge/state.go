@@ -52,6 +52,9 @@ type SinkInput struct {
 type Network struct {
 	Interface net.Interface
 	Address   netip.Addr
+	// Second is the address that the other leg's packets come from, also while that leg
+	// is away; invalid: it has not been there.
+	Second netip.Addr
 }
 
 // NetworkInput is what the supervisor knows of the network.

@@ -67,6 +67,16 @@ func checkInterface(s string) error {
 	return nil
 }
 
+func checkSecondary(s string) error {
+	switch s {
+	case "":
+		return nil
+	case Auto:
+		return errors.New("chosen by nobody: it has to be named")
+	}
+	return checkInterface(s)
+}
+
 func checkListen(s string) error {
 	if s == "" {
 		return nil
@@ -109,13 +119,13 @@ func octet(s string) (uint8, error) {
 	return uint8(n), err
 }
 
-// parseGroup reads the multicast address of a stream.
-func parseGroup(s string) (netip.Addr, error) {
-	group, err := netip.ParseAddr(s)
+// parseDestination reads where a stream is sent.
+func parseDestination(s string) (netip.Addr, error) {
+	to, err := netip.ParseAddr(s)
 	if err != nil {
-		return group, fmt.Errorf("%q is not an IPv4 address", s)
+		return to, fmt.Errorf("%q is not an IPv4 address", s)
 	}
-	return group, aes67.CheckGroup(group)
+	return to, aes67.CheckDestination(to)
 }
 
 // positions are the channel positions of PulseAudio (pulse/channelmap.h); aux0

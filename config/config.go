@@ -38,6 +38,7 @@ type Sink struct {
 type Network struct {
 	Interface string     // name, or Auto
 	Address   netip.Addr // to send from; invalid: chosen
+	Secondary string     // name of the interface of the second leg; empty: none
 }
 
 // Automatic reports whether the bridge chooses the interface.
@@ -51,13 +52,15 @@ type Stream struct {
 	PacketTime    aes67.PacketTime
 	AddressPrefix Prefix
 	Addresses     []netip.Addr // one a stream, in channel order; empty: derived from AddressPrefix
-	Port          uint16
-	PayloadType   uint8
-	TTL           uint8
-	DSCP          int
-	Name          string // empty: host and sink name
-	When          When
-	IdleAfter     time.Duration // silence after which streams rest; 0: none is long enough
+	// SecondaryAddresses are those on Network.Secondary.
+	SecondaryAddresses []netip.Addr
+	Port               uint16
+	PayloadType        uint8
+	TTL                uint8
+	DSCP               int
+	Name               string // empty: host and sink name
+	When               When
+	IdleAfter          time.Duration // silence after which streams rest; 0: none is long enough
 }
 
 // Clock is the bridge's place in the network's clock tree.
@@ -103,12 +106,23 @@ const (
 	Multi               // one stream with all channels
 )
 
+// Layouts are all of them, the usual one first.
+var Layouts = []Layout{Mono, Multi}
+
 // String returns the value of stream.layout.
 func (l Layout) String() string {
 	if l == Multi {
 		return "multi"
 	}
 	return "mono"
+}
+
+// widest returns how many channels the stream with the most of them has.
+func (l Layout) widest(channels int) int {
+	if l == Multi {
+		return channels
+	}
+	return 1
 }
 
 // When is when the streams are on the wire.

@@ -279,21 +279,21 @@ func texts(at func(*Config) *[]string, check func([]string) error, allowed strin
 
 type addressList = []netip.Addr
 
-// addresses is a list of different multicast groups; empty is nil.
+// addresses is a list of different destinations; empty is nil.
 func addresses(at func(*Config) *addressList) field {
-	return value[addressList]{at, formTexts, "a list of different IPv4 multicast addresses such as \"239.69.10.1\", or []", func(raw any) (addressList, error) {
+	return value[addressList]{at, formTexts, "a list of different IPv4 addresses, of groups or of single receivers, such as \"239.69.10.1\", or []", func(raw any) (addressList, error) {
 		words, err := list(raw)
 		if err != nil {
 			return nil, err
 		}
 		var groups addressList
 		for _, word := range words {
-			group, err := parseGroup(word)
+			group, err := parseDestination(word)
 			if err != nil {
 				return nil, err
 			}
 			if slices.Contains(groups, group) {
-				return nil, fmt.Errorf("%s twice: streams cannot share a group", word)
+				return nil, fmt.Errorf("%s twice: streams cannot share one", word)
 			}
 			groups = append(groups, group)
 		}

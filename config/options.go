@@ -100,10 +100,16 @@ var Options = []Option{
 		field:  sendFrom(func(c *Config) *netip.Addr { return &c.Network.Address }),
 	},
 	{
+		Key: "network.secondary", Default: `""`,
+		Help:   "a second network interface that everything is sent on too (SMPTE ST 2022-7); empty: none",
+		Detail: "For receivers with two network sockets, each on a network of its own: what is lost on one comes by the other. Name the interface, such as \"eno2\". The clock is that of network.interface, and the streams begin when that one is there; when it is lost later they go on by this one (docs/formats.md).",
+		field:  text(func(c *Config) *string { return &c.Network.Secondary }, checkSecondary, "empty or the name of an interface, 1 to 127 bytes without spaces or slashes"),
+	},
+	{
 		Key: "stream.layout", Default: `"mono"`,
 		Help:   "\"mono\": one session a channel; \"multi\": one session with all channels",
 		Detail: "Single loudspeakers want \"mono\". Choose \"multi\" for receivers that take a whole stereo or surround stream.",
-		field:  choice(func(c *Config) *Layout { return &c.Stream.Layout }, []Layout{Mono, Multi}, Layout.String),
+		field:  choice(func(c *Config) *Layout { return &c.Stream.Layout }, Layouts, Layout.String),
 	},
 	{
 		Key: "stream.rate", Default: "48000", Unit: "Hz",
@@ -133,9 +139,15 @@ var Options = []Option{
 	},
 	{
 		Key: "stream.addresses", Default: "[]",
-		Help:   "the multicast groups one by one, in channel order",
-		Detail: "Empty: derived from address-prefix. Otherwise one for each stream: as many as sink.channels with the layout \"mono\", one with \"multi\". The bridge uses them without looking for conflicts.",
+		Help:   "where the streams are sent one by one, in channel order: multicast groups, or single receivers",
+		Detail: "Empty: groups derived from address-prefix. Otherwise one for each stream: as many as sink.channels with the layout \"mono\", one with \"multi\". The bridge uses groups without looking for conflicts. A stream to the address of a single receiver, such as \"192.168.1.20\", is not announced; give that receiver the description (aes67-sink sdp).",
 		field:  addresses(func(c *Config) *addressList { return &c.Stream.Addresses }),
+	},
+	{
+		Key: "stream.secondary-addresses", Default: "[]",
+		Help:   "the same on network.secondary",
+		Detail: "Empty: groups derived from address-prefix, others than those of the first interface.",
+		field:  addresses(func(c *Config) *addressList { return &c.Stream.SecondaryAddresses }),
 	},
 	{
 		Key: "stream.port", Default: "5004",

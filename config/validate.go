@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -33,9 +34,10 @@ type rule struct {
 }
 
 var rules = []rule{
-	{[]string{"stream.ptime", "stream.rate"}, longPackets},
-	{[]string{"stream.ptime", "stream.layout", "stream.encoding", "stream.rate", "sink.channels"}, payload},
+	{[]string{"stream.ptime", "stream.layout", "stream.encoding", "stream.rate", "sink.channels"}, format},
 	{[]string{"stream.addresses", "stream.layout", "sink.channels"}, addressCount},
+	{[]string{"network.secondary", "network.interface"}, otherInterface},
+	{[]string{"stream.secondary-addresses", "stream.addresses", "stream.layout", "sink.channels", "network.secondary"}, secondaryAddresses},
 	{[]string{"sink.latency", "stream.ptime"}, leastLatency},
 	{[]string{"announce.rtsp-port"}, rtspPort},
 }
@@ -68,36 +70,51 @@ func (s *settings) blame(keys []string) source {
 	return source{}
 }
 
-// longPackets: a packet time of 4 ms is defined for 44.1 and 48 kHz only
-// (AES67-2018, 7.2.1).
-func longPackets(c Config) (why, remedy string) {
-	if c.Stream.PacketTime == aes67.PacketTime4ms && c.Stream.Rate > 48000 {
-		return fmt.Sprintf("not defined at stream.rate = %d", c.Stream.Rate), "take 1ms or shorter, or stream.rate = 48000"
+// Format is that of the stream with the most channels.
+func (c Config) Format() aes67.Format {
+	return aes67.Format{Rate: c.Stream.Rate, Encoding: c.Stream.Encoding, PacketTime: c.Stream.PacketTime, Channels: c.Stream.Layout.widest(len(c.Sink.Channels))}
+}
+
+// format: what is sent must fit a packet.
+func format(c Config) (why, remedy string) {
+	refused := c.Format().Check()
+	if refused == nil {
+		return "", ""
+	}
+	remedy = fmt.Sprintf("take stream.ptime = \"%v\"", refused.Nearest.PacketTime)
+	alone := c.Format()
+	if alone.Channels = Mono.widest(len(c.Sink.Channels)); alone.Check() == nil {
+		remedy += fmt.Sprintf(" or stream.layout = \"%v\"", Mono)
+	}
+	return refused.Why, remedy
+}
+
+// addressCount: one destination a stream.
+func addressCount(c Config) (why, remedy string) { return oneAStream(c, c.Stream.Addresses) }
+
+// otherInterface: two legs on one interface would be lost together.
+func otherInterface(c Config) (why, remedy string) {
+	if c.Network.Secondary != "" && c.Network.Secondary == c.Network.Interface {
+		return "is network.interface too", "must be another interface, or \"\""
 	}
 	return "", ""
 }
 
-// payload: what is sent must fit a packet (AES67-2018, 6.3).
-func payload(c Config) (why, remedy string) {
-	stream := aes67.Stream{
-		Channels: c.Sink.Channels, Encoding: c.Stream.Encoding, Rate: c.Stream.Rate, PacketTime: c.Stream.PacketTime,
-	}
-	if why, _ := longPackets(c); why != "" || c.Stream.Layout == Mono || stream.PayloadBytes() <= aes67.MaxPayload {
-		return "", ""
-	}
-	why = fmt.Sprintf("%d channels of %v at %d Hz make %d bytes a packet: must be at most %d",
-		len(stream.Channels), stream.Encoding, stream.Rate, stream.PayloadBytes(), aes67.MaxPayload)
-	for _, shorter := range slices.Backward(aes67.PacketTimes()) {
-		if stream.PacketTime = shorter; stream.PayloadBytes() <= aes67.MaxPayload && shorter < c.Stream.PacketTime {
-			return why, fmt.Sprintf("take stream.ptime = \"%v\" or stream.layout = \"mono\"", shorter)
+// secondaryAddresses: a receiver on both networks tells the legs apart by where they go.
+func secondaryAddresses(c Config) (why, remedy string) {
+	for _, to := range c.Stream.SecondaryAddresses {
+		if slices.Contains(c.Stream.Addresses, to) {
+			return fmt.Sprintf("%v is one of stream.addresses too", to), "must be other ones, or [] to derive them"
 		}
 	}
-	return why, "take stream.layout = \"mono\" or fewer channels"
+	if len(c.Stream.SecondaryAddresses) > 0 && c.Network.Secondary == "" {
+		return "there is no network.secondary", "name that interface, or take []"
+	}
+	return oneAStream(c, c.Stream.SecondaryAddresses)
 }
 
-// addressCount: one group a stream.
-func addressCount(c Config) (why, remedy string) {
-	if n, want := len(c.Stream.Addresses), c.StreamCount(); n != 0 && n != want {
+func oneAStream(c Config, addresses []netip.Addr) (why, remedy string) {
+	if n, want := len(addresses), c.StreamCount(); n != 0 && n != want {
 		return fmt.Sprintf("%s for %s", count(n, "address", "addresses"), count(want, "stream", "streams")),
 			fmt.Sprintf("must be %d in channel order, or [] to derive them", want)
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"net"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -12,6 +13,7 @@ import (
 	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/wake"
+	"aes67-sink/rtpsend"
 	"aes67-sink/rtsp"
 	"aes67-sink/sap"
 	"aes67-sink/sdp"
@@ -24,6 +26,7 @@ type announcer struct {
 	sap       *sap.Service     // always there: it listens too
 	rtsp      *rtsp.Server     // nil: off
 	publisher *avahi.Publisher // nil: off
+	mirror    *mirror          // on the second leg; nil: there is none
 
 	changed chan struct{} // signalled after RTSP has begun or ceased, or a switch
 
@@ -33,6 +36,7 @@ type announcer struct {
 	bySAP    bool // announce by it
 	network  bridge.Network
 	sessions []sdp.Session
+	second   rtpsend.Leg
 }
 
 // newAnnouncer makes the parts that announce; former are the texts of the last
@@ -46,6 +50,9 @@ func newAnnouncer(cfg config.Config, former []string, follows func() bool, log f
 			a.publisher = avahi.New(avahi.Config{}, log("mdns"))
 		}
 	}
+	if cfg.Network.Secondary != "" {
+		a.mirror = newMirror(cfg, former, follows, log)
+	}
 	return a
 }
 
@@ -57,6 +64,9 @@ func (a *announcer) parts() []func(context.Context) error {
 	}
 	if a.publisher != nil {
 		parts = append(parts, a.publisher.Run)
+	}
+	if a.mirror != nil {
+		parts = append(parts, a.mirror.parts()...)
 	}
 	return parts
 }
@@ -71,25 +81,36 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 	a.network, a.sessions = network, sessions
 	a.mu.Unlock()
 	if a.rtsp != nil {
-		served := make([]rtsp.Session, len(sessions))
-		for i := range sessions {
-			stream := &sessions[i].Stream
-			served[i] = rtsp.Session{
-				Name: sdp.CleanName(stream.Name), Number: i + 1, Text: sessions[i].Text(),
-				Group: stream.Group, Port: stream.Port, TTL: stream.TTL,
-			}
-		}
 		at := network
-		if len(served) == 0 {
+		if len(sessions) == 0 {
 			at = bridge.Network{} // another user's bridge may want the port
 		}
-		a.rtsp.Serve(at.Interface, at.Address, served)
+		a.rtsp.Serve(at.Interface, at.Address, served(sessions))
 	}
 	a.publish()
 	a.mu.Lock() // so that a switch is before it or behind it
 	defer a.mu.Unlock()
 	if a.bySAP {
-		a.sap.Announce(network.Interface, network.Address, sessions)
+		a.sap.Announce(network.Interface, network.Address, listable(sessions))
+	}
+	a.reflect()
+}
+
+// setSecond tells where the second leg is, without an address: nowhere.
+func (a *announcer) setSecond(leg rtpsend.Leg) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.second.Interface.Index == leg.Interface.Index && a.second.Source == leg.Source {
+		return
+	}
+	a.second = leg
+	a.reflect()
+}
+
+// reflect announces on the second leg what is on the first; mu is held.
+func (a *announcer) reflect() {
+	if a.mirror != nil {
+		a.mirror.announce(a.second, a.sessions, a.bySAP)
 	}
 }
 
@@ -102,7 +123,8 @@ func (a *announcer) switchSAP(on bool) {
 	if !on {
 		sessions = nil
 	}
-	a.sap.Announce(a.network.Interface, a.network.Address, sessions)
+	a.sap.Announce(a.network.Interface, a.network.Address, listable(sessions))
+	a.reflect()
 	wake.Signal(a.changed)
 }
 
@@ -114,9 +136,12 @@ func (a *announcer) announcesBySAP() bool {
 
 // Run publishes by DNS-SD when the RTSP server has begun or ceased to listen.
 func (a *announcer) Run(ctx context.Context) error {
-	var changed <-chan struct{}
+	var changed, second <-chan struct{}
 	if a.rtsp != nil {
 		changed = a.rtsp.Changed()
+		if a.mirror != nil {
+			second = a.mirror.rtsp.Changed()
+		}
 	}
 	for {
 		select {
@@ -125,6 +150,10 @@ func (a *announcer) Run(ctx context.Context) error {
 		case <-changed:
 			a.publish()
 			wake.Signal(a.changed)
+		case <-second:
+			a.mu.Lock()
+			a.mirror.publish(a.second.Interface, a.sessions)
+			a.mu.Unlock()
 		}
 	}
 }
@@ -136,13 +165,7 @@ func (a *announcer) publish() {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var services []avahi.Service
-	if port := a.rtsp.Snapshot().Port; port != 0 {
-		for i := range a.sessions {
-			services = append(services, avahi.Service{Name: sdp.CleanName(a.sessions[i].Stream.Name), Port: uint16(port)})
-		}
-	}
-	a.publisher.Publish(a.network.Interface.Index, services)
+	a.publisher.Publish(a.network.Interface.Index, services(a.sessions, a.rtsp.Snapshot().Port))
 }
 
 // refused returns the names that somebody else has.
@@ -210,4 +233,95 @@ func (a *announcer) ways() []string {
 		ways = append(ways, status.ViaMDNS)
 	}
 	return ways
+}
+
+// mirror announces on the second leg what is announced on the first, in the same words:
+// a receiver may be on that network alone.
+type mirror struct {
+	sap       *sap.Service
+	rtsp      *rtsp.Server     // nil: off
+	publisher *avahi.Publisher // nil: off
+}
+
+func newMirror(cfg config.Config, former []string, follows func() bool, log func(part string) zerolog.Logger) *mirror {
+	m := &mirror{sap: sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former, Follows: follows}, log("sap"))}
+	if cfg.Announce.RTSPPort != 0 {
+		m.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
+		if cfg.Announce.MDNS {
+			m.publisher = avahi.New(avahi.Config{}, log("mdns"))
+		}
+	}
+	return m
+}
+
+func (m *mirror) parts() []func(context.Context) error {
+	parts := []func(context.Context) error{m.sap.Run}
+	if m.rtsp != nil {
+		parts = append(parts, m.rtsp.Run)
+	}
+	if m.publisher != nil {
+		parts = append(parts, m.publisher.Run)
+	}
+	return parts
+}
+
+// announce replaces what is announced; without an address nothing is.
+func (m *mirror) announce(leg rtpsend.Leg, sessions []sdp.Session, bySAP bool) {
+	if !leg.Source.IsValid() {
+		sessions = nil
+	}
+	if m.rtsp != nil {
+		at := bridge.Network{Interface: leg.Interface, Address: leg.Source}
+		if len(sessions) == 0 {
+			at = bridge.Network{}
+		}
+		m.rtsp.Serve(at.Interface, at.Address, served(sessions))
+	}
+	m.publish(leg.Interface, sessions)
+	if !bySAP {
+		sessions = nil
+	}
+	m.sap.Announce(leg.Interface, leg.Source, listable(sessions))
+}
+
+// publish brings DNS-SD up to date, when the RTSP server listens.
+func (m *mirror) publish(iface net.Interface, sessions []sdp.Session) {
+	if m.publisher != nil {
+		m.publisher.Publish(iface.Index, services(sessions, m.rtsp.Snapshot().Port))
+	}
+}
+
+// served is what RTSP tells: also of streams to one receiver, who may ask.
+func served(sessions []sdp.Session) []rtsp.Session {
+	all := make([]rtsp.Session, len(sessions))
+	for i := range sessions {
+		stream := &sessions[i].Stream
+		all[i] = rtsp.Session{
+			Name: sdp.CleanName(stream.Name), Number: i + 1, Text: sessions[i].Text(),
+			Group: stream.Group, Port: stream.Port, TTL: stream.TTL,
+		}
+	}
+	return all
+}
+
+// listable are the sessions that more than one receiver can hear: SAP is for those
+// alone (RFC 2974, 1), and a list with others in it leads astray.
+func listable(sessions []sdp.Session) (all []sdp.Session) {
+	for _, s := range sessions {
+		if s.Stream.Group.IsMulticast() {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// services are what DNS-SD lists, with the port of RTSP; 0: it does not listen.
+func services(sessions []sdp.Session, port int) (all []avahi.Service) {
+	if port == 0 {
+		return nil
+	}
+	for _, s := range listable(sessions) {
+		all = append(all, avahi.Service{Name: sdp.CleanName(s.Stream.Name), Port: uint16(port)})
+	}
+	return all
 }

@@ -66,6 +66,9 @@ func (e *edges) clockInput() bridge.ClockInput {
 		return bridge.ClockInput{Forbidden: true, State: bridge.ClockLocked, Problem: e.forbidden}
 	}
 	s := e.ptp.Snapshot()
+	if e.network.state().lost != "" { // it runs on, for the streams that go on
+		return bridge.ClockInput{State: bridge.ClockHoldover, Grandmaster: s.Grandmaster, Domain: s.Domain}
+	}
 	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
 	e.filtered = false
 	if used := e.network.input(); used.Usable {
@@ -101,6 +104,7 @@ func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) erro
 		Priority:  senderPriority,
 		OnProblem: func() { wake.Signal(e.trouble) },
 		Recorder:  e.ring,
+		Second:    e.network.state().second.Leg,
 	})
 }
 
@@ -136,6 +140,15 @@ func (e *edges) Serve(yes bool) {
 		e.withheld = withheld
 		e.ptp.Withhold(withheld)
 	}
+}
+
+// foreign are the sessions of others on an interface, 0: on any, and on the second leg.
+func (e *edges) foreign(index int) []bridge.Foreign {
+	all := e.ears.foreign(index)
+	if leg := e.network.state().second; index != 0 && leg.Source.IsValid() {
+		all = append(all, e.ears.foreign(leg.Interface.Index)...)
+	}
+	return all
 }
 
 func (e *edges) Neighbours() *bridge.Neighbours { return e.neighbours.latest() }

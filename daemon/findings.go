@@ -8,7 +8,6 @@ import (
 	"aes67-sink/health"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/ptp"
-	"aes67-sink/rtpsend"
 )
 
 // ill is what the parts say is wrong, in the order in which equals are told, and what
@@ -18,14 +17,15 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 	does = health.Activity{
 		Rests: b.State == bridge.Idle || e.sleeper.asleep(), Sends: b.Send && !b.Rest, Linked: network.Usable, Sync: e.synchronization(),
 	}
-	var packets, priority, page string
+	var packets, seconds, priority, page string
 	if stats != nil {
-		packets, priority = sendProblem(*stats, network.Chosen.Interface.Name), priorityProblem(stats.Grant)
+		packets, priority = sendProblem(stats.Problem, network.Chosen.Interface.Name), priorityProblem(stats.Grant)
+		seconds = sendProblem(stats.SecondProblem, network.second.Interface.Name)
 	}
 	if why := e.unserved.Load(); why != nil {
 		page = *why
 	}
-	said := slices.Concat(b.Problems, []string{packets}, e.announcer.problems(), []string{
+	said := slices.Concat(network.oneLeg(), b.Problems, []string{packets, seconds}, e.announcer.problems(), []string{
 		e.sink.Snapshot().Notice, e.network.astray(), e.network.renamed(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
 	})
 	for _, sentence := range said {
@@ -65,11 +65,11 @@ func clockProblem(state bridge.State) string {
 }
 
 // sendProblem says why packets do not leave, and what to do about it.
-func sendProblem(stats rtpsend.Stats, iface string) string {
-	if stats.Problem == "" {
+func sendProblem(why, iface string) string {
+	if why == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, stats.Problem)
+	return fmt.Sprintf("%s: packets cannot be sent: %s; check the interface, and the firewall for a rule against multicast", iface, why)
 }
 
 // priorityProblem tells of a priority that was had and is there no more.

@@ -11,14 +11,13 @@ import (
 	"aes67-sink/health"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
-	"aes67-sink/rtpsend"
 )
 
 func TestPacketsThatCannotBeSentAreAProblem(t *testing.T) {
-	if got := sendProblem(rtpsend.Stats{}, "eno1"); got != "" {
+	if got := sendProblem("", "eno1"); got != "" {
 		t.Errorf("problem %q while all is well", got)
 	}
-	got := sendProblem(rtpsend.Stats{Problem: "operation not permitted"}, "eno1")
+	got := sendProblem("operation not permitted", "eno1")
 	for _, want := range []string{"eno1", "operation not permitted", "firewall"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("problem %q: does not name %q", got, want)

@@ -179,10 +179,16 @@ func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.S
 			PtimeUS:  int(stream.PacketFrames().Duration(stream.Rate).Round(time.Microsecond).Microseconds()),
 			PeakDBFS: &level, LimitedDB: &limited,
 		}
+		if stream.Second.IsValid() {
+			m.SecondGroup = stream.Second.String()
+		}
 		if stats != nil && i < len(stats.Streams) {
 			s := stats.Streams[i]
 			m.Packets, m.Late, m.Dropped, m.TimestampJumps = s.Packets, s.Late, s.Dropped, &stats.TimestampJumps
 			m.Late2, m.Late17 = s.Late2, s.Late17
+			if stream.Second.IsValid() {
+				m.SecondPackets, m.SecondDropped = &s.SecondPackets, &s.SecondDropped
+			}
 			m.SkippedMS = new(milliseconds(aes67.Frames(stats.SkippedFrames).Duration(stream.Rate)))
 			m.LatenessP50US = known(stats.LatenessP50.Microseconds())
 			m.LatenessP99US = known(stats.LatenessP99.Microseconds())
@@ -206,9 +212,19 @@ func (n *network) model() status.Network {
 		reason += "; " + in.report
 	}
 	carrier := true // without it the interface is not used
-	return status.Network{
+	m := status.Network{
 		Interface: in.Chosen.Interface.Name, Address: in.Chosen.Address.String(), Carrier: &carrier, Reason: reason,
 	}
+	if in.lost != "" {
+		m.Carrier, m.Reason = nil, ""
+	}
+	if n.second != nil {
+		m.Secondary = &status.Leg{Interface: in.second.Interface.Name}
+		if in.second.Source.IsValid() {
+			m.Secondary.Address = in.second.Source.String()
+		}
+	}
+	return m
 }
 
 func milliseconds(d time.Duration) status.Tenths {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -16,16 +17,20 @@ import (
 	"aes67-sink/internal/wake"
 	"aes67-sink/netif"
 	"aes67-sink/ptp/port"
+	"aes67-sink/rtpsend"
 	"aes67-sink/sap"
 )
 
 // network chooses the interface and puts the clock and the SAP listener on it.
 type network struct {
-	chooser   *netif.Chooser
-	watcher   *netif.Watcher
-	services  *netif.DNSSD // hears of AES67 devices before anything is asked
-	ears      hearing
-	clock     *port.Service // nil without the PTP ports
+	chooser  *netif.Chooser
+	watcher  *netif.Watcher
+	services *netif.DNSSD // hears of AES67 devices before anything is asked
+	ears     hearing
+	clock    *port.Service // nil without the PTP ports
+	// second tells how the second leg is, and what it leaves for the first; nil: there is none.
+	second    func(aes67.MonoTime, []netif.Candidate) (legState, []netif.Candidate)
+	legs      func(first, second rtpsend.Leg) // where packets leave
 	domain    uint8
 	automatic bool                          // no interface is named
 	playing   func() bool                   // a program plays into the sink
@@ -40,6 +45,7 @@ type network struct {
 	deaf         bool         // one of these could not be listened to
 	carriers     map[int]bool // interface index: carrier when last looked at
 	inUse        bool
+	clockRests   bool // for the first leg is lost
 	used         bridge.Network
 	offlineSince aes67.MonoTime // 0: there is a network, or a sign of one is waited for
 	report       string
@@ -61,6 +67,8 @@ type networkState struct {
 	renamed bool   // under another name than the configuration says, as reason tells
 	report  string // a sign on another interface
 	astray  bool   // there is none on the chosen one
+	second  legState
+	lost    string // why Chosen cannot be used, while the second leg is
 }
 
 // retryNetwork is how long after it failed an interface is tried again that is
@@ -114,7 +122,11 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 		n.offline(now, false)
 		return 0
 	}
-	n.listen(n.chooser.Interfaces(candidates))
+	var leg legState
+	if n.second != nil {
+		leg, candidates = n.second(now, candidates)
+	}
+	n.listen(withLeg(n.chooser.Interfaces(candidates), leg))
 	n.rejoin(candidates)
 	d := n.chooser.Decide(now, candidates, n.signs(), playing)
 	if d.Report != n.report {
@@ -124,6 +136,8 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 		}
 	}
 	next := stateOf(d, candidates, n.automatic && !playing && len(n.listening) > 0, playing)
+	next.second, next.Chosen.Second = leg, leg.known
+	next = n.keep(next)
 	n.tell(next, d.Since)
 	again = sooner(d.Next, n.offline(now, !next.Usable && !next.Idle))
 	// What failed is tried again: listening, or the clock on what was chosen.
@@ -187,6 +201,7 @@ func sooner(a, b aes67.MonoTime) aes67.MonoTime {
 // tell acts on a choice and tells of it.
 func (n *network) tell(next networkState, since aes67.MonoTime) {
 	n.use(next, since)
+	n.tellLegs(&next)
 	if old := n.told.Swap(&next); old == nil || !old.same(next) {
 		wake.Signal(n.changed)
 	}
@@ -194,9 +209,17 @@ func (n *network) tell(next networkState, since aes67.MonoTime) {
 
 // use puts the clock on the chosen interface, or stops it.
 func (n *network) use(next networkState, since aes67.MonoTime) {
-	if next.Usable == n.inUse && sameNetwork(n.used, next.Chosen) {
+	if next.lost != "" {
+		if n.clock != nil && !n.clockRests {
+			n.clock.Stop()
+		}
+		n.clockRests = true
 		return
 	}
+	if next.Usable == n.inUse && sameNetwork(n.used, next.Chosen) && !n.clockRests {
+		return
+	}
+	n.clockRests = false
 	if n.clock != nil && n.inUse {
 		n.clock.Stop()
 	}
@@ -277,9 +300,66 @@ func (n *network) signs() []netif.Sign {
 
 func (s *networkState) same(o networkState) bool {
 	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason && s.renamed == o.renamed && s.report == o.report && s.astray == o.astray &&
-		sameNetwork(s.Chosen, o.Chosen)
+		s.lost == o.lost && s.second.same(o.second) && s.Chosen.Second == o.Chosen.Second && sameNetwork(s.Chosen, o.Chosen)
+}
+
+// withLeg adds the second leg's interface to others.
+func withLeg(indexes []int, leg legState) []int {
+	if leg.Source.IsValid() {
+		indexes = append(indexes, leg.Interface.Index)
+		slices.Sort(indexes)
+	}
+	return indexes
 }
 
 func sameNetwork(a, b bridge.Network) bool {
 	return a.Interface.Index == b.Interface.Index && a.Interface.Name == b.Interface.Name && a.Address == b.Address
+}
+
+// legState is how the second leg is.
+type legState struct {
+	rtpsend.Leg            // without an address while it is lost
+	known       netip.Addr // the address that it has or had
+	problem     string     // why it is lost
+}
+
+func (s legState) same(o legState) bool {
+	return s.Interface.Index == o.Interface.Index && s.Interface.Name == o.Interface.Name && s.Source == o.Source && s.known == o.known && s.problem == o.problem
+}
+
+// keep has the streams go on by the second leg when the first one is lost: nothing
+// changes for the supervisor, and the clock runs on at its last rate.
+func (n *network) keep(next networkState) networkState {
+	told := n.told.Load()
+	if next.Usable || told == nil || !told.Usable || !next.second.Source.IsValid() {
+		return next
+	}
+	why := next.Problem
+	if why == "" {
+		why = next.reason
+	}
+	kept := *told
+	kept.second, kept.lost = next.second, "the first leg is lost, and the streams go on by "+next.second.Interface.Name+": "+why
+	return kept
+}
+
+// tellLegs lets the packets leave where they can. A network that is left for good is so
+// with a fade, by the supervisor.
+func (n *network) tellLegs(s *networkState) {
+	if n.second == nil || !s.Usable {
+		return
+	}
+	first := rtpsend.Leg{Interface: s.Chosen.Interface, Source: s.Chosen.Address}
+	if s.lost != "" {
+		first = rtpsend.Leg{}
+	}
+	n.legs(first, s.second.Leg)
+}
+
+// oneLeg tells which of two legs is lost; empty: none, or both, or there is but one.
+func (s *networkState) oneLeg() []string {
+	if !s.Usable {
+		return nil
+	}
+	return []string{s.lost, s.second.problem}
 }

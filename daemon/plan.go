@@ -39,6 +39,10 @@ func planSessions(cfg config.Config, memory identityMemory, streamName func() st
 	for i := range cfg.Stream.Addresses {
 		plan.Streams[i].Group = cfg.Stream.Addresses[i]
 	}
+	plan.Redundant = cfg.Network.Secondary != ""
+	for i := range cfg.Stream.SecondaryAddresses {
+		plan.Streams[i].Second = cfg.Stream.SecondaryAddresses[i]
+	}
 	plan.Names = func(host string, number int) []string {
 		return sessionNames(cfg, sessionHead(cfg, streamName(), host), number)
 	}

@@ -22,6 +22,7 @@ import (
 	"aes67-sink/netif"
 	"aes67-sink/ptp/port"
 	"aes67-sink/pulse"
+	"aes67-sink/rtpsend"
 	"aes67-sink/status"
 	"aes67-sink/status/page"
 )
@@ -92,6 +93,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	services := netif.NewDNSSD(rtthread.Now, part("network"))
 	e.network = &network{
 		chooser: netif.NewChooser(last.network(cfg.Network)),
+		second:  secondOf(cfg.Network), legs: func(first, second rtpsend.Leg) { e.sender.setLegs(first, second); e.announcer.setSecond(second) },
 		watcher: e.ears.interfaces, services: services, ears: e.ears, clock: e.ptp, domain: cfg.Clock.Domain,
 		automatic: cfg.Network.Automatic(),
 		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },
@@ -100,7 +102,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		now:       rtthread.Now, log: part("network"), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 	e.neighbours = &neighbours{
-		foreign: e.ears.foreign, refused: e.announcer.refused, host: hostName, wake: make(chan struct{}, 1), changed: e.wake,
+		foreign: e.foreign, refused: e.announcer.refused, host: hostName, wake: make(chan struct{}, 1), changed: e.wake,
 		chosen: func() int { return e.network.input().Chosen.Interface.Index },
 	}
 

@@ -23,6 +23,7 @@ type sender struct {
 
 	mu      sync.Mutex
 	running *runningSender // nil while no streams run
+	legs    [2]rtpsend.Leg
 }
 
 // runningSender is a sender and the goroutine that runs it.
@@ -42,6 +43,7 @@ func (s *sender) start(cfg rtpsend.Config) error {
 	running := &runningSender{Sender: made, stop: stop, ended: make(chan struct{})}
 	s.mu.Lock()
 	s.running = running
+	s.placeLegs()
 	s.mu.Unlock()
 	go func() {
 		running.err = lifecycle.Guard(func() error { return made.Run(ctx) }, s.log)
@@ -49,6 +51,25 @@ func (s *sender) start(cfg rtpsend.Config) error {
 		wake.Signal(s.ended)
 	}()
 	return nil
+}
+
+// setLegs lets packets leave elsewhere from now on.
+func (s *sender) setLegs(first, second rtpsend.Leg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.legs = [2]rtpsend.Leg{first, second}
+	s.placeLegs()
+}
+
+// placeLegs does so; mu is held. An interface that is not ready yet is tried again with
+// the next change of it.
+func (s *sender) placeLegs() {
+	if s.running == nil || !s.legs[0].Source.IsValid() && !s.legs[1].Source.IsValid() {
+		return
+	}
+	if err := s.running.SetLegs(s.legs[0], s.legs[1]); err != nil {
+		s.log.Warn().Err(err).Msg("packets do not leave on both legs")
+	}
 }
 
 // stop returns when the last packet, of silence, is sent.

@@ -58,7 +58,7 @@ var (
 	}
 	noNetwork = []Code{
 		"no-carrier", "no-address", "interface-is-port", "address-not-here", "no-usable-interface", "no-wired-interface",
-		"interface-unclear", "link-lost", "listening-for-signs", "interface-missing", "computer-sleeps", "other-user",
+		"interface-unclear", "link-lost", "listening-for-signs", "interface-missing", "computer-sleeps", "other-user", "first-leg-lost",
 	}
 	noPTP    = slices.Concat(noNetwork, []Code{"ptp-filtered", "firewall"})
 	noMaster = slices.Concat(noPTP, []Code{"no-ptp", "no-master", "no-sync", "clock-not-ticking", "other-ptp-program"})
@@ -94,6 +94,8 @@ var conditions = []Condition{
 	{Code: "monitor-volume", Title: "The monitor's volume", Heading: "The monitor's slider jumps back", Advice: true, Severity: Notice, Domain: Essence},
 
 	// The network.
+	{Code: "first-leg-lost", Title: "The first network is lost", Heading: "the first leg is lost", Severity: Defect, Domain: Link},
+	{Code: "second-leg-lost", Title: "The second network is lost", Heading: "the second leg is lost", Severity: Defect, Domain: Link, VisibleAfter: soon},
 	{Code: "no-carrier", Title: "No link on the network cable", Heading: "no carrier; check the cable", Severity: Silence, Domain: Link},
 	{Code: "no-address", Title: "The interface has no address", Heading: "no IPv4 address; set one or start DHCP", Severity: Silence, Domain: Transmission},
 	{Code: "no-dhcp", Title: "Nobody gives addresses out", Heading: "No DHCP", Advice: true, Severity: Notice, Domain: Transmission},

@@ -34,6 +34,7 @@ const (
 // ChooserConfig is what a Chooser needs to know.
 type ChooserConfig struct {
 	Interface string        // Auto or a name, or one of its other names
+	Option    string        // what named it; empty: "network.interface"
 	Address   netip.Addr    // the address to send from; invalid: chosen
 	Listen    time.Duration // 0: DefaultListen
 	Patience  time.Duration // 0: DefaultPatience
@@ -116,6 +117,9 @@ func (c *choice) was(e *Candidate) bool {
 func NewChooser(cfg ChooserConfig) *Chooser {
 	if cfg.Listen <= 0 {
 		cfg.Listen = DefaultListen
+	}
+	if cfg.Option == "" {
+		cfg.Option = "network.interface"
 	}
 	if cfg.Patience <= 0 {
 		cfg.Patience = DefaultPatience
@@ -223,7 +227,7 @@ func (c *Chooser) obey(candidates []Candidate, signs []Sign) Decision {
 	name := c.cfg.Interface
 	e := c.named(candidates)
 	if e == nil {
-		return Decision{Reason: fmt.Sprintf("network.interface %q: no such interface, waiting for it; there are %s", name, names(candidates))}
+		return Decision{Reason: fmt.Sprintf("%s %q: no such interface, waiting for it; there are %s", c.cfg.Option, name, names(candidates))}
 	}
 	if why := c.missing(e); why != "" {
 		c.chosen.by = SignNone // another network, perhaps
@@ -236,12 +240,12 @@ func (c *Chooser) obey(candidates []Candidate, signs []Sign) Decision {
 	renamed := false
 	switch {
 	case e.Name == name:
-		c.chosen.why = "named in network.interface"
+		c.chosen.why = "named in " + c.cfg.Option
 	case e.called(name):
-		c.chosen.why = fmt.Sprintf("named in network.interface as %s", name)
+		c.chosen.why = fmt.Sprintf("named in %s as %s", c.cfg.Option, name)
 	default:
 		renamed = true
-		c.chosen.why = fmt.Sprintf("this is the card that was %s; say network.interface = %q", name, e.Name)
+		c.chosen.why = fmt.Sprintf("this is the card that was %s; say %s = %q", name, c.cfg.Option, e.Name)
 	}
 	if e.Wireless {
 		c.chosen.why += " (Wi-Fi: expect gaps, multicast is not repeated there when it is lost)"
@@ -256,7 +260,7 @@ func (c *Chooser) obey(candidates []Candidate, signs []Sign) Decision {
 func (c *Chooser) missing(e *Candidate) string {
 	switch {
 	case e.Master != "":
-		return fmt.Sprintf("%s is a port of %s; say network.interface = %q", e.Name, e.Master, e.Master)
+		return fmt.Sprintf("%s is a port of %s; say %s = %q", e.Name, e.Master, c.cfg.Option, e.Master)
 	case !e.Carrier:
 		return e.Name + ": no carrier; check the cable, the switch and that the interface is up"
 	case len(e.Addrs) == 0:

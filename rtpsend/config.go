@@ -14,15 +14,27 @@ type Config struct {
 	Streams   []aes67.Stream
 	Interface net.Interface // where the packets leave
 	Source    netip.Addr    // their source address, one of Interface's
-	DSCP      int           // 0 to 63
-	Loop      bool          // programs on this host hear the packets too
-	Priority  int           // real-time priority to ask for, 1 to 99; 0: none
+	// Second is where the same packets leave for the streams' second destinations, if
+	// they have any; it may come and go with SetLegs.
+	Second   Leg
+	DSCP     int  // 0 to 63
+	Loop     bool // programs on this host hear the packets too
+	Priority int  // real-time priority to ask for, 1 to 99; 0: none
 	// OnProblem is called within a second after Stats.Problem has come, changed or
 	// gone, by an ordinary thread. It may be nil.
 	OnProblem func()
 	// Recorder is told what each packet time was like. It may be nil.
 	Recorder Recorder
 }
+
+// Leg is one way out: an interface, and the address that packets come from there.
+// Without an address nothing leaves there.
+type Leg struct {
+	Interface net.Interface
+	Source    netip.Addr
+}
+
+func (l Leg) same(o Leg) bool { return l.Interface.Index == o.Interface.Index && l.Source == o.Source }
 
 // Recorder is told of each packet time. The sender's thread calls it: it must not
 // block.
@@ -64,6 +76,8 @@ func (c *Config) validate() error {
 		case s.Rate != first.Rate || s.PacketTime != first.PacketTime:
 			return fmt.Errorf("rtpsend: stream %q: %d Hz and ptime %v: the first stream has %d Hz and %v, and all must share them",
 				s.Name, s.Rate, s.PacketTime, first.Rate, first.PacketTime)
+		case s.Second.IsValid() != first.Second.IsValid():
+			return fmt.Errorf("rtpsend: stream %q: second destination %v: the first stream has %v, and all or none must have one", s.Name, s.Second, first.Second)
 		case s.TTL != first.TTL:
 			return fmt.Errorf("rtpsend: stream %q: ttl %d: the first stream has %d, and all must share it", s.Name, s.TTL, first.TTL)
 		}

@@ -130,9 +130,10 @@ func (p *pacer) sent(d decision, now aes67.RawTime, silent bool) {
 	p.next += aes67.MediaTime(p.frames)
 	p.flowing, p.jumped, p.skipped = true, false, 0
 	if p.backlog > 0 {
-		// On a schedule of their own, so that late wake-ups do not add up; but
-		// never less than half a gap apart.
-		p.notTill = max(p.notTill.Add(p.gap), now.Add(p.gap/2))
+		// On a schedule of their own, so that late wake-ups do not add up. One that is
+		// later than a gap lets two go at once and no more: to wait for part of a gap
+		// would take longer than a packet time of 125 µs, and the backlog stay.
+		p.notTill = max(p.notTill.Add(p.gap), now)
 	}
 	switch {
 	case d.open:

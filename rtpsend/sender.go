@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -29,8 +30,9 @@ type Sender struct {
 	clock  *mediaclock.Clock
 	source FrameSource
 	log    zerolog.Logger
-	socket *socket
 	ssrcs  []uint32
+	// The second is nil unless the streams are redundant.
+	first, second *leg
 
 	stop     atomic.Bool
 	counters counters
@@ -40,28 +42,21 @@ type Sender struct {
 	packetizers []packetizer
 	planes      [][]float64   // all channels of one block
 	views       [][][]float64 // for each stream its channels
-	messages    []message
 }
 
-// New opens the socket. Run or Close frees it.
+// New opens the sockets. Run or Close frees it.
 func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Logger) (*Sender, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	cfg.Streams = append([]aes67.Stream(nil), cfg.Streams...)
-	socket, err := openSocket(&cfg)
-	if err != nil {
-		return nil, err
-	}
 	frames, rate := cfg.Streams[0].PacketFrames(), cfg.Streams[0].Rate
 	s := &Sender{
-		config:   cfg,
-		clock:    clock,
-		source:   source,
-		log:      log,
-		socket:   socket,
-		pacer:    newPacer(frames, rate),
-		messages: make([]message, len(cfg.Streams)),
+		config: cfg,
+		clock:  clock,
+		source: source,
+		log:    log,
+		pacer:  newPacer(frames, rate),
 	}
 	s.counters.lateness.window = uint64(statsWindow / frames.Duration(rate))
 	s.counters.streams = make([]streamCounters, len(cfg.Streams))
@@ -69,6 +64,7 @@ func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Lo
 	for c := range cfg.channels() {
 		s.planes = append(s.planes, samples[c*int(frames):(c+1)*int(frames):(c+1)*int(frames)])
 	}
+	buffers := make([][]byte, len(cfg.Streams))
 	for i := range cfg.Streams {
 		stream := &cfg.Streams[i]
 		ssrc, sequence := identify(s.ssrcs)
@@ -76,9 +72,34 @@ func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Lo
 		p := newPacketizer(stream, ssrc, sequence)
 		s.packetizers = append(s.packetizers, p)
 		s.views = append(s.views, s.planes[stream.First:stream.First+len(stream.Channels)])
-		s.messages[i] = newMessage(p.buffer, stream)
+		buffers[i] = p.buffer
+	}
+	var err error
+	if s.first, err = newLeg(&cfg, Leg{cfg.Interface, cfg.Source}, buffers, func(s *aes67.Stream) netip.Addr { return s.Group }); err != nil {
+		return nil, err
+	}
+	if cfg.Streams[0].Second.IsValid() {
+		to := func(s *aes67.Stream) netip.Addr { return s.Second }
+		if s.second, err = newLeg(&cfg, cfg.Second, buffers, to); err != nil { // the first is none the worse for it
+			log.Warn().Err(err).Msg("the second leg rests")
+			if s.second, err = newLeg(&cfg, Leg{}, buffers, to); err != nil {
+				return nil, errors.Join(err, s.first.close())
+			}
+		}
 	}
 	return s, nil
+}
+
+// SetLegs lets the packets leave elsewhere from the next one on; a leg without an address
+// rests. It may be called at any time, from any goroutine, and does not disturb a leg
+// that stays what it was. The second is of no account where the streams have no second
+// destination.
+func (s *Sender) SetLegs(first, second Leg) error {
+	err := s.first.move(&s.config, first)
+	if s.second != nil {
+		err = errors.Join(err, s.second.move(&s.config, second))
+	}
+	return err
 }
 
 // identify draws a stream's SSRC, unlike those taken, and its first sequence
@@ -98,8 +119,14 @@ func identify(taken []uint32) (ssrc uint32, sequence uint16) {
 	}
 }
 
-// Close frees the socket of a sender that does not run.
-func (s *Sender) Close() error { return s.socket.close() }
+// Close frees the sockets of a sender that does not run.
+func (s *Sender) Close() error {
+	err := s.first.close()
+	if s.second != nil {
+		err = errors.Join(err, s.second.close())
+	}
+	return err
+}
 
 // Run sends until ctx ends; then it fades out, sends a few packets of zeros and
 // returns. It may run once.
@@ -111,11 +138,11 @@ func (s *Sender) Run(ctx context.Context) error {
 
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	told := s.counters.faults()
+	told := s.faults()
 	for {
 		select {
 		case err := <-ended:
-			if closeErr := s.socket.close(); closeErr != nil && !errors.Is(closeErr, errClosed) {
+			if closeErr := s.Close(); closeErr != nil && !errors.Is(closeErr, errClosed) {
 				err = errors.Join(err, fmt.Errorf("rtpsend: closing the socket: %w", closeErr))
 			}
 			return err
@@ -138,7 +165,7 @@ func (s *Sender) thread() (err error) {
 	s.counters.thread.Store(thread)
 	grant := thread.Grant()
 	s.log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("by", grant.By).Str("why", grant.Why).
-		Str("interface", s.config.Interface.Name).Stringer("source", s.socket.address()).
+		Str("interface", s.config.Interface.Name).Stringer("source", s.first.socket.address()).
 		Int("streams", len(s.packetizers)).Msg("sender started")
 	s.loop(thread)
 	return nil
@@ -210,8 +237,12 @@ func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw
 		s.packetizers[i].next(s.views[i], timestamp)
 	}
 	now := raw.Add(rtthread.Now().Sub(mono)) // without the system call
-	refusal := s.socket.write(s.messages, s.counters.streams)
-	s.counters.failed(refusal)
+	sent, refusal := s.first.write()
+	if s.second != nil {
+		if also, other := s.second.write(); !sent || also && other == 0 {
+			refusal = other // a packet that left once has left
+		}
+	}
 	s.pacer.sent(d, now, silent)
 
 	s.counters.timed(now.Sub(d.due), s.pacer.period)
@@ -225,14 +256,16 @@ func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw
 
 // tell logs what went wrong since it last did, and returns what it told.
 func (s *Sender) tell(told faults) faults {
-	now := s.counters.faults()
+	now := s.faults()
 	if now == told {
 		return told
 	}
-	if dropped := now.dropped - told.dropped; dropped > 0 {
-		s.log.Error().Uint64("packets", dropped).Str("interface", s.config.Interface.Name).
-			Str("why", syscall.Errno(s.counters.refusal.Load()).Error()).Bool("over", now.errno == 0).
-			Msg("packets could not be sent")
+	for i, l := range s.legs() {
+		if dropped := now.dropped[i] - told.dropped[i]; dropped > 0 {
+			s.log.Error().Uint64("packets", dropped).Str("interface", l.name()).
+				Str("why", syscall.Errno(l.refusal.Load()).Error()).Bool("over", now.errno[i] == 0).
+				Msg("packets could not be sent")
+		}
 	}
 	if jumps := now.jumps - told.jumps; jumps > 0 {
 		s.log.Warn().Uint64("jumps", jumps).Uint64("frames", now.skipped-told.skipped).

@@ -402,8 +402,8 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	}
 	defer func() { _ = s.Close() }()
 	// More than a datagram holds, in place of the left packet.
-	packet := s.messages[0]
-	s.messages[0] = newMessage(make([]byte, 70_000), &s.config.Streams[0])
+	packet := s.first.messages[0]
+	s.first.messages[0] = newMessage(make([]byte, 70_000), netip.AddrPortFrom(cfg.Streams[0].Group, cfg.Streams[0].Port))
 	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
 	stats := s.Snapshot()
 	if stats.Streams[0].Dropped != 1 || stats.Streams[0].Packets != 0 || stats.Streams[1].Packets != 1 || stats.Problem == "" {
@@ -411,7 +411,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	}
 	var log bytes.Buffer
 	s.log = zerolog.New(&log)
-	s.messages[0] = packet
+	s.first.messages[0] = packet
 	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
 	stats = s.Snapshot()
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {
@@ -419,7 +419,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	}
 	problems := 0
 	s.config.OnProblem = func() { problems++ }
-	was := faults{errno: uintptr(syscall.EMSGSIZE)} // as it was told after the refusal
+	was := faults{errno: [2]uintptr{uintptr(syscall.EMSGSIZE)}} // as it was told after the refusal
 	for range 2 {
 		was = s.tell(was)
 	}
@@ -472,10 +472,13 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 }
 
 // toldSent counts what a recorder is told.
-type toldSent struct{ packets, disorder uint64 }
+type toldSent struct{ packets, disorder, refused uint64 }
 
-func (r *toldSent) Sent(_, woke, ready, done aes67.RawTime, _, _ bool) {
+func (r *toldSent) Sent(_, woke, ready, done aes67.RawTime, _, refused bool) {
 	r.packets++
+	if refused {
+		r.refused++
+	}
 	if ready < woke || done < ready {
 		r.disorder++
 	}
@@ -512,7 +515,7 @@ func TestNoPollerWatchesTheSocket(t *testing.T) {
 			var fd int
 			if _, err := fmt.Sscanf(line, "tfd: %d", &fd); err == nil {
 				watched++
-				if fd == s.socket.fd {
+				if fd == s.first.socket.fd {
 					t.Error("an epoll set watches the sender's socket")
 				}
 			}

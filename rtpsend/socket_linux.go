@@ -6,13 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"aes67-sink/aes67"
 )
 
 const (
@@ -27,29 +26,35 @@ const (
 // socket sends every stream of a sender. It is none of package net's: those are
 // all in the Go runtime's epoll set, and each packet that has left makes a UDP socket
 // writable anew, which would wake another thread for nothing a thousand times a second.
-type socket struct {
-	fd     int
-	closed bool
-}
+type socket struct{ fd int }
 
-func openSocket(cfg *Config) (*socket, error) {
+// openSocket opens the socket of a leg; one without an address is not to be used.
+func openSocket(cfg *Config, place Leg) (*socket, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("rtpsend: socket: %w", err)
 	}
 	s := &socket{fd: fd}
-	if err := s.configure(cfg); err != nil {
+	if !place.Source.IsValid() {
+		return s, nil
+	}
+	if err := s.configure(cfg, place.Interface); err != nil {
 		_ = s.close()
 		return nil, err
 	}
-	if err := s.bind(cfg.Source); err != nil {
+	if err := s.bind(place.Source); err != nil {
 		_ = s.close()
-		return nil, fmt.Errorf("rtpsend: source address %v: %w", cfg.Source, err)
+		return nil, fmt.Errorf("rtpsend: source address %v: %w", place.Source, err)
 	}
 	return s, nil
 }
 
-func (s *socket) configure(cfg *Config) error {
+// replace takes the place of a socket that may be in use, and its number (dup(2)).
+func (s *socket) replace(old *socket) error {
+	return errors.Join(unix.Dup3(s.fd, old.fd, unix.O_CLOEXEC), s.close())
+}
+
+func (s *socket) configure(cfg *Config, iface net.Interface) error {
 	ttl, loop := int(cfg.Streams[0].TTL), 0
 	if cfg.Loop {
 		loop = 1
@@ -62,6 +67,7 @@ func (s *socket) configure(cfg *Config) error {
 		// here its own would not help it.
 		{"reuse of the address", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1},
 		{"ttl", unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, ttl},
+		{"ttl", unix.IPPROTO_IP, unix.IP_TTL, ttl}, // to one receiver
 		{"multicast loop", unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, loop},
 		{"type of service", unix.IPPROTO_IP, unix.IP_TOS, cfg.DSCP << 2},
 		// After the TOS, which resets it: AF41 would go to the lowest band.
@@ -73,8 +79,16 @@ func (s *socket) configure(cfg *Config) error {
 			return fmt.Errorf("rtpsend: %s %d: %w", o.what, o.value, err)
 		}
 	}
-	if err := unix.SetsockoptIPMreqn(s.fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(cfg.Interface.Index)}); err != nil {
-		return fmt.Errorf("rtpsend: interface %s: %w", cfg.Interface.Name, err)
+	// Whatever the routes say: groups by the one option, single receivers by the other,
+	// whose number is in the network's order (ip(7)).
+	var index [4]byte
+	binary.BigEndian.PutUint32(index[:], uint32(iface.Index))
+	err := errors.Join(
+		unix.SetsockoptIPMreqn(s.fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(iface.Index)}),
+		unix.SetsockoptInt(s.fd, unix.IPPROTO_IP, unix.IP_UNICAST_IF, int(binary.NativeEndian.Uint32(index[:]))),
+	)
+	if err != nil {
+		return fmt.Errorf("rtpsend: interface %s: %w", iface.Name, err)
 	}
 	return nil
 }
@@ -103,10 +117,10 @@ type message struct {
 	sent   uint32 // bytes, set by the kernel
 }
 
-// newMessage makes a message that sends packet to a stream's group each time.
-func newMessage(packet []byte, stream *aes67.Stream) message {
-	to := &unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: stream.Group.As4()}
-	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&to.Port))[:], stream.Port)
+// newMessage makes a message that sends packet to the same address each time.
+func newMessage(packet []byte, destination netip.AddrPort) message {
+	to := &unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: destination.Addr().As4()}
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&to.Port))[:], destination.Port())
 	m := message{header: unix.Msghdr{
 		Name: (*byte)(unsafe.Pointer(to)), Namelen: unix.SizeofSockaddrInet4,
 		Iov: &unix.Iovec{Base: unsafe.SliceData(packet)},
@@ -121,7 +135,7 @@ func newMessage(packet []byte, stream *aes67.Stream) message {
 //
 // The call is a raw one: it never blocks, so the scheduler need not know of it,
 // and cannot take the processor away between the pull and the send.
-func (s *socket) write(messages []message, streams []streamCounters) (refused syscall.Errno) {
+func (s *socket) write(messages []message, streams []legCounters) (refused syscall.Errno) {
 	for at := 0; at < len(messages); {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd),
 			uintptr(unsafe.Pointer(&messages[at])), uintptr(len(messages)-at), unix.MSG_DONTWAIT, 0, 0)
@@ -146,10 +160,4 @@ func (s *socket) write(messages []message, streams []streamCounters) (refused sy
 // errClosed is what a second close returns.
 var errClosed = errors.New("socket closed already")
 
-func (s *socket) close() error {
-	if s.closed {
-		return errClosed
-	}
-	s.closed = true
-	return unix.Close(s.fd)
-}
+func (s *socket) close() error { return unix.Close(s.fd) }

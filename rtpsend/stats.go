@@ -4,7 +4,6 @@ package rtpsend
 
 import (
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"aes67-sink/aes67"
@@ -23,6 +22,8 @@ type StreamStats struct {
 	// Late17 those of more than aes67.LatePackets.
 	Late2, Late17 uint64
 	Dropped       uint64 // refused by the kernel; their sequence numbers are used up
+	// SecondPackets and SecondDropped are Packets and Dropped of the second leg.
+	SecondPackets, SecondDropped uint64
 }
 
 // Stats is what a sender has done.
@@ -36,6 +37,7 @@ type Stats struct {
 	SkippedFrames                           uint64         // frame periods that the jumps left out
 	Grant                                   rtthread.Grant // what its thread has now
 	Problem                                 string         // why the last packet could not be sent; empty if it was
+	SecondProblem                           string         // likewise on the second leg
 }
 
 // counters are the atomics behind Stats.
@@ -46,28 +48,32 @@ type counters struct {
 	jumps    atomic.Uint64
 	skipped  atomic.Uint64
 	sending  atomic.Bool
-	errno    atomic.Uintptr // of the last batch, 0: none
-	refusal  atomic.Uintptr // the last one that there was
 	thread   atomic.Pointer[rtthread.Thread]
 }
 
 type streamCounters struct {
-	packets, late, late2, late17, dropped atomic.Uint64
+	late, late2, late17 atomic.Uint64
 }
 
-// faults are the counters of what goes wrong.
+// faults are the counters of what goes wrong; dropped and errno are those of each leg.
 type faults struct {
-	dropped, jumps, skipped uint64
-	errno                   uintptr
+	dropped        [2]uint64
+	errno          [2]uintptr
+	jumps, skipped uint64
 }
 
-func (c *counters) faults() faults {
-	f := faults{jumps: c.jumps.Load(), skipped: c.skipped.Load(), errno: c.errno.Load()}
-	for i := range c.streams {
-		f.dropped += c.streams[i].dropped.Load()
+func (s *Sender) faults() faults {
+	f := faults{jumps: s.counters.jumps.Load(), skipped: s.counters.skipped.Load()}
+	for i, l := range s.legs() {
+		if l != nil {
+			f.dropped[i], f.errno[i] = l.dropped(), l.errno.Load()
+		}
 	}
 	return f
 }
+
+// legs are both, nil for one that there is not.
+func (s *Sender) legs() [2]*leg { return [2]*leg{s.first, s.second} }
 
 // timed counts one packet time's lateness.
 func (c *counters) timed(late, period time.Duration) {
@@ -90,16 +96,6 @@ func (c *counters) timed(late, period time.Duration) {
 	}
 }
 
-// failed notes the outcome of a batch.
-func (c *counters) failed(errno syscall.Errno) {
-	if uintptr(errno) != c.errno.Load() {
-		c.errno.Store(uintptr(errno))
-		if errno != 0 {
-			c.refusal.Store(uintptr(errno))
-		}
-	}
-}
-
 // Snapshot may be called at any time, from any goroutine.
 func (s *Sender) Snapshot() Stats {
 	c := &s.counters
@@ -114,11 +110,15 @@ func (s *Sender) Snapshot() Stats {
 		stats.Streams[i] = StreamStats{
 			Name:    s.config.Streams[i].Name,
 			SSRC:    s.ssrcs[i],
-			Packets: c.streams[i].packets.Load(),
+			Packets: s.first.streams[i].packets.Load(),
 			Late:    c.streams[i].late.Load(),
 			Late2:   c.streams[i].late2.Load(),
 			Late17:  c.streams[i].late17.Load(),
-			Dropped: c.streams[i].dropped.Load(),
+			Dropped: s.first.streams[i].dropped.Load(),
+		}
+		if s.second != nil {
+			stats.Streams[i].SecondPackets = s.second.streams[i].packets.Load()
+			stats.Streams[i].SecondDropped = s.second.streams[i].dropped.Load()
 		}
 	}
 	percentiles := c.lateness.quantiles(0.50, 0.99)
@@ -126,8 +126,9 @@ func (s *Sender) Snapshot() Stats {
 	if thread := c.thread.Load(); thread != nil {
 		stats.Grant = thread.Grant()
 	}
-	if errno := syscall.Errno(c.errno.Load()); errno != 0 {
-		stats.Problem = errno.Error()
+	stats.Problem = s.first.problem()
+	if s.second != nil {
+		stats.SecondProblem = s.second.problem()
 	}
 	return stats
 }

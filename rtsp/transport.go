@@ -32,5 +32,8 @@ func offersMulticast(transport string) bool {
 
 // transportOf is the one transport that there is.
 func transportOf(s *Session, source netip.Addr) string {
+	if !s.Group.IsMulticast() {
+		return fmt.Sprintf("RTP/AVP;unicast;destination=%v;source=%v;client_port=%d-%d", s.Group, source, s.Port, s.Port+1)
+	}
 	return fmt.Sprintf("RTP/AVP;multicast;destination=%v;source=%v;port=%d-%d;ttl=%d", s.Group, source, s.Port, s.Port+1, s.TTL)
 }

@@ -56,13 +56,22 @@ type Session struct {
 	ID        uint64     // constant for the stream's life, see SessionID
 	Version   uint64     // grows with every change of the text, see NextVersion
 	Origin    netip.Addr // the IPv4 address that the packets come from
+	Second    netip.Addr // that of those to Stream.Second; invalid: there are none
 	Reference Reference
 }
+
+// The names of the two legs of a redundant stream (RFC 7104, 4.2).
+const (
+	primary   = "primary"
+	secondary = "secondary"
+)
+
+// Redundant reports whether two legs are described.
+func (s *Session) Redundant() bool { return s.Second.IsValid() && s.Stream.Second.IsValid() }
 
 // Text returns the description, its lines ended by CRLF.
 func (s Session) Text() string {
 	st := &s.Stream
-	connection := fmt.Sprintf("c=IN IP4 %v/%d", st.Group, st.TTL)
 	ptp := !s.Reference.Grandmaster.IsZero()
 
 	var b strings.Builder
@@ -73,14 +82,36 @@ func (s Session) Text() string {
 	line("v=0")
 	line("o=%s %d %d IN IP4 %v", User, s.ID, s.Version, s.Origin)
 	line("s=%s", CleanName(st.Name))
-	line("%s", connection) // at both levels: receivers exist that read only one
+	line("%s", connection(st.Group, st.TTL)) // at both levels: receivers exist that read only one
 	line("t=0 0")
 	if ptp {
 		line("a=clock-domain:PTPv2 %d", s.Reference.Domain)
 	}
+	if !s.Redundant() {
+		s.media(line, st.Group, s.Origin, "")
+		return b.String()
+	}
+	line("a=group:DUP %s %s", primary, secondary) // RFC 7104, 3; SMPTE ST 2110-10:2022, 8.5
+	s.media(line, st.Group, s.Origin, primary)
+	s.media(line, st.Second, s.Second, secondary)
+	return b.String()
+}
+
+// connection returns the c= line: only a group has a TTL (RFC 8866, 5.7).
+func connection(to netip.Addr, ttl uint8) string {
+	if to.IsMulticast() {
+		return fmt.Sprintf("c=IN IP4 %v/%d", to, ttl)
+	}
+	return fmt.Sprintf("c=IN IP4 %v", to)
+}
+
+// media writes the description of one leg, from an address to another; mid is its
+// name, empty if it is the only one.
+func (s *Session) media(line func(format string, args ...any), to, from netip.Addr, mid string) {
+	st, ptp := &s.Stream, !s.Reference.Grandmaster.IsZero()
 	line("m=audio %d RTP/AVP %d", st.Port, st.PayloadType)
 	line("i=%d channels: %s", len(st.Channels), strings.Join(Labels(st.Channels), ", "))
-	line("%s", connection)
+	line("%s", connection(to, st.TTL))
 	line("a=recvonly")
 	line("a=rtpmap:%d %v/%d/%d", st.PayloadType, st.Encoding, st.Rate, len(st.Channels)) // before ptime: its rate is needed there
 	if len(st.Channels) > 1 {
@@ -95,6 +126,10 @@ func (s Session) Text() string {
 	} else {
 		line("a=mediaclk:sender") // RFC 7273, 5.4: no offset to a shared clock is promised
 	}
-	line("a=source-filter: incl IN IP4 %v %v", st.Group, s.Origin)
-	return b.String()
+	if to.IsMulticast() {
+		line("a=source-filter: incl IN IP4 %v %v", to, from)
+	}
+	if mid != "" {
+		line("a=mid:%s", mid)
+	}
 }

@@ -105,6 +105,18 @@ func TestTextOf(t *testing.T) {
 			nil,
 		},
 		{
+			"to one receiver: no TTL, and nothing to filter",
+			change(func(s *sdp.Session) { s.Stream.Group = netip.MustParseAddr("192.168.10.7") }),
+			[]string{"c=IN IP4 192.168.10.7", "a=recvonly"},
+			[]string{"a=source-filter", "c=IN IP4 192.168.10.7/"},
+		},
+		{
+			"a second group alone is no leg: nobody knows whence its packets come",
+			change(func(s *sdp.Session) { s.Stream.Second = netip.MustParseAddr("239.69.10.9") }),
+			[]string{"c=IN IP4 239.69.10.1/32"},
+			[]string{"a=group", "a=mid", "c=IN IP4 239.69.10.9"},
+		},
+		{
 			"no name at all",
 			change(func(s *sdp.Session) { s.Stream.Name = "\t\r\n" }),
 			[]string{"s=-"},
@@ -164,5 +176,23 @@ func TestTextIsReadByAnotherParser(t *testing.T) {
 		if got := m.MediaName.Port.Value; got != int(s.Stream.Port) {
 			t.Errorf("seed %d: port %d, want %d", seed, got, s.Stream.Port)
 		}
+	}
+}
+
+// TestTwoLegsAreDescribedAsDuplicates holds the text to RFC 7104, 4.2: the legs are
+// alike but for where they go and whence they come.
+func TestTwoLegsAreDescribedAsDuplicates(t *testing.T) {
+	s := left
+	s.Stream.Second, s.Second = netip.MustParseAddr("239.69.10.9"), netip.MustParseAddr("192.168.20.1")
+	if diff := cmp.Diff(s.Text(), golden(t, "redundant.sdp")); diff != "" {
+		t.Errorf("(-got +want):\n%s", diff)
+	}
+	var d pion.SessionDescription
+	if err := d.UnmarshalString(s.Text()); err != nil || len(d.MediaDescriptions) != 2 {
+		t.Fatalf("pion reads %d media: %v", len(d.MediaDescriptions), err)
+	}
+	own, err := sdp.Parse([]byte(s.Text()))
+	if legs := own.Legs(); err != nil || len(legs) != 2 || legs[0].Group != s.Stream.Group || legs[1].Group != s.Stream.Second {
+		t.Errorf("read back: %+v, %v", legs, err)
 	}
 }

@@ -102,6 +102,14 @@ type Network struct {
 	Address   string `json:"address,omitempty"`
 	Carrier   *bool  `json:"carrier,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+	// Secondary is the second leg (network.secondary); absent: there is none.
+	Secondary *Leg `json:"secondary,omitempty"`
+}
+
+// Leg is the second network that the streams go out on.
+type Leg struct {
+	Interface string `json:"interface,omitempty"` // absent: lost
+	Address   string `json:"address,omitempty"`
 }
 
 // Stream is one session on the wire. Lateness is that of send instants.
@@ -109,6 +117,7 @@ type Stream struct {
 	Name           string   `json:"name"`
 	Channels       []string `json:"channels"`
 	Group          string   `json:"group"`
+	SecondGroup    string   `json:"second_group,omitempty"` // on the second leg
 	Port           int      `json:"port"`
 	Encoding       string   `json:"encoding"`
 	RateHz         int      `json:"rate_hz"`
@@ -118,6 +127,8 @@ type Stream struct {
 	Late2          uint64   `json:"late_2_ptimes"`  // by more than two
 	Late17         uint64   `json:"late_17_ptimes"` // by more than seventeen
 	Dropped        uint64   `json:"dropped"`
+	SecondPackets  *uint64  `json:"second_packets,omitempty"` // on the second leg
+	SecondDropped  *uint64  `json:"second_dropped,omitempty"`
 	TimestampJumps *uint64  `json:"timestamp_jumps,omitempty"`
 	// SkippedMS is the sound that was never sent, for the sender stood still.
 	SkippedMS     *Tenths `json:"skipped_ms,omitempty"`

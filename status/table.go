@@ -157,6 +157,9 @@ func networkParts(n Network) []string {
 	if n.Carrier != nil && !*n.Carrier {
 		parts = append(parts, "NO CARRIER")
 	}
+	if s := n.Secondary; s != nil && s.Address != "" { // where it is lost a problem tells so
+		parts = append(parts, "second leg "+s.Interface+" "+s.Address)
+	}
 	return append(parts, strings.TrimPrefix(n.Reason, n.Interface+": ")) // the reason may name it again
 }
 

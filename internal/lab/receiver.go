@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,9 @@ import (
 type ReceiverConfig struct {
 	Interface    net.Interface
 	Subscription Subscription
+	// Second is where copies of the same packets come in: of each the first that comes is
+	// taken, as receivers of SMPTE ST 2022-7 do. No group: nowhere.
+	Second SecondLeg
 	// Clock is the grandmaster's time by this machine's oscillator; nil if it is
 	// not known.
 	Clock  func(aes67.RawTime) aes67.PTPTime
@@ -25,11 +29,18 @@ type ReceiverConfig struct {
 	Keep   bool          // keeps the arrival of each packet, 40 bytes
 }
 
+// SecondLeg is the other network of a redundant stream.
+type SecondLeg struct {
+	Interface net.Interface
+	Group     netip.Addr
+	Port      uint16
+}
+
 // Receiver is an AES67 receiver that judges what it hears: continuity,
 // timestamps, arrival times and content of one stream.
 type Receiver struct {
 	config ReceiverConfig
-	conn   *net.UDPConn
+	conns  []*net.UDPConn
 
 	mu     sync.Mutex
 	stream *stream
@@ -45,23 +56,50 @@ func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("receiver %q: %v port %d on %s: %w", s.Name, s.Stream.Group, s.Stream.Port, cfg.Interface.Name, err)
 	}
+	conns := []*net.UDPConn{conn}
+	if second := cfg.Second; second.Group.IsValid() {
+		other, err := joinGroup(second.Interface, second.Group, second.Port)
+		if err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("receiver %q: %v port %d on %s: %w", s.Name, second.Group, second.Port, second.Interface.Name, err)
+		}
+		conns = append(conns, other)
+	}
 	stream := newStream(s, cfg.Clock, cfg.Skip, cfg.Record)
 	if cfg.Marks {
 		stream.marks = &MarkFinder{}
 	}
 	stream.keep = cfg.Keep
-	return &Receiver{config: cfg, conn: conn, stream: stream}, nil
+	return &Receiver{config: cfg, conns: conns, stream: stream}, nil
 }
 
 // Close leaves the group of a receiver that does not run.
-func (r *Receiver) Close() error { return r.conn.Close() }
+func (r *Receiver) Close() (err error) {
+	for _, conn := range r.conns {
+		err = errors.Join(err, conn.Close())
+	}
+	return err
+}
 
 // Run receives until ctx ends.
 func (r *Receiver) Run(ctx context.Context) error {
-	unblock := context.AfterFunc(ctx, func() { _ = r.conn.Close() })
+	unblock := context.AfterFunc(ctx, func() { _ = r.Close() })
 	defer unblock()
-	defer func() { _ = r.conn.Close() }()
-	reader := newReader(r.conn)
+	defer func() { _ = r.Close() }()
+	ended := make(chan error, len(r.conns))
+	for _, conn := range r.conns {
+		go func() { ended <- r.read(ctx, conn) }()
+	}
+	err := <-ended
+	_ = r.Close()
+	for range r.conns[1:] {
+		err = errors.Join(err, <-ended)
+	}
+	return err
+}
+
+func (r *Receiver) read(ctx context.Context, conn *net.UDPConn) error {
+	reader := newReader(conn)
 	for {
 		a, err := reader.next()
 		switch {

@@ -16,7 +16,8 @@ import (
 	"aes67-sink/internal/rtthread"
 )
 
-// joinGroup opens a socket that hears one group on one interface, whatever
+// joinGroup opens a socket that hears one group on one interface, or what is sent to one
+// of this host's addresses, whatever
 // else on this host hears it too, with the kernel's arrival times.
 func joinGroup(iface net.Interface, group netip.Addr, port uint16) (*net.UDPConn, error) {
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
@@ -44,6 +45,9 @@ func joinGroup(iface net.Interface, group netip.Addr, port uint16) (*net.UDPConn
 		if onFD(raw, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, queue) }) != nil {
 			_ = conn.SetReadBuffer(queue)
 		}
+	}
+	if !group.IsMulticast() {
+		return conn, nil
 	}
 	if err := ipv4.NewPacketConn(conn).JoinGroup(&iface, &net.UDPAddr{IP: group.AsSlice()}); err != nil {
 		_ = conn.Close()

@@ -7,6 +7,9 @@
 #   net.sh up PREFIX [bare]               make them and route multicast to the
 #                                         wire; bare: pc's eth0 is not there yet
 #   net.sh plug PREFIX                    give a bare pc its eth0
+#   net.sh second PREFIX                  another wire between them, eth1 10.68.0.1
+#                                         and 10.68.0.2; once it is there again if
+#                                         it was pulled out
 #   net.sh down PREFIX                    end what runs in them, remove them
 #   net.sh hub PREFIX N                   instead: N machines PREFIX-1 … PREFIX-N
 #                                         on a switch, eth0 10.67.0.1 … 10.67.0.N
@@ -40,6 +43,14 @@ up() { # [bare]
   ip -n "$pc" link set lo up
   ip -n "$speaker" link set lo up
   [[ ${1:-} == bare ]] || plug
+}
+
+second() {
+  ip -n "$pc" link add eth1 type veth peer name eth1 netns "$speaker"
+  ip -n "$pc" addr add 10.68.0.1/24 dev eth1
+  ip -n "$speaker" addr add 10.68.0.2/24 dev eth1
+  ip -n "$pc" link set eth1 up multicast on
+  ip -n "$speaker" link set eth1 up multicast on
 }
 
 hub() { # N
@@ -88,6 +99,7 @@ shift
 case $verb in
   up) up "${2:-}" ;;
   plug) plug ;;
+  second) second ;;
   hub) [[ ${2:-} =~ ^[1-9][0-9]?$ ]] || usage; hub "$2" ;;
   down) down ;;
   in)
