@@ -107,7 +107,7 @@ func NewRooms(cfg RoomsConfig, all []Room) (*Rooms, error) {
 	r := &Rooms{cfg: cfg, rooms: make([]room, len(all)), pulled: never, changed: make(chan struct{}, 1)}
 	for i, from := range all {
 		if len(from.Channels) != from.Pipeline.cfg.Channels {
-			return nil, fmt.Errorf("rooms: room %d: %d channels of a pipeline of %d", i, len(from.Channels), from.Pipeline.cfg.Channels)
+			return nil, fmt.Errorf("room %d has %d channels, its pipeline %d", i, len(from.Channels), from.Pipeline.cfg.Channels)
 		}
 		from.Pipeline.changed = r.changed
 		r.all = append(r.all, from.Pipeline)
@@ -171,7 +171,7 @@ func (r *Rooms) connect(all []Room) error {
 		r.rooms[i].outright = true
 		for _, number := range from.Into {
 			if number < 0 || number >= len(all) || len(all[number].Into) > 0 {
-				return fmt.Errorf("rooms: room %d plays into %d, which has no streams of its own", i, number)
+				return fmt.Errorf("room %d plays into %d, which has no streams of its own", i, number)
 			}
 			to := &r.rooms[number]
 			if to.mix == nil {
@@ -188,7 +188,7 @@ func (r *Rooms) connect(all []Room) error {
 		}
 	}
 	if r.out == 0 {
-		return errors.New("rooms: no room has streams")
+		return errors.New("no room has streams")
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func (r *Rooms) Pipelines() []*Pipeline { return r.all }
 func (r *Rooms) SetGains(number int, db []float64) error {
 	to := &r.rooms[number]
 	if len(db) > len(to.trims) {
-		return fmt.Errorf("rooms: room %d: %d gains of %d channels", number, len(db), len(to.trims))
+		return fmt.Errorf("room %d has %d gains and %d channels", number, len(db), len(to.trims))
 	}
 	for c := range to.trims {
 		gain := 1.0
