@@ -44,7 +44,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults formats lab-trixie flaky \
-	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-pages bench-recorder bench-resample plots \
+	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-pages bench-recorder bench-streams bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
 
@@ -151,6 +151,9 @@ bench-pages: packages build ## pacing and CPU of the sender with 8 pages open, b
 bench-recorder: go ## what the flight recorder costs: each packet time, and each of four looks a second
 	@$(GO) test -run '^$$' -bench 'Note|Record|Read|Take' ./bridge ./recorder ./internal/procstat ./daemon
 
+bench-streams: go ## the sender's cost of a stream among 64 beside one of two, in turn, and whether 64 hold their instants (1 min)
+	@$(GO) test -run '^$$' -bench Streams -benchtime 5x ./daemon
+
 build/pace: test/peers/pace.c
 	@mkdir -p build
 	gcc -O2 -Wall -Wextra -o build/pace test/peers/pace.c
@@ -256,6 +259,7 @@ FILES = \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
 	docs/doctor.md:$(PREFIX)/share/doc/aes67-sink/docs/doctor.md \
 	docs/faults.md:$(PREFIX)/share/doc/aes67-sink/docs/faults.md \
+	docs/rooms.md:$(PREFIX)/share/doc/aes67-sink/docs/rooms.md \
 	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \
 	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
 	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \

@@ -9,6 +9,9 @@ const (
 	// MaxChannels is the most channels that every receiver takes in one stream
 	// (AES67-2018, 7.1).
 	MaxChannels = 8
+	// MaxStreams bounds the streams of one sender: the product's own, whose cost a
+	// stream is measured up to it (make bench-streams).
+	MaxStreams = 64
 	// LatePackets and LateTime bound a sender's transmit-time variation: it
 	// shall not exceed 17 packet times or 17 ms, whichever is smaller
 	// (AES67-2018, 7.5).

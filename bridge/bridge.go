@@ -53,12 +53,13 @@ const (
 
 // Bridge is the supervisor.
 type Bridge struct {
-	parts    Parts
-	pipeline *Pipeline
-	log      zerolog.Logger
-	sessions sessions
-	localMAC [6]byte
-	rest     RestPolicy
+	parts     Parts
+	sound     Sound
+	pipelines []*Pipeline
+	log       zerolog.Logger
+	sessions  sessions
+	localMAC  [6]byte
+	rest      RestPolicy
 
 	network    Network        // while there are streams
 	streams    []aes67.Stream // announced, and sent unless they rest; nil: none
@@ -73,7 +74,16 @@ type Bridge struct {
 	quiet      bool           // nothing was told yet
 	told       atomic.Pointer[Snapshot]
 	changed    chan struct{}
-	trouble    trouble
+	troubles   []trouble // of each pipeline
+}
+
+// Sound is what is sent: that of one sink, which is a Pipeline, or of several, which are
+// Rooms.
+type Sound interface {
+	// Changed wakes its one reader as Pipeline.Changed.
+	Changed() <-chan struct{}
+	// Pipelines are those of the sinks, in the order of Inputs.Sinks.
+	Pipelines() []*Pipeline
 }
 
 // Snapshot is what status tells of the bridge.
@@ -85,8 +95,9 @@ type Snapshot struct {
 }
 
 // New makes a supervisor.
-func New(parts Parts, pipeline *Pipeline, plan SessionPlan, rest RestPolicy, log zerolog.Logger) *Bridge {
-	b := &Bridge{parts: parts, pipeline: pipeline, rest: rest, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
+func New(parts Parts, sound Sound, plan SessionPlan, rest RestPolicy, log zerolog.Logger) *Bridge {
+	pipelines := sound.Pipelines()
+	b := &Bridge{parts: parts, sound: sound, pipelines: pipelines, troubles: make([]trouble, len(pipelines)), rest: rest, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
 	b.told.Store(&Snapshot{Decision: Decision{State: WaitingSoundServer}})
 	return b
 }
@@ -104,7 +115,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	due, rest := time.NewTimer(0), time.NewTimer(0)
 	defer due.Stop()
 	defer rest.Stop()
-	phase := b.pipeline.Changed()
+	phase := b.sound.Changed()
 	for {
 		now := b.parts.Now()
 		if next := b.look(now); next != 0 {
@@ -122,7 +133,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 			phase = nil
 			rest.Reset(phaseRest)
 		case <-rest.C:
-			phase = b.pipeline.Changed()
+			phase = b.sound.Changed()
 		}
 	}
 }
@@ -131,9 +142,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 // before, 0: not at all.
 func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	in := b.parts.Inputs()
-	pipeline := b.pipeline.Snapshot()
-	in.Phase = pipeline.Phase
-	b.pipeline.SetConfirmed(in.Sink.Ready && in.Sink.VolumeConfirmed)
+	sounded := b.hear(&in)
 	if now >= b.retryAt {
 		b.failure = ""
 	}
@@ -142,7 +151,7 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		b.stop()
 	}
 	in.SenderFailed = b.failure
-	rests, restAt := b.rest.resting(now, b.pipeline.sounded())
+	rests, restAt := b.rest.resting(now, sounded)
 	in.Rests = rests
 	b.parts.Serve(in.Sink.Ready && !rests)
 
@@ -179,9 +188,11 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	if contested != 0 && now >= contested.Add(contestAfter) {
 		d.Problems = append(d.Problems, told(b.sessions.contest())...)
 	}
-	words, next := b.trouble.look(pipeline, now)
-	if b.sends {
-		d.Problems = append(d.Problems, told(words)...)
+	for i, p := range b.pipelines {
+		words, again := b.troubles[i].look(p.Snapshot(), now)
+		if next = sooner(next, again); b.sends {
+			d.Problems = append(d.Problems, told(words)...)
+		}
 	}
 	b.tell(d)
 
@@ -193,6 +204,22 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 		next = sooner(next, at)
 	}
 	return next
+}
+
+// hear opens the pipelines whose sink is as it should be, and tells whether sound flows
+// in any, and when there was last any.
+func (b *Bridge) hear(in *Inputs) (sounded aes67.MonoTime) {
+	in.Phase, sounded = Filling, never
+	for i, p := range b.pipelines {
+		sink := in.Sink
+		if i < len(in.Sinks) {
+			sink = in.Sinks[i]
+		}
+		p.SetConfirmed(sink.Ready && sink.VolumeConfirmed)
+		in.Phase = max(in.Phase, p.Snapshot().Phase)
+		sounded = max(sounded, p.sounded())
+	}
+	return sounded
 }
 
 // sooner returns the earlier of two instants, of which 0 is none.

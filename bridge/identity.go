@@ -154,7 +154,8 @@ func (s *settlement) groups() (changed bool, err error) {
 		}
 		if derived == nil {
 			used := func(group netip.Addr) bool {
-				return slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == group })
+				return slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == group }) ||
+					slices.ContainsFunc(s.identity.Streams, func(o SessionIdentity) bool { return o.Group == group })
 			}
 			if derived, err = s.plan.Groups(s.address, used); err != nil {
 				return false, err

@@ -128,6 +128,9 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 // Snapshot counts, or a sound begins after silence.
 func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 
+// Pipelines is itself: the sound of one sink.
+func (p *Pipeline) Pipelines() []*Pipeline { return []*Pipeline{p} }
+
 // SetConfirmed opens the pipeline once the sound server has confirmed the
 // sink's volume, and closes it (with a fade) when that is in doubt again.
 func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }

@@ -77,6 +77,7 @@ type ClockInput struct {
 // Inputs is all that a decision rests on.
 type Inputs struct {
 	Sink    SinkInput
+	Sinks   []SinkInput // of several sinks each; Sink is ready if any is
 	Network NetworkInput
 	Clock   ClockInput
 	Phase   Phase

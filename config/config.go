@@ -13,7 +13,8 @@ const Auto = "auto"
 // Config is everything that may be chosen, in the order of the file. Option
 // texts and ranges are in Options.
 type Config struct {
-	Sink     Sink
+	Sink     Sink   // the first
+	More     []Sink // those behind it, of a file with several [[sink]]
 	Network  Network
 	Stream   Stream
 	Clock    Clock
@@ -32,6 +33,10 @@ type Sink struct {
 	Latency  time.Duration // buffer between sound server and network; 0: the bridge chooses
 	// KeepOffline: the sink stays when there is no network.
 	KeepOffline bool
+	Layout      *Layout         // nil: that of Stream
+	Gains       []float64       // of each channel in dB, at most 0; empty: 0
+	Delays      []time.Duration // of each channel; empty: 0
+	PlaysInto   []string        // ids of the sinks whose streams have this one's sound; empty: it has its own
 }
 
 // Network is where the streams go out.
@@ -104,23 +109,22 @@ type Layout uint8
 const (
 	Mono  Layout = iota // one stream a channel
 	Multi               // one stream with all channels
+	Pairs               // one stream with two channels each, the last of an odd number alone
 )
 
 // Layouts are all of them, the usual one first.
-var Layouts = []Layout{Mono, Multi}
+var Layouts = []Layout{Mono, Pairs, Multi}
 
 // String returns the value of stream.layout.
-func (l Layout) String() string {
-	if l == Multi {
-		return "multi"
-	}
-	return "mono"
-}
+func (l Layout) String() string { return [...]string{"mono", "multi", "pairs"}[l] }
 
 // widest returns how many channels the stream with the most of them has.
 func (l Layout) widest(channels int) int {
-	if l == Multi {
+	switch l {
+	case Multi:
 		return channels
+	case Pairs:
+		return min(2, channels)
 	}
 	return 1
 }
@@ -145,11 +149,3 @@ func (c Config) Rests() bool {
 
 // Prefix is the first half of the multicast groups that the bridge derives.
 type Prefix [2]byte
-
-// StreamCount returns how many streams the layout makes of the channels.
-func (c Config) StreamCount() int {
-	if c.Stream.Layout == Multi {
-		return 1
-	}
-	return len(c.Sink.Channels)
-}

@@ -123,7 +123,7 @@ func random(r *rand.Rand) Config {
 		},
 		Network: Network{Interface: pick("auto", "eno1", "enx001122334455"), Address: pickAddress(r)},
 		Stream: Stream{
-			Layout: Layout(r.IntN(2)), Rate: aes67.Rates[r.IntN(4)], Encoding: aes67.Encoding(r.IntN(2)),
+			Layout: Layout(r.IntN(3)), Rate: aes67.Rates[r.IntN(4)], Encoding: aes67.Encoding(r.IntN(2)),
 			PacketTime: aes67.PacketTimes()[r.IntN(5)], AddressPrefix: Prefix{239, byte(r.IntN(256))},
 			Port: uint16(1024 + r.IntN(64511)), PayloadType: uint8(96 + r.IntN(32)), TTL: uint8(1 + r.IntN(255)),
 			DSCP: r.IntN(64), Name: pick("", "Studio", "tab is refused, not this"),
@@ -143,6 +143,7 @@ func random(r *rand.Rand) Config {
 	all := []string{"front-left", "front-right", "rear-left", "rear-right", "front-center", "lfe", "aux0", "aux31"}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	c.Sink.Channels = all[:1+r.IntN(8)]
+	furnish(r, &c)
 	if r.IntN(2) == 0 {
 		for i := range c.StreamCount() {
 			c.Stream.Addresses = append(c.Stream.Addresses, netip.AddrFrom4([4]byte{239, 1, byte(r.IntN(256)), byte(i)}))
@@ -182,7 +183,8 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"a key outside any table", "ttl = 3", `config.toml:1: ttl: unknown table or key; put it below [stream]`},
 		{"an unknown table", "\n[strem]\nttl = 3", `config.toml:2: strem: unknown table or key; did you mean [stream]?`},
 		{"a value for a table", "sink = 3", `config.toml:1: sink: not a table; write [sink] on a line of its own and the keys below it`},
-		{"a list of tables", "[[sink]]\nname = \"x\"", `config.toml:1: sink: not a table; write [sink] on a line of its own and the keys below it`},
+		{"a list of tables", "[[network]]\ninterface = \"x\"", `config.toml:1: network: not a table; write [network] on a line of its own and the keys below it`},
+		{"a list of no tables", "sink = [3]", `config.toml:1: sink: not a table; write [sink] on a line of its own and the keys below it`},
 		{"a table for a value", "[sink.rate]\nhz = 48000", `config.toml:1: sink.rate = {…}: a table where a whole number belongs; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
 		{
 			"several", "[stream]\nlayout = \"mono\"\naddresses = [\"239.1.1.1\"]\nttl = 0\n[sink]\nx = 1",

@@ -24,6 +24,9 @@ No file is needed: without one the defaults below hold. Otherwise the first of t
 The file is [TOML](https://toml.io/en/v1.0.0). ` + "`--set table.key=value`" + ` wins over it and may be given several times; a text needs no
 quotes there, and a list is written as in the file: ` + "`--set 'sink.channels=[\"front-right\", \"front-left\"]'`" + `.
 
+Several sinks, as for several rooms, are several tables ` + "`[[sink]]`" + ` in place of ` + "`[sink]`" + ` ([rooms](rooms.md)); ` + "`--set`" + ` names one by its id or
+its number from 0 on: ` + "`--set sink.kitchen.rate=44100`" + `, ` + "`--set sink.1.rate=44100`" + `.
+
 Unknown keys and values out of range are errors. ` + "`aes67-sink check`" + ` names every one of them, and ` + "`aes67-sink config`" + ` prints
 the configuration in force as a commented file to start from. A change takes effect when the bridge is restarted (` + "`systemctl --user restart aes67-sink`" + `), but for these, which
 ` + "`aes67-sink reload`" + ` takes over while it runs: ` + strings.Join(AliveKeys(), ", ") + `.

@@ -29,6 +29,13 @@ The file is TOML.
 .I table.key=value
 wins over it and may be given several times; a text needs no quotes there, and a
 list is written as in the file.
+Several sinks are several tables
+.B [[sink]]
+in place of
+.BR [sink] ;
+.B \-\-set
+names one by its id or its number from 0 on:
+.BR sink.1.rate=44100 .
 Unknown keys and values out of range are errors:
 .B aes67\-sink check
 names every one of them.

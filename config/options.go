@@ -88,6 +88,36 @@ var Options = []Option{
 		}),
 	},
 	{
+		Key: "sink.layout", Default: `""`,
+		Help:   "the layout of this sink's streams: \"mono\", \"pairs\", \"multi\" as in stream.layout, or \"\": that one",
+		Detail: "For several sinks of which one is, for example, a surround receiver.",
+		field: choice(func(c *Config) **Layout { return &c.Sink.Layout }, []*Layout{nil, new(Mono), new(Pairs), new(Multi)}, func(l *Layout) string {
+			if l == nil {
+				return ""
+			}
+			return l.String()
+		}),
+	},
+	{
+		Key: "sink.gains", Default: "[]",
+		Alive:  true,
+		Help:   "by how much each channel is turned down, in the order of the channels",
+		Detail: "[] turns none down, and a channel at 0 is not touched. Turn down the loudspeaker that is nearer or louder: [0, -2.5].",
+		field:  decimals(func(c *Config) *[]float64 { return &c.Sink.Gains }, MinGain, 0, "dB"),
+	},
+	{
+		Key: "sink.delays", Default: "[]",
+		Help:   "by how much each channel is later, in the order of the channels",
+		Detail: "[] delays none. A loudspeaker that is one metre nearer than the others is delayed by \"2.9ms\". It is kept to the sample.",
+		field:  durations(func(c *Config) *[]time.Duration { return &c.Sink.Delays }, 0, MaxDelay),
+	},
+	{
+		Key: "sink.plays-into", Default: "[]",
+		Help:   "the ids of other sinks whose loudspeakers play this one's sound",
+		Detail: "Such a sink, as one for everywhere, has no streams of its own: it is mixed into those of the sinks named, at the same instant in each. [] is a sink with streams of its own. See docs/rooms.md.",
+		field:  otherSinks(func(c *Config) *[]string { return &c.Sink.PlaysInto }),
+	},
+	{
 		Key: "network.interface", Default: `"auto"`,
 		Help:   "the network interface that the streams leave by",
 		Detail: "\"auto\" listens for signs of AES67 on every wired interface and stays silent until there are some or a program plays. A named interface, such as \"eno1\", is used at once. Wi-Fi is used only when named: multicast audio over it seldom works.",
@@ -107,8 +137,8 @@ var Options = []Option{
 	},
 	{
 		Key: "stream.layout", Default: `"mono"`,
-		Help:   "\"mono\": one session a channel; \"multi\": one session with all channels",
-		Detail: "Single loudspeakers want \"mono\". Choose \"multi\" for receivers that take a whole stereo or surround stream.",
+		Help:   "\"mono\": one session a channel; \"pairs\": one session for each two; \"multi\": one session with all channels",
+		Detail: "Single loudspeakers want \"mono\". Choose \"multi\" for receivers that take a whole stereo or surround stream, and \"pairs\" for those that take stereo alone.",
 		field:  choice(func(c *Config) *Layout { return &c.Stream.Layout }, Layouts, Layout.String),
 	},
 	{

@@ -16,8 +16,15 @@ func (c Config) TOML() string {
 	table := ""
 	for _, o := range Options {
 		if o.Table() != table {
+			if table == sinkTable {
+				c.printMore(&b)
+			}
 			table = o.Table()
-			fmt.Fprintf(&b, "\n# %s\n[%s]\n", tableHelp(table), table)
+			heading := "[" + table + "]"
+			if o.perSink() && len(c.More) > 0 {
+				heading = "[" + heading + "]"
+			}
+			fmt.Fprintf(&b, "\n# %s\n%s\n", tableHelp(table), heading)
 		}
 		fmt.Fprintf(&b, "# %s.\n# Allowed: %s. Default: %s\n", capital(o.Help), o.allowedUnit(), o.Default)
 		fmt.Fprintf(&b, "%s = %s\n", o.Name(), tomlText(o.raw(&c)))
@@ -25,13 +32,36 @@ func (c Config) TOML() string {
 	return b.String()[1:] // without the empty line above the first table
 }
 
+// printMore writes what is not the default of the sinks behind the first.
+func (c Config) printMore(b *strings.Builder) {
+	for i := range c.More {
+		fmt.Fprintf(b, "\n[[%s]]\n", sinkTable)
+		for _, o := range Options {
+			if text := tomlText(o.rawAt(c, i+1)); o.perSink() && text != o.Default {
+				fmt.Fprintf(b, "%s = %s\n", o.Name(), text)
+			}
+		}
+	}
+}
+
 // Differing returns the keys whose values are not the same in a and b, in the order
-// of the file.
+// of the file. Where there are other sinks that is sink.id, of those that belong to
+// sinks.
 func Differing(a, b Config) []string {
 	var keys []string
+	others := len(a.More) != len(b.More)
 	for _, o := range Options {
-		if tomlText(o.raw(&a)) != tomlText(o.raw(&b)) {
-			keys = append(keys, o.Key)
+		if o.perSink() && others {
+			if o.Key == "sink.id" {
+				keys = append(keys, o.Key)
+			}
+			continue
+		}
+		for i := range o.tables(&a) {
+			if tomlText(o.rawAt(a, i)) != tomlText(o.rawAt(b, i)) {
+				keys = append(keys, o.Key)
+				break
+			}
 		}
 	}
 	return keys

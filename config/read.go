@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"aes67-sink/aes67"
 )
 
 // settings is a configuration being put together.
@@ -59,31 +61,72 @@ func (s *settings) readFile(name, text string) {
 		at := source{name, lineOf(meta, inside)}
 		var raw any
 		_ = meta.PrimitiveDecode(inside, &raw) // into any: cannot fail
+		sinks, several := raw.([]map[string]any)
 		switch keys, ok := raw.(map[string]any); {
 		case !knownTable(table):
 			s.fault(at, Fault{Key: table, Why: "unknown table or key", Remedy: suggestTable(table)})
+		case several && table == sinkTable:
+			s.readSinks(at, text, sinks)
 		case !ok:
 			s.fault(at, Fault{Key: table, Why: "not a table", Remedy: fmt.Sprintf("write [%s] on a line of its own and the keys below it", table)})
 		default:
 			var places map[string]toml.Primitive
 			_ = meta.PrimitiveDecode(inside, &places) // a table, as seen above
 			for key, value := range keys {
-				s.take(table+"."+key, value, source{name, lineOf(meta, places[key])})
+				s.take(table+"."+key, 0, value, source{name, lineOf(meta, places[key])})
 			}
 		}
 	}
 }
 
-// take puts a decoded value into the configuration, or its fault on the list.
-func (s *settings) take(key string, raw any, from source) {
-	o, ok := find(key)
+// readSinks takes over several tables [[sink]] of a text; at is where they begin.
+func (s *settings) readSinks(at source, text string, sinks []map[string]any) {
+	if len(sinks) > aes67.MaxStreams {
+		s.fault(at, Fault{Key: sinkTable, Why: fmt.Sprintf("%d tables", len(sinks)), Remedy: fmt.Sprintf("must be at most %d", aes67.MaxStreams)})
+		return
+	}
+	for range sinks[min(1, len(sinks)):] {
+		s.config.More = append(s.config.More, Default().Sink)
+	}
+	lines := strings.Split(text, "\n")
+	for i, keys := range sinks {
+		for key, value := range keys {
+			s.take(sinkTable+"."+key, i, value, source{at.name, lineInSink(lines, i, key)})
+		}
+	}
+}
+
+// lineInSink returns the line of a key in one of several tables [[sink]], 0 when it is
+// not found: the package knows the line of a key's last one alone.
+func lineInSink(lines []string, number int, key string) int {
+	for i, line := range lines {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "[["+sinkTable+"]]"):
+			number--
+		case number == -1 && strings.HasPrefix(line, "["):
+			return 0
+		case number == -1:
+			if name, _, ok := strings.Cut(line, "="); ok && strings.TrimSpace(name) == key {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+// take puts a decoded value into the configuration, or its fault on the list. number is
+// that of the sink, 0 in other tables.
+func (s *settings) take(option string, number int, raw any, from source) {
+	key := s.config.keyAt(option, number)
+	o, ok := find(option)
 	if !ok {
-		s.fault(from, Fault{Key: key, Why: "unknown key", Remedy: suggestKey(key)})
+		s.fault(from, Fault{Key: key, Why: "unknown key", Remedy: suggestKey(option)})
 		return
 	}
 	s.sources[key] = from
 	s.faulty[key] = false
-	if err := o.read(&s.config, raw); err != nil {
+	if err := o.readAt(&s.config, number, raw); err != nil {
 		s.faulty[key] = true
 		s.fault(from, Fault{Key: key, Value: tomlText(raw), Why: err.Error(), Remedy: o.remedy()})
 	}

@@ -14,19 +14,24 @@ func (s *settings) override(setting string) {
 		s.fault(from, Fault{Value: shorten(tomlString(setting)), Why: "not table.key=value", Remedy: "write it like --set sink.latency=20ms"})
 		return
 	}
-	o, known := find(key)
+	option, number, why, remedy := s.locate(key)
+	if why != "" {
+		s.fault(from, Fault{Key: key, Why: why, Remedy: remedy})
+		return
+	}
+	o, known := find(option)
 	if known && o.bare() && !strings.HasPrefix(text, `"`) && !strings.HasPrefix(text, "'") {
-		s.take(key, text, from)
+		s.take(option, number, text, from)
 		return
 	}
 	raw, err := decodeValue(text)
 	switch {
 	case !known:
-		s.fault(from, Fault{Key: key, Why: "unknown key", Remedy: suggestKey(key)})
+		s.fault(from, Fault{Key: key, Why: "unknown key", Remedy: suggestKey(option)})
 	case err != nil:
-		s.faulty[key] = true
+		s.faulty[s.config.keyAt(option, number)] = true
 		s.fault(from, Fault{Key: key, Value: text, Why: "not a TOML value", Remedy: o.remedy()})
 	default:
-		s.take(key, raw, from)
+		s.take(option, number, raw, from)
 	}
 }

@@ -16,11 +16,18 @@ const firstOpenPort = 1024
 // Validate tells everything that is wrong with c; the error is of type Faults.
 func (c Config) Validate() error {
 	s := newSettings()
+	s.config.More = make([]Sink, len(c.More))
+	if len(c.More) == 0 {
+		s.config.More = nil
+	}
 	for _, o := range Options {
-		raw := o.raw(&c)
-		if err := o.read(&s.config, raw); err != nil {
-			s.faulty[o.Key] = true
-			s.fault(source{}, Fault{Key: o.Key, Value: tomlText(raw), Why: err.Error(), Remedy: o.remedy()})
+		for i := range o.tables(&c) {
+			raw := o.rawAt(c, i)
+			if err := o.readAt(&s.config, i, raw); err != nil {
+				key := c.keyAt(o.Key, i)
+				s.faulty[key] = true
+				s.fault(source{}, Fault{Key: key, Value: tomlText(raw), Why: err.Error(), Remedy: o.remedy()})
+			}
 		}
 	}
 	s.cross()
@@ -30,34 +37,55 @@ func (c Config) Validate() error {
 // rule is a law between options.
 type rule struct {
 	keys  []string // the first is the one to blame
-	check func(Config) (why, remedy string)
+	each  bool     // it is one for each sink, whose number check is given; else 0
+	check func(c Config, number int) (why, remedy string)
 }
 
 var rules = []rule{
-	{[]string{"stream.ptime", "stream.layout", "stream.encoding", "stream.rate", "sink.channels"}, format},
-	{[]string{"stream.addresses", "stream.layout", "sink.channels"}, addressCount},
-	{[]string{"network.secondary", "network.interface"}, otherInterface},
-	{[]string{"stream.secondary-addresses", "stream.addresses", "stream.layout", "sink.channels", "network.secondary"}, secondaryAddresses},
-	{[]string{"sink.latency", "stream.ptime"}, leastLatency},
-	{[]string{"announce.rtsp-port"}, rtspPort},
+	{keys: []string{"stream.ptime", "stream.layout", "stream.encoding", "stream.rate", "sink.channels", "sink.layout"}, each: true, check: format},
+	{keys: []string{"stream.addresses", "stream.layout", "sink.channels", "sink.layout", "sink.plays-into"}, check: addressCount},
+	{keys: []string{"network.secondary", "network.interface"}, check: otherInterface},
+	{keys: []string{"stream.secondary-addresses", "stream.addresses", "stream.layout", "sink.channels", "sink.layout", "sink.plays-into", "network.secondary"}, check: secondaryAddresses},
+	{keys: []string{"sink.latency", "stream.ptime"}, each: true, check: leastLatency},
+	{keys: []string{"sink.id"}, each: true, check: sinkIDs},
+	{keys: []string{"sink.name"}, each: true, check: sinkNames},
+	{keys: []string{"sink.gains", "sink.channels"}, each: true, check: gainCount},
+	{keys: []string{"sink.delays", "sink.channels"}, each: true, check: delayCount},
+	{keys: []string{"sink.plays-into", "sink.id"}, each: true, check: playsInto},
+	{keys: []string{"stream.layout", "sink.channels", "sink.layout"}, check: streamCount},
+	{keys: []string{"announce.rtsp-port"}, check: rtspPort},
 }
 
 // cross checks the laws between options, except where one of them was refused.
 func (s *settings) cross() {
 	for _, r := range rules {
-		refused := false
-		for _, key := range r.keys {
-			refused = refused || s.faulty[key]
+		last := 0
+		if r.each {
+			last = len(s.config.More)
 		}
-		if refused {
-			continue
-		}
-		if why, remedy := r.check(s.config); why != "" {
-			o, _ := find(r.keys[0])
-			s.fault(s.blame(r.keys), Fault{Key: o.Key, Value: tomlText(o.raw(&s.config)), Why: why, Remedy: remedy})
+		for number := range last + 1 {
+			s.hold(r, number)
 		}
 	}
 	s.faults.sort()
+}
+
+// hold checks one law for one sink.
+func (s *settings) hold(r rule, number int) {
+	keys := make([]string, len(r.keys))
+	for i, key := range r.keys {
+		keys[i] = s.config.keyAt(key, number)
+		o, _ := find(key)
+		for other := range o.tables(&s.config) { // of other sinks a law may be, too
+			if (!r.each || other == number) && s.faulty[s.config.keyAt(key, other)] {
+				return
+			}
+		}
+	}
+	if why, remedy := r.check(s.config, number); why != "" {
+		o, _ := find(r.keys[0])
+		s.fault(s.blame(keys), Fault{Key: keys[0], Value: tomlText(o.rawAt(s.config, number)), Why: why, Remedy: remedy})
+	}
 }
 
 // blame is where the first of keys that was given at all was given.
@@ -70,30 +98,32 @@ func (s *settings) blame(keys []string) source {
 	return source{}
 }
 
-// Format is that of the stream with the most channels.
-func (c Config) Format() aes67.Format {
-	return aes67.Format{Rate: c.Stream.Rate, Encoding: c.Stream.Encoding, PacketTime: c.Stream.PacketTime, Channels: c.Stream.Layout.widest(len(c.Sink.Channels))}
+// Format is that of the first sink's stream with the most channels.
+func (c Config) Format() aes67.Format { return c.formatOf(c.LayoutOf(c.Sink), c.Sink) }
+
+func (c Config) formatOf(layout Layout, s Sink) aes67.Format {
+	return aes67.Format{Rate: c.Stream.Rate, Encoding: c.Stream.Encoding, PacketTime: c.Stream.PacketTime, Channels: layout.widest(len(s.Channels))}
 }
 
 // format: what is sent must fit a packet.
-func format(c Config) (why, remedy string) {
-	refused := c.Format().Check()
-	if refused == nil {
+func format(c Config, number int) (why, remedy string) {
+	s := c.Sinks()[number]
+	refused := c.formatOf(c.LayoutOf(s), s).Check()
+	if refused == nil || s.Everywhere() {
 		return "", ""
 	}
 	remedy = fmt.Sprintf("take stream.ptime = \"%v\"", refused.Nearest.PacketTime)
-	alone := c.Format()
-	if alone.Channels = Mono.widest(len(c.Sink.Channels)); alone.Check() == nil {
+	if c.formatOf(Mono, s).Check() == nil {
 		remedy += fmt.Sprintf(" or stream.layout = \"%v\"", Mono)
 	}
 	return refused.Why, remedy
 }
 
 // addressCount: one destination a stream.
-func addressCount(c Config) (why, remedy string) { return oneAStream(c, c.Stream.Addresses) }
+func addressCount(c Config, _ int) (why, remedy string) { return oneAStream(c, c.Stream.Addresses) }
 
 // otherInterface: two legs on one interface would be lost together.
-func otherInterface(c Config) (why, remedy string) {
+func otherInterface(c Config, _ int) (why, remedy string) {
 	if c.Network.Secondary != "" && c.Network.Secondary == c.Network.Interface {
 		return "is network.interface too", "must be another interface, or \"\""
 	}
@@ -101,7 +131,7 @@ func otherInterface(c Config) (why, remedy string) {
 }
 
 // secondaryAddresses: a receiver on both networks tells the legs apart by where they go.
-func secondaryAddresses(c Config) (why, remedy string) {
+func secondaryAddresses(c Config, _ int) (why, remedy string) {
 	for _, to := range c.Stream.SecondaryAddresses {
 		if slices.Contains(c.Stream.Addresses, to) {
 			return fmt.Sprintf("%v is one of stream.addresses too", to), "must be other ones, or [] to derive them"
@@ -129,15 +159,16 @@ func count(n int, one, many string) string {
 }
 
 // leastLatency: the buffer must hold the packet being sent and the next.
-func leastLatency(c Config) (why, remedy string) {
-	if least := 2 * time.Duration(c.Stream.PacketTime); c.Sink.Latency != 0 && c.Sink.Latency < least {
+func leastLatency(c Config, number int) (why, remedy string) {
+	asked := c.Sinks()[number].Latency
+	if least := 2 * time.Duration(c.Stream.PacketTime); asked != 0 && asked < least {
 		return fmt.Sprintf("shorter than two packets of stream.ptime = \"%v\"", c.Stream.PacketTime),
 			fmt.Sprintf("must be \"auto\" or at least %q", shortDuration(least))
 	}
 	return "", ""
 }
 
-func rtspPort(c Config) (why, remedy string) {
+func rtspPort(c Config, _ int) (why, remedy string) {
 	if p := c.Announce.RTSPPort; p != 0 && p < firstOpenPort {
 		return "needs a privilege, and the bridge keeps none", fmt.Sprintf("must be 0 or %d to 65535", firstOpenPort)
 	}

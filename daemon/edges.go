@@ -26,8 +26,8 @@ import (
 type edges struct {
 	cfg        config.Config
 	clock      *mediaclock.Clock
-	pipeline   *bridge.Pipeline
-	sink       *pulse.Sink
+	seats      seats
+	rooms      *bridge.Rooms
 	ptp        *port.Service // nil without the PTP ports
 	forbidden  string        // why there are no PTP ports, and the remedy
 	sender     sender
@@ -49,12 +49,14 @@ type edges struct {
 }
 
 func (e *edges) Inputs() bridge.Inputs {
-	sink, network := e.sink.Snapshot(), e.network.input()
+	network := e.network.input()
 	if e.sleeper.asleep() {
 		network = bridge.NetworkInput{Problem: "the computer goes to sleep"}
 	}
+	sink, sinks := e.seats.inputs(network.Usable)
 	return bridge.Inputs{
-		Sink:         bridge.SinkInput{Ready: sink.State == pulse.StateRunning || sink.State == pulse.StateWithdrawn && !network.Usable, VolumeConfirmed: sink.VolumeConfirmed, Problem: sink.Problem},
+		Sink:         sink,
+		Sinks:        sinks,
 		Network:      network,
 		Clock:        e.clockInput(),
 		SenderFailed: e.sender.failed(),
@@ -116,14 +118,24 @@ func (e *edges) changes() map[string]func(config.Config) {
 				zerolog.SetGlobalLevel(level)
 			}
 		},
-		"safety.ceiling":        func(c config.Config) { e.pipeline.SetCeiling(c.Safety.CeilingDBFS) },
-		"safety.max-volume":     func(c config.Config) { e.sink.SetMaxVolume(c.Safety.MaxVolumeDB) },
+		"safety.ceiling":        func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
+		"safety.max-volume":     func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
+		"sink.gains":            e.setGains,
 		"announce.sap":          func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
 		"announce.sap-interval": func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
 		"stream.name": func(c config.Config) {
 			e.streamName.Store(&c.Stream.Name)
 			e.neighbours.refresh()
 		},
+	}
+}
+
+// setGains turns channels down while they play.
+func (e *edges) setGains(c config.Config) {
+	for i, sink := range c.Sinks() {
+		if err := e.rooms.SetGains(i, sink.Gains); err != nil { // the configuration has as many as channels
+			e.sender.log.Warn().Err(err).Str("sink", sink.ID).Msg("gains not taken over")
+		}
 	}
 }
 

@@ -25,8 +25,8 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 	if why := e.unserved.Load(); why != nil {
 		page = *why
 	}
-	said := slices.Concat(network.oneLeg(), b.Problems, []string{packets, seconds}, e.announcer.problems(), []string{
-		e.sink.Snapshot().Notice, e.network.astray(), e.network.renamed(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
+	said := slices.Concat(network.oneLeg(), b.Problems, []string{packets, seconds}, e.announcer.problems(), e.seats.problems(network.Usable), []string{
+		e.network.astray(), e.network.renamed(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
 	})
 	for _, sentence := range said {
 		if sentence != "" {

@@ -58,10 +58,15 @@ type recording struct {
 
 // planRecording says what is recorded.
 func planRecording(cfg config.Config) recorder.Plan {
-	frames := cfg.Stream.PacketTime.Frames(cfg.Stream.Rate)
+	frames, channels := cfg.Stream.PacketTime.Frames(cfg.Stream.Rate), 0
+	for _, sink := range cfg.Sinks() {
+		if !sink.Everywhere() {
+			channels += len(sink.Channels)
+		}
+	}
 	return recorder.Plan{
 		Packet: frames.Duration(cfg.Stream.Rate), Offset: aes67.SendOffset(frames, cfg.Stream.Rate),
-		SinkRate: cfg.Sink.Rate, Channels: len(cfg.Sink.Channels),
+		SinkRate: cfg.Sink.Rate, Channels: channels,
 	}
 }
 

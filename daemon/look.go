@@ -52,7 +52,7 @@ func (o lookout) look() recorder.Look {
 		l.Interface = used.Chosen.Interface.Name
 		l.Network = l.Interface + " " + used.Chosen.Address.String()
 	}
-	sink := e.sink.Snapshot()
+	sink := e.seats[0].sink.Snapshot()
 	if sink.Connected {
 		l.Server = sink.Server
 	}
@@ -62,7 +62,7 @@ func (o lookout) look() recorder.Look {
 			l.Volume += ", muted"
 		}
 	}
-	pipeline := e.pipeline.Snapshot()
+	pipeline := e.seats[0].pipeline.Snapshot()
 	l.Target = float64(pipeline.Target)
 	channels := make([][]string, len(b.Sessions))
 	for i := range b.Sessions {
@@ -77,9 +77,12 @@ func (o lookout) look() recorder.Look {
 	if pipeline.Phase == bridge.Flowing {
 		l.Fill, l.RatioPPB = pipeline.Fill, float64(pipeline.Ratio)
 	}
-	l.LimitedDB = e.pipeline.GainReduction()
-	for c := range e.cfg.Sink.Channels {
-		l.PeaksDBFS = append(l.PeaksDBFS, max(status.SilenceDB, 20*math.Log10(e.pipeline.Peak(c))))
+	for i := range e.seats {
+		l.LimitedDB = max(l.LimitedDB, e.rooms.GainReduction(i))
+	}
+	for c := range e.rooms.Channels() {
+		number, own := e.seats.of(c)
+		l.PeaksDBFS = append(l.PeaksDBFS, max(status.SilenceDB, 20*math.Log10(e.rooms.Peak(number, own))))
 	}
 	return l
 }

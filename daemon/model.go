@@ -6,6 +6,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
+	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
@@ -27,36 +28,56 @@ type teller struct {
 // Model is the picture of the running bridge.
 func (t *teller) Model() status.Model {
 	e, b := t.edges, t.supervisor.Snapshot()
-	sink := e.sink.Snapshot()
 	stats := e.sender.stats()
 	m := status.Model{
 		Version:  t.version,
 		UptimeS:  status.Tenths(rtthread.Now().Sub(t.started).Seconds()),
 		State:    b.State.String(),
-		Sink:     e.sinkModel(),
 		Clock:    e.clockModel(),
 		Network:  e.network.model(),
 		Streams:  e.streamModels(b, stats),
 		Announce: e.announcer.model(),
 		Heard:    e.heardModel(),
 
-		CeilingDBFS: new(status.Tenths(e.pipeline.CeilingDBFS())),
+		CeilingDBFS: new(status.Tenths(e.seats[0].pipeline.CeilingDBFS())),
 	}
 	m.Problem, m.Problems, m.Status = healthModel(t.judge.told())
-	pipeline := e.pipeline.Snapshot()
-	m.Drift = driftModel(pipeline, stats != nil, sink.VolumeConfirmed && sink.Unscaled)
 	if stats != nil {
 		m.Sender = threadModel(stats.Grant)
+	}
+	for i := range e.seats {
+		m.Sinks = append(m.Sinks, e.seatModel(i, stats != nil))
+	}
+	m.Sink, m.Drift, m.LatencyMS = m.Sinks[0].Sink, m.Sinks[0].Drift, m.Sinks[0].LatencyMS
+	if len(m.Sinks) == 1 {
+		m.Sinks = nil
+	}
+	return m
+}
+
+// seatModel tells of one sink and its way to the sender.
+func (e *edges) seatModel(number int, sending bool) status.Room {
+	s := &e.seats[number]
+	sink, pipeline := s.sink.Snapshot(), s.pipeline.Snapshot()
+	pipeline.BitExact = pipeline.BitExact && e.rooms.Exact(number)
+	r := status.Room{
+		Sink: describeSink(s.cfg, sink), PlaysInto: s.cfg.PlaysInto,
+		Drift: driftModel(pipeline, sending, sink.VolumeConfirmed && sink.Unscaled),
+	}
+	if sending {
 		// A frame waits for half a packet, on average, until its packet is whole.
-		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
-		m.LatencyMS = &status.Latency{
+		packet, mix := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate)/2, e.rooms.Adds(number)
+		r.LatencyMS = &status.Latency{
 			Buffer:    milliseconds(pipeline.Waits),
 			Resampler: milliseconds(pipeline.Resampler),
 			Packet:    milliseconds(packet),
-			Total:     milliseconds(pipeline.Waits + pipeline.Resampler + packet),
+			Total:     milliseconds(pipeline.Waits + pipeline.Resampler + packet + mix),
+		}
+		if mix > 0 {
+			r.LatencyMS.Mix = new(milliseconds(mix))
 		}
 	}
-	return m
+	return r
 }
 
 // Reload reads the configuration anew.
@@ -90,14 +111,12 @@ func (t *teller) Sessions() []status.Session {
 	return all
 }
 
-func (e *edges) sinkModel() status.Sink { return e.describeSink(e.sink.Snapshot()) }
-
 // describeSink leaves out what is not known yet; before the volume is confirmed
 // it is anybody's guess.
-func (e *edges) describeSink(s pulse.Status) status.Sink {
+func describeSink(cfg config.Sink, s pulse.Status) status.Sink {
 	m := status.Sink{
-		State: s.State.String(), Server: s.Server, Name: e.cfg.Sink.Name, ID: e.cfg.Sink.ID,
-		RateHz: int(e.cfg.Sink.Rate), Channels: e.cfg.Sink.Channels,
+		State: s.State.String(), Server: s.Server, Name: cfg.Name, ID: cfg.ID,
+		RateHz: int(cfg.Rate), Channels: cfg.Channels,
 	}
 	if s.State == pulse.StateRunning {
 		m.Clients, m.Playing = &s.Clients, &s.Playing
@@ -165,12 +184,12 @@ func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drif
 // they share the figures of lateness.
 func (e *edges) streamModels(b bridge.Snapshot, stats *rtpsend.Stats) []status.Stream {
 	streams := []status.Stream{}
-	limited := status.Tenths(e.pipeline.GainReduction())
 	for i, session := range b.Sessions {
 		stream := session.Stream
-		peak := 0.0
+		room, own := e.seats.of(stream.First)
+		peak, limited := 0.0, status.Tenths(e.rooms.GainReduction(room))
 		for c := range stream.Channels {
-			peak = max(peak, e.pipeline.Peak(stream.First+c))
+			peak = max(peak, e.rooms.Peak(room, own+c))
 		}
 		level := status.Tenths(20 * math.Log10(peak))
 		m := status.Stream{

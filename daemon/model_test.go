@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"aes67-sink/bridge"
+	"aes67-sink/config"
 	"aes67-sink/pulse"
 )
 
@@ -17,13 +18,12 @@ func TestWhyNothingIsSentIsToldWhileIdle(t *testing.T) {
 }
 
 func TestAVolumeIsToldWhenItIsConfirmed(t *testing.T) {
-	var e edges
 	sink := pulse.Status{State: pulse.StateRunning}
-	if m := e.describeSink(sink); m.VolumeDB != nil || m.Muted != nil || m.Clients == nil {
+	if m := describeSink(config.Default().Sink, sink); m.VolumeDB != nil || m.Muted != nil || m.Clients == nil {
 		t.Errorf("before: %+v", m)
 	}
 	sink.VolumeConfirmed, sink.VolumeDB = true, -40
-	if m := e.describeSink(sink); m.VolumeDB == nil || *m.VolumeDB != -40 || m.Muted == nil {
+	if m := describeSink(config.Default().Sink, sink); m.VolumeDB == nil || *m.VolumeDB != -40 || m.Muted == nil {
 		t.Errorf("after: %+v", m)
 	}
 }

@@ -26,15 +26,18 @@ func planSessions(cfg config.Config, memory identityMemory, streamName func() st
 		PacketTime:  cfg.Stream.PacketTime,
 	}
 	var plan bridge.SessionPlan
-	if cfg.Stream.Layout == config.Multi {
-		base.Channels = cfg.Sink.Channels
-		plan.Streams = []aes67.Stream{base}
-	} else {
-		for i, channel := range cfg.Sink.Channels {
+	var ids []uint64
+	first := 0 // of a sink's channels among all
+	for _, sink := range cfg.Sinks() {
+		own := 0
+		for _, channels := range cfg.Spread(sink) {
 			stream := base
-			stream.Channels, stream.First = []string{channel}, i
+			stream.Channels, stream.First = channels, first+own
 			plan.Streams = append(plan.Streams, stream)
+			ids = append(ids, sdp.SessionID(hostID(), sink.ID, own))
+			own += len(channels)
 		}
+		first += own
 	}
 	for i := range cfg.Stream.Addresses {
 		plan.Streams[i].Group = cfg.Stream.Addresses[i]
@@ -44,7 +47,7 @@ func planSessions(cfg config.Config, memory identityMemory, streamName func() st
 		plan.Streams[i].Second = cfg.Stream.SecondaryAddresses[i]
 	}
 	plan.Names = func(host string, number int) []string {
-		return sessionNames(cfg, sessionHead(cfg, streamName(), host), number)
+		return sessionNames(cfg, streamName(), host, number)
 	}
 	prefix := sdp.GroupPrefix(cfg.Stream.AddressPrefix)
 	plan.Groups = func(address netip.Addr, used func(netip.Addr) bool) ([]netip.Addr, error) {
@@ -60,8 +63,7 @@ func planSessions(cfg config.Config, memory identityMemory, streamName func() st
 	// The first ids come from the machine, so that they are the same at the next
 	// start even where nothing can be remembered.
 	for i := len(plan.Identity.Streams); i < len(plan.Streams); i++ {
-		plan.Identity.Streams = append(plan.Identity.Streams,
-			bridge.SessionIdentity{ID: sdp.SessionID(hostID(), cfg.Sink.ID, plan.Streams[i].First)})
+		plan.Identity.Streams = append(plan.Identity.Streams, bridge.SessionIdentity{ID: ids[i]})
 	}
 	return plan
 }
@@ -72,20 +74,36 @@ func sessionHead(cfg config.Config, streamName, host string) string {
 }
 
 // sessionNames returns the streams' names: "HOST SINK-NAME Left #2", or what
-// the user gave in place of the first two, as head; the number is left out when it is 1.
-func sessionNames(cfg config.Config, head string, number int) []string {
+// the user gave in place of the first two; the number is left out when it is 1. Given
+// that, the sinks behind the first that has streams are told apart by their own names.
+func sessionNames(cfg config.Config, streamName, host string, number int) (names []string) {
 	suffix := ""
 	if number > 1 {
 		suffix = fmt.Sprintf("#%d", number)
 	}
-	if cfg.Stream.Layout == config.Multi {
-		return []string{joinWords(head, suffix)}
-	}
-	names := make([]string, len(cfg.Sink.Channels))
-	for i, channel := range cfg.Sink.Channels {
-		names[i] = joinWords(head, strings.TrimSpace(sdp.Label(channel)+" "+suffix))
+	for _, sink := range cfg.Sinks() {
+		head := cmp.Or(streamName, host+" "+sink.Name)
+		if streamName != "" && len(names) > 0 {
+			head = streamName + " " + sink.Name
+		}
+		for _, channels := range cfg.Spread(sink) {
+			label := ""
+			if cfg.LayoutOf(sink) != config.Multi {
+				label = channelLabels(channels)
+			}
+			names = append(names, joinWords(head, strings.TrimSpace(label+" "+suffix)))
+		}
 	}
 	return names
+}
+
+// channelLabels are words for the channels of one of several streams.
+func channelLabels(channels []string) string {
+	labels := make([]string, len(channels))
+	for i, channel := range channels {
+		labels[i] = sdp.Label(channel)
+	}
+	return strings.Join(labels, "+")
 }
 
 func joinWords(head, tail string) string {

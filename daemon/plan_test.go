@@ -10,12 +10,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/config"
+	"aes67-sink/mediaclock"
 )
 
 // noMemory is that of a computer that remembers nothing yet.
 func noMemory(t *testing.T) memory {
 	t.Helper()
-	return remember(filepath.Join(t.TempDir(), "state"), "aes67", zerolog.Nop())
+	return remember(filepath.Join(t.TempDir(), "state"), zerolog.Nop(), "aes67")
 }
 
 // nameOf tells the stream.name of a configuration.
@@ -74,5 +75,102 @@ func TestPlanTakesGivenGroupsAsTheyAre(t *testing.T) {
 		if got := plan.Streams[i].Group; got != want {
 			t.Errorf("group %v, want %v", got, want)
 		}
+	}
+}
+
+// rooms are two with streams and one for both, as a list of tables has them.
+func rooms() config.Config {
+	cfg := config.Default()
+	cfg.Sink.Name, cfg.Sink.ID = "Living room", "living"
+	pairs := config.Pairs
+	cfg.More = []config.Sink{
+		{Name: "Everywhere", ID: "all", Rate: 44100, Channels: []string{"front-left", "front-right"}, PlaysInto: []string{"living", "cinema"}},
+		{Name: "Cinema", ID: "cinema", Rate: 48000, Channels: []string{"front-left", "front-right", "front-center"}, Layout: &pairs},
+	}
+	return cfg
+}
+
+func TestPlanOfSeveralSinks(t *testing.T) {
+	plan := planSessions(rooms(), noMemory(t).identities, nameOf(rooms()))
+	want := []string{"pc Living room Left", "pc Living room Right", "pc Cinema Left+Right", "pc Cinema Center"}
+	if got := plan.Names("pc", 1); !slices.Equal(got, want) {
+		t.Errorf("names %q, want %q", got, want)
+	}
+	var first []int
+	for _, s := range plan.Streams {
+		first = append(first, s.First)
+	}
+	if !slices.Equal(first, []int{0, 1, 2, 4}) {
+		t.Errorf("first channels %v", first)
+	}
+	named := planSessions(rooms(), noMemory(t).identities, func() string { return "Home" }).Names("pc", 2)
+	if want := []string{"Home Left #2", "Home Right #2", "Home Cinema Left+Right #2", "Home Cinema Center #2"}; !slices.Equal(named, want) {
+		t.Errorf("names %q, want %q", named, want)
+	}
+}
+
+// TestASinkAtTheEndLeavesTheOthersAsTheyAre adds a table behind those there are.
+func TestASinkAtTheEndLeavesTheOthersAsTheyAre(t *testing.T) {
+	m := noMemory(t)
+	fewer := rooms()
+	fewer.More = fewer.More[:0:0]
+	for _, name := range []string{"", "Home"} {
+		before := planSessions(fewer, m.identities, func() string { return name })
+		after := planSessions(rooms(), m.identities, func() string { return name })
+		if got, want := after.Names("pc", 1)[:2], before.Names("pc", 1); !slices.Equal(got, want) {
+			t.Errorf("names %q, before %q", got, want)
+		}
+		if got, want := after.Identity.Streams[:2], before.Identity.Streams; !slices.Equal(got, want) {
+			t.Errorf("identities %v, before %v", got, want)
+		}
+		ids := map[uint64]bool{}
+		for _, s := range after.Identity.Streams {
+			ids[s.ID] = true
+		}
+		if len(ids) != 4 {
+			t.Errorf("ids %v: one twice", after.Identity.Streams)
+		}
+	}
+}
+
+func TestEachSinkRemembersItsVolume(t *testing.T) {
+	m := remember(t.TempDir(), zerolog.Nop(), "living", rooms().MoreIDs()...)
+	var files []string
+	for _, v := range m.volumes {
+		files = append(files, filepath.Base(v.keeper.Path))
+	}
+	if want := []string{"volume-living.json", "volume-all.json", "volume-cinema.json"}; !slices.Equal(files, want) || len(m.parts()) != 4 {
+		t.Errorf("files %q of %d parts, want %q", files, len(m.parts()), want)
+	}
+}
+
+// TestSeatsOfSeveralSinks builds them as the program does.
+func TestSeatsOfSeveralSinks(t *testing.T) {
+	m := remember(t.TempDir(), zerolog.Nop(), "living", rooms().MoreIDs()...)
+	made, joined, err := newSeats(rooms(), m.volumes, &mediaclock.Clock{}, nil, func() bool { return false }, func(string) zerolog.Logger { return zerolog.Nop() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &edges{cfg: rooms(), seats: made, rooms: joined}
+	var of [][2]int
+	for c := range joined.Channels() {
+		number, own := e.seats.of(c)
+		of = append(of, [2]int{number, own})
+	}
+	if want := [][2]int{{0, 0}, {0, 1}, {2, 0}, {2, 1}, {2, 2}}; !slices.Equal(of, want) {
+		t.Errorf("channels are of %v, want %v", of, want)
+	}
+	if joined.Adds(0) == 0 || len(joined.Pipelines()) != 3 || planRecording(rooms()).Channels != 5 {
+		t.Errorf("%d pipelines, %d channels recorded", len(joined.Pipelines()), planRecording(rooms()).Channels)
+	}
+	if one, all := e.seats.inputs(true); one.Ready || len(all) != 3 {
+		t.Errorf("before anything runs: %+v, %+v", one, all)
+	}
+	quieter := rooms()
+	quieter.More[1].Gains = []float64{-6, 0, 0}
+	e.setGains(quieter)
+	room := e.seatModel(1, true)
+	if room.ID != "all" || !slices.Equal(room.PlaysInto, []string{"living", "cinema"}) || room.LatencyMS.Mix == nil {
+		t.Errorf("told %+v", room)
 	}
 }

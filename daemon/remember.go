@@ -18,30 +18,38 @@ import (
 
 // memory is what is remembered between runs, written without anybody's waiting.
 type memory struct {
-	volume     volumeMemory
+	volumes    []volumeMemory // of each sink
 	identities identityMemory
 }
 
-// remember opens the files of one sink in a directory.
-func remember(directory, sinkID string, log zerolog.Logger) memory {
-	volume := filepath.Join(directory, "volume-"+sinkID+".json")
-	sessions := filepath.Join(directory, "sessions-"+sinkID+".json")
+// remember opens the files of the sinks in a directory; those of the sessions have the
+// name of the first.
+func remember(directory string, log zerolog.Logger, first string, more ...string) memory {
 	failed := func(path, what string) func(error) {
 		return func(err error) { log.Warn().Err(err).Str("file", path).Msg(what + " not remembered") }
 	}
-	return memory{
-		volumeMemory{state.NewKeeper[volumeRecord](volume, failed(volume, "volume")), log},
-		identityMemory{state.NewKeeper[bridge.Identity](sessions, failed(sessions, "sessions")), log},
+	sessions := filepath.Join(directory, "sessions-"+first+".json")
+	m := memory{identities: identityMemory{state.NewKeeper[bridge.Identity](sessions, failed(sessions, "sessions")), log}}
+	for _, id := range append([]string{first}, more...) {
+		volume := filepath.Join(directory, "volume-"+id+".json")
+		m.volumes = append(m.volumes, volumeMemory{state.NewKeeper[volumeRecord](volume, failed(volume, "volume")), log})
 	}
+	return m
 }
 
 // parts are to be run; flush writes what came after they have ended.
 func (m *memory) parts() []func(context.Context) error {
-	return []func(context.Context) error{m.volume.keeper.Run, m.identities.keeper.Run}
+	parts := []func(context.Context) error{m.identities.keeper.Run}
+	for i := range m.volumes {
+		parts = append(parts, m.volumes[i].keeper.Run)
+	}
+	return parts
 }
 
 func (m *memory) flush() {
-	m.volume.keeper.Flush()
+	for i := range m.volumes {
+		m.volumes[i].keeper.Flush()
+	}
 	m.identities.keeper.Flush()
 }
 
@@ -92,8 +100,8 @@ type identityMemory struct {
 // file is unreadable: then the sessions begin anew.
 func (m identityMemory) load() bridge.Identity {
 	identity, err := m.keeper.Load()
-	if err == nil && len(identity.Streams) > aes67.MaxChannels {
-		err = fmt.Errorf("%d streams: more than %d", len(identity.Streams), aes67.MaxChannels)
+	if err == nil && len(identity.Streams) > aes67.MaxStreams {
+		err = fmt.Errorf("%d streams: more than %d", len(identity.Streams), aes67.MaxStreams)
 	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
+	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/pulse"
@@ -15,20 +17,20 @@ import (
 
 func TestVolumeIsRememberedBetweenRuns(t *testing.T) {
 	m := noMemory(t)
-	if _, known := m.volume.Load(); known {
+	if _, known := m.volumes[0].Load(); known {
 		t.Fatal("a volume is known before the first run")
 	}
 	want := pulse.Volume{Levels: []pulse.Level{pulse.LevelOf(-20), pulse.LevelOf(-23.5)}, Muted: true}
-	m.volume.Save(want)
+	m.volumes[0].Save(want)
 	m.flush()
-	if got, known := m.volume.Load(); !known || !reflect.DeepEqual(got, want) {
+	if got, known := m.volumes[0].Load(); !known || !reflect.DeepEqual(got, want) {
 		t.Errorf("Load = %+v, %v; want %+v", got, known, want)
 	}
 }
 
 func TestAnUnreadableVolumeCountsAsNone(t *testing.T) {
 	m := noMemory(t)
-	path := m.volume.keeper.Path
+	path := m.volumes[0].keeper.Path
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestAnUnreadableVolumeCountsAsNone(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, known := m.volume.Load(); known {
+		if got, known := m.volumes[0].Load(); known {
 			t.Errorf("%q gives %+v", text, got)
 		}
 	}
@@ -61,7 +63,7 @@ func TestIdentityIsRemembered(t *testing.T) {
 
 func TestAnUnreadableIdentityBeginsAnew(t *testing.T) {
 	for name, text := range map[string]string{
-		"rubbish": "\x00{", "too many": `{"streams":[{},{},{},{},{},{},{},{},{}]}`, "no address": `{"streams":[{"group":"here"}]}`,
+		"rubbish": "\x00{", "too many": `{"streams":[{}` + strings.Repeat(",{}", aes67.MaxStreams) + `]}`, "no address": `{"streams":[{"group":"here"}]}`,
 	} {
 		m := noMemory(t)
 		path := m.identities.keeper.Path
@@ -81,13 +83,13 @@ func TestAnUnreadableIdentityBeginsAnew(t *testing.T) {
 func TestWhatIsRememberedIsNotWhatChangesLater(t *testing.T) {
 	m := noMemory(t)
 	volume := pulse.Volume{Levels: []pulse.Level{7}}
-	m.volume.Save(volume)
+	m.volumes[0].Save(volume)
 	volume.Levels[0] = pulse.LevelMax // loud
 	identity := bridge.Identity{Streams: []bridge.SessionIdentity{{ID: 7}}}
 	m.identities.save(identity)
 	identity.Streams[0].ID = 8
 	m.flush()
-	if got, _ := m.volume.Load(); got.Levels[0] != 7 {
+	if got, _ := m.volumes[0].Load(); got.Levels[0] != 7 {
 		t.Errorf("volume %+v", got)
 	}
 	if got := m.identities.load(); got.Streams[0].ID != 7 {

@@ -61,30 +61,15 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	}
 	confine(log, directory, instance.Directory())
 
-	memory := remember(directory, cfg.Sink.ID, part("memory"))
+	memory := remember(directory, part("memory"), cfg.Sink.ID, cfg.MoreIDs()...)
 	defer memory.flush()
 	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
 	e.ring = flight.recorder.Ring
-	e.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{
-		Channels:     len(cfg.Sink.Channels),
-		SinkRate:     cfg.Sink.Rate,
-		StreamRate:   cfg.Stream.Rate,
-		PacketFrames: cfg.Stream.PacketTime.Frames(cfg.Stream.Rate),
-		Latency:      cfg.Sink.Latency,
-		CeilingDBFS:  cfg.Safety.CeilingDBFS,
-		Recorder:     e.ring,
-	}, e.clock)
-	if err != nil {
+	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
+	if e.seats, e.rooms, err = newSeats(cfg, memory.volumes, e.clock, e.ring, next.follows, part); err != nil {
 		return err
 	}
-	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
-	e.sender = sender{clock: e.clock, source: e.pipeline, log: part("send"), ended: e.wake}
-	e.sink = pulse.New(pulse.Config{
-		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Host: hostName(), Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
-		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
-		Follows: next.follows,
-		Volume:  memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
-	}, e.pipeline, part("pulse"))
+	e.sender = sender{clock: e.clock, source: e.rooms, log: part("send"), ended: e.wake}
 
 	e.streamName.Store(&cfg.Stream.Name)
 	plan := planSessions(cfg, memory.identities, func() string { return *e.streamName.Load() })
@@ -96,9 +81,9 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		second:  secondOf(cfg.Network), legs: func(first, second rtpsend.Leg) { e.sender.setLegs(first, second); e.announcer.setSecond(second) },
 		watcher: e.ears.interfaces, services: services, ears: e.ears, clock: e.ptp, domain: cfg.Clock.Domain,
 		automatic: cfg.Network.Automatic(),
-		playing:   func() bool { return e.sink.Snapshot().Playing > 0 },
+		playing:   e.seats.playing,
 		allowed:   func() (bool, string) { return e.side.Held() },
-		withdraw:  func(yes bool) { e.sink.Withdraw(yes && !cfg.Sink.KeepOffline) },
+		withdraw:  e.seats.withdraw,
 		now:       rtthread.Now, log: part("network"), wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 	e.neighbours = &neighbours{
@@ -107,7 +92,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	}
 
 	rest := bridge.RestPolicy{Rests: cfg.Rests(), After: cfg.Stream.IdleAfter}
-	supervisor := bridge.New(e, e.pipeline, plan, rest, part("bridge"))
+	supervisor := bridge.New(e, e.rooms, plan, rest, part("bridge"))
 	onWire := func() bool {
 		return supervisor.Snapshot().Sessions != nil || e.sender.stats() != nil
 	}
@@ -137,7 +122,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	judge.after = []chan<- struct{}{service.changed, screen.changed}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
+		services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
 		func(ctx context.Context) error {
 			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
 				e.unserved.Store(nil)
@@ -151,7 +136,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		func(ctx context.Context) error { return watchHostName(ctx, e.neighbours.wake) },
 		func(ctx context.Context) error { return keepRealTime(ctx, e.trouble, part("threads")) },
 	}
-	for _, more := range [][]func(context.Context) error{e.ears.parts(), e.announcer.parts(), memory.parts()} {
+	for _, more := range [][]func(context.Context) error{e.seats.parts(), e.ears.parts(), e.announcer.parts(), memory.parts()} {
 		parts = append(parts, more...)
 	}
 	if e.ptp == nil {
@@ -174,13 +159,15 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 // wakes says who is woken by whose change.
 func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{}) relay {
 	changes := relay{
-		{e.sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}},
 		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake, judge}},
 		{e.announcer.changed, []chan<- struct{}{judge}},
 		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
 		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}},
 		{supervisor.Changed(), []chan<- struct{}{judge, e.sleeper.changed, handover}},
 		{e.trouble, []chan<- struct{}{judge}},
+	}
+	for i := range e.seats {
+		changes = append(changes, relayed{e.seats[i].sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})
 	}
 	if e.ptp != nil {
 		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})

@@ -56,17 +56,17 @@ func TestGroupsAreDistinctFreeAndTheSameAtEveryStart(t *testing.T) {
 			o := a.As4()
 			return (uint32(o[2])*2654435761^uint32(o[3])*40503^salt)>>7%10 < share
 		}
-		got, err := sdp.Groups(prefix, host, 8, used)
+		got, err := sdp.Groups(prefix, host, aes67.MaxStreams, used)
 		if err != nil {
 			t.Fatalf("%v %v: %v", prefix, host, err)
 		}
-		again, _ := sdp.Groups(prefix, host, 8, used)
+		again, _ := sdp.Groups(prefix, host, aes67.MaxStreams, used)
 		if !slices.Equal(got, again) {
 			t.Fatalf("%v %v: %v, then %v", prefix, host, got, again)
 		}
 		fewer, _ := sdp.Groups(prefix, host, 2, used)
 		if !slices.Equal(got[:2], fewer) {
-			t.Fatalf("%v %v: two streams %v, of eight %v", prefix, host, fewer, got)
+			t.Fatalf("%v %v: two streams %v, of many %v", prefix, host, fewer, got)
 		}
 		for i, g := range got {
 			o := g.As4()
@@ -106,7 +106,7 @@ func TestGroupsFail(t *testing.T) {
 			return sdp.Groups(prefix, ip("10.0.0.1"), 1, func(netip.Addr) bool { return true })
 		},
 		"not an IPv4 address": func() ([]netip.Addr, error) { return sdp.Groups(prefix, ip("fe80::1"), 1, nil) },
-		"at most 8":           func() ([]netip.Addr, error) { return sdp.Groups(prefix, ip("10.0.0.1"), 9, nil) },
+		"at most 64":          func() ([]netip.Addr, error) { return sdp.Groups(prefix, ip("10.0.0.1"), 65, nil) },
 	} {
 		if got, err := derive(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, %v; want an error with %q", got, err, want)

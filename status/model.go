@@ -19,10 +19,13 @@ type Model struct {
 	// first one's sentence, unless that is a notice.
 	Problems []health.Finding `json:"problems"`
 	Sink     Sink             `json:"sink"`
-	Clock    Clock            `json:"clock"`
-	Drift    Drift            `json:"drift"`
-	Network  Network          `json:"network"`
-	Streams  []Stream         `json:"streams"`
+	// Sinks are all of them where there are several; Sink, Drift and LatencyMS are those
+	// of the first.
+	Sinks   []Room   `json:"sinks,omitempty"`
+	Clock   Clock    `json:"clock"`
+	Drift   Drift    `json:"drift"`
+	Network Network  `json:"network"`
+	Streams []Stream `json:"streams"`
 	// CeilingDBFS is the level that no sample passes.
 	CeilingDBFS *Tenths  `json:"ceiling_dbfs,omitempty"`
 	Sender      *Thread  `json:"sender,omitempty"`
@@ -57,6 +60,14 @@ type Sink struct {
 	Muted    *bool    `json:"muted,omitempty"`
 	Clients  *int     `json:"clients,omitempty"`
 	Playing  *int     `json:"playing,omitempty"` // clients that are not paused
+}
+
+// Room is one sink among several, and its way to the streams.
+type Room struct {
+	Sink
+	PlaysInto []string `json:"plays_into,omitempty"` // ids of the sinks whose streams have its sound
+	Drift     Drift    `json:"drift"`
+	LatencyMS *Latency `json:"latency_ms,omitempty"`
 }
 
 // Clock is the relation to the network's PTP clock. Offset is ours minus the
@@ -168,7 +179,9 @@ type Latency struct {
 	Buffer    Tenths `json:"buffer"`
 	Resampler Tenths `json:"resampler"`
 	Packet    Tenths `json:"packet"`
-	Total     Tenths `json:"total"`
+	// Mix is for the limiter of a sum, where others play into the same streams.
+	Mix   *Tenths `json:"mix,omitempty"`
+	Total Tenths  `json:"total"`
 }
 
 // Session is one session description of the running bridge.

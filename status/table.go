@@ -24,13 +24,23 @@ func (m Model) Table(width int) string {
 	}
 	m.tellProblems(&b)
 	row("state", Words(m.State)+uptime(m.UptimeS))
-	row("sink", sinkParts(m.Sink)...)
+	rooms := m.Sinks
+	if len(rooms) == 0 {
+		rooms = []Room{{Sink: m.Sink, Drift: m.Drift, LatencyMS: m.LatencyMS}}
+	}
+	for i := range rooms {
+		row("sink", append(sinkParts(rooms[i].Sink), intoParts(rooms, i)...)...)
+	}
 	row("clock", clockParts(m.Clock)...)
-	row("drift", driftParts(m.Drift)...)
+	for i := range rooms {
+		row("drift", named(rooms, i, driftParts(rooms[i].Drift))...)
+	}
 	row("network", networkParts(m.Network)...)
 	row("announce", announceParts(&m)...)
 	row("heard", heardParts(m.Heard)...)
-	row("latency", latencyParts(m)...)
+	for i := range rooms {
+		row("latency", named(rooms, i, latencyParts(rooms[i].LatencyMS, m.LatencyTold))...)
+	}
 	row("sender", senderParts(m)...)
 	if len(m.Streams) == 0 {
 		return b.String()
@@ -101,6 +111,28 @@ func sinkParts(s Sink) []string {
 		parts = append(parts, text.Count(*s.Playing, "program plays", "programs play"))
 	}
 	return parts
+}
+
+// intoParts says where the sound of a sink without streams of its own is heard.
+func intoParts(rooms []Room, number int) []string {
+	if len(rooms[number].PlaysInto) == 0 {
+		return nil
+	}
+	var names []string
+	for i := range rooms {
+		if slices.Contains(rooms[number].PlaysInto, rooms[i].ID) {
+			names = append(names, rooms[i].Name)
+		}
+	}
+	return []string{"heard in " + strings.Join(names, " and ")}
+}
+
+// named puts a sink's name before what is told of it, where there are several.
+func named(rooms []Room, number int, parts []string) []string {
+	if len(rooms) < 2 || len(present(parts)) == 0 {
+		return parts
+	}
+	return append([]string{rooms[number].Name + ": " + present(parts)[0]}, present(parts)[1:]...)
 }
 
 func clockParts(c Clock) []string {
@@ -191,13 +223,16 @@ func heardParts(h Heard) []string {
 	}
 }
 
-func latencyParts(m Model) []string {
-	if m.LatencyMS == nil {
+func latencyParts(l *Latency, told bool) []string {
+	if l == nil {
 		return nil
 	}
-	l := m.LatencyMS
-	line := fmt.Sprintf("%.1f ms (buffer %.1f + resampler %.1f + packet %.1f)", l.Total, l.Buffer, l.Resampler, l.Packet)
-	if m.LatencyTold {
+	mix := ""
+	if l.Mix != nil {
+		mix = fmt.Sprintf(" + mix %.1f", *l.Mix)
+	}
+	line := fmt.Sprintf("%.1f ms (buffer %.1f + resampler %.1f%s + packet %.1f)", l.Total, l.Buffer, l.Resampler, mix, l.Packet)
+	if told {
 		return []string{line, "told to the sound server"}
 	}
 	return []string{line}

@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"context"
+
+	"aes67-sink/bridge"
+	"aes67-sink/config"
+	"aes67-sink/pulse"
+)
+
+// seat is one sink of the configuration and its way to the sender.
+type seat struct {
+	cfg      config.Sink
+	pipeline *bridge.Pipeline
+	sink     *pulse.Sink
+}
+
+// seats are all, in the order of the configuration.
+type seats []seat
+
+// playing reports whether a program plays into any.
+func (all seats) playing() bool {
+	for i := range all {
+		if all[i].sink.Snapshot().Playing > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// withdraw hides the sinks that nobody can hear, or shows them again.
+func (all seats) withdraw(yes bool) {
+	for i := range all {
+		all[i].sink.Withdraw(yes && !all[i].cfg.KeepOffline)
+	}
+}
+
+func (all seats) setMaxVolume(db float64) {
+	for i := range all {
+		all[i].sink.SetMaxVolume(db)
+	}
+}
+
+// inputs are what the supervisor is to know of each sink, and of the one that speaks
+// for them: any that is ready, else the first. usable is that the network is.
+func (all seats) inputs(usable bool) (one bridge.SinkInput, each []bridge.SinkInput) {
+	for i := range all {
+		s := all[i].sink.Snapshot()
+		in := bridge.SinkInput{
+			Ready:           s.State == pulse.StateRunning || s.State == pulse.StateWithdrawn && !usable,
+			VolumeConfirmed: s.VolumeConfirmed, Problem: s.Problem,
+		}
+		if each = append(each, in); i == 0 || in.Ready && !one.Ready {
+			one = in
+		}
+	}
+	return one, each
+}
+
+// problems are what is wrong with sinks while another is well, and what they have to
+// say.
+func (all seats) problems(usable bool) (said []string) {
+	one, each := all.inputs(usable)
+	for i := range all {
+		if one.Ready && !each[i].Ready {
+			said = append(said, each[i].Problem)
+		}
+		said = append(said, all[i].sink.Snapshot().Notice)
+	}
+	return said
+}
+
+// parts are to be run.
+func (all seats) parts() (parts []func(context.Context) error) {
+	for i := range all {
+		parts = append(parts, all[i].sink.Run)
+	}
+	return parts
+}
+
+// of returns the sink whose streams have a channel of Rooms.Pull, and which of its
+// channels that is.
+func (all seats) of(channel int) (number, own int) {
+	for i := range all {
+		if all[i].cfg.Everywhere() {
+			continue
+		}
+		if channel < len(all[i].cfg.Channels) {
+			return i, channel
+		}
+		channel -= len(all[i].cfg.Channels)
+	}
+	return 0, 0
+}
