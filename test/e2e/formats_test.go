@@ -257,17 +257,18 @@ func TestFramesAreTold(t *testing.T) {
 // Bounds of what is not for a decoder to answer for: the machine stands still, and packets
 // are left out or lost.
 const (
-	mostJumps = 40
+	mostJumps = 100 // in what is judged, a second
 	mostAway  = 2 * time.Second
 )
 
-// differs tells where a recording of 24-bit samples is not what was sent: its last
-// three quarters, since receivers may lose packets while they start. Empty: nowhere.
+// differs tells where the last second of a recording of 24-bit samples is not what was
+// sent; no more than three quarters of it, since receivers may lose packets while they
+// start. Empty: nowhere.
 // Whole packets may be missing; each frame that is there is one that was sent, in order,
 // with each channel in its place.
 func (b batch) differs(at cut, samples [][]int32) string {
 	frames := len(samples[0])
-	from, shift := frames/4, 24-b.encoding.Bits()
+	from, shift := max(frames/4, frames-int(b.rate)), 24-b.encoding.Bits()
 	if least := int(b.rate) / 4; frames-from < least {
 		return fmt.Sprintf("%d frames, want %d", frames-from, least)
 	}
