@@ -3,12 +3,16 @@ package bridge
 import (
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"aes67-sink/aes67"
 	"aes67-sink/mediaclock"
+	"aes67-sink/sdp"
 )
 
 // roomsRig plays a program into each sink of several, in simulated time, as rig does
@@ -385,5 +389,65 @@ func TestRemix(t *testing.T) {
 				t.Fatalf("%v into %v: %s gets %v", in, out, out[o], row)
 			}
 		}
+	}
+}
+
+// TestEachSinkOpensByItsOwnVolume confirms the second of two sinks only.
+func TestEachSinkOpensByItsOwnVolume(t *testing.T) {
+	r := newRoomsRig(t, 0, Room{Channels: stereo}, Room{Channels: stereo})
+	w, _ := newWorld(t)
+	w.in.Sinks = []SinkInput{{Ready: true}, {Ready: true, VolumeConfirmed: true}}
+	b := New(w, r.Rooms, testPlan(11, 12), RestPolicy{}, zerolog.Nop())
+	b.look(w.mono)
+	for i := range r.programs {
+		r.programs[i] = noise24(i, 0.5)
+	}
+	r.run(time.Second)
+	if r.Peak(0, 0) != 0 || r.Peak(1, 0) == 0 {
+		t.Errorf("peaks %v and %v, want the second sink alone", r.Peak(0, 0), r.Peak(1, 0))
+	}
+	if b.look(w.mono); b.Snapshot().State != Sending {
+		t.Errorf("state %v while one sink sounds", b.Snapshot().State)
+	}
+	w.in.Sinks[0].VolumeConfirmed, w.in.Sinks[1].Ready = true, false
+	b.look(w.mono)
+	r.run(time.Second)
+	if tail := r.heard[2][len(r.heard[2])-48:]; r.Peak(0, 0) == 0 || slices.Max(tail) != 0 {
+		t.Errorf("the second sink sounds on without being ready")
+	}
+}
+
+// TestStreamsThatAreAddedLeaveTheGroupsOfTheOthers grows from two streams, one of which
+// had to move to where another would begin, to 64.
+func TestStreamsThatAreAddedLeaveTheGroupsOfTheOthers(t *testing.T) {
+	groups := func(n int) func(netip.Addr, func(netip.Addr) bool) ([]netip.Addr, error) {
+		return func(a netip.Addr, used func(netip.Addr) bool) ([]netip.Addr, error) {
+			return sdp.Groups(sdp.GroupPrefix{239, 69}, a, n, used)
+		}
+	}
+	many, err := groups(aes67.MaxStreams)(addr("192.168.10.1"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := testPlan(1, 2)
+	plan.Groups = groups(aes67.MaxStreams)
+	plan.Identity.Streams[0].Group, plan.Identity.Streams[1].Group = many[8], many[1]
+	for id := uint64(3); id <= aes67.MaxStreams; id++ {
+		plan.Streams = append(plan.Streams, plan.Streams[0])
+		plan.Identity.Streams = append(plan.Identity.Streams, SessionIdentity{ID: id})
+	}
+	s := newSessions(plan)
+	if _, err := s.settle(addr("192.168.10.1"), &Neighbours{Host: "pc"}); err != nil {
+		t.Fatal(err)
+	}
+	if s.identity.Streams[0].Group != many[8] || s.identity.Streams[1].Group != many[1] {
+		t.Errorf("the first streams moved to %v", s.identity.Streams[:2])
+	}
+	seen := map[netip.Addr]bool{}
+	for _, i := range s.identity.Streams {
+		seen[i.Group] = true
+	}
+	if len(seen) != aes67.MaxStreams {
+		t.Errorf("%d streams have %d groups", aes67.MaxStreams, len(seen))
 	}
 }

@@ -29,9 +29,6 @@ id = "kitchen"
 name = "Everywhere"
 id = "everywhere"
 plays-into = ["living", "kitchen"]
-
-[safety]
-first-volume = 0
 `
 
 // TestRooms has two rooms and a sink for both: they play different programs, the same,
@@ -50,15 +47,11 @@ func TestRooms(t *testing.T) {
 					t.Errorf("the sound server has the sinks %v, want %s too", s.sinks(), sink)
 				}
 			}
-			var told struct {
-				Sinks []struct {
-					ID        string   `json:"id"`
-					PlaysInto []string `json:"plays_into"`
-				} `json:"sinks"`
+			if told := sinksOf(t, r); len(told) != 3 || len(told[2].PlaysInto) != 2 {
+				t.Errorf("status tells of the sinks %+v", told)
 			}
-			if err := json.Unmarshal([]byte(r.text), &told); err != nil || len(told.Sinks) != 3 || len(told.Sinks[2].PlaysInto) != 2 {
-				t.Errorf("status tells of the sinks %+v (%v)", told.Sinks, err)
-			}
+			loudEverywhere(t, b)
+			s.realtime()
 
 			var streams []listener
 			for i, text := range b.sdp() {
@@ -103,6 +96,39 @@ func TestRooms(t *testing.T) {
 			if left := s.sinks(); slices.Contains(left, "living") || slices.Contains(left, "everywhere") {
 				t.Errorf("the sound server has %v at the end", left)
 			}
+		})
+	}
+}
+
+// sinkTold is what status tells of one of several sinks.
+type sinkTold struct {
+	ID        string   `json:"id"`
+	VolumeDB  *float64 `json:"volume_db"`
+	PlaysInto []string `json:"plays_into"`
+}
+
+func sinksOf(t *testing.T, r report) []sinkTold {
+	t.Helper()
+	var told struct {
+		Sinks []sinkTold `json:"sinks"`
+	}
+	if err := json.Unmarshal([]byte(r.text), &told); err != nil {
+		t.Fatal(err)
+	}
+	return told.Sinks
+}
+
+// loudEverywhere turns each sink up to 100 % in steps, as bridge.loud does one.
+func loudEverywhere(t *testing.T, b *bridge) {
+	t.Helper()
+	for _, db := range []float64{-40, -30, -20, -10, 0} {
+		if pass(handsPause); db > -40 {
+			for _, sink := range []string{"living", "kitchen", "everywhere"} {
+				b.server.pactl("set-sink-volume", sink, "+10dB")
+			}
+		}
+		b.reaches(10*time.Second, fmt.Sprintf("each volume is %g dB", db), func(r report) bool {
+			return !slices.ContainsFunc(sinksOf(t, r), func(s sinkTold) bool { return s.VolumeDB == nil || math.Abs(*s.VolumeDB-db) > 0.1 })
 		})
 	}
 }
