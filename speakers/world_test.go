@@ -31,7 +31,6 @@ type world struct {
 	law      Law
 	speakers [2]truth
 	gains    []told    // ramps told, the last one in force or soon
-	numbers  uint64    // in force
 	laws     []float64 // at each step
 	within   []float64 // within this one
 	ears     []float64 // the stream's gain at each step
