@@ -1,36 +1,38 @@
+// Package speakers is what is done with the speakers of a desk: finding them, showing
+// them, and setting them by what each tells of itself.
 package speakers
 
 import (
-	"errors"
-	"fmt"
-	"math"
+	"path/filepath"
+
+	"aes67-sink/internal/state"
 )
 
-// Pair is what is remembered of two speakers that were set up together.
-type Pair struct {
-	// ReferenceDB is the level, in the speakers' own dB, that is 0 dB of the slider.
-	ReferenceDB float64  `json:"reference_db"`
-	Speakers    []Member `json:"speakers"` // left, right
-}
-
-// Member is a speaker of a pair.
-type Member struct {
-	Channel string `json:"channel"` // the sink's, that it plays
-	Name    string `json:"name"`
+// Identity is a speaker that is remembered: the serial number tells it apart, the name
+// is for people.
+type Identity struct {
 	Serial  string `json:"serial"`
-	Product string `json:"product"`
-	Address string `json:"address"` // with port and zone, where it was last
+	Name    string `json:"name"`
+	Product string `json:"product,omitempty"` // its model
+	Address string `json:"address,omitempty"` // where it was last, with port and zone
 }
 
-// Check says what keeps p from being a pair.
-func (p Pair) Check() error {
-	switch {
-	case len(p.Speakers) != 2:
-		return fmt.Errorf("%d speakers: a pair has two", len(p.Speakers))
-	case math.IsNaN(p.ReferenceDB) || p.ReferenceDB <= 0 || p.ReferenceDB > 120:
-		return fmt.Errorf("reference level %g dB: must be above 0, and at most 120", p.ReferenceDB)
-	case p.Speakers[0].Address == "" || p.Speakers[1].Address == "":
-		return errors.New("a speaker has no address")
-	}
-	return nil
+// Pair is which speaker plays which stream. The zero value is none.
+type Pair struct {
+	Left  Identity `json:"left"`
+	Right Identity `json:"right"`
+	// ReferenceDB is the level, in the speakers' own dB, that is 0 dB of the desktop's
+	// slider; 0: not known.
+	ReferenceDB float64 `json:"reference_db,omitempty"`
+}
+
+// Complete reports whether both sides are known.
+func (p Pair) Complete() bool { return p.Left.Serial != "" && p.Right.Serial != "" }
+
+// pairFile is its name in the directory of states.
+const pairFile = "speakers.json"
+
+// PairFile is where the pair is remembered, below the directory of states.
+func PairFile(dir string) state.File[Pair] {
+	return state.File[Pair]{Path: filepath.Join(dir, pairFile)}
 }

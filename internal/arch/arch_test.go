@@ -28,9 +28,10 @@ var mayImport = map[string][]string{
 	"mediaclock":     {"aes67"},
 	"safety":         {"aes67"},
 	"health":         {"aes67"},
-	"speakers":       {"aes67"},
+	"slider":         {"aes67"},
 	"recorder":       {"aes67", "internal/text"},
 	"sdp":            {"aes67"},
+	"ssc/wire":       {},
 	"internal/mcast": {"internal/text"},
 	"ptp/wire":       {"aes67"},
 	"ptp/track":      {"aes67", "mediaclock"},
@@ -49,16 +50,19 @@ var mayImport = map[string][]string{
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
 	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
+	"ssc":               {"ssc/wire"},
 	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
 	"bundle": {"internal/attempt", "internal/redact"},
 	// Beside the edges: it asks what no edge knows, and what the bridge has told.
 	"doctor":      {"aes67", "health", "status", "internal/attempt", "internal/firewall", "internal/mcast", "internal/redact", "internal/text", "internal/wake"},
+	// Beside the edges too: it joins the speakers with where they are found.
+	"speakers":    {"avahi", "ssc", "ssc/wire", "internal/state", "internal/text"},
 	"status/page": {"aes67", "health", "recorder", "status"},
 
 	"daemon": {"*"},
 
-	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "doctor", "internal/incidents", "internal/redact", "internal/service", "internal/text", "pulse", "recorder", "status"},
+	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "doctor", "internal/incidents", "internal/redact", "internal/service", "internal/text", "pulse", "recorder", "speakers", "status"},
 
 	"internal/attempt":   {},
 	"internal/desktop":   {},
@@ -80,6 +84,7 @@ var mayImport = map[string][]string{
 	"internal/lab/testbus":   {},
 	"internal/chart":         {},
 	"internal/flaky":         {},
+	"internal/speakersim":    {},
 	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
 	"packaging":              {},
 	"test/e2e":               {"*"},
@@ -107,7 +112,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "health", "recorder", "speakers", "internal/redact"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "ssc/wire", "slider", "health", "recorder", "internal/redact"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

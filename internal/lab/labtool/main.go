@@ -30,6 +30,7 @@ var commands = []command{
 	{"marks", "plays marks into a sink and prints when it wrote each", marksCommand},
 	{"receive", "receives streams for a while and reports on them", receiveCommand},
 	{"speaker", "plays virtual speaker: takes every announced session and shows it live", speakerCommand},
+	{"speaker-ssc", "plays a Neumann KH speaker as Sennheiser Sound Control shows it", speakerSSCCommand},
 	{"wav", "writes a test file with one tone a channel", wavCommand},
 }
 

@@ -1,4 +1,4 @@
-package speakers
+package slider
 
 import (
 	"math"
@@ -21,7 +21,7 @@ type desk struct {
 }
 
 func newDesk(t *testing.T, volumeDB float64, levels, last [2]float64) *desk {
-	d := &desk{Slider: NewSlider(testReference, last[:]), t: t, now: 1e9, levels: levels}
+	d := &desk{Slider: New(testReference, last[:]), t: t, now: 1e9, levels: levels}
 	d.do(d.Want(d.now, true))
 	d.volume(volumeDB)
 	for i := range d.levels {
@@ -156,7 +156,7 @@ func TestADoubtIsNoLouderAndOneGoesBack(t *testing.T) {
 }
 
 func TestAServerThatScalesKeepsTheStream(t *testing.T) {
-	d := &desk{Slider: NewSlider(testReference, none[:]), t: t, now: 1e9, levels: [2]float64{84, 84}}
+	d := &desk{Slider: New(testReference, none[:]), t: t, now: 1e9, levels: [2]float64{84, 84}}
 	d.do(d.Want(d.now, true))
 	d.do(d.See(d.now, Law{VolumeDB: -30}))
 	d.tell(0)

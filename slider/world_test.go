@@ -1,4 +1,4 @@
-package speakers
+package slider
 
 import (
 	"math"
@@ -74,7 +74,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 			last[i] = w.speakers[i].level
 		}
 	}
-	w.slider = NewSlider(testReference, last)
+	w.slider = New(testReference, last)
 	w.slider.Want(w.now, true)
 	w.act(w.slider.See(w.now, w.law)) // before anything is sent
 	w.gains[0].at = 0
