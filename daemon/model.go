@@ -7,6 +7,7 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/wake"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
 	"aes67-sink/status"
@@ -60,7 +61,11 @@ func (t *teller) Model() status.Model {
 }
 
 // Reload reads the configuration anew.
-func (t *teller) Reload() status.Reloaded { return t.again.reload() }
+func (t *teller) Reload() status.Reloaded {
+	told := t.again.reload()
+	wake.Signal(t.edges.pair.anew) // speakers pair asks for it
+	return told
+}
 
 // threadModel tells what a thread has now.
 func threadModel(g rtthread.Grant) *status.Thread {

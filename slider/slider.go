@@ -143,10 +143,10 @@ const (
 	followLimit = time.Second
 )
 
-// NewSlider begins in Sink mode. reference is the level, in the speakers' own dB, that
+// New begins in Sink mode. reference is the level, in the speakers' own dB, that
 // is 0 dB of the slider; last are the levels that were set last in an earlier run, one
 // a speaker, NaN where there is none.
-func NewSlider(reference float64, last []float64) *Slider {
+func New(reference float64, last []float64) *Slider {
 	s := &Slider{reference: reference, devices: make([]device, len(last))}
 	s.doubt.rest = firstRest
 	for i := range s.devices {
