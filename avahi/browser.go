@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -23,10 +24,10 @@ const (
 
 // Found is a session that somebody publishes.
 type Found struct {
-	Name    string // its instance name
-	Index   int    // the interface it was found on
-	Host    string // such as "studio.local"
-	Address netip.Addr
+	Name    string     // its instance name
+	Index   int        // the interface it was found on
+	Host    string     // such as "studio.local"
+	Address netip.Addr // IPv6 link-local: with the interface as its zone
 	Port    uint16
 	Local   bool // this machine publishes it
 }
@@ -35,6 +36,7 @@ type Found struct {
 // Run.
 type Browser struct {
 	log   zerolog.Logger
+	kind  kind
 	link  link
 	wake  chan struct{}
 	found latest[[]Found]
@@ -47,7 +49,31 @@ type Browser struct {
 
 // NewBrowser makes a browser that does nothing until Run.
 func NewBrowser(cfg Config, log zerolog.Logger) *Browser {
-	b := &Browser{log: log, wake: make(chan struct{}, 1), found: newLatest[[]Found](nil), told: newLatest(Status{State: StateOff})}
+	return newBrowser(cfg, log, sessions)
+}
+
+// NewSpeakerBrowser makes one that finds speakers of Sennheiser Sound Control instead of
+// sessions: by IPv6, at a link-local address, with the interface as its zone, where
+// there is one.
+func NewSpeakerBrowser(cfg Config, log zerolog.Logger) *Browser {
+	return newBrowser(cfg, log, soundControl)
+}
+
+// kind is what is looked for.
+type kind struct {
+	browse, resolve string // the types of service
+	mdns            int32  // the protocol to look by
+	address         int32  // and that of the addresses
+	loss            string // what is lost where it cannot be looked for
+}
+
+var (
+	sessions     = kind{subtype, serviceType, protoINET, protoINET, "RAVENNA sessions are not heard"}
+	soundControl = kind{"_ssc._tcp", "_ssc._tcp", protoUnspec, protoINET6, "speakers are not found by mDNS"}
+)
+
+func newBrowser(cfg Config, log zerolog.Logger, k kind) *Browser {
+	b := &Browser{log: log, kind: k, wake: make(chan struct{}, 1), found: newLatest[[]Found](nil), told: newLatest(Status{State: StateOff})}
 	b.link = link{cfg: cfg, log: log.Level(zerolog.WarnLevel), tell: b.isAway, live: b.live}
 	return b
 }
@@ -97,19 +123,27 @@ func (b *Browser) isAway(why State) {
 	if off {
 		why = StateOff
 	}
-	b.told.set(Status{State: why, Problem: browseProblems[why]}, Status.same)
+	b.told.set(Status{State: why, Problem: b.problem(why)}, Status.same)
 }
 
-// browseProblems say what is lost and what to do about it.
+// problem says what is lost and what to do about it.
+func (b *Browser) problem(why State) string {
+	if remedy := browseProblems[why]; remedy != "" {
+		return b.kind.loss + ": " + remedy
+	}
+	return ""
+}
+
 var browseProblems = map[State]string{
-	StateNoBus:     "RAVENNA sessions are not heard: there is no system D-Bus for Avahi, or it does not answer; start dbus",
-	StateAbsent:    "RAVENNA sessions are not heard: Avahi does not run; install or start avahi-daemon",
-	StateForbidden: "RAVENNA sessions are not heard: the system D-Bus forbids asking Avahi; see the policies in /etc/dbus-1/system.d",
-	StateFailed:    "RAVENNA sessions are not heard: Avahi refuses to look for them or does not answer, see its log; it is tried again",
+	StateNoBus:     "there is no system D-Bus for Avahi, or it does not answer; start dbus",
+	StateAbsent:    "Avahi does not run; install or start avahi-daemon",
+	StateForbidden: "the system D-Bus forbids asking Avahi; see the policies in /etc/dbus-1/system.d",
+	StateFailed:    "Avahi refuses to look for them or does not answer, see its log; it is tried again",
 }
 
 // catalogue is what one life of the daemon has told.
 type catalogue struct {
+	kind      kind
 	life      *life
 	browsers  map[int]dbus.ObjectPath // by interface
 	items     map[item]*entry
@@ -118,8 +152,9 @@ type catalogue struct {
 
 // item is a session on an interface.
 type item struct {
-	index int
-	name  string
+	index    int
+	protocol int32
+	name     string
 }
 
 type entry struct {
@@ -132,7 +167,7 @@ func (b *Browser) live(ctx context.Context, l *life) error {
 	b.mu.Lock()
 	b.away = ""
 	b.mu.Unlock()
-	c := catalogue{life: l, browsers: map[int]dbus.ObjectPath{}, items: map[item]*entry{}}
+	c := catalogue{kind: b.kind, life: l, browsers: map[int]dbus.ObjectPath{}, items: map[item]*entry{}}
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
@@ -149,9 +184,9 @@ func (b *Browser) live(ctx context.Context, l *life) error {
 		case len(wanted) == 0:
 			state.State = StateOff
 		case c.forbidden:
-			state = Status{State: StateForbidden, Problem: browseProblems[StateForbidden]}
+			state = Status{State: StateForbidden, Problem: b.problem(StateForbidden)}
 		case !all:
-			state = Status{State: StateFailed, Problem: browseProblems[StateFailed]}
+			state = Status{State: StateFailed, Problem: b.problem(StateFailed)}
 		}
 		b.told.set(state, Status.same)
 		b.found.set(c.list(), slices.Equal[[]Found])
@@ -194,7 +229,7 @@ func (c *catalogue) fit(ctx context.Context, wanted []int) bool {
 			continue
 		}
 		var path dbus.ObjectPath
-		if err := c.life.server(ctx, "ServiceBrowserNew", int32(index), protoINET, subtype, "", uint32(0)).Store(&path); err != nil {
+		if err := c.life.server(ctx, "ServiceBrowserNew", int32(index), c.kind.mdns, c.kind.browse, "", uint32(0)).Store(&path); err != nil {
 			all = false // the daemon may not know the interface yet
 			c.forbidden = c.forbidden || isForbidden(err)
 			continue
@@ -214,7 +249,7 @@ func (c *catalogue) take(ctx context.Context, s *dbus.Signal) {
 		if dbus.Store(s.Body, &index, &protocol, &name, &kind, &domain, &flags) != nil || c.browsers[int(index)] != s.Path {
 			return
 		}
-		it := item{int(index), name}
+		it := item{int(index), protocol, name}
 		if s.Name == browseIface+".ItemRemove" {
 			c.remove(ctx, it)
 			return
@@ -236,7 +271,7 @@ func (c *catalogue) add(ctx context.Context, it item, domain string, flags uint3
 		return
 	}
 	e := &entry{found: Found{Name: it.name, Index: it.index, Local: flags&(flagLocal|flagOwn) != 0}}
-	if c.life.server(ctx, "ServiceResolverNew", int32(it.index), protoINET, it.name, serviceType, domain, protoINET, uint32(0)).Store(&e.resolver) == nil {
+	if c.life.server(ctx, "ServiceResolverNew", int32(it.index), it.protocol, it.name, c.kind.resolve, domain, c.kind.address, uint32(0)).Store(&e.resolver) == nil {
 		c.items[it] = e
 	}
 }
@@ -258,10 +293,15 @@ func (c *catalogue) resolved(s *dbus.Signal) {
 	if dbus.Store(s.Body, &index, &protocol, &name, &kind, &domain, &host, &addressProtocol, &address, &port, &text, &flags) != nil {
 		return
 	}
-	e := c.items[item{int(index), name}]
+	e := c.items[item{int(index), protocol, name}]
 	addr, err := netip.ParseAddr(address)
-	if e == nil || e.resolver != s.Path || err != nil || !addr.Is4() {
+	if e == nil || e.resolver != s.Path || err != nil || addr.Is4() != (c.kind.address == protoINET) {
 		return
+	}
+	if addr.IsLinkLocalUnicast() && addr.Is6() {
+		addr = addr.WithZone(strconv.Itoa(int(index)))
+	} else if e.found.Address.Zone() != "" && e.found.Port == port {
+		return // a link-local address stays when others go
 	}
 	e.found.Host, e.found.Address, e.found.Port = host, addr, port
 }
@@ -274,6 +314,9 @@ func (c *catalogue) list() []Found {
 			out = append(out, e.found)
 		}
 	}
-	slices.SortFunc(out, func(a, b Found) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Index, b.Index)) })
+	slices.SortFunc(out, func(a, b Found) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Index, b.Index), a.Address.Compare(b.Address))
+	})
+	out = slices.Compact(out) // found by both protocols
 	return out
 }

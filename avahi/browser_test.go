@@ -59,3 +59,30 @@ func TestBrowserFindsAndForgets(t *testing.T) {
 	again.expect(t, "browse "+subtype+" on 4/0")
 	eventually(t, "it goes on", func() bool { s := b.Snapshot(); return s.State == StateBrowsing && s.Problem == "" })
 }
+
+func TestSpeakersAreFoundByLinkLocalAddress(t *testing.T) {
+	bus := startBus(t)
+	d := bus.newDaemon(serverRunning)
+	b := NewSpeakerBrowser(Config{Connect: bus.connect}, zerolog.Nop())
+	running(t, b.Run)
+	b.Browse([]int{3})
+	d.expect(t, "browse _ssc._tcp on 3/-1")
+	for _, protocol := range []int32{0, 1} {
+		d.tell("/Client0/ServiceBrowser1", browseIface+".ItemNew", int32(3), protocol, "Left", "_ssc._tcp", "local", uint32(0))
+	}
+	d.expect(t, "resolve Left _ssc._tcp", "resolve Left _ssc._tcp")
+	resolved := func(resolver string, protocol int32, address string) {
+		d.tell(dbus.ObjectPath("/Client0/ServiceResolver"+resolver), lookupIface+".Found", int32(3), protocol, "Left", "_ssc._tcp", "local", "left.local", int32(1), address, uint16(45), [][]byte{}, uint32(0))
+	}
+	resolved("2", 0, "10.0.0.2") // IPv6 alone counts
+	resolved("2", 0, "2001:db8::2")
+	resolved("2", 0, "fe80::2")
+	resolved("2", 0, "2001:db8::2") // less lasting
+	resolved("3", 1, "fe80::2")
+	want := []Found{{Name: "Left", Index: 3, Host: "left.local", Address: netip.MustParseAddr("fe80::2%3"), Port: 45}}
+	eventually(t, "one is found at its link-local address", func() bool { return slices.Equal(b.Found(), want) })
+	d.end()
+	eventually(t, "the loss is named", func() bool {
+		return b.Snapshot().Problem == "speakers are not found by mDNS: Avahi does not run; install or start avahi-daemon"
+	})
+}

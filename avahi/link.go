@@ -28,8 +28,12 @@ const (
 	subtype     = "_ravenna_session._sub._rtsp._tcp"
 )
 
-// protoINET is IPv4 (avahi-common/address.h).
-const protoINET int32 = 0
+// Protocols (avahi-common/address.h): any, IPv4, IPv6.
+const (
+	protoUnspec int32 = -1
+	protoINET   int32 = 0
+	protoINET6  int32 = 1
+)
 
 const (
 	// callTime bounds a call, and the making of a connection.

@@ -50,11 +50,25 @@ func AllowedLine(line []byte) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.UseNumber()
-	return allowedBelow(d, nil)
+	return visit(d, nil, Allowed)
 }
 
-// allowedBelow reads one value; decoding by tokens sees names that come twice.
-func allowedBelow(d *json.Decoder, names []string) error {
+// TouchesEqualizer reports whether a line that AllowedLine took writes a leaf of an
+// equalizer.
+func TouchesEqualizer(line []byte) bool {
+	errFound := errors.New("found")
+	err := visit(json.NewDecoder(bytes.NewReader(line)), nil, func(p Path, v Value) error {
+		if v != Null && strings.Contains(strings.ToLower(string(p)), "/eq") {
+			return errFound
+		}
+		return nil
+	})
+	return err != nil
+}
+
+// visit reads one value and hands out its leaves; decoding by tokens sees names that
+// come twice.
+func visit(d *json.Decoder, names []string, leaf func(Path, Value) error) error {
 	if len(names) > maxDepth {
 		return fmt.Errorf("%w: nested deeper than %d", ErrMessage, maxDepth)
 	}
@@ -70,7 +84,7 @@ func allowedBelow(d *json.Decoder, names []string) error {
 				return ErrMessage
 			}
 			key, _ := name.(string)
-			if err := allowedBelow(d, append(names[:len(names):len(names)], key)); err != nil {
+			if err := visit(d, append(names[:len(names):len(names)], key), leaf); err != nil {
 				return err
 			}
 		}
@@ -78,7 +92,7 @@ func allowedBelow(d *json.Decoder, names []string) error {
 		return err
 	case json.Delim('['):
 		for d.More() {
-			if err := allowedBelow(d, names); err != nil {
+			if err := visit(d, names, leaf); err != nil {
 				return err
 			}
 		}
@@ -94,5 +108,5 @@ func allowedBelow(d *json.Decoder, names []string) error {
 	case json.Number:
 		v = Value{x.String()}
 	}
-	return Allowed(Path(strings.Join(names, "/")), v)
+	return leaf(Path(strings.Join(names, "/")), v)
 }

@@ -61,3 +61,20 @@ func KnownLimits(product string, p Path) (Limits, bool) {
 	}
 	return Limits{}, false
 }
+
+// KnownPaths are the leaves that the public tools know of any model, for firmware that
+// does not tell its own.
+func KnownPaths() []Path {
+	out := []Path{
+		Vendor, Product, Serial, Version, Name, StandbyEnabled, StandbyTime, StandbyLevel,
+		Brightness, ControlMode, Interface, CurrentInput, "audio/in/gain", "audio/in/phase_invert",
+		Level, Mute, Delay, Dimm, SubLevel, SubMute, "audio/out/solo", "audio/out/phaseinversion",
+		"audio/out/phase_correction", "audio/out/limiter_mode", "audio/out/mixer/levels", "audio/out/aes67mixer1/levels",
+	}
+	for _, eq := range []Path{"equalizer", "eq2", "eq3"} {
+		for _, of := range []Path{"enabled", "type", "frequency", "q", "gain", "boost"} {
+			out = append(out, "audio/out/"+eq+"/"+of)
+		}
+	}
+	return out
+}

@@ -1,0 +1,99 @@
+package speakers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"aes67-sink/ssc"
+	"aes67-sink/ssc/wire"
+)
+
+// budget bounds what is asked of one speaker in one command.
+const budget = 15 * time.Second
+
+// Speaker is one speaker as it tells of itself. What it does not tell is nil or "".
+type Speaker struct {
+	Name           string   `json:"name"`
+	Model          string   `json:"model,omitempty"`
+	Serial         string   `json:"serial,omitempty"`
+	Firmware       string   `json:"firmware,omitempty"`
+	Address        string   `json:"address"`
+	LevelDB        *float64 `json:"level_db_spl,omitempty"`
+	Muted          *bool    `json:"muted,omitempty"`
+	Standby        *bool    `json:"standby_enabled,omitempty"`
+	StandbyMinutes *float64 `json:"standby_minutes,omitempty"`
+	ControlMode    string   `json:"control_mode,omitempty"`
+	Input          string   `json:"input,omitempty"`
+	Warnings       []string `json:"warnings,omitempty"`
+	Side           string   `json:"side,omitempty"` // left or right, of the pair that is remembered
+	Problem        string   `json:"problem,omitempty"`
+
+	found  Found
+	device *ssc.Device
+}
+
+// Look asks a speaker what it is and how it is set. It stops at the first question
+// that gets no answer, and says so in Problem; a refusal leaves a gap.
+func Look(ctx context.Context, d *ssc.Device) Speaker {
+	ctx, stop := context.WithTimeout(ctx, budget)
+	defer stop()
+	s := Speaker{Address: d.Addr().String(), device: d}
+	ask := func(p ssc.Path) ssc.Value {
+		if s.Problem != "" {
+			return ssc.Value{}
+		}
+		v, err := d.Get(ctx, p)
+		var refused *ssc.Error
+		if err != nil && !errors.As(err, &refused) {
+			s.Problem = err.Error()
+		}
+		return v
+	}
+	text := func(p ssc.Path) string { t, _ := ask(p).Text(); return t }
+	s.Model, s.Serial, s.Firmware, s.Name = text(wire.Product), text(wire.Serial), text(wire.Version), text(wire.Name)
+	s.LevelDB = pointer(ask(wire.Level).Float())
+	if level, ok := ask(s.level()).Float(); ok {
+		s.LevelDB = &level
+	}
+	s.Muted = pointer(ask(s.mute()).Bool())
+	s.Standby = pointer(ask(wire.StandbyEnabled).Bool())
+	s.StandbyMinutes = pointer(ask(wire.StandbyTime).Float())
+	s.ControlMode = text(wire.ControlMode)
+	if s.Input = text(wire.CurrentInput); s.Input == "" {
+		s.Input = text(wire.Interface)
+	}
+	warnings, _ := ask(wire.Warnings).Texts()
+	for _, w := range warnings {
+		if w != "NO_WARNING" {
+			s.Warnings = append(s.Warnings, w)
+		}
+	}
+	return s
+}
+
+func pointer[T any](v T, ok bool) *T {
+	if !ok {
+		return nil
+	}
+	return &v
+}
+
+// sub reports whether it is the subwoofer, whose own output is the fifth (firmware 1.2
+// and later; khtool).
+func (s Speaker) sub() bool { return strings.HasPrefix(s.Model, "KH 750") }
+
+func (s Speaker) level() ssc.Path {
+	if s.sub() {
+		return wire.SubLevel
+	}
+	return wire.Level
+}
+
+func (s Speaker) mute() ssc.Path {
+	if s.sub() {
+		return wire.SubMute
+	}
+	return wire.Mute
+}
