@@ -150,6 +150,13 @@ func (l *loudness) state() (wanted bool, mode slider.Mode, fault slider.Fault) {
 	return l.wanted, l.mode, l.fault
 }
 
+// muted reports whether the slider is.
+func (l *loudness) muted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.law.Muted
+}
+
 // last are the levels that were set last.
 func (l *loudness) last() []float64 {
 	l.mu.Lock()

@@ -19,6 +19,7 @@ import (
 	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/state"
+	"aes67-sink/internal/wake"
 	"aes67-sink/slider"
 	"aes67-sink/speakers"
 	"aes67-sink/ssc"
@@ -61,6 +62,9 @@ type member struct {
 	asleepDB float64 // the level below which it goes to sleep, in dBu
 	afterMin float64 // after so many minutes
 	sleeps   bool    // by itself
+	// countdown are the minutes until it does; counts: they are known.
+	countdown float64
+	counts    bool
 }
 
 // newPaired joins them to the stream and the slider of a bridge.
@@ -250,13 +254,14 @@ func (a *asked) ask(ctx context.Context) {
 	was := &a.told[a.index]
 	if m.standby == "" {
 		m.standby, m.warnings, m.meterDB, m.metered = was.standby, was.warnings, was.meterDB, was.metered
-		m.asleepDB, m.afterMin, m.sleeps = was.asleepDB, was.afterMin, was.sleeps
+		m.asleepDB, m.afterMin, m.sleeps, m.countdown, m.counts = was.asleepDB, was.afterMin, was.sleeps, was.countdown, was.counts
 	}
 	m.Identity, m.told = was.Identity, told
 	if err != nil {
 		m.problem, a.asks = err.Error(), 0
 	}
 	*was = m
+	wake.Signal(a.loudness.changed)
 }
 
 // essentials are what the slider must know.
@@ -319,6 +324,9 @@ func (a *asked) rest(ctx context.Context) (m member) {
 	}
 	if v, err := a.device.Get(ctx, wire.StandbyTime); err == nil {
 		m.afterMin, _ = v.Float()
+	}
+	if v, err := a.device.Get(ctx, wire.StandbyIn); err == nil {
+		m.countdown, m.counts = v.Float()
 	}
 	return m
 }
