@@ -168,3 +168,12 @@ func span(l ssc.Limits) string {
 	}
 	return strings.TrimSpace(low + " to " + high + " " + l.Units)
 }
+
+// Verbs are the commands, for completions.
+func Verbs() []string {
+	var out []string
+	for _, v := range verbs {
+		out = append(out, v.name)
+	}
+	return append(out, "raw", "backup", "restore")
+}

@@ -9,7 +9,7 @@ import (
 )
 
 // maxNameColumns bounds the names in the table, which fits 80 columns.
-const maxNameColumns = 18
+const maxNameColumns = 16
 
 // Table is what people read, in 80 columns: how each speaker is set, and below it what
 // it is.
@@ -19,7 +19,7 @@ func Table(all []Speaker) string {
 	fmt.Fprintln(w, "NAME\tMODEL\tLEVEL\tMUTE\tSTANDBY\tCONTROL\tINPUT")
 	var details [][]string
 	for _, s := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cut(s.label(), maxNameColumns), cut(s.Model, 15), s.levelText(), onOff(s.Muted), s.standbyText(), cut(s.ControlMode, 7), cut(s.Input, 14))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cut(s.label(), maxNameColumns), cut(s.Model, 15), s.levelText(), onOff(s.Muted), s.standbyText(), cut(s.ControlMode, 7), cut(s.Input, 12))
 		details = append(details, s.details())
 	}
 	_ = w.Flush()

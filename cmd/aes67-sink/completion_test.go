@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"aes67-sink/config"
+	"aes67-sink/speakers"
 )
 
 // The completions of the shells are made from the grammar and the table of
@@ -40,6 +41,9 @@ func commands(t *testing.T) []completed {
 		}
 		if node.Name == "sdp" {
 			c.words = []string{"left", "right"}
+		}
+		if node.Name == "speakers" {
+			c.words = speakers.Verbs()
 		}
 		out = append(out, c)
 	}

@@ -17,20 +17,21 @@ import (
 
 // grammar is the command line.
 type grammar struct {
-	Run     runCommand     `cmd:"" help:"Run the bridge in the foreground until Ctrl-C or SIGTERM."`
-	Status  statusCommand  `cmd:"" help:"Tell what the running bridge of this user is doing."`
-	Why     whyCommand     `cmd:"" help:"Tell what went wrong last, and because of what."`
-	Reload  reloadCommand  `cmd:"" help:"Have the running bridge read its configuration anew."`
-	Check   checkCommand   `cmd:"" help:"Name every fault of the configuration."`
-	Config  configCommand  `cmd:"" help:"Print the configuration in force as a commented file."`
-	SDP     sdpCommand     `cmd:"" name:"sdp" help:"Print or write the session descriptions of the running bridge."`
-	List    listCommand    `cmd:"" help:"List every AES67 session and PTP master on the network."`
-	Doctor  doctorCommand  `cmd:"" help:"Look for what keeps sound from arriving, and say how to mend it."`
-	Tone    toneCommand    `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
-	Bundle  bundleCommand  `cmd:"" help:"Write one zip for a bug report."`
-	On      onCommand      `cmd:"" help:"Start the bridge of this user, and have it start at each login."`
-	Off     offCommand     `cmd:"" help:"End the bridge of this user, and keep it from starting at logins."`
-	Version versionCommand `cmd:"" help:"Print version, commit and Go version; so does --version."`
+	Run      runCommand      `cmd:"" help:"Run the bridge in the foreground until Ctrl-C or SIGTERM."`
+	Status   statusCommand   `cmd:"" help:"Tell what the running bridge of this user is doing."`
+	Why      whyCommand      `cmd:"" help:"Tell what went wrong last, and because of what."`
+	Reload   reloadCommand   `cmd:"" help:"Have the running bridge read its configuration anew."`
+	Check    checkCommand    `cmd:"" help:"Name every fault of the configuration."`
+	Config   configCommand   `cmd:"" help:"Print the configuration in force as a commented file."`
+	SDP      sdpCommand      `cmd:"" name:"sdp" help:"Print or write the session descriptions of the running bridge."`
+	List     listCommand     `cmd:"" help:"List every AES67 session and PTP master on the network."`
+	Doctor   doctorCommand   `cmd:"" help:"Look for what keeps sound from arriving, and say how to mend it."`
+	Tone     toneCommand     `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
+	Speakers speakersCommand `cmd:"" help:"Show and set Neumann KH speakers: level, mute, logo, standby, delay, name, backup."`
+	Bundle   bundleCommand   `cmd:"" help:"Write one zip for a bug report."`
+	On       onCommand       `cmd:"" help:"Start the bridge of this user, and have it start at each login."`
+	Off      offCommand      `cmd:"" help:"End the bridge of this user, and keep it from starting at logins."`
+	Version  versionCommand  `cmd:"" help:"Print version, commit and Go version; so does --version."`
 }
 
 // overview is for whoever types the bare name.
@@ -41,6 +42,7 @@ const overview = `aes67-sink: a virtual sound card whose channels go to AES67 lo
   aes67-sink why      what went wrong last, and because of what
   aes67-sink list     what else is on the network
   aes67-sink tone     a quiet test tone
+  aes67-sink speakers the speakers themselves: their level, mute, logo, standby
   aes67-sink run      the bridge, in the foreground
 
 As a service it starts when you log in:

@@ -10,7 +10,6 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/config"
-	"aes67-sink/internal/text"
 	"aes67-sink/pulse"
 	"aes67-sink/status"
 )
@@ -23,8 +22,6 @@ const (
 	minToneHz   = 20
 	maxToneHz   = 20000
 	maxToneTime = time.Hour
-	// toneFade is the raised cosine at either end.
-	toneFade = 30 * time.Millisecond
 )
 
 type toneCommand struct {
@@ -45,22 +42,17 @@ func (c *toneCommand) Run(to streams) error {
 	if err != nil {
 		return err
 	}
-	gains, err := toneGains(c.Channel, sink.Channels, math.Pow(10, c.Level/20))
+	gains, err := pulse.ToneGains(c.Channel, sink.Channels, math.Pow(10, c.Level/20))
 	if err != nil {
-		return err
+		return fmt.Errorf("tone --channel=%s: %w; use --channel=both", c.Channel, err)
 	}
-	t := tone{
-		gains: gains,
-		step:  c.Freq / float64(sink.Rate),
-		left:  aes67.FramesIn(time.Duration(c.Seconds*float64(time.Second)), sink.Rate),
-		fade:  aes67.FramesIn(toneFade, sink.Rate),
-	}
+	t := pulse.NewTone(gains, c.Freq, sink.Rate, time.Duration(c.Seconds*float64(time.Second)))
 	fmt.Fprintf(to.stdout, "%g Hz at %g dBFS on %s for %g s\n", c.Freq, c.Level, c.Channel, c.Seconds)
 	if muted {
 		fmt.Fprintf(to.stdout, "%s is muted: nothing is heard; pactl set-sink-mute %[1]s 0\n", sink.ID)
 	}
 	play := pulse.PlayConfig{SinkID: sink.ID, Rate: sink.Rate, Channels: sink.Channels, Name: "aes67-sink test tone"}
-	switch err := pulse.Play(ctx, play, t.read); {
+	switch err := pulse.Play(ctx, play, t.Read); {
 	case errors.Is(err, pulse.ErrNoSink) && running:
 		return fmt.Errorf("tone: %w; aes67-sink status says why", err)
 	case errors.Is(err, pulse.ErrNoSink):
@@ -100,55 +92,4 @@ func toneSink(ctx context.Context) (sink config.Sink, muted, running bool, err e
 	}
 	loaded, err := configFlags{}.load()
 	return loaded.Config.Sink, false, false, err
-}
-
-// toneGains is the tone's amplitude on each channel of the sink. A sink
-// without left and right plays "both" on all it has.
-func toneGains(side string, channels []string, amplitude float64) ([]float32, error) {
-	sides := []string{"front-left", "front-right"}
-	if side != "both" {
-		sides = []string{"front-" + side}
-	}
-	gains := make([]float32, len(channels))
-	found := false
-	for i, channel := range channels {
-		if slices.Contains(sides, channel) {
-			gains[i], found = float32(amplitude), true
-		}
-	}
-	switch {
-	case !found && side == "both":
-		for i := range gains {
-			gains[i] = float32(amplitude)
-		}
-	case !found:
-		return nil, fmt.Errorf("tone --channel=%s: the sink has no such channel, only %s; use --channel=both", side, text.List(channels))
-	}
-	return gains, nil
-}
-
-// tone is a sine with a fade at either end.
-type tone struct {
-	gains      []float32
-	step       float64 // turns a frame
-	phase      float64 // turns
-	done, left aes67.Frames
-	fade       aes67.Frames
-}
-
-// read fills interleaved samples and returns how many; fewer than asked for
-// means the end.
-func (t *tone) read(samples []float32) int {
-	n := 0
-	for ; n+len(t.gains) <= len(samples) && t.left > 0; n += len(t.gains) {
-		edge := min(float64(t.done)/float64(t.fade), float64(t.left)/float64(t.fade), 1)
-		x := float32(math.Sin(2*math.Pi*t.phase) * (1 - math.Cos(math.Pi*edge)) / 2)
-		for c, gain := range t.gains {
-			samples[n+c] = gain * x
-		}
-		_, t.phase = math.Modf(t.phase + t.step)
-		t.done++
-		t.left--
-	}
-	return n
 }

@@ -48,22 +48,26 @@ func AllowedLine(line []byte) error {
 	if !json.Valid(line) || bytes.ContainsAny(line, "\r\n") || !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
 		return fmt.Errorf("%w: it is one JSON object in one line, such as {\"audio\":{\"out\":{\"level\":null}}}", ErrMessage)
 	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.UseNumber()
-	return visit(d, nil, Allowed)
+	return visit(decoder(line), nil, Allowed)
 }
 
 // TouchesEqualizer reports whether a line that AllowedLine took writes a leaf of an
 // equalizer.
 func TouchesEqualizer(line []byte) bool {
 	errFound := errors.New("found")
-	err := visit(json.NewDecoder(bytes.NewReader(line)), nil, func(p Path, v Value) error {
+	err := visit(decoder(line), nil, func(p Path, v Value) error {
 		if v != Null && strings.Contains(strings.ToLower(string(p)), "/eq") {
 			return errFound
 		}
 		return nil
 	})
 	return err != nil
+}
+
+func decoder(line []byte) *json.Decoder {
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.UseNumber()
+	return d
 }
 
 // visit reads one value and hands out its leaves; decoding by tokens sees names that
