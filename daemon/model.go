@@ -43,6 +43,7 @@ func (t *teller) Model() status.Model {
 
 		CeilingDBFS: new(status.Tenths(e.pipeline.CeilingDBFS())),
 	}
+	m.SliderMoves, m.Speakers = e.pair.models()
 	m.Problem, m.Problems, m.Status = healthModel(t.judge.told())
 	pipeline := e.pipeline.Snapshot()
 	m.Drift = driftModel(pipeline, stats != nil, sink.VolumeConfirmed && sink.Unscaled)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"aes67-sink/slider"
+	"aes67-sink/status"
 )
 
 // problems are what the speakers of the pair have that keeps the sound from being as the
@@ -64,4 +65,35 @@ func sliderProblem(fault slider.Fault, told []member, pipeWire bool) string {
 // sleepsSoon reports whether half of the time has passed after which it goes to sleep.
 func (m *member) sleepsSoon() bool {
 	return m.sleeps && m.counts && m.afterMin > 0 && m.countdown <= m.afterMin/2
+}
+
+// models are the speakers of the pair, and what the slider moves; nothing without a
+// pair.
+func (p *paired) models() (moves string, all []status.Speaker) {
+	told := p.snapshot()
+	if len(told) == 0 {
+		return "", nil
+	}
+	moves = "stream"
+	if _, mode, _ := p.loudness.state(); mode == slider.Device {
+		moves = "speakers"
+	}
+	for i := range told {
+		m := &told[i]
+		s := status.Speaker{
+			Name: m.Name, Channel: []string{"front-left", "front-right"}[i], Model: m.Product, Serial: m.Serial, Address: m.Address,
+			Reachable: m.told.Reachable, Warnings: m.warnings, Problem: m.problem,
+		}
+		if m.told.Reachable {
+			s.LevelDBSPL, s.Muted, s.Local = new(status.Tenths(m.told.LevelDB)), new(m.told.Muted), new(m.told.Local)
+		}
+		if m.told.Reachable && m.metered {
+			s.InputDB = new(status.Tenths(m.meterDB))
+		}
+		if m.told.Reachable && m.counts && m.sleeps {
+			s.StandbyInM = new(status.Tenths(m.countdown))
+		}
+		all = append(all, s)
+	}
+	return moves, all
 }

@@ -32,6 +32,15 @@ func (m Model) Table(width int) string {
 	row("heard", heardParts(m.Heard)...)
 	row("latency", latencyParts(m)...)
 	row("sender", senderParts(m)...)
+	switch m.SliderMoves {
+	case "speakers":
+		row("slider", "moves the speakers' own level")
+	case "stream":
+		row("slider", "moves the stream's level")
+	}
+	for i := range m.Speakers {
+		row("speaker", speakerParts(&m.Speakers[i])...)
+	}
 	if len(m.Streams) == 0 {
 		return b.String()
 	}
