@@ -12,7 +12,7 @@ import (
 	"aes67-sink/ssc/wire"
 )
 
-const patience = 300 * time.Millisecond
+const patience = time.Second
 
 func device(t *testing.T, c speakersim.Config) (*Device, *speakersim.Speaker) {
 	t.Helper()

@@ -5,7 +5,7 @@ _aes67_sink() {
 	local current=$2 previous=$3 command=${COMP_WORDS[1]-}
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run status why reload check config sdp list doctor tone bundle on off version --help' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run status why reload check config sdp list doctor tone speakers bundle on off version --help' -- "$current")
 		return
 	fi
 	case $previous in
@@ -30,6 +30,12 @@ _aes67_sink() {
 		return ;;
 	--seconds)
 		return ;;
+	--on)
+		return ;;
+	--address)
+		return ;;
+	--comment)
+		return ;;
 	esac
 	case $command in
 	run) mapfile -t COMPREPLY < <(compgen -W '--config --set --help' -- "$current") ;;
@@ -42,6 +48,7 @@ _aes67_sink() {
 	list) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --watch --for --help' -- "$current") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --share --verbose --help' -- "$current") ;;
 	tone) mapfile -t COMPREPLY < <(compgen -W '--channel --freq --level --seconds --help' -- "$current") ;;
+	speakers) mapfile -t COMPREPLY < <(compgen -W 'level mute brightness identify name standby delay dim save raw backup restore --on --address --json --dry-run --comment --help' -- "$current") ;;
 	bundle) mapfile -t COMPREPLY < <(compgen -W '--config --set --share --help' -- "$current") ;;
 	on) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;
 	off) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;

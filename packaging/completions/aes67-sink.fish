@@ -12,6 +12,7 @@ complete -c aes67-sink -n __fish_use_subcommand -a sdp -d 'Print or write the se
 complete -c aes67-sink -n __fish_use_subcommand -a list -d 'List every AES67 session and PTP master on the network.'
 complete -c aes67-sink -n __fish_use_subcommand -a doctor -d 'Look for what keeps sound from arriving, and say how to mend it.'
 complete -c aes67-sink -n __fish_use_subcommand -a tone -d 'Play a test tone through the virtual sink, as any program would.'
+complete -c aes67-sink -n __fish_use_subcommand -a speakers -d 'Show and set Neumann KH speakers: level, mute, logo, standby, delay, name, backup.'
 complete -c aes67-sink -n __fish_use_subcommand -a bundle -d 'Write one zip for a bug report.'
 complete -c aes67-sink -n __fish_use_subcommand -a on -d 'Start the bridge of this user, and have it start at each login.'
 complete -c aes67-sink -n __fish_use_subcommand -a off -d 'End the bridge of this user, and keep it from starting at logins.'
@@ -44,6 +45,12 @@ complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l channel -d 'Wher
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l freq -d 'Frequency in Hz, 20 to 20000 (440).' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l level -d 'Level in dBFS before the sink\'s volume, -120 to -20 (-40).' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l seconds -d 'How long, 0.1 to 3600 (5).' -r
+complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -a 'level mute brightness identify name standby delay dim save raw backup restore'
+complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l on -d 'Which: a name or serial number, left, right or all (all).' -r
+complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l address -d 'Ask this one, such as fe80::2%%eth0, instead of looking by mDNS; may be repeated.' -r
+complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l json -d 'Print JSON.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l dry-run -d 'restore: show what differs, and write nothing.'
+complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l comment -d 'backup: words to keep in the file.' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from bundle' -l config -d 'Read this file instead of the usual ones.' -r -F
 complete -c aes67-sink -n '__fish_seen_subcommand_from bundle' -l set -d 'Override one setting of the file; may be repeated.' -r -a 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= sink.when-offline= network.interface= network.address= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= stream.when= stream.idle-after= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= safety.max-volume= safety.jump-guard= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= status.notifications= log.level='
 complete -c aes67-sink -n '__fish_seen_subcommand_from bundle' -l share -d 'Replace names and addresses, for anybody to read.'

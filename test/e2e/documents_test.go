@@ -104,6 +104,7 @@ func TestDocumentedCommands(t *testing.T) {
 			case known && slices.Contains(tests, by):
 			case known:
 				t.Errorf("%q is left to %s, which does not exist", line, by)
+			case strings.HasPrefix(line, "aes67-sink speakers") && slices.Contains(tests, "TestSpeakers"):
 			case name == "make":
 				// It must do nothing: make runs a recipe that calls make even then.
 				if _, err := output(os.Environ(), "make", "--directory", project, "--dry-run", strings.Fields(rest)[0]); err != nil {

@@ -9,7 +9,7 @@
 #   avahi.sh forbid DIR | leave-out DIR | permit DIR
 #       the daemon anew: it lets nobody publish, leaves its interface out, or neither
 #
-# Run as root. avahi-daemon keeps its socket and process id at fixed places, so
+# Run as root; LAB_IPV6=yes has the daemon use IPv6 too. avahi-daemon keeps its socket and process id at fixed places, so
 # each runs in a mount namespace with a /run of its own: one machine can hold
 # several.
 set -euo pipefail
@@ -93,7 +93,7 @@ CONF
 [server]
 host-name=$2
 allow-interfaces=$1
-use-ipv6=no
+use-ipv6=${LAB_IPV6:-no}
 [publish]
 publish-workstation=no
 publish-hinfo=no
