@@ -20,6 +20,9 @@ func TestRampRisesToItsEndAndStaysThere(t *testing.T) {
 	if got := (Ramp{At: begin, FromDB: -3}).DB(begin.Add(time.Hour)); got != -3 {
 		t.Errorf("a ramp that does not rise is at %v dB, want -3", got)
 	}
+	if got := (Ramp{FromDB: SilenceDB, ToDB: SilenceDB}).Gain(begin); got != 0 {
+		t.Errorf("silence is a gain of %v, want exactly 0", got)
+	}
 	if got := (Ramp{}).Gain(begin); got != 1 {
 		t.Errorf("no ramp is a gain of %v, want exactly 1", got)
 	}

@@ -35,7 +35,8 @@ type guard struct {
 	// newest is an answer that found no room, for nobody has sent for long: it
 	// replaces all before it.
 	newest   atomic.Pointer[answer]
-	answered uint64 // answers so far; of the control context
+	answered uint64        // answers so far; of the control context
+	inForce  atomic.Uint64 // the last one that is in force, or nothing is sent before it is
 
 	// Owned by the sender context.
 	popped  uint64       // the last doubt that was seen
@@ -100,14 +101,15 @@ func (g *guard) doubt(at aes67.Frames) {
 	g.doubted.Store(number)
 }
 
-// settle answers the doubts up to a number with a ramp.
-func (g *guard) settle(doubts uint64, ramp aes67.Ramp) {
+// settle answers the doubts up to a number with a ramp. It returns the answer's number.
+func (g *guard) settle(doubts uint64, ramp aes67.Ramp) (number uint64) {
 	g.answered++
 	a := answer{g.answered, doubts, ramp}
 	if !g.answers.Push(a) {
 		kept := a
 		g.newest.Store(&kept)
 	}
+	return g.answered
 }
 
 // next returns the gains at both ends of a block, exactly 1 where nothing is to
@@ -125,6 +127,8 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	switch {
 	case least <= to: // has not fallen in time, or just that
 		from, to = least, least
+	case g.ramp.Alone:
+		to = min(least, to+float64(frames)/float64(aes67.FramesIn(guardRise, g.rate)))
 	default:
 		rise := math.Pow(10, guardReturn*float64(frames)/float64(g.rate)/20)
 		to = min(least, to*rise)
@@ -138,8 +142,17 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 		to = min(to, towards(g.gain, c.ramp.Gain(due), max(left-g.lead, min(left, g.fade)), need))
 	}
 	g.gain = to
+	if g.ahead.count == 0 && g.gain <= least {
+		g.inForce.Store(g.taken)
+	}
 	duckFrom, duckTo := g.ducked(lost, until, need, frames)
 	return from * duckFrom, to * duckTo
+}
+
+// rest takes the answers while nothing is sent.
+func (g *guard) rest() {
+	g.collect()
+	g.inForce.Store(g.taken)
 }
 
 // ducked moves the fade of the oldest doubt.
@@ -157,7 +170,8 @@ func (g *guard) ducked(lost bool, until, need aes67.Frames, frames int) (from, t
 	return from, to
 }
 
-// guardRise is the time in which a sound comes back whose doubt is settled.
+// guardRise is the time in which a sound comes back whose doubt is settled, and in which
+// a gain rises that waits for nobody.
 const guardRise = 5 * time.Millisecond
 
 // doubtful returns the first frame that may not be heard.

@@ -46,11 +46,12 @@ const (
 //	Frames -> feed -> rate (drift, resampler or untouched) -> guard -> safety -> Pull
 //	            \______ target, watch: how much, and whether _______________/
 type Pipeline struct {
-	cfg   PipelineConfig
-	feed  *feed
-	rate  *rate
-	stage *safety.Stage
-	guard guard // doubt belongs to the capture context, settle to the control context
+	cfg     PipelineConfig
+	feed    *feed
+	rate    *rate
+	stage   *safety.Stage
+	balance balance
+	guard   guard // doubt belongs to the capture context, settle to the control context
 
 	// Of the sender context.
 	watch  watch
@@ -100,11 +101,12 @@ const (
 // frames have come.
 func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error) {
 	p := &Pipeline{
-		cfg:    cfg,
-		feed:   newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
-		guard:  newGuard(cfg.SinkRate, cfg.StreamRate),
-		silent: true,
-		empty:  awayAfter,
+		cfg:     cfg,
+		feed:    newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
+		guard:   newGuard(cfg.SinkRate, cfg.StreamRate),
+		balance: newBalance(cfg.Channels, cfg.StreamRate),
+		silent:  true,
+		empty:   awayAfter,
 
 		changed: make(chan struct{}, 1),
 	}
@@ -167,8 +169,21 @@ func (p *Pipeline) Doubt() { p.guard.doubt(p.feed.ring.Written()) }
 func (p *Pipeline) Doubts() uint64 { return p.guard.doubted.Load() }
 
 // Settle answers all doubts up to a number: from the first of them on the sound
-// gets a gain of the bridge's own. One goroutine may call it.
+// gets a gain of the bridge's own. One goroutine may call it, or Answer, at a time.
 func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) { p.guard.settle(doubts, ramp) }
+
+// Answer is Settle that returns the answer's number, for InForce.
+func (p *Pipeline) Answer(doubts uint64, ramp aes67.Ramp) (number uint64) {
+	return p.guard.settle(doubts, ramp)
+}
+
+// InForce is the number of the last answer whose gain all has that is pulled from now on.
+// Any goroutine may ask.
+func (p *Pipeline) InForce() uint64 { return p.guard.inForce.Load() }
+
+// SetBalance turns channels down, softly, by factors of at most 1; any goroutine may call
+// it.
+func (p *Pipeline) SetBalance(gains []float64) { p.balance.set(gains) }
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
@@ -234,9 +249,10 @@ func (p *Pipeline) pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	shows, untouched := p.rate.process(out)
 	from, to := p.guard.next(p.feed.taken, need, due, len(out[0]))
 	apply(out, from, to)
+	balanced := p.balance.apply(out)
 	p.silent = p.stage.Process(out, shows, open && do.open && p.confirmed.Load())
 	p.report.untouched.Store(untouched)
-	p.report.bitExact.Store(untouched && from == 1 && to == 1 && p.stage.Untouched())
+	p.report.bitExact.Store(untouched && from == 1 && to == 1 && balanced && p.stage.Untouched())
 	return p.silent
 }
 
@@ -379,6 +395,7 @@ func (p *Pipeline) read(need aes67.Frames) {
 // zeros gives zeros through the safety stage, so that it fades what may still
 // be open from the last block's end.
 func (p *Pipeline) zeros(out [][]float64, open bool) bool {
+	p.guard.rest()
 	for _, channel := range out {
 		clear(channel)
 	}

@@ -19,6 +19,7 @@ type Config struct {
 	Stream   Stream
 	Clock    Clock
 	Safety   Safety
+	Speakers Speakers
 	Announce Announce
 	Status   Status
 	Log      Log
@@ -83,6 +84,24 @@ type Safety struct {
 	MaxVolumeDB   float64
 	JumpGuard     bool
 }
+
+// Speakers is what is done with the loudspeakers.
+type Speakers struct {
+	Volume SpeakerVolume
+}
+
+// SpeakerVolume is what the desktop's slider moves.
+type SpeakerVolume uint8
+
+// The values of speakers.volume.
+const (
+	VolumeAuto   SpeakerVolume = iota // the speakers' own level once a pair is set up
+	VolumeSink                        // the stream's level
+	VolumeDevice                      // the speakers' own level
+)
+
+// String returns the value of speakers.volume.
+func (v SpeakerVolume) String() string { return [...]string{"auto", "sink", "device"}[v] }
 
 // Announce is how receivers learn of the streams.
 type Announce struct {

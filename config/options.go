@@ -38,6 +38,7 @@ var Tables = []struct{ Name, Help string }{
 	{"stream", "The form of what is sent. The defaults are what every AES67 receiver takes."},
 	{"clock", "The bridge's place among the PTP clocks of the network."},
 	{"safety", "What keeps loudspeakers and ears unhurt."},
+	{"speakers", "The loudspeakers themselves."},
 	{"announce", "How receivers learn of the streams."},
 	{"status", "What the running bridge tells about itself."},
 	{"log", "What goes to the log."},
@@ -279,6 +280,14 @@ var Options = []Option{
 		Help:   "no jump from quiet to loud by surprise, as by flat volumes",
 		Detail: "A rise of the sink's volume of more than 12 dB at once, or one that a program causes, is heard at 6 dB a second (after 12 dB at once where something plays already), and is not remembered until you set it so or have listened to it for a minute. Volume keys and a slider that is dragged act at once.",
 		field:  boolean(func(c *Config) *bool { return &c.Safety.JumpGuard }),
+	},
+	{
+		Key: "speakers.volume", Default: `"auto"`,
+		Alive:  true,
+		Help:   "what the desktop's slider moves: \"sink\", or \"device\": the speakers' own level",
+		Detail: "\"device\" leaves the stream at full resolution, bit for bit, and turns the two speakers of the pair (`aes67-sink speakers pair`) together; whenever one cannot be reached or is not alike, the stream has the slider's volume again. It needs PipeWire: PulseAudio scales what is recorded whatever one does. \"auto\" is \"sink\" until there is a pair, then \"device\".",
+		field: choice(func(c *Config) *SpeakerVolume { return &c.Speakers.Volume },
+			[]SpeakerVolume{VolumeAuto, VolumeSink, VolumeDevice}, SpeakerVolume.String),
 	},
 	{
 		Key: "announce.sap", Default: "true",

@@ -53,6 +53,7 @@ var rules = []rule{
 	{keys: []string{"sink.delays", "sink.channels"}, each: true, check: delayCount},
 	{keys: []string{"sink.plays-into", "sink.id"}, each: true, check: playsInto},
 	{keys: []string{"stream.layout", "sink.channels", "sink.layout"}, check: streamCount},
+	{keys: []string{"speakers.volume"}, check: oneLevel},
 	{keys: []string{"announce.rtsp-port"}, check: rtspPort},
 }
 
@@ -117,6 +118,14 @@ func format(c Config, number int) (why, remedy string) {
 		remedy += fmt.Sprintf(" or stream.layout = \"%v\"", Mono)
 	}
 	return refused.Why, remedy
+}
+
+// oneLevel: a speaker has one level, and each sink a slider.
+func oneLevel(c Config, _ int) (why, remedy string) {
+	if n := len(c.Sinks()); n > 1 && c.Speakers.Volume == VolumeDevice {
+		return fmt.Sprintf("there are %d sinks, each with a slider of its own", n), "must be \"sink\" or \"auto\""
+	}
+	return "", ""
 }
 
 // addressCount: one destination a stream.

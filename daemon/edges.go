@@ -30,6 +30,8 @@ type edges struct {
 	rooms      *bridge.Rooms
 	ptp        *port.Service // nil without the PTP ports
 	forbidden  string        // why there are no PTP ports, and the remedy
+	loudness   *loudness
+	pair       *paired
 	sender     sender
 	ring       *recorder.Ring // what the sender records into
 	announcer  *announcer
@@ -118,9 +120,13 @@ func (e *edges) changes() map[string]func(config.Config) {
 				zerolog.SetGlobalLevel(level)
 			}
 		},
-		"safety.ceiling":        func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
-		"safety.max-volume":     func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
-		"sink.gains":            e.setGains,
+		"safety.ceiling":    func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
+		"safety.max-volume": func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
+		"sink.gains":        e.setGains,
+		"speakers.volume": func(c config.Config) {
+			e.pair.volume.Store(uint32(c.Speakers.Volume))
+			wake.Signal(e.pair.anew)
+		},
 		"announce.sap":          func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
 		"announce.sap-interval": func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
 		"stream.name": func(c config.Config) {

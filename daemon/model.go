@@ -8,6 +8,7 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/wake"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
 	"aes67-sink/status"
@@ -41,6 +42,7 @@ func (t *teller) Model() status.Model {
 
 		CeilingDBFS: new(status.Tenths(e.seats[0].pipeline.CeilingDBFS())),
 	}
+	m.SliderMoves, m.Speakers = e.pair.models()
 	m.Problem, m.Problems, m.Status = healthModel(t.judge.told())
 	if stats != nil {
 		m.Sender = threadModel(stats.Grant)
@@ -81,7 +83,11 @@ func (e *edges) seatModel(number int, sending bool) status.Room {
 }
 
 // Reload reads the configuration anew.
-func (t *teller) Reload() status.Reloaded { return t.again.reload() }
+func (t *teller) Reload() status.Reloaded {
+	told := t.again.reload()
+	wake.Signal(t.edges.pair.anew) // speakers pair asks for it
+	return told
+}
 
 // threadModel tells what a thread has now.
 func threadModel(g rtthread.Grant) *status.Thread {

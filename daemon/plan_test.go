@@ -9,8 +9,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/mediaclock"
+	"aes67-sink/pulse"
 )
 
 // noMemory is that of a computer that remembers nothing yet.
@@ -147,7 +149,8 @@ func TestEachSinkRemembersItsVolume(t *testing.T) {
 // TestSeatsOfSeveralSinks builds them as the program does.
 func TestSeatsOfSeveralSinks(t *testing.T) {
 	m := remember(t.TempDir(), zerolog.Nop(), "living", rooms().MoreIDs()...)
-	made, joined, err := newSeats(rooms(), m.volumes, &mediaclock.Clock{}, nil, func() bool { return false }, func(string) zerolog.Logger { return zerolog.Nop() })
+	made, joined, err := newSeats(rooms(), m.volumes, &mediaclock.Clock{}, nil, func() bool { return false },
+		func(*bridge.Pipeline) func(uint64, pulse.Law) { return nil }, func(string) zerolog.Logger { return zerolog.Nop() })
 	if err != nil {
 		t.Fatal(err)
 	}

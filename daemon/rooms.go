@@ -10,8 +10,11 @@ import (
 	"aes67-sink/pulse"
 )
 
-// newSeats makes the sinks, and joins their sound.
-func newSeats(cfg config.Config, volumes []volumeMemory, clock *mediaclock.Clock, recorder bridge.Recorder, follows func() bool, part func(string) zerolog.Logger) (made seats, rooms *bridge.Rooms, err error) {
+// newSeats makes the sinks, and joins their sound. obey returns what is told the law of
+// the first, which the speakers' own levels may carry out.
+func newSeats(cfg config.Config, volumes []volumeMemory, clock *mediaclock.Clock, recorder bridge.Recorder, follows func() bool,
+	obey func(first *bridge.Pipeline) func(doubts uint64, law pulse.Law), part func(string) zerolog.Logger,
+) (made seats, rooms *bridge.Rooms, err error) {
 	frames := cfg.Stream.PacketTime.Frames(cfg.Stream.Rate)
 	var joined []bridge.Room
 	for i, sink := range cfg.Sinks() {
@@ -27,11 +30,15 @@ func newSeats(cfg config.Config, volumes []volumeMemory, clock *mediaclock.Clock
 		if err != nil {
 			return nil, nil, err
 		}
+		var law func(doubts uint64, law pulse.Law)
+		if i == 0 {
+			law = obey(s.pipeline)
+		}
 		s.sink = pulse.New(pulse.Config{
 			SinkID: sink.ID, SinkName: sink.Name, Host: hostName(), Rate: sink.Rate, Channels: sink.Channels,
 			FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
-			Follows: follows,
-			Volume:  volumes[i], Now: rtthread.Now, OnReader: captureThread(part("pulse")),
+			Follows: follows, Law: law,
+			Volume: volumes[i], Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 		}, s.pipeline, part("pulse"))
 		made = append(made, s)
 		joined = append(joined, bridge.Room{

@@ -18,6 +18,9 @@ type seat struct {
 // seats are all, in the order of the configuration.
 type seats []seat
 
+// first is the sink whose volume the speakers' own levels may be.
+func (all seats) first() pulse.Status { return all[0].sink.Snapshot() }
+
 // playing reports whether a program plays into any.
 func (all seats) playing() bool {
 	for i := range all {

@@ -172,5 +172,11 @@ var conditions = []Condition{
 	},
 	{Code: "latency-too-short", Title: "The latency cannot be kept", Heading: "but the sound server hands over", Severity: Defect, Domain: Essence, DependsOn: noServer},
 	{Code: "sound-lost", Title: "Sound was lost", Heading: "too much came at once", Severity: Defect, Domain: Essence, DependsOn: noServer},
+	{
+		Code: "slider-moves-stream", Title: "The slider moves the stream's level", Heading: "the slider moves the stream's level, not the speakers'",
+		Severity: Notice, Domain: Essence, VisibleAfter: soon, DependsOn: noServer, Pastes: true,
+	},
+	{Code: "speaker-muted", Title: "A speaker is muted", Heading: "is muted at the speaker", Severity: Notice, Domain: Essence, VisibleAfter: soon, Pastes: true},
+	{Code: "speaker-sleeps-soon", Title: "A speaker is going to sleep", Heading: "although something plays", Severity: Notice, Domain: Essence, Pastes: true},
 	{Code: "sound-server-overloaded", Title: "The sound server is overloaded", Heading: "the sound server lost time", Severity: Defect, Domain: Essence, DependsOn: noServer, Pastes: true},
 }

@@ -39,6 +39,9 @@ type Config struct {
 	// Follows is asked at the end: the sink is left, with those who play into it, to a
 	// run that follows at once. nil: none does.
 	Follows func() bool
+	// Law is told how loud the sink may be heard, in place of VolumeHandler.Settle, from the
+	// control goroutine. It may be nil.
+	Law func(doubts uint64, law Law)
 	// Volume remembers what the user set; nil remembers it until the end of the
 	// process.
 	Volume VolumeStore

@@ -31,7 +31,9 @@ func (t *session) establish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	args := func(name string) string { return moduleArgs(t.cfg.SinkID, name, t.cfg.Rate, t.cfg.Channels) }
+	args := func(name string) string {
+		return moduleArgs(t.cfg.SinkID, name, t.cfg.Rate, t.cfg.Channels, t.alone())
+	}
 	plain, told := args(t.cfg.SinkName), args(t.cfg.SinkName+" on "+t.cfg.Host)
 	want := plain
 	var adopted *proto.GetSinkInfoReply
@@ -180,7 +182,7 @@ func (t *session) load(args string) (*proto.GetSinkInfoReply, error) {
 // take notes the sink as ours.
 func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
 	t.present, t.leftBehind, t.want = true, true, Volume{}
-	t.index = info.SinkIndex
+	t.index, t.unscaled = info.SinkIndex, t.isUnscaled(info)
 	t.framer.sink.Store(info.SinkIndex)
 	t.monitor.Store(info.MonitorSourceIndex)
 	t.born = t.cfg.Now()

@@ -37,12 +37,12 @@ func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
 		program: time.Duration(t.volumeAt.Load()-t.playerAt.Load()).Abs() <= oneStep,
 		playing: t.playing > 0,
 	})
-	if t.framer.volumes != nil {
-		t.framer.volumes.Settle(doubts, lowered(t.guard.ramp(), addedDB))
-	}
+	law := t.law(addedDB)
+	t.tellLaw(doubts, law)
 	t.volume, t.known = t.guard.trusted, true
 	t.set(func(st *Status) {
-		st.VolumeDB, st.Muted, st.Unscaled = v.DB(), v.Muted, v.equal(whole(len(v.Levels)))
+		st.VolumeDB, st.Muted, st.Unscaled = v.DB(), v.Muted, v.equal(whole(len(v.Levels))) || law.Unscaled
+		st.Alone = law.Unscaled
 		st.VolumeConfirmed, st.Notice = true, t.notice(now)
 	})
 	if t.guard.pending && !pending {

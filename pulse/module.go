@@ -38,13 +38,19 @@ const (
 // There is no device.form_factor: a "speaker" is chosen before others as
 // PulseAudio's default (sink.c, pa_device_init_priority).
 //
+// alone keeps PipeWire from applying the sink's volume to what is recorded: see law.go.
+//
 // node.driver=false lets PipeWire's Dummy-Driver drive the graph, on the same
 // clock. A null sink that drives hands its monitor out one cycle later than one
 // that follows (PipeWire 1.4.2: 21.2 and 16.1 ms from a player's write to the
 // recording, in cycles of 256 frames); 0.3.65 does not heed it.
-func moduleArgs(id, name string, rate aes67.Hz, channels []string) string {
-	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\" device.icon_name=\"%s\" state.restore-props=\"false\" node.driver=\"false\"'",
-		id, rate, len(channels), strings.Join(channels, ","), label(name), ownerKey, ownerValue, Icon)
+func moduleArgs(id, name string, rate aes67.Hz, channels []string, alone bool) string {
+	more := ""
+	if alone {
+		more = " " + scaledKey + "=\"false\""
+	}
+	return fmt.Sprintf("sink_name=%s format=float32le rate=%d channels=%d channel_map=%s norewinds=1 sink_properties='device.description=\"%s\" %s=\"%s\" device.icon_name=\"%s\" state.restore-props=\"false\" node.driver=\"false\"%s'",
+		id, rate, len(channels), strings.Join(channels, ","), label(name), ownerKey, ownerValue, Icon, more)
 }
 
 // label makes a name safe within both levels of quotes. PulseAudio undoes

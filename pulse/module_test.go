@@ -55,7 +55,7 @@ func arguments(s string, unescape bool) (map[string]string, bool) {
 
 func checkArguments(t *testing.T, id, name string) {
 	t.Helper()
-	args := moduleArgs(id, name, 48000, []string{"front-left", "aux3"})
+	args := moduleArgs(id, name, 48000, []string{"front-left", "aux3"}, true)
 	for server, read := range map[string]func(string) (map[string]string, bool){"PulseAudio": pulseArguments, "PipeWire": pipewireArguments} {
 		outer, ok := read(args)
 		if !ok {
@@ -74,7 +74,7 @@ func checkArguments(t *testing.T, id, name string) {
 		if got := inner["device.description"]; got != label(name) {
 			t.Errorf("%s: label %q, want %q", server, got, label(name))
 		}
-		if inner[ownerKey] != ownerValue || inner["state.restore-props"] != "false" || inner["node.driver"] != "false" || inner["device.icon_name"] != Icon || len(inner) != 5 || len(outer) != 7 {
+		if inner[ownerKey] != ownerValue || inner["state.restore-props"] != "false" || inner["node.driver"] != "false" || inner["device.icon_name"] != Icon || len(inner) != 6 || len(outer) != 7 {
 			t.Errorf("%s: %q read as %q and %q", server, args, outer, inner)
 		}
 	}
@@ -102,7 +102,7 @@ func FuzzModuleArguments(f *testing.F) {
 			return
 		}
 		checkArguments(t, id, name)
-		if n := len(moduleArgs(id, name, 192000, []string{"front-right-of-center", "front-left-of-center", "front-right-of-center", "front-left-of-center", "front-right-of-center", "front-left-of-center", "front-right-of-center", "front-left-of-center"})); n > maxRequest-50 {
+		if n := len(moduleArgs(id, name, 192000, []string{"front-right-of-center", "front-left-of-center", "front-right-of-center", "front-left-of-center", "front-right-of-center", "front-left-of-center", "front-right-of-center", "front-left-of-center"}, true)); n > maxRequest-50 {
 			t.Fatalf("arguments of %d bytes", n)
 		}
 	})

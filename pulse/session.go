@@ -63,6 +63,7 @@ type session struct {
 
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
+	unscaled  bool           // its volume is ours to apply
 	backAt    aes67.MonoTime // when the sink was last turned back; 0: never
 }
 
@@ -191,6 +192,7 @@ func (t *session) serve(ctx context.Context) error {
 		case <-save.C:
 			t.remember()
 		case <-t.asked:
+			t.setAsked()
 			if t.takeLimits() {
 				t.mark(dirtyLevels)
 			}
@@ -259,6 +261,10 @@ func (t *session) step(ctx context.Context) (err error) {
 		t.log.Info().Msg("nothing plays; making the sink anew, for a channel of it gave no sound")
 		t.absent()
 		t.worn = true
+	case t.present && t.playing == 0 && t.unscaled != t.alone():
+		t.log.Info().Bool("alone", t.alone()).Msg("making the sink anew, for another shall apply its volume")
+		t.absent()
+		t.worn = true
 	}
 	if volumes := dirty & dirtyVolumes; t.present && volumes != 0 {
 		if err := t.look(volumes); err != nil || !t.present {
@@ -282,7 +288,12 @@ func (t *session) step(ctx context.Context) (err error) {
 		}
 	}
 	if dirty&dirtyInputs != 0 {
-		return t.countPlayers()
+		if err := t.countPlayers(); err != nil {
+			return err
+		}
+		if t.playing == 0 && t.unscaled != t.alone() {
+			t.mark(dirtySink) // which step begins with a new sink
+		}
 	}
 	return nil
 }

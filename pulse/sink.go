@@ -43,6 +43,10 @@ type Sink struct {
 	maxDB     atomic.Uint64 // float64 bits: the most that the sink's volume may be
 	asked     chan struct{} // what is asked of the sink has changed
 
+	wantsAlone atomic.Bool
+	volumeTo   atomic.Pointer[float64] // dB, to be set; nil: nothing
+	mutedTo    atomic.Pointer[bool]
+
 	mu     sync.Mutex
 	status Status
 

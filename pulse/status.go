@@ -38,7 +38,8 @@ type Status struct {
 	// VolumeDB is the loudest channel's; SilenceDB at the slider's lower end.
 	VolumeDB float64
 	Muted    bool
-	Unscaled bool // every channel is at 0 dB and none is muted
+	Unscaled bool // every channel is at 0 dB and none is muted, or the samples have no volume
+	Alone    bool // the sink's volume is ours to apply
 	// VolumeConfirmed: the server has told the volume that VolumeDB shows, after
 	// the sink was made. What is recorded before that must not be heard.
 	VolumeConfirmed bool

@@ -1,6 +1,7 @@
 package pulse
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -68,4 +69,15 @@ func (t *Tone) Read(samples []float32) int {
 		t.left--
 	}
 	return n
+}
+
+// PlaySide plays a tone of 440 Hz to the left or right of a sink until ctx ends, a minute
+// at most, at a level in dBFS before the sink's volume.
+func PlaySide(ctx context.Context, sinkID string, rate aes67.Hz, channels []string, side string, dbfs float64) error {
+	gains, err := ToneGains(side, channels, math.Pow(10, dbfs/20))
+	if err != nil {
+		return err
+	}
+	tone := NewTone(gains, 440, rate, time.Minute)
+	return Play(ctx, PlayConfig{SinkID: sinkID, Rate: rate, Channels: channels, Name: "aes67-sink pairing"}, tone.Read)
 }

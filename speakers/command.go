@@ -28,6 +28,8 @@ type Command struct {
 	DryRun  bool // restore only shows
 	Comment string
 
+	Player Player // of pair
+
 	// StateDir and Timeout are the usual ones unless set.
 	StateDir string
 	Timeout  time.Duration
@@ -41,7 +43,7 @@ func (c Command) Run(ctx context.Context, out io.Writer) error {
 	}
 	var do func(context.Context, Speaker) Result
 	switch c.Verb {
-	case "":
+	case "", "pair":
 	case "raw":
 		if err := checkRaw(c.Value); err != nil {
 			return err
@@ -74,6 +76,8 @@ func (c Command) Run(ctx context.Context, out io.Writer) error {
 	switch c.Verb {
 	case "":
 		return c.show(out, chosen)
+	case "pair":
+		return c.pair(ctx, out, chosen)
 	case "backup":
 		return c.backup(ctx, out, chosen)
 	case "restore":

@@ -33,7 +33,11 @@ type Model struct {
 	Heard       Heard    `json:"heard"`
 	LatencyMS   *Latency `json:"latency_ms,omitempty"`
 	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
-	Status      *Health  `json:"status,omitempty"`
+	// SliderMoves is what the desktop's slider does, "stream" or "speakers"; absent
+	// without a pair of speakers.
+	SliderMoves string    `json:"slider_moves,omitempty"`
+	Speakers    []Speaker `json:"speakers,omitempty"`
+	Status      *Health   `json:"status,omitempty"`
 }
 
 // Health is the bridge in the words of AMWA BCP-008-02. Messages and Transitions have

@@ -42,6 +42,15 @@ func (m Model) Table(width int) string {
 		row("latency", named(rooms, i, latencyParts(rooms[i].LatencyMS, m.LatencyTold))...)
 	}
 	row("sender", senderParts(m)...)
+	switch m.SliderMoves {
+	case "speakers":
+		row("slider", "moves the speakers' own level")
+	case "stream":
+		row("slider", "moves the stream's level")
+	}
+	for i := range m.Speakers {
+		row("speaker", speakerParts(&m.Speakers[i])...)
+	}
 	if len(m.Streams) == 0 {
 		return b.String()
 	}

@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"mediaclock":     {"aes67"},
 	"safety":         {"aes67"},
 	"health":         {"aes67"},
+	"slider":         {"aes67"},
 	"recorder":       {"aes67", "internal/text"},
 	"sdp":            {"aes67"},
 	"ssc/wire":       {},
@@ -111,7 +112,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "ssc/wire", "health", "recorder", "internal/redact"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "ssc/wire", "slider", "health", "recorder", "internal/redact"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

@@ -1,0 +1,49 @@
+package bridge
+
+import (
+	"math"
+	"testing"
+)
+
+func TestBalanceGoesSoftlyAndComesBackWhole(t *testing.T) {
+	b := newBalance(2, 48000)
+	out := [][]float64{make([]float64, 48), make([]float64, 48)}
+	block := func() (left, right []float64, untouched bool) {
+		for i := range 48 {
+			out[0][i], out[1][i] = 0.5, 0.5
+		}
+		untouched = b.apply(out)
+		return out[0], out[1], untouched
+	}
+	if _, _, untouched := block(); !untouched {
+		t.Error("a new balance touches the samples")
+	}
+	b.set([]float64{1, 0.25})
+	last := 0.5
+	for range 20 {
+		left, right, untouched := block()
+		if untouched || left[47] != 0.5 {
+			t.Fatalf("untouched %v, the left channel at %v", untouched, left[47])
+		}
+		for _, x := range right {
+			if math.Abs(x-last) > 0.5/b.fade*1.001 {
+				t.Fatalf("a step from %v to %v", last, x)
+			}
+			last = x
+		}
+	}
+	if last != 0.125 {
+		t.Errorf("the right channel is at %v, want 0.125", last)
+	}
+	b.set(nil)
+	for range 20 {
+		block()
+	}
+	if _, right, untouched := block(); !untouched || right[0] != 0.5 {
+		t.Errorf("untouched %v, the right channel at %v", untouched, right[0])
+	}
+	b.set([]float64{0.5, 0.5})
+	if n := testing.AllocsPerRun(100, func() { b.apply(out) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,342 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"aes67-sink/aes67"
+	"aes67-sink/config"
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/internal/state"
+	"aes67-sink/internal/wake"
+	"aes67-sink/slider"
+	"aes67-sink/speakers"
+	"aes67-sink/ssc"
+	"aes67-sink/ssc/wire"
+)
+
+const (
+	// askEvery is how often a speaker of the pair is asked while the slider moves its
+	// level: one that was off, and is on again at another level, is found out before it
+	// plays; and askSeldom otherwise, as the public tools do.
+	askEvery  = time.Second
+	askSeldom = 15 * time.Second
+	// askLimit bounds each request: what takes longer is a doubt.
+	askLimit = time.Second
+)
+
+// paired are the speakers of the pair.
+type paired struct {
+	loudness *loudness
+	file     state.File[speakers.Pair] // what pairing has left
+	volume   atomic.Uint32             // config.SpeakerVolume
+	one      bool                      // there is one sink, for which the speakers' level may stand
+	levels   *state.Keeper[[]float64]  // those that were set last
+	now      func() aes67.MonoTime
+	log      zerolog.Logger
+	anew     chan struct{} // the pair may be another
+
+	mu   sync.Mutex
+	told []member
+}
+
+// member is what is known of one.
+type member struct {
+	speakers.Identity
+	told     slider.Speaker
+	problem  string // why it does not answer
+	standby  string
+	warnings []string
+	meterDB  float64
+	metered  bool
+	asleepDB float64 // the level below which it goes to sleep, in dBu
+	afterMin float64 // after so many minutes
+	sleeps   bool    // by itself
+	// countdown are the minutes until it does; counts: they are known.
+	countdown float64
+	counts    bool
+}
+
+// newPaired joins them to the stream and the slider of a bridge.
+func newPaired(e *edges, directory string, log zerolog.Logger) *paired {
+	levels := filepath.Join(directory, "speaker-levels-"+e.cfg.Sink.ID+".json")
+	p := &paired{
+		one: len(e.seats) == 1, loudness: e.loudness, file: speakers.PairFile(directory), now: rtthread.Now, log: log, anew: make(chan struct{}, 1),
+		levels: state.NewKeeper[[]float64](levels, func(err error) {
+			log.Warn().Err(err).Str("file", levels).Msg("speakers' levels not remembered")
+		}),
+	}
+	p.volume.Store(uint32(e.cfg.Speakers.Volume))
+	_, wanted := p.plan()
+	e.seats[0].sink.SetAlone(wanted)
+	e.loudness.desktop = e.seats[0].sink
+	e.loudness.sending = func() bool { return e.sender.stats() != nil }
+	return p
+}
+
+// Run serves the pair until ctx is done, and another when there is one.
+func (p *paired) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		pair, wanted := p.plan()
+		p.serve(ctx, pair, wanted)
+	}
+	return nil
+}
+
+// plan is the pair that there is, and whether the slider is to move it.
+func (p *paired) plan() (pair speakers.Pair, wanted bool) {
+	pair, err := p.file.Load()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p.log.Warn().Err(err).Str("file", p.file.Path).Msg("remembered pair of speakers unreadable; pair them again")
+	}
+	if err != nil || !pair.Complete() || pair.ReferenceDB <= 0 {
+		return speakers.Pair{}, false
+	}
+	return pair, p.one && config.SpeakerVolume(p.volume.Load()) != config.VolumeSink
+}
+
+// serve returns when there is another plan, or ctx is done.
+func (p *paired) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var both []speakers.Identity
+	if pair.Complete() {
+		both = []speakers.Identity{pair.Left, pair.Right}
+	}
+	count := len(both)
+	last, err := p.levels.Load()
+	if err != nil || len(last) != count {
+		last = slices.Repeat([]float64{0}, count)
+	}
+	for i := range last {
+		if last[i] <= 0 { // JSON has no NaN
+			last[i] = math.NaN()
+		}
+	}
+	all := make([]*asked, count)
+	p.mu.Lock()
+	p.told = make([]member, count)
+	for i, m := range both {
+		p.told[i].Identity = m
+		all[i] = &asked{paired: p, index: i, writes: make(chan slider.Write, 1)}
+		if address, err := netip.ParseAddrPort(m.Address); err == nil {
+			all[i].device = ssc.NewDevice(address, askLimit)
+		}
+	}
+	p.mu.Unlock()
+	p.loudness.use(pair.ReferenceDB, last, wanted, func(w slider.Write) {
+		select {
+		case all[w.Speaker].writes <- w:
+		default: // the slider gives no second one before the first is answered
+		}
+	})
+	var running sync.WaitGroup
+	for _, a := range all {
+		if a.device != nil {
+			running.Go(func() { a.run(ctx, wanted) })
+		}
+	}
+	for same := true; same && ctx.Err() == nil; {
+		select {
+		case <-ctx.Done():
+		case <-p.anew:
+			next, wants := p.plan()
+			same = next == pair && wants == wanted
+		}
+	}
+	end()
+	running.Wait()
+	p.keep()
+}
+
+// keep remembers the levels that were set, so that the next run knows them as its own.
+func (p *paired) keep() {
+	last := p.loudness.last()
+	for i := range last {
+		if math.IsNaN(last[i]) {
+			last[i] = 0
+		}
+	}
+	if len(last) > 0 {
+		p.levels.Save(last)
+	}
+}
+
+// snapshot is what is known of the speakers.
+func (p *paired) snapshot() []member {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.told)
+}
+
+// asked is one speaker, and who asks it.
+type asked struct {
+	*paired
+	index  int
+	device *ssc.Device
+	writes chan slider.Write
+	asks   uint
+}
+
+func (a *asked) run(ctx context.Context, wanted bool) {
+	defer a.device.Close()
+	every := askSeldom
+	if wanted {
+		every = askEvery
+	}
+	again := time.NewTimer(0)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case w := <-a.writes:
+			a.write(ctx, w)
+		case <-again.C:
+			a.ask(ctx)
+			again.Reset(every)
+		}
+	}
+}
+
+// write hands a write to the speaker, and its answer to the slider.
+func (a *asked) write(ctx context.Context, w slider.Write) {
+	path, value := wire.Level, wire.Float(w.LevelDB)
+	if w.Mute {
+		path, value = wire.Mute, wire.Bool(w.Muted)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	confirmed, err := a.device.Set(ctx, path, value)
+	level, known := confirmed.Float()
+	var refused *ssc.Error
+	switch {
+	case errors.As(err, &refused), errors.Is(err, ssc.ErrLocal), err == nil && w.Mute && !confirmed.Same(value):
+		a.loudness.wrote(w, 0, slider.Refusal)
+	case err != nil || !w.Mute && !known:
+		a.loudness.wrote(w, 0, slider.Silence)
+	default:
+		a.loudness.wrote(w, level, slider.Confirmed)
+		a.keep()
+	}
+}
+
+// ask asks what the slider must know each time, and the rest now and then.
+func (a *asked) ask(ctx context.Context) {
+	at := a.now()
+	ctx, cancel := context.WithTimeout(ctx, 3*askLimit)
+	defer cancel()
+	told, err := a.essentials(ctx)
+	if ctx.Err() != nil && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		told = slider.Speaker{}
+	}
+	a.loudness.tell(a.index, at, told)
+	m := member{}
+	if err == nil && a.asks%5 == 0 {
+		m = a.rest(ctx)
+	}
+	a.asks++
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	was := &a.told[a.index]
+	if m.standby == "" {
+		m.standby, m.warnings, m.meterDB, m.metered = was.standby, was.warnings, was.meterDB, was.metered
+		m.asleepDB, m.afterMin, m.sleeps, m.countdown, m.counts = was.asleepDB, was.afterMin, was.sleeps, was.countdown, was.counts
+	}
+	m.Identity, m.told = was.Identity, told
+	if err != nil {
+		m.problem, a.asks = err.Error(), 0
+	}
+	*was = m
+	wake.Signal(a.loudness.changed)
+}
+
+// essentials are what the slider must know.
+func (a *asked) essentials(ctx context.Context) (told slider.Speaker, err error) {
+	level, err := a.device.Get(ctx, wire.Level)
+	if err != nil {
+		return told, err
+	}
+	muted, err := a.device.Get(ctx, wire.Mute)
+	if err != nil {
+		return told, err
+	}
+	product, err := a.device.Get(ctx, wire.Product)
+	if err != nil {
+		return told, err
+	}
+	mode, err := a.device.Get(ctx, wire.ControlMode)
+	var refused *ssc.Error
+	if err != nil && !errors.As(err, &refused) { // not every model has one
+		return told, err
+	}
+	limits, known, err := a.device.Limits(ctx, wire.Level)
+	if err != nil {
+		return told, err
+	}
+	told = slider.Speaker{Reachable: true, MaxDB: 120} // aes67 facts of khtool: 0 to 120
+	if known && limits.Min != nil {
+		told.MinDB = *limits.Min
+	}
+	if known && limits.Max != nil {
+		told.MaxDB = *limits.Max
+	}
+	var ok [3]bool
+	told.LevelDB, ok[0] = level.Float()
+	told.Muted, ok[1] = muted.Bool()
+	told.Product, ok[2] = product.Text()
+	if ok != [3]bool{true, true, true} {
+		return told, fmt.Errorf("%w: level %s, mute %s, product %s", ssc.ErrGarbled, level, muted, product)
+	}
+	word, _ := mode.Text()
+	told.Local = word == wire.Local
+	return told, nil
+}
+
+// rest is what status tells beside; what a speaker does not know is left out.
+func (a *asked) rest(ctx context.Context) (m member) {
+	m.standby = "awake"
+	if meter, err := a.device.Get(ctx, wire.Meter); err == nil {
+		m.meterDB, m.metered = loudest(meter)
+	}
+	if v, err := a.device.Get(ctx, wire.Warnings); err == nil {
+		all, _ := v.Texts()
+		m.warnings = slices.DeleteFunc(all, func(s string) bool { return s == "NO_WARNING" })
+	}
+	if v, err := a.device.Get(ctx, wire.StandbyEnabled); err == nil {
+		m.sleeps, _ = v.Bool()
+	}
+	if v, err := a.device.Get(ctx, wire.StandbyLevel); err == nil {
+		m.asleepDB, _ = v.Float()
+	}
+	if v, err := a.device.Get(ctx, wire.StandbyTime); err == nil {
+		m.afterMin, _ = v.Float()
+	}
+	if v, err := a.device.Get(ctx, wire.StandbyIn); err == nil {
+		m.countdown, m.counts = v.Float()
+	}
+	return m
+}
+
+// loudest is the highest of a meter's channels, in dB.
+func loudest(meter ssc.Value) (db float64, ok bool) {
+	all, ok := meter.Floats()
+	if !ok || len(all) == 0 {
+		return meter.Float()
+	}
+	return slices.Max(all), true
+}

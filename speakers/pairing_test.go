@@ -1,0 +1,78 @@
+package speakers
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aes67-sink/internal/speakersim"
+)
+
+// TestPairHearsWhichSpeakerPlaysWhat plays to two simulated speakers, that are wired in
+// four ways; the stream rests, and is back some time after the tone begins.
+func TestPairHearsWhichSpeakerPlaysWhat(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		plays [2]string
+		left  string // who is remembered; empty: nobody
+		says  string
+	}{
+		{"straight", [2]string{"left", "right"}, "1", "Left plays left, Right plays right"},
+		{"swapped", [2]string{"right", "left"}, "2", "swapped"},
+		{"one silent", [2]string{"left", ""}, "", "nothing is heard by Right"},
+		{"both on left", [2]string{"left", "left"}, "", "both play the left stream"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			var playing atomic.Pointer[string]
+			command := Command{Verb: "pair", On: "all", StateDir: t.TempDir()}
+			for i, plays := range c.plays {
+				sim := speakersim.New(speakersim.Config{Name: []string{"Left", "Right"}[i], Serial: []string{"1", "2"}[i]})
+				sim.SetMeter(func() []float64 {
+					if side := playing.Load(); side != nil && plays == *side {
+						return []float64{-61, -61}
+					}
+					return []float64{-104, -103}
+				})
+				at, err := sim.Start(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				command.Address = append(command.Address, at.String())
+			}
+			told := false
+			command.Player = Player{
+				Play: func(ctx context.Context, side string) error {
+					late := time.AfterFunc(400*time.Millisecond, func() { playing.Store(&side) })
+					<-ctx.Done()
+					late.Stop()
+					playing.Store(nil)
+					return nil
+				},
+				Paired: func() { told = true },
+			}
+			var out strings.Builder
+			began := time.Now()
+			err := command.Run(t.Context(), &out)
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			said := out.String()
+			if err != nil {
+				said += err.Error()
+			}
+			if !strings.Contains(said, c.says) {
+				t.Errorf("%q, want %q in it", said, c.says)
+			}
+			pair, _ := PairFile(command.StateDir).Load()
+			if pair.Left.Serial != c.left || pair.Complete() != (c.left != "") || told != (c.left != "") || (err == nil) != (c.left != "") {
+				t.Errorf("remembered %+v, told %v, %v", pair, told, err)
+			}
+			if pair.Complete() && (pair.ReferenceDB <= 0 || pair.Left.Address == "" || pair.Left.Product == "") {
+				t.Errorf("remembered %+v", pair)
+			}
+		})
+	}
+}
