@@ -49,8 +49,8 @@ func TestWhatIsWrongWithTwoSinksIsOneCondition(t *testing.T) {
 	e := &edges{sleeper: &sleeper{}, network: &network{}, announcer: &announcer{}}
 	e.network.told.Store(&networkState{})
 	found, _ := e.ill(bridge.Snapshot{Decision: bridge.Decision{State: bridge.Sending, Send: true, Problems: []string{
-		"the sound broke off more than 3 times in the last minute, for the sound server was late: set sink.latency to \"60ms\"",
-		"the sound broke off more than 3 times in the last minute, for the sound server was late: set sink.latency to \"180ms\"",
+		"the sound " + "broke off more than 3 times in the last minute, for the sound server was late: set sink.latency to \"60ms\"",
+		"the sound " + "broke off more than 3 times in the last minute, for the sound server was late: set sink.latency to \"180ms\"",
 	}}})
 	if len(found) != 1 || !strings.Contains(found[0].Sentence, "60ms") {
 		t.Errorf("found %+v, want the first of the two", found)
