@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -160,5 +161,22 @@ func TestWhatDiffersBetweenSeveralSinks(t *testing.T) {
 	}
 	if got := Differing(a, Default()); !slices.Equal(got, []string{"sink.id"}) {
 		t.Errorf("fewer sinks: %v", got)
+	}
+}
+
+func TestRecipesOfRooms(t *testing.T) {
+	text, err := os.ReadFile("../docs/rooms.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipes := strings.Split(string(text), "```toml\n")[1:]
+	if len(recipes) < 3 {
+		t.Fatalf("%d recipes, want 3 at least", len(recipes))
+	}
+	for _, recipe := range recipes {
+		recipe, _, _ = strings.Cut(recipe, "```")
+		if _, faults := read(recipe); len(faults) != 0 {
+			t.Errorf("%v in\n%s", faults, recipe)
+		}
 	}
 }

@@ -30,9 +30,14 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 		e.network.astray(), e.network.renamed(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
 	}, e.pair.problems(e.seats.first().Playing > 0, strings.Contains(e.seats.first().Server, "PipeWire")))
 	for _, sentence := range said {
-		if sentence != "" {
-			found = append(found, health.Find(sentence))
+		if sentence == "" {
+			continue
 		}
+		f := health.Find(sentence)
+		if f.Code != health.Unknown && slices.ContainsFunc(found, func(o health.Finding) bool { return o.Code == f.Code }) {
+			continue // of another sink
+		}
+		found = append(found, f)
 	}
 	return found, does
 }

@@ -42,6 +42,20 @@ func TestAPriorityThatWasLostIsAProblem(t *testing.T) {
 	}
 }
 
+// TestWhatIsWrongWithTwoSinksIsOneCondition: it is followed by its code, so of two
+// sentences each would be the other's change, time and again.
+func TestWhatIsWrongWithTwoSinksIsOneCondition(t *testing.T) {
+	e := &edges{sleeper: &sleeper{}, network: &network{}, announcer: &announcer{}}
+	e.network.told.Store(&networkState{})
+	found, _ := e.ill(bridge.Snapshot{Decision: bridge.Decision{State: bridge.Sending, Send: true, Problems: []string{
+		"the sound " + "broke off more than 3 times in the last minute, for the sound server was late: set sink.latency to \"60ms\"",
+		"the sound " + "broke off more than 3 times in the last minute, for the sound server was late: set sink.latency to \"180ms\"",
+	}}})
+	if len(found) != 1 || !strings.Contains(found[0].Sentence, "60ms") {
+		t.Errorf("found %+v, want the first of the two", found)
+	}
+}
+
 // TestEachPartIsHeard asks all parts at once, in the order in which equals are told.
 func TestEachPartIsHeard(t *testing.T) {
 	e := &edges{
