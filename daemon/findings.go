@@ -28,7 +28,7 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 	}
 	said := slices.Concat(b.Problems, []string{packets}, e.announcer.problems(), []string{
 		e.sink.Snapshot().Notice, e.network.astray(), e.network.renamed(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
-	}, e.pair.problems(e.sink.Snapshot().Playing > 0, strings.Contains(e.sink.Snapshot().Server, "PipeWire")))
+	}, e.pair.Problems(e.sink.Snapshot().Playing > 0, strings.Contains(e.sink.Snapshot().Server, "PipeWire")))
 	for _, sentence := range said {
 		if sentence != "" {
 			found = append(found, health.Find(sentence))

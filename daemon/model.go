@@ -7,7 +7,6 @@ import (
 	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/internal/rtthread"
-	"aes67-sink/internal/wake"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
 	"aes67-sink/status"
@@ -43,7 +42,7 @@ func (t *teller) Model() status.Model {
 
 		CeilingDBFS: new(status.Tenths(e.pipeline.CeilingDBFS())),
 	}
-	m.SliderMoves, m.Speakers = e.pair.models()
+	m.SliderMoves, m.Speakers = speakerModels(e.pair)
 	m.Problem, m.Problems, m.Status = healthModel(t.judge.told())
 	pipeline := e.pipeline.Snapshot()
 	m.Drift = driftModel(pipeline, stats != nil, sink.VolumeConfirmed && sink.Unscaled)
@@ -64,7 +63,7 @@ func (t *teller) Model() status.Model {
 // Reload reads the configuration anew.
 func (t *teller) Reload() status.Reloaded {
 	told := t.again.reload()
-	wake.Signal(t.edges.pair.anew) // speakers pair asks for it
+	t.edges.pair.Again() // speakers pair asks for it
 	return told
 }
 

@@ -24,6 +24,7 @@ import (
 	"aes67-sink/pulse"
 	"aes67-sink/status"
 	"aes67-sink/status/page"
+	"aes67-sink/volume"
 )
 
 // Run builds every part, joins the two paths and runs until ctx is done:
@@ -62,7 +63,6 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 
 	memory := remember(directory, cfg.Sink.ID, part("memory"))
 	defer memory.flush()
-	defer func() { e.pair.levels.Flush() }()
 	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
 	e.ring = flight.recorder.Ring
 	e.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{
@@ -77,17 +77,20 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	if err != nil {
 		return err
 	}
-	e.loudness = newLoudness(e.pipeline, rtthread.Now, part("speakers"))
+	e.loudness = volume.NewLoudness(e.pipeline, rtthread.Now, part("speakers"))
 	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
 	e.sender = sender{clock: e.clock, source: e.pipeline, log: part("send"), ended: e.wake}
 	e.sink = pulse.New(pulse.Config{
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Host: hostName(), Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
 		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
-		Follows: next.follows, Law: e.loudness.obey,
+		Follows: next.follows, Law: obeys(e.loudness),
 		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 	}, e.pipeline, part("pulse"))
 
-	e.pair = newPaired(e, directory, part("speakers"))
+	e.loudness.Join(e.sink, func() bool { return e.sender.stats() != nil })
+	e.pair = volume.NewPair(e.loudness, directory, cfg.Sink.ID, movesSpeakers(cfg), rtthread.Now, part("speakers"))
+	e.pair.Begin()
+	defer e.pair.Flush()
 
 	e.streamName.Store(&cfg.Stream.Name)
 	plan := planSessions(cfg, memory.identities, func() string { return *e.streamName.Load() })
@@ -139,7 +142,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	judge.after = []chan<- struct{}{service.changed, screen.changed}
 
 	parts := []func(context.Context) error{
-		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, e.loudness.Run, e.pair.Run, e.pair.levels.Run, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
+		e.sink.Run, services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, e.loudness.Run, e.pair.Run, e.pair.Keep, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
 		func(ctx context.Context) error {
 			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
 				e.unserved.Store(nil)
@@ -183,7 +186,7 @@ func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{})
 		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}},
 		{supervisor.Changed(), []chan<- struct{}{judge, e.sleeper.changed, handover}},
 		{e.trouble, []chan<- struct{}{judge}},
-		{e.loudness.changed, []chan<- struct{}{judge}},
+		{e.loudness.Changed(), []chan<- struct{}{judge}},
 	}
 	if e.ptp != nil {
 		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})
