@@ -3,7 +3,42 @@ package bridge
 import (
 	"math"
 	"testing"
+
+	"aes67-sink/aes67"
 )
+
+// TestAGainOfNothingRisesAgain: at once where it is ours alone, and also where the sound
+// server has the volume from then on.
+func TestAGainOfNothingRisesAgain(t *testing.T) {
+	const silence = aes67.SilenceDB
+	for _, c := range []struct {
+		alone  bool
+		within aes67.Frames
+	}{{true, 6 * 48}, {false, 3 * 48000}} {
+		g := newGuard(48000, 48000)
+		g.settle(0, aes67.Ramp{FromDB: silence, ToDB: silence, Alone: true})
+		var at aes67.Frames
+		step := func() (to float64) {
+			at += 48
+			_, to = g.next(at, 48, aes67.MonoTime(at)*1e9/48000, 48)
+			return to
+		}
+		if to := step(); to != 0 {
+			t.Fatalf("silence is a gain of %v", to)
+		}
+		number := g.settle(0, aes67.Ramp{Alone: c.alone})
+		if g.inForce.Load() >= number {
+			t.Error("in force before it was taken")
+		}
+		begun, to := at, 0.0
+		for to != 1 && at-begun <= c.within {
+			to = step()
+		}
+		if to != 1 || g.inForce.Load() != number {
+			t.Errorf("alone %v: the gain is %v after %d frames, answer %d of %d in force", c.alone, to, at-begun, g.inForce.Load(), number)
+		}
+	}
+}
 
 func TestBalanceGoesSoftlyAndComesBackWhole(t *testing.T) {
 	b := newBalance(2, 48000)

@@ -83,6 +83,8 @@ const (
 	// server's volume has fallen: the change is told up to 20 ms before it is
 	// heard, in which time this is less than a decibel.
 	guardReturn = 40
+	// guardLeast is where a gain begins to rise that was less: -80 dB.
+	guardLeast = 1e-4
 )
 
 func newGuard(sink, stream aes67.Hz) guard {
@@ -131,7 +133,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 		to = min(least, to+float64(frames)/float64(aes67.FramesIn(guardRise, g.rate)))
 	default:
 		rise := math.Pow(10, guardReturn*float64(frames)/float64(g.rate)/20)
-		to = min(least, to*rise)
+		to = min(least, max(to, guardLeast)*rise)
 	}
 	for i := range g.ahead.count {
 		c := g.ahead.at(i)

@@ -19,6 +19,7 @@ import (
 	"aes67-sink/recorder"
 	"aes67-sink/rtpsend"
 	"aes67-sink/sdp"
+	"aes67-sink/volume"
 )
 
 // edges is what the supervisor sees of the parts that do I/O: it satisfies
@@ -30,8 +31,8 @@ type edges struct {
 	rooms      *bridge.Rooms
 	ptp        *port.Service // nil without the PTP ports
 	forbidden  string        // why there are no PTP ports, and the remedy
-	loudness   *loudness
-	pair       *paired
+	loudness   *volume.Loudness
+	pair       *volume.Pair
 	sender     sender
 	ring       *recorder.Ring // what the sender records into
 	announcer  *announcer
@@ -120,13 +121,10 @@ func (e *edges) changes() map[string]func(config.Config) {
 				zerolog.SetGlobalLevel(level)
 			}
 		},
-		"safety.ceiling":    func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
-		"safety.max-volume": func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
-		"sink.gains":        e.setGains,
-		"speakers.volume": func(c config.Config) {
-			e.pair.volume.Store(uint32(c.Speakers.Volume))
-			wake.Signal(e.pair.anew)
-		},
+		"safety.ceiling":        func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
+		"safety.max-volume":     func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
+		"sink.gains":            e.setGains,
+		"speakers.volume":       func(c config.Config) { e.pair.Want(movesSpeakers(c)) },
 		"announce.sap":          func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
 		"announce.sap-interval": func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
 		"stream.name": func(c config.Config) {

@@ -8,7 +8,6 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
-	"aes67-sink/internal/wake"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
 	"aes67-sink/status"
@@ -42,7 +41,7 @@ func (t *teller) Model() status.Model {
 
 		CeilingDBFS: new(status.Tenths(e.seats[0].pipeline.CeilingDBFS())),
 	}
-	m.SliderMoves, m.Speakers = e.pair.models()
+	m.SliderMoves, m.Speakers = speakerModels(e.pair)
 	m.Problem, m.Problems, m.Status = healthModel(t.judge.told())
 	if stats != nil {
 		m.Sender = threadModel(stats.Grant)
@@ -85,7 +84,7 @@ func (e *edges) seatModel(number int, sending bool) status.Room {
 // Reload reads the configuration anew.
 func (t *teller) Reload() status.Reloaded {
 	told := t.again.reload()
-	wake.Signal(t.edges.pair.anew) // speakers pair asks for it
+	t.edges.pair.Again() // speakers pair asks for it
 	return told
 }
 

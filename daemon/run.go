@@ -25,6 +25,7 @@ import (
 	"aes67-sink/rtpsend"
 	"aes67-sink/status"
 	"aes67-sink/status/page"
+	"aes67-sink/volume"
 )
 
 // Run builds every part, joins the two paths and runs until ctx is done:
@@ -63,19 +64,21 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 
 	memory := remember(directory, part("memory"), cfg.Sink.ID, cfg.MoreIDs()...)
 	defer memory.flush()
-	defer func() { e.pair.levels.Flush() }()
 	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
 	e.ring = flight.recorder.Ring
 	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
 	if e.seats, e.rooms, err = newSeats(cfg, memory.volumes, e.clock, e.ring, next.follows, func(first *bridge.Pipeline) func(uint64, pulse.Law) {
-		e.loudness = newLoudness(first, rtthread.Now, part("speakers"))
-		return e.loudness.obey
+		e.loudness = volume.NewLoudness(first, rtthread.Now, part("speakers"))
+		return obeys(e.loudness)
 	}, part); err != nil {
 		return err
 	}
 	e.sender = sender{clock: e.clock, source: e.rooms, log: part("send"), ended: e.wake}
 
-	e.pair = newPaired(e, directory, part("speakers"))
+	e.loudness.Join(e.seats[0].sink, func() bool { return e.sender.stats() != nil })
+	e.pair = volume.NewPair(e.loudness, directory, cfg.Sink.ID, movesSpeakers(cfg), rtthread.Now, part("speakers"))
+	e.pair.Begin()
+	defer e.pair.Flush()
 
 	e.streamName.Store(&cfg.Stream.Name)
 	plan := planSessions(cfg, memory.identities, func() string { return *e.streamName.Load() })
@@ -128,7 +131,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	judge.after = []chan<- struct{}{service.changed, screen.changed}
 
 	parts := []func(context.Context) error{
-		services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, e.loudness.Run, e.pair.Run, e.pair.levels.Run, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
+		services.Run, e.network.Run, e.neighbours.Run, wakes(e, supervisor, judge.wake, handover.changed).Run, judge.Run, service.Run, screen.Run, servers.RunControl, e.loudness.Run, e.pair.Run, e.pair.Keep, sleep.Run, ranks.Run, e.side.Run, flight.run, flight.keep,
 		func(ctx context.Context) error {
 			return servers.RunTCP(ctx, cfg.Status.Listen, func(err error) {
 				e.unserved.Store(nil)
@@ -171,7 +174,7 @@ func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{})
 		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}},
 		{supervisor.Changed(), []chan<- struct{}{judge, e.sleeper.changed, handover}},
 		{e.trouble, []chan<- struct{}{judge}},
-		{e.loudness.changed, []chan<- struct{}{judge}},
+		{e.loudness.Changed(), []chan<- struct{}{judge}},
 	}
 	for i := range e.seats {
 		changes = append(changes, relayed{e.seats[i].sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})

@@ -147,10 +147,11 @@ func (s *Slider) order(now aes67.MonoTime, w Write) {
 func (s *Slider) allowed() aes67.Ramp {
 	r := s.law.Held
 	switch {
+	case !s.law.Unscaled:
+		return r
 	case s.law.Muted || s.law.VolumeDB <= SilenceDB:
 		return aes67.Ramp{FromDB: SilenceDB, ToDB: SilenceDB}
-	case s.law.Unscaled:
-		r.FromDB, r.ToDB = r.FromDB+s.law.VolumeDB, r.ToDB+s.law.VolumeDB
 	}
+	r.FromDB, r.ToDB = r.FromDB+s.law.VolumeDB, r.ToDB+s.law.VolumeDB
 	return r
 }

@@ -166,6 +166,8 @@ func TestAServerThatScalesKeepsTheStream(t *testing.T) {
 	if _, fault := d.Mode(); fault.Why != Scaled {
 		t.Errorf("the doubt is %+v", fault)
 	}
+	d.do(d.See(d.now, Law{VolumeDB: -30, Muted: true}))
+	d.want(Sink, 0, [2]float64{84, 84}) // and this too
 }
 
 func TestATurnAtASpeakerMovesTheSlider(t *testing.T) {

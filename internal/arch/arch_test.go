@@ -60,6 +60,9 @@ var mayImport = map[string][]string{
 	"speakers":    {"avahi", "ssc", "ssc/wire", "internal/state", "internal/text"},
 	"status/page": {"aes67", "health", "recorder", "status"},
 
+	// Beside the edges too: it joins what the slider decides with the speakers.
+	"volume": {"aes67", "slider", "speakers", "ssc", "ssc/wire", "internal/state", "internal/wake"},
+
 	"daemon": {"*"},
 
 	"cmd/aes67-sink": {"aes67", "bundle", "config", "daemon", "doctor", "internal/incidents", "internal/redact", "internal/service", "internal/text", "pulse", "recorder", "speakers", "status"},

@@ -20,7 +20,7 @@ import (
 // speakers are the packages whose sentences become a problem in status, or end
 // the program; ptp holds its own to the page.
 var speakers = []string{
-	"avahi", "bridge", "daemon", "internal/instance", "internal/lifecycle", "internal/rtthread", "netif", "pulse", "rtsp", "sap",
+	"avahi", "bridge", "daemon", "internal/instance", "internal/lifecycle", "internal/rtthread", "netif", "pulse", "rtsp", "sap", "volume",
 }
 
 // otherwise are sentences that are no problem of a running bridge: faults of the

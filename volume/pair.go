@@ -1,4 +1,4 @@
-package daemon
+package volume
 
 import (
 	"context"
@@ -16,8 +16,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
-	"aes67-sink/config"
-	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/state"
 	"aes67-sink/internal/wake"
 	"aes67-sink/slider"
@@ -36,57 +34,74 @@ const (
 	askLimit = time.Second
 )
 
-// paired are the speakers of the pair.
-type paired struct {
-	loudness *loudness
+// Pair are the two speakers of the pair.
+type Pair struct {
+	loudness *Loudness
 	file     state.File[speakers.Pair] // what pairing has left
-	volume   atomic.Uint32             // config.SpeakerVolume
-	one      bool                      // there is one sink, for which the speakers' level may stand
+	wants    atomic.Bool               // the slider is to move them
 	levels   *state.Keeper[[]float64]  // those that were set last
 	now      func() aes67.MonoTime
 	log      zerolog.Logger
 	anew     chan struct{} // the pair may be another
 
 	mu   sync.Mutex
-	told []member
+	told []Member
 }
 
-// member is what is known of one.
-type member struct {
+// Member is what is known of one.
+type Member struct {
 	speakers.Identity
-	told     slider.Speaker
-	problem  string // why it does not answer
+	Told     slider.Speaker
+	Problem  string // why it does not answer
 	standby  string
-	warnings []string
-	meterDB  float64
-	metered  bool
+	Warnings []string
+	MeterDB  float64
+	Metered  bool
 	asleepDB float64 // the level below which it goes to sleep, in dBu
 	afterMin float64 // after so many minutes
-	sleeps   bool    // by itself
-	// countdown are the minutes until it does; counts: they are known.
-	countdown float64
-	counts    bool
+	Sleeps   bool    // by itself
+	// Countdown are the minutes until it does; Counts: they are known.
+	Countdown float64
+	Counts    bool
 }
 
-// newPaired joins them to the stream and the slider of a bridge.
-func newPaired(e *edges, directory string, log zerolog.Logger) *paired {
-	levels := filepath.Join(directory, "speaker-levels-"+e.cfg.Sink.ID+".json")
-	p := &paired{
-		one: len(e.seats) == 1, loudness: e.loudness, file: speakers.PairFile(directory), now: rtthread.Now, log: log, anew: make(chan struct{}, 1),
+// NewPair is of a sink, whose files are in a directory. wants is whether the slider is to
+// move the speakers, once there are some.
+func NewPair(l *Loudness, directory, sinkID string, wants bool, now func() aes67.MonoTime, log zerolog.Logger) *Pair {
+	levels := filepath.Join(directory, "speaker-levels-"+sinkID+".json")
+	p := &Pair{
+		loudness: l, file: speakers.PairFile(directory), now: now, log: log, anew: make(chan struct{}, 1),
 		levels: state.NewKeeper[[]float64](levels, func(err error) {
 			log.Warn().Err(err).Str("file", levels).Msg("speakers' levels not remembered")
 		}),
 	}
-	p.volume.Store(uint32(e.cfg.Speakers.Volume))
-	_, wanted := p.plan()
-	e.seats[0].sink.SetAlone(wanted)
-	e.loudness.desktop = e.seats[0].sink
-	e.loudness.sending = func() bool { return e.sender.stats() != nil }
+	p.wants.Store(wants)
 	return p
 }
 
+// Begin lets the sink be of the kind that the pair needs.
+func (p *Pair) Begin() {
+	_, wanted := p.plan()
+	p.loudness.desktop.SetAlone(wanted)
+}
+
+// Want lets the slider move the speakers, or not.
+func (p *Pair) Want(yes bool) {
+	p.wants.Store(yes)
+	p.Again()
+}
+
+// Again reads the pair anew.
+func (p *Pair) Again() { wake.Signal(p.anew) }
+
+// Keep writes the levels that were set, until ctx is done; Flush what came after.
+func (p *Pair) Keep(ctx context.Context) error { return p.levels.Run(ctx) }
+
+// Flush writes what is not written yet.
+func (p *Pair) Flush() { p.levels.Flush() }
+
 // Run serves the pair until ctx is done, and another when there is one.
-func (p *paired) Run(ctx context.Context) error {
+func (p *Pair) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		pair, wanted := p.plan()
 		p.serve(ctx, pair, wanted)
@@ -95,7 +110,7 @@ func (p *paired) Run(ctx context.Context) error {
 }
 
 // plan is the pair that there is, and whether the slider is to move it.
-func (p *paired) plan() (pair speakers.Pair, wanted bool) {
+func (p *Pair) plan() (pair speakers.Pair, wanted bool) {
 	pair, err := p.file.Load()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.log.Warn().Err(err).Str("file", p.file.Path).Msg("remembered pair of speakers unreadable; pair them again")
@@ -103,11 +118,11 @@ func (p *paired) plan() (pair speakers.Pair, wanted bool) {
 	if err != nil || !pair.Complete() || pair.ReferenceDB <= 0 {
 		return speakers.Pair{}, false
 	}
-	return pair, p.one && config.SpeakerVolume(p.volume.Load()) != config.VolumeSink
+	return pair, p.wants.Load()
 }
 
 // serve returns when there is another plan, or ctx is done.
-func (p *paired) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
+func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	var both []speakers.Identity
@@ -126,10 +141,10 @@ func (p *paired) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	}
 	all := make([]*asked, count)
 	p.mu.Lock()
-	p.told = make([]member, count)
+	p.told = make([]Member, count)
 	for i, m := range both {
 		p.told[i].Identity = m
-		all[i] = &asked{paired: p, index: i, writes: make(chan slider.Write, 1)}
+		all[i] = &asked{Pair: p, index: i, writes: make(chan slider.Write, 1)}
 		if address, err := netip.ParseAddrPort(m.Address); err == nil {
 			all[i].device = ssc.NewDevice(address, askLimit)
 		}
@@ -161,7 +176,7 @@ func (p *paired) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 }
 
 // keep remembers the levels that were set, so that the next run knows them as its own.
-func (p *paired) keep() {
+func (p *Pair) keep() {
 	last := p.loudness.last()
 	for i := range last {
 		if math.IsNaN(last[i]) {
@@ -173,8 +188,8 @@ func (p *paired) keep() {
 	}
 }
 
-// snapshot is what is known of the speakers.
-func (p *paired) snapshot() []member {
+// Snapshot is what is known of the speakers, left and right; nothing without a pair.
+func (p *Pair) Snapshot() []Member {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.told)
@@ -182,7 +197,7 @@ func (p *paired) snapshot() []member {
 
 // asked is one speaker, and who asks it.
 type asked struct {
-	*paired
+	*Pair
 	index  int
 	device *ssc.Device
 	writes chan slider.Write
@@ -245,7 +260,7 @@ func (a *asked) ask(ctx context.Context) {
 		told = slider.Speaker{}
 	}
 	a.loudness.tell(a.index, at, told)
-	m := member{}
+	m := Member{}
 	if err == nil && a.asks%5 == 0 {
 		m = a.rest(ctx)
 	}
@@ -254,12 +269,12 @@ func (a *asked) ask(ctx context.Context) {
 	defer a.mu.Unlock()
 	was := &a.told[a.index]
 	if m.standby == "" {
-		m.standby, m.warnings, m.meterDB, m.metered = was.standby, was.warnings, was.meterDB, was.metered
-		m.asleepDB, m.afterMin, m.sleeps, m.countdown, m.counts = was.asleepDB, was.afterMin, was.sleeps, was.countdown, was.counts
+		m.standby, m.Warnings, m.MeterDB, m.Metered = was.standby, was.Warnings, was.MeterDB, was.Metered
+		m.asleepDB, m.afterMin, m.Sleeps, m.Countdown, m.Counts = was.asleepDB, was.afterMin, was.Sleeps, was.Countdown, was.Counts
 	}
-	m.Identity, m.told = was.Identity, told
+	m.Identity, m.Told = was.Identity, told
 	if err != nil {
-		m.problem, a.asks = err.Error(), 0
+		m.Problem, a.asks = err.Error(), 0
 	}
 	*was = m
 	wake.Signal(a.loudness.changed)
@@ -300,7 +315,7 @@ func (a *asked) essentials(ctx context.Context) (told slider.Speaker, err error)
 	told.Muted, ok[1] = muted.Bool()
 	told.Product, ok[2] = product.Text()
 	if ok != [3]bool{true, true, true} {
-		return told, fmt.Errorf("%w: level %s, mute %s, product %s", ssc.ErrGarbled, level, muted, product)
+		return told, fmt.Errorf("%w: %s, %s, %s", ssc.ErrGarbled, level, muted, product)
 	}
 	word, _ := mode.Text()
 	told.Local = word == wire.Local
@@ -308,17 +323,17 @@ func (a *asked) essentials(ctx context.Context) (told slider.Speaker, err error)
 }
 
 // rest is what status tells beside; what a speaker does not know is left out.
-func (a *asked) rest(ctx context.Context) (m member) {
+func (a *asked) rest(ctx context.Context) (m Member) {
 	m.standby = "awake"
 	if meter, err := a.device.Get(ctx, wire.Meter); err == nil {
-		m.meterDB, m.metered = loudest(meter)
+		m.MeterDB, m.Metered = loudest(meter)
 	}
 	if v, err := a.device.Get(ctx, wire.Warnings); err == nil {
 		all, _ := v.Texts()
-		m.warnings = slices.DeleteFunc(all, func(s string) bool { return s == "NO_WARNING" })
+		m.Warnings = slices.DeleteFunc(all, func(s string) bool { return s == "NO_WARNING" })
 	}
 	if v, err := a.device.Get(ctx, wire.StandbyEnabled); err == nil {
-		m.sleeps, _ = v.Bool()
+		m.Sleeps, _ = v.Bool()
 	}
 	if v, err := a.device.Get(ctx, wire.StandbyLevel); err == nil {
 		m.asleepDB, _ = v.Float()
@@ -327,7 +342,7 @@ func (a *asked) rest(ctx context.Context) (m member) {
 		m.afterMin, _ = v.Float()
 	}
 	if v, err := a.device.Get(ctx, wire.StandbyIn); err == nil {
-		m.countdown, m.counts = v.Float()
+		m.Countdown, m.Counts = v.Float()
 	}
 	return m
 }

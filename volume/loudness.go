@@ -1,4 +1,4 @@
-package daemon
+package volume
 
 import (
 	"context"
@@ -11,17 +11,16 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/wake"
-	"aes67-sink/pulse"
 	"aes67-sink/slider"
 )
 
-// loudness joins what the desktop's slider says, the stream's gain and the speakers'
+// Loudness joins what the desktop's slider says, the stream's gain and the speakers'
 // levels: package slider decides. Everybody who tells it something has its orders carried
 // out before he goes on, one at a time.
-type loudness struct {
-	stream  gainer
+type Loudness struct {
+	stream  Stream
 	sending func() bool // the stream is on the wire
-	desktop mover
+	desktop Desktop
 	now     func() aes67.MonoTime
 	log     zerolog.Logger
 	changed chan struct{} // what status tells
@@ -31,7 +30,7 @@ type loudness struct {
 	machine *slider.Slider
 	number  uint64 // of the slider's gain
 	answer  uint64 // that put it to the stream
-	law     pulse.Law
+	law     Law
 	wanted  bool
 	next    aes67.MonoTime
 	write   func(slider.Write) // hands a write to its speaker; does not wait
@@ -39,67 +38,80 @@ type loudness struct {
 	fault   slider.Fault
 }
 
-// gainer is the stream.
-type gainer interface {
+// Law is that of the slider, and the balance of its channels, as factors of at most 1; nil:
+// all are alike.
+type Law struct {
+	slider.Law
+	Balance []float64
+}
+
+// Stream is what has a gain (bridge.Pipeline).
+type Stream interface {
 	Answer(doubts uint64, ramp aes67.Ramp) (number uint64)
 	InForce() uint64
 	SetBalance(gains []float64)
 }
 
-// mover moves the desktop's slider.
-type mover interface {
+// Desktop has the slider (pulse.Sink).
+type Desktop interface {
 	SetVolume(db float64)
 	SetMuted(yes bool)
 	SetAlone(yes bool)
 }
 
-func newLoudness(stream gainer, now func() aes67.MonoTime, log zerolog.Logger) *loudness {
-	return &loudness{
+// NewLoudness has no pair yet. Join is to be called before anything else.
+func NewLoudness(stream Stream, now func() aes67.MonoTime, log zerolog.Logger) *Loudness {
+	return &Loudness{
 		stream: stream, now: now, log: log, changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
 		machine: slider.New(0, nil), write: func(slider.Write) {},
 	}
 }
 
-// obey puts the sink's law in force: pulse.Config.Law.
-func (l *loudness) obey(doubts uint64, law pulse.Law) {
+// Join tells it of the desktop, and how to learn whether the stream is on the wire.
+func (l *Loudness) Join(desktop Desktop, sending func() bool) {
+	l.desktop, l.sending = desktop, sending
+}
+
+// Changed wakes its reader when what the slider moves has changed, or what is known of the
+// speakers.
+func (l *Loudness) Changed() <-chan struct{} { return l.changed }
+
+// Obey puts the sink's law in force, from the first of so many doubts on.
+func (l *Loudness) Obey(doubts uint64, law Law) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.law = law
 	l.stream.SetBalance(law.Balance)
-	l.carry(l.machine.See(l.now(), toldLaw(law)), &doubts)
-}
-
-func toldLaw(law pulse.Law) slider.Law {
-	return slider.Law{VolumeDB: law.VolumeDB, Muted: law.Muted, Held: law.Held, Unscaled: law.Unscaled}
+	l.carry(l.machine.See(l.now(), law.Law), &doubts)
 }
 
 // use begins with a pair, or with none.
-func (l *loudness) use(referenceDB float64, last []float64, wanted bool, write func(slider.Write)) {
+func (l *Loudness) use(referenceDB float64, last []float64, wanted bool, write func(slider.Write)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	l.machine, l.wanted, l.write, l.number = slider.New(referenceDB, last), wanted, write, math.MaxUint64
 	l.machine.Want(now, wanted)
-	l.carry(l.machine.See(now, toldLaw(l.law)), nil)
+	l.carry(l.machine.See(now, l.law.Law), nil)
 	l.desktop.SetAlone(wanted)
 }
 
 // tell takes what a speaker says.
-func (l *loudness) tell(i int, asked aes67.MonoTime, told slider.Speaker) {
+func (l *Loudness) tell(i int, asked aes67.MonoTime, told slider.Speaker) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.carry(l.machine.Tell(l.now(), i, asked, told), nil)
 }
 
 // wrote takes the answer to a write.
-func (l *loudness) wrote(w slider.Write, confirmedDB float64, result slider.Result) {
+func (l *Loudness) wrote(w slider.Write, confirmedDB float64, result slider.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.carry(l.machine.Wrote(l.now(), w, confirmedDB, result), nil)
 }
 
 // look lets time pass.
-func (l *loudness) look() {
+func (l *Loudness) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -111,7 +123,7 @@ func (l *loudness) look() {
 }
 
 // carry carries out orders: the stream's gain first.
-func (l *loudness) carry(o slider.Orders, doubts *uint64) {
+func (l *Loudness) carry(o slider.Orders, doubts *uint64) {
 	if doubts != nil || o.Number != l.number {
 		if doubts == nil {
 			doubts = new(uint64)
@@ -144,28 +156,28 @@ func (l *loudness) carry(o slider.Orders, doubts *uint64) {
 }
 
 // state is what the slider moves, and what keeps it from the slider.
-func (l *loudness) state() (wanted bool, mode slider.Mode, fault slider.Fault) {
+func (l *Loudness) state() (wanted bool, mode slider.Mode, fault slider.Fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.wanted, l.mode, l.fault
 }
 
 // muted reports whether the slider is.
-func (l *loudness) muted() bool {
+func (l *Loudness) muted() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.law.Muted
 }
 
 // last are the levels that were set last.
-func (l *loudness) last() []float64 {
+func (l *Loudness) last() []float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.machine.Last())
 }
 
 // Run looks when the slider wants to be looked at.
-func (l *loudness) Run(ctx context.Context) error {
+func (l *Loudness) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

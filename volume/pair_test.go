@@ -1,0 +1,166 @@
+package volume
+
+import (
+	"context"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/speakersim"
+	"aes67-sink/slider"
+	"aes67-sink/speakers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// desk is a stream and a slider that do as they are told at once.
+type desk struct {
+	mu     sync.Mutex
+	ramp   aes67.Ramp
+	number uint64
+	alone  bool
+	volume *float64
+}
+
+func (d *desk) Answer(_ uint64, ramp aes67.Ramp) uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ramp = ramp
+	d.number++
+	return d.number
+}
+
+func (d *desk) InForce() uint64      { d.mu.Lock(); defer d.mu.Unlock(); return d.number }
+func (d *desk) SetBalance([]float64) {}
+func (d *desk) SetVolume(db float64) { d.mu.Lock(); defer d.mu.Unlock(); d.volume = &db }
+func (d *desk) SetMuted(bool)        {}
+func (d *desk) SetAlone(yes bool)    { d.mu.Lock(); defer d.mu.Unlock(); d.alone = yes }
+func (d *desk) gain() float64        { d.mu.Lock(); defer d.mu.Unlock(); return d.ramp.DB(clock()) }
+func (d *desk) ordered() *float64    { d.mu.Lock(); defer d.mu.Unlock(); return d.volume }
+func law(db float64, muted bool) Law {
+	return Law{Law: slider.Law{VolumeDB: db, Muted: muted, Unscaled: true}}
+}
+func near(a, b float64) bool { return math.Abs(a-b) < 0.11 }
+func clock() aes67.MonoTime  { return aes67.MonoTime(time.Since(start)) + 1 }
+
+var start = time.Now()
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(15 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("waited for %s", what)
+		}
+	}
+}
+
+// TestTheSliderMovesASimulatedPair: level, mute, a turn at a speaker, and one that goes.
+func TestTheSliderMovesASimulatedPair(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	directory := t.TempDir()
+	pair := speakers.Pair{ReferenceDB: 84}
+	var sims [2]*speakersim.Speaker
+	for i, side := range []*speakers.Identity{&pair.Left, &pair.Right} {
+		sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67})
+		if err := sims[i].Turn("audio/out/level", 84.0); err != nil {
+			t.Fatal(err)
+		}
+		at, err := sims[i].Start(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*side = speakers.Identity{Serial: string(rune('1' + i)), Name: []string{"Left", "Right"}[i], Address: at.String()}
+	}
+	if err := speakers.PairFile(directory).Save(pair); err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{}
+	l := NewLoudness(d, clock, zerolog.Nop())
+	l.Join(d, func() bool { return true })
+	p := NewPair(l, directory, "aes67", true, clock, zerolog.Nop())
+	p.Begin()
+	if !d.alone {
+		t.Error("the sink is not asked to be alone")
+	}
+	l.Obey(1, law(-30, false))
+	if db := d.gain(); db != -30 {
+		t.Errorf("the stream is at %v dB before the speakers are known", db)
+	}
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{l.Run, p.Run, p.Keep} {
+		running.Go(func() { _ = run(ctx) })
+	}
+	defer running.Wait()
+	defer end()
+	both := func(db float64) func() bool {
+		return func() bool { return near(sims[0].Level(), db) && near(sims[1].Level(), db) }
+	}
+	eventually(t, "54 dB", func() bool { return both(54)() && d.gain() == 0 && p.Moves() })
+
+	began := time.Now()
+	l.Obey(2, law(-20, false))
+	eventually(t, "64 dB", both(64))
+	if took := time.Since(began); took > 150*time.Millisecond {
+		t.Errorf("the speakers follow after %v", took)
+	}
+	l.Obey(3, law(-20, true))
+	if db := d.gain(); db != slider.SilenceDB {
+		t.Errorf("muted, the stream is at %v dB", db)
+	}
+	eventually(t, "the mutes", func() bool { return sims[0].Muted() && sims[1].Muted() })
+	l.Obey(4, law(-20, false))
+	eventually(t, "no mutes", func() bool { return !sims[0].Muted() && !sims[1].Muted() })
+
+	if err := sims[0].Turn("audio/out/level", 60.0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the slider is moved", func() bool { v := d.ordered(); return v != nil && near(*v, -24) })
+	l.Obey(5, law(-24, false))
+	eventually(t, "60 dB", both(60))
+
+	sims[1].SetFaults(speakersim.Faults{Off: true})
+	eventually(t, "the stream at -24 dB", func() bool { return near(d.gain(), -24) && !p.Moves() })
+	eventually(t, "the first back at its reference", func() bool { return near(sims[0].Level(), 84) })
+	if said := p.Problems(true, true); len(said) != 1 || !strings.Contains(said[0], "the slider moves the stream's level, not the speakers': Right does not answer") {
+		t.Errorf("it says %q", said)
+	}
+}
+
+// TestWhatIsSaidOfThePair: each doubt has its words, and so has a speaker that sleeps soon.
+func TestWhatIsSaidOfThePair(t *testing.T) {
+	two := []Member{{Identity: speakers.Identity{Name: "A"}}, {Identity: speakers.Identity{Name: "B"}}}
+	for why, says := range map[slider.Why]string{
+		slider.Scaled: "PulseAudio scales", slider.Unreachable: "B does not answer; is it on?", slider.Local: "B is set to LOCAL",
+		slider.Mixed: "different models", slider.Bounded: "B takes less", slider.Refused: "B refuses", slider.NotConfirmed: "B confirms another",
+		slider.Unwanted: "", slider.Well: "",
+	} {
+		said := sliderProblem(slider.Fault{Why: why, Speaker: 1}, two, false)
+		if !strings.Contains(said, says) || (said == "") != (says == "") {
+			t.Errorf("%d: %q, want %q", why, said, says)
+		}
+	}
+	l := NewLoudness(&desk{}, clock, zerolog.Nop())
+	l.Join(&desk{}, func() bool { return false })
+	p := NewPair(l, t.TempDir(), "aes67", true, clock, zerolog.Nop())
+	p.told = []Member{
+		{Identity: speakers.Identity{Name: "A"}, Told: slider.Speaker{Reachable: true, Muted: true}},
+		{Identity: speakers.Identity{Name: "B"}, Told: slider.Speaker{Reachable: true}, Sleeps: true, Counts: true, afterMin: 30, Countdown: 14, asleepDB: -65},
+	}
+	said := strings.Join(p.Problems(true, true), "\n")
+	for _, says := range []string{"A is muted at the speaker", "B goes to sleep in 14 minutes although something plays"} {
+		if !strings.Contains(said, says) {
+			t.Errorf("%q is not in %q", says, said)
+		}
+	}
+	if said := p.Problems(false, true); len(said) != 1 {
+		t.Errorf("nothing plays: %q", said)
+	}
+}
