@@ -1,0 +1,397 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/rtthread"
+)
+
+// TestApps plays with every program that docs/programs.md has a recipe for, as it says
+// there, through each sound server, and judges the two streams on the wire beside what
+// the sink's monitor has: sides, pitch, level, gaps and steps, the first sound, pause,
+// seek and the next file, and being moved to the sink and away.
+//
+// APPS chooses by server and program (a regular expression, "PipeWire 1.4.2/mpv").
+// APPS_UPDATE=1 writes what was seen into docs/programs.md, with which it is compared
+// otherwise.
+func TestApps(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
+	t.Cleanup(func() { appRows.compare(t) })
+	for _, place := range appPlaces {
+		if place.tree && !everyApp {
+			continue
+		}
+		t.Run(place.String(), func(t *testing.T) {
+			if !everyApp {
+				t.Parallel()
+			}
+			r := openAppRoom(t, place)
+			for i := range apps {
+				a := &apps[i]
+				if !a.chosen(r) {
+					continue
+				}
+				t.Run(a.name, func(t *testing.T) { r.within(t).judge(a) })
+			}
+			if everyApp && onlyApps.MatchString(r.name+"/two at once") {
+				t.Run("two at once", func(t *testing.T) { r.within(t).judgeTwo() })
+			}
+		})
+	}
+}
+
+// everyApp is the whole suite, and onlyApps what is chosen of it.
+var (
+	everyApp = os.Getenv("APPS") != ""
+	onlyApps = regexp.MustCompile(os.Getenv("APPS"))
+)
+
+func (a *app) chosen(r *appRoom) bool {
+	if !everyApp {
+		return a.short == r.kind
+	}
+	return onlyApps.MatchString(r.name + "/" + a.name)
+}
+
+// appPlace is where a sound server is of.
+type appPlace struct {
+	kind string
+	tree bool // Debian 13's; else this computer's
+}
+
+var appPlaces = []appPlace{{"pipewire", false}, {"pulseaudio", false}, {"pipewire", true}, {"pulseaudio", true}}
+
+func (p appPlace) String() string {
+	if p.tree {
+		return p.kind + " of Debian 13"
+	}
+	return p.kind
+}
+
+// appRoom is a bridge with a sound server that programs play to.
+type appRoom struct {
+	t            testing.TB
+	kind, name   string // of the server: its name and version
+	server       *server
+	wire         wire
+	bridge       *bridge
+	descriptions [2]string
+	files        string // the directory of what is played
+	recipe       recipe
+	own          [2]listener
+	monitor      *sidesTap
+}
+
+// otherSink is another sink, the default one: what plays to ours was told to.
+const otherSink = "elsewhere"
+
+func openAppRoom(t testing.TB, p appPlace) *appRoom {
+	t.Helper()
+	w, s := newWire(t), newServer(t, p.kind)
+	if p.tree {
+		s.env = append(s.env, "LAB_CHROOT="+trixieTree(t))
+	}
+	s.do("start", p.kind)
+	r := &appRoom{t: t, kind: p.kind, server: s, wire: w, files: tempDir(t, "apps")}
+	r.name = s.version()
+	if everyApp && !onlyApps.MatchString(r.name+"/") && !slices.ContainsFunc(apps, func(a app) bool { return a.chosen(r) }) {
+		t.Skipf("nothing is chosen of %s", r.name)
+	}
+	must(0, os.Chmod(r.files, 0o755))
+	s.pactl("load-module", "module-null-sink", "sink_name="+otherSink)
+	s.pactl("set-default-sink", otherSink)
+	r.bridge = startBridge(t, w, s, "--set", "network.interface=eth0", "--set", "clock.mode=grandmaster")
+	r.bridge.loud(15 * time.Second)
+	s.realtime()
+	r.bridge.sends(silenceOfMasters)
+	s.pactl("set-default-sink", otherSink)
+	r.descriptions = r.bridge.descriptions()
+	return r
+}
+
+// version is a server's name and version, by pactl.
+func (s *server) version() string {
+	s.t.Helper()
+	var name, version string
+	for line := range strings.Lines(s.pactl("info")) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		switch key {
+		case "Server Name":
+			name = value
+		case "Server Version":
+			version = value
+		}
+	}
+	if _, on, ok := strings.Cut(name, "(on "); ok {
+		return strings.TrimSuffix(on, ")")
+	}
+	version, _, _ = strings.Cut(version, "-")
+	return "PulseAudio " + version
+}
+
+// within returns the room as a test of it sees it, with listeners of its own.
+func (r *appRoom) within(t testing.TB) *appRoom {
+	t.Helper()
+	mine, s := *r, *r.server
+	s.t = t
+	mine.t, mine.server = t, &s
+	for i, description := range r.descriptions {
+		mine.own[i] = listen(t, r.wire, description, nil, 3*time.Minute)
+	}
+	mine.monitor = tapSides(t, &s)
+	mine.own[0].lasts(t, 200*time.Millisecond)
+	mine.own[1].lasts(t, 200*time.Millisecond)
+	return &mine
+}
+
+// judge plays all that a program shall play and fills its row of the table.
+func (r *appRoom) judge(a *app) {
+	r.t.Helper()
+	row := appRow{program: a.name, server: r.name}
+	if a.only != "" && a.only != r.kind {
+		row.cannot(a.why("server", r.kind))
+		appRows.add(row)
+		return
+	}
+	need(r.t, a.needs...)
+	r.recipe = recipeOf(r.t, a.name)
+	r.server.install(r.recipe)
+	var held *remote
+	hold := func() remote {
+		if held == nil {
+			in := a.hold(r, a)
+			held = &in
+		}
+		return *held
+	}
+	const length = 1200 * time.Millisecond
+	var firsts, ours []float64
+	for _, c := range clips(length) {
+		if !everyApp && (c.channels != 2 || c.rate == 48000) {
+			continue
+		}
+		if a.tones && c.channels != 2 {
+			continue
+		}
+		out := r.again(func() outcome {
+			switch {
+			case a.tones:
+				return r.playTones(a, c)
+			case a.served:
+				return r.playHeld(hold(), c)
+			}
+			return r.playFile(a, c)
+		})
+		row.clip(r.t, a, r.kind, c, out)
+		if out.first > 0 {
+			firsts, ours = append(firsts, out.first.Seconds()), append(ours, out.ours.Seconds())
+		}
+	}
+	row.first(r.t, a, r.kind, median(firsts), median(ours))
+	if everyApp {
+		if a.hold != nil {
+			row.cell(r.t, a, r.kind, "Pause, seek, next", r.again(func() outcome { return r.transport(hold()) }))
+		} else {
+			row.cells = append(row.cells, "–")
+		}
+		if a.served {
+			row.cell(r.t, a, r.kind, "Moved", r.again(func() outcome { return r.moveHeld(hold()) }))
+		} else {
+			row.cell(r.t, a, r.kind, "Moved", r.again(func() outcome { return r.moveFile(a) }))
+		}
+		appRows.add(row)
+	}
+	if held != nil {
+		held.process.stop()
+	}
+	r.t.Logf("| %s |", strings.Join(append([]string{row.program, row.server}, row.cells...), " | "))
+}
+
+// again takes what the machine spoilt anew, twice.
+func (r *appRoom) again(try func() outcome) (out outcome) {
+	for n := range mostTries {
+		from := rtthread.Now()
+		if out = try(); len(out.faults) == 0 {
+			return out
+		}
+		now := rtthread.Now()
+		stood := watch.stood(now, now.Sub(from))
+		r.t.Logf("try %d: %s (the machine stood still for %v)", n+1, strings.Join(out.faults, "; "), stood)
+		if stood <= standstill && watch.waited(from, now) <= standstill {
+			return out
+		}
+	}
+	return out
+}
+
+// playFile runs the program's recipe for a file to its end.
+func (r *appRoom) playFile(a *app, c clip) outcome {
+	r.t.Helper()
+	path, at := c.write(r.t, r.files), rtthread.Now()
+	p := r.run(a, 0, path)
+	if !soon(c.length+15*time.Second, p.ended) {
+		p.stop()
+		return outcome{faults: []string{"it does not end with the file"}}
+	}
+	out := r.heardOf(c, at)
+	if p.err != nil {
+		out.faults = append(out.faults, fmt.Sprintf("%v: %s", p.err, tail(p.output.String(), 3)))
+	}
+	return out
+}
+
+// playHeld plays a file with a program in hand.
+func (r *appRoom) playHeld(in remote, c clip) outcome {
+	r.t.Helper()
+	in.load(c.write(r.t, r.files))
+	at := in.play()
+	pass(c.length + 700*time.Millisecond)
+	return r.heardOf(c, at)
+}
+
+// playTones lets a program make its own: left alone, then right alone.
+func (r *appRoom) playTones(a *app, c clip) outcome {
+	r.t.Helper()
+	at := rtthread.Now()
+	p := r.run(a, 0, "", "-t sine", fmt.Sprintf("-t sine -r %d -F S%d_LE", c.rate, map[int]int{16: 16, 24: 32}[c.bits]))
+	if !soon(20*time.Second, p.ended) {
+		p.stop()
+		return outcome{faults: []string{"it does not end"}}
+	}
+	out := r.heardTones(at)
+	if p.err != nil {
+		out.faults = append(out.faults, fmt.Sprintf("%v: %s", p.err, tail(p.output.String(), 3)))
+	}
+	return out
+}
+
+// long is a file to do something with.
+func long(shift int) clip { return clip{44100, 16, 2, 5 * time.Second, shift} }
+
+// transport pauses, goes on, seeks and takes the next file.
+func (r *appRoom) transport(in remote) outcome {
+	r.t.Helper()
+	first, second := long(0), long(0)
+	second.length += time.Second
+	in.load(first.write(r.t, r.files), second.write(r.t, r.files))
+	at := in.play()
+	pass(1300 * time.Millisecond)
+	in.pause()
+	pass(500 * time.Millisecond)
+	in.resume()
+	pass(700 * time.Millisecond)
+	in.seek(3 * time.Second)
+	pass(700 * time.Millisecond)
+	in.next()
+	pass(time.Second)
+	in.pause()
+	pass(300 * time.Millisecond)
+	return r.besideMonitor(at, 2*time.Second)
+}
+
+// moveFile moves a program that plays a file.
+func (r *appRoom) moveFile(a *app) outcome {
+	r.t.Helper()
+	path, at := long(0).write(r.t, r.files), rtthread.Now()
+	p := r.run(a, 0, path)
+	defer p.stop()
+	return r.move(at)
+}
+
+func (r *appRoom) moveHeld(in remote) outcome {
+	r.t.Helper()
+	in.load(long(0).write(r.t, r.files))
+	at := in.play()
+	defer func() { in.pause(); pass(300 * time.Millisecond) }()
+	return r.move(at)
+}
+
+// move moves what plays away and back again.
+func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
+	r.t.Helper()
+	input := ""
+	if !soon(5*time.Second, func() bool { input = r.plays("aes67"); return input != "" && r.sounding(0.3) }) {
+		return outcome{faults: []string{"it does not play to the sink"}}
+	}
+	pass(300 * time.Millisecond)
+	r.server.pactl("move-sink-input", input, otherSink)
+	if !soon(2*time.Second, func() bool { return !r.sounding(0.2) }) {
+		out.faults = append(out.faults, "it is heard still after it was moved away")
+	}
+	pass(200 * time.Millisecond)
+	back := rtthread.Now()
+	r.server.pactl("move-sink-input", input, "aes67")
+	pass(700 * time.Millisecond)
+	out = r.besideMonitor(at, time.Second)
+	if first, ok := firstSound(r.own[0].heard().since(back)); !ok {
+		out.faults = append(out.faults, "it is not heard after it was moved to the sink")
+	} else if took := first.Sub(back); took > movedWithin {
+		out.faults = append(out.faults, fmt.Sprintf("moved to the sink, it is heard after %v", took))
+	}
+	return out
+}
+
+// movedWithin is how soon what is moved to the sink is heard.
+const movedWithin = 500 * time.Millisecond
+
+// plays returns the number of the stream that plays to a sink, "" if there is none.
+func (r *appRoom) plays(sink string) (input string) {
+	numbers := map[string]string{}
+	for line := range strings.Lines(r.server.pactl("list", "short", "sinks")) {
+		if f := strings.Fields(line); len(f) > 1 {
+			numbers[f[0]] = f[1]
+		}
+	}
+	for line := range strings.Lines(r.server.pactl("list", "short", "sink-inputs")) {
+		if f := strings.Fields(line); len(f) > 1 && numbers[f[1]] == sink {
+			input = f[0]
+		}
+	}
+	return input
+}
+
+// sounding tells whether the last so many seconds of the left stream have sound.
+func (r *appRoom) sounding(seconds float64) bool {
+	_, ok := firstSound(r.own[0].heard().since(rtthread.Now().Add(-time.Duration(seconds * 1e9))))
+	return ok
+}
+
+// judgeTwo plays two files at once with two programs: they are mixed.
+func (r *appRoom) judgeTwo() {
+	r.t.Helper()
+	need(r.t, "aplay", "paplay")
+	second := clip{96000, 24, 2, 3 * time.Second, 4}
+	row := appRow{program: "paplay and aplay at once", server: r.name}
+	out := r.again(func() outcome {
+		first := long(0)
+		at := rtthread.Now()
+		r.recipe = recipeOf(r.t, "paplay")
+		one := r.run(&app{name: "paplay"}, 0, first.write(r.t, r.files))
+		defer one.stop()
+		r.recipe = recipeOf(r.t, "aplay")
+		r.server.install(r.recipe)
+		two := r.run(&app{name: "aplay"}, 0, second.write(r.t, r.files))
+		defer two.stop()
+		pass(2500 * time.Millisecond)
+		return r.heardBoth(first, second, at)
+	})
+	row.mixed(r.t, out)
+	appRows.add(row)
+}
+
+// firstSound tells when there was sound first.
+func firstSound(h heard) (aes67.MonoTime, bool) {
+	from, to := loud(h.x)
+	if from == to {
+		return 0, false
+	}
+	return h.at(from), true
+}
+
