@@ -163,9 +163,12 @@ func (r *appRoom) heardTones(at aes67.MonoTime) (out outcome) {
 		spans[i] = [2]int{from, to}
 		out.gaps(side.name, wire[i], monitor[i], time.Duration(wire[i].seconds(to-from)*1e9), leftHz, true)
 		out.pitch(side.name, wire[i], leftHz)
-		level := lab.DBFS(lab.Peak(wire[i].x))
-		if theirs := lab.DBFS(lab.Peak(monitor[i].x)); math.Abs(level-theirs) > levelWithin {
-			out.fault("%s: %.2f dBFS, %.2f in the monitor", side.name, level, theirs)
+	}
+	one := func(int) float64 { return leftHz }
+	levels, theirs := levelsOf(wire, one), levelsOf(monitor, one)
+	for i, side := range sides {
+		if math.Abs(levels[i][0]-theirs[i][0]) > levelWithin {
+			out.fault("%s: %.2f dBFS, %.2f in the monitor", side.name, levels[i][0], theirs[i][0])
 		}
 	}
 	if end, begin := wire[0].at(spans[0][1]-1), wire[1].at(spans[1][0]); end.Sub(begin) > 10*time.Millisecond {
