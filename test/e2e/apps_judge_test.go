@@ -22,6 +22,7 @@ type outcome struct {
 	first  time.Duration // until there was sound on the wire
 	ours   time.Duration // of that, behind the monitor
 	faults []string
+	spoilt bool // the machine stood still in every try
 }
 
 func (o *outcome) fault(format string, v ...any) {

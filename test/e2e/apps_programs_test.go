@@ -43,10 +43,17 @@ type remote struct {
 
 var apps = []app{
 	{name: "paplay", needs: []string{"paplay"}, short: "pulseaudio"},
-	{name: "pw-play", needs: []string{"pw-play"}, short: "pipewire", only: "pipewire"},
-	{name: "aplay", needs: []string{"aplay"}, short: "pipewire"},
+	{name: "pw-play", needs: []string{"pw-play"}, short: "pipewire", only: "pipewire", cannot: map[string]string{
+		"server": "it speaks to PipeWire alone",
+	}},
+	{name: "aplay", needs: []string{"aplay"}, short: "pipewire", cannot: map[string]string{
+		"5.1": alsaOrder, "7.1": alsaOrder,
+	}},
 	{name: "speaker-test", needs: []string{"speaker-test"}, tones: true},
-	{name: "sox", needs: []string{"sox"}, short: "pipewire"},
+	{name: "sox", needs: []string{"sox"}, short: "pipewire", cannot: map[string]string{
+		"5.1": "sox names no channels, and PulseAudio's library then takes them in AIFF's order",
+		"7.1": "sox names no channels, and PulseAudio's library knows no order for eight",
+	}},
 	{name: "ffmpeg", needs: []string{"ffmpeg"}, short: "pulseaudio"},
 	{name: "GStreamer", needs: []string{"gst-launch-1.0"}, short: "pulseaudio"},
 	{name: "mpv", needs: []string{"mpv"}, hold: holdMPV},
@@ -57,6 +64,8 @@ var apps = []app{
 	{name: "Firefox", needs: []string{"firefox"}, hold: holdFirefox("audio"), served: true},
 	{name: "Firefox, video", needs: []string{"firefox", "ffmpeg"}, hold: holdFirefox("video"), served: true},
 }
+
+const alsaOrder = "aplay hands the file's channels over as they come, and ALSA's order is another"
 
 // asSomebody makes a program that refuses to be root's believe that it is not.
 var asSomebody = []string{"unshare", "--user", "--map-user=1000", "--"}

@@ -43,9 +43,9 @@ func (row *appRow) put(column, text string) {
 
 // judge puts a verdict into a column, and fails the test where it is not what the
 // program is known for.
-func (row *appRow) judge(t testing.TB, a *app, kind, column, what string, faults []string) {
+func (row *appRow) judge(t testing.TB, a *app, kind, column, what string, out outcome) {
 	t.Helper()
-	why := a.why(what, kind)
+	why, faults := a.why(what, kind), out.faults
 	switch {
 	case len(faults) == 0 && why == "":
 		row.put(column, what)
@@ -54,6 +54,8 @@ func (row *appRow) judge(t testing.TB, a *app, kind, column, what string, faults
 		row.put(column, what)
 	case why != "":
 		row.put(column, "not "+what+": "+why)
+	case out.spoilt && !everyApp:
+		figures.not(t, column+", "+what, "the machine stood still in every try: "+faults[0])
 	default:
 		t.Errorf("%s, %s: %s", column, what, strings.Join(faults, "; "))
 		row.put(column, "not "+what+": "+faults[0])
@@ -63,14 +65,14 @@ func (row *appRow) judge(t testing.TB, a *app, kind, column, what string, faults
 func (row *appRow) clip(t testing.TB, a *app, kind string, c clip, out outcome) {
 	t.Helper()
 	column, what := c.column()
-	row.judge(t, a, kind, column, what, out.faults)
+	row.judge(t, a, kind, column, what, out)
 }
 
 // cell is a column with one verdict.
 func (row *appRow) cell(t testing.TB, a *app, kind, column string, out outcome) {
 	t.Helper()
 	var short appRow
-	short.judge(t, a, kind, column, strings.ToLower(column), out.faults)
+	short.judge(t, a, kind, column, strings.ToLower(column), out)
 	text := strings.Join(slices.DeleteFunc(short.cells, func(s string) bool { return s == "" }), "")
 	if len(out.faults) == 0 {
 		text = "yes"
@@ -78,19 +80,24 @@ func (row *appRow) cell(t testing.TB, a *app, kind, column string, out outcome) 
 	row.put(column, text)
 }
 
-// first judges how soon there is sound, in seconds: on the wire, and of that behind the
-// monitor.
-func (row *appRow) first(t testing.TB, a *app, kind string, wire, ours float64) {
+// first judges how soon there was sound, in seconds: on the wire, and of that behind the
+// monitor. The soonest counts, for a busy computer starts programs late.
+func (row *appRow) first(t testing.TB, a *app, kind string, wire, ours []float64) {
 	t.Helper()
-	why := a.why("First sound", kind)
-	text := fmt.Sprintf("%.2f s (%.2f s)", wire, ours)
+	if len(wire) == 0 {
+		t.Error("it was never heard")
+		return
+	}
+	why, soonest := a.why("First sound", kind), slices.Min(wire)
+	text := fmt.Sprintf("%.2f to %.2f s (%.2f s)", soonest, median(wire), median(ours))
 	switch {
-	case !(ours <= oursWithin.Seconds()):
+	case !everyApp: // beside other tests no time is judged
+	case slices.Min(ours) > oursWithin.Seconds():
 		t.Errorf("first sound: %s, and the bridge may take %v", text, oursWithin)
-	case wire > firstWithin.Seconds() && why == "":
+	case soonest > firstWithin.Seconds() && why == "":
 		t.Errorf("first sound after %s, want %v", text, firstWithin)
 	}
-	if wire > firstWithin.Seconds() && why != "" {
+	if soonest > firstWithin.Seconds() && why != "" {
 		text += ": " + why
 	}
 	row.put("First sound", text)
@@ -195,7 +202,7 @@ func (f *appTable) write() {
 }
 
 // times are what differs from run to run.
-var times = regexp.MustCompile(`\d+\.\d+ s \(-?\d+\.\d+ s\)`)
+var times = regexp.MustCompile(`\d+\.\d+ to \d+\.\d+ s \(-?\d+\.\d+ s\)`)
 
 // compare holds that the page has what was seen, but for the time of the first sound.
 func (f *appTable) compare(t *testing.T) {

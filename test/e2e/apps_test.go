@@ -183,7 +183,8 @@ func (r *appRoom) judge(a *app) {
 		if a.tones && c.channels != 2 {
 			continue
 		}
-		out := r.again(func() outcome {
+		_, what := c.column()
+		out := r.again(a.why(what, r.kind) != "", func() outcome {
 			switch {
 			case a.tones:
 				return r.playTones(a, c)
@@ -197,17 +198,17 @@ func (r *appRoom) judge(a *app) {
 			firsts, ours = append(firsts, out.first.Seconds()), append(ours, out.ours.Seconds())
 		}
 	}
-	row.first(r.t, a, r.kind, median(firsts), median(ours))
+	row.first(r.t, a, r.kind, firsts, ours)
 	if everyApp {
 		if a.hold != nil {
-			row.cell(r.t, a, r.kind, "Pause, seek, next", r.again(func() outcome { return r.transport(hold()) }))
+			row.cell(r.t, a, r.kind, "Pause, seek, next", r.again(false, func() outcome { return r.transport(hold()) }))
 		} else {
 			row.put("Pause, seek, next", "–")
 		}
 		if a.served {
-			row.cell(r.t, a, r.kind, "Moved", r.again(func() outcome { return r.moveHeld(hold()) }))
+			row.cell(r.t, a, r.kind, "Moved", r.again(false, func() outcome { return r.moveHeld(hold()) }))
 		} else {
-			row.cell(r.t, a, r.kind, "Moved", r.again(func() outcome { return r.moveFile(a) }))
+			row.cell(r.t, a, r.kind, "Moved", r.again(false, func() outcome { return r.moveFile(a) }))
 		}
 		appRows.add(row)
 	}
@@ -217,8 +218,8 @@ func (r *appRoom) judge(a *app) {
 	r.t.Logf("| %s |", strings.Join(append([]string{row.program, row.server}, row.cells...), " | "))
 }
 
-// again takes what the machine spoilt anew, twice.
-func (r *appRoom) again(try func() outcome) (out outcome) {
+// again takes anew what the machine spoilt, but for what is known to fail.
+func (r *appRoom) again(known bool, try func() outcome) (out outcome) {
 	tries := mostTries
 	if everyApp {
 		tries = 6 // short, and the machine may be busy
@@ -232,10 +233,11 @@ func (r *appRoom) again(try func() outcome) (out outcome) {
 		stood := watch.stood(now, now.Sub(from))
 		r.t.Logf("try %d: %s (the machine stood still for %v; %d underruns, %d server jumps, first sound after %v, %v behind the monitor)", n+1, strings.Join(out.faults, "; "), stood,
 			after.Drift.Underruns-before.Drift.Underruns, after.Drift.ServerJumps-before.Drift.ServerJumps, out.first, out.ours)
-		if stood <= standstill && watch.waited(from, now) <= standstill {
+		if known || stood <= standstill && watch.waited(from, now) <= standstill {
 			return out
 		}
 	}
+	out.spoilt = true
 	return out
 }
 
@@ -377,7 +379,7 @@ func (r *appRoom) judgeTwo() {
 	need(r.t, "aplay", "paplay")
 	second := clip{96000, 24, 2, 3 * time.Second, 4}
 	row := appRow{program: "paplay and aplay at once", server: r.name}
-	out := r.again(func() outcome {
+	out := r.again(false, func() outcome {
 		first := long(0)
 		at := rtthread.Now()
 		r.recipe = recipeOf(r.t, "paplay")
@@ -402,4 +404,3 @@ func firstSound(h heard) (aes67.MonoTime, bool) {
 	}
 	return h.at(from), true
 }
-
