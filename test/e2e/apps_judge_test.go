@@ -6,6 +6,7 @@ import (
 	"math"
 	"os/exec"
 	"slices"
+	"sort"
 	"strconv"
 	"sync"
 	"syscall"
@@ -65,7 +66,7 @@ func (r *appRoom) heardSince(at aes67.MonoTime) (wire, monitor [2]heard) {
 	until := rtthread.Now().Add(250 * time.Millisecond)
 	for i := range wire {
 		r.own[i].heardUntil(r.t, until)
-		wire[i] = r.own[i].heard().since(at)
+		wire[i] = r.own[i].tail(at)
 	}
 	monitor = r.monitor.since(at)
 	return wire, monitor
@@ -313,12 +314,36 @@ func tapSides(t testing.TB, s *server) *sidesTap {
 func (s *sidesTap) since(at aes67.MonoTime) (h [2]heard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	blocks, frame := arrivedSince(s.blocks, at)
 	for i := range h {
-		h[i] = heard{rate: 48000, arrivals: slices.Clone(s.blocks)}
-		for n := i; n < len(s.x); n += 2 {
+		h[i] = heard{rate: 48000, from: frame, arrivals: slices.Clone(blocks)}
+		for n := 2*frame + i; n < len(s.x) && len(blocks) > 0; n += 2 {
 			h[i].x = append(h[i].x, float64(s.x[n]))
 		}
-		h[i] = h[i].since(at)
 	}
 	return h
+}
+
+// tail is what a listener heard since an instant: heard, without a copy of what was before.
+func (l listener) tail(at aes67.MonoTime) heard {
+	arrivals, frame := arrivedSince(l.Arrivals(0), at)
+	h := heard{rate: 48000, from: frame, arrivals: arrivals}
+	if len(arrivals) == 0 {
+		return h
+	}
+	x := l.Recorded(0, frame)
+	h.x = make([]float64, len(x))
+	for i, v := range x {
+		h.x[i] = float64(v)
+	}
+	return h
+}
+
+// arrivedSince is what arrived since an instant, and its first frame.
+func arrivedSince(all []lab.Arrival, at aes67.MonoTime) (since []lab.Arrival, frame int) {
+	n := sort.Search(len(all), func(i int) bool { return all[i].At >= at })
+	if n == len(all) {
+		return nil, 0
+	}
+	return all[n:], all[n].Frame
 }
