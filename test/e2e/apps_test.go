@@ -175,7 +175,7 @@ func (r *appRoom) within(t testing.TB) *appRoom {
 }
 
 // firstTries is how often a program begins, to see how soon there is sound.
-const firstTries = 4
+const firstTries = 3
 
 // judgeFirst lets a program begin, with the buffer that the bridge has by itself.
 func (r *appRoom) judgeFirst(a *app) {
@@ -196,20 +196,21 @@ func (r *appRoom) judgeFirst(a *app) {
 	for range firstTries {
 		var out outcome
 		at := rtthread.Now()
+		silence := in.pause
 		if a.served {
 			in.load(file)
 			at = in.play()
 		} else {
-			defer r.run(a, 0, file).stop()
+			silence = r.run(a, 0, file).stop
 		}
 		soon(3*time.Second, r.sounding)
-		pass(300 * time.Millisecond)
 		wire, monitor := r.heardSince(at)
 		if out.begins(at, wire, monitor) {
 			r.firsts[a.name] = append(r.firsts[a.name], out)
 		}
-		pass(400 * time.Millisecond) // until it is silent again
-		soon(10*time.Second, func() bool { return !r.sounding() })
+		silence()
+		pass(200 * time.Millisecond)
+		r.sounding()
 	}
 }
 
@@ -233,7 +234,7 @@ func (r *appRoom) judge(a *app) {
 		}
 		return *held
 	}
-	for _, c := range clips(1200 * time.Millisecond) {
+	for _, c := range clips(900 * time.Millisecond) {
 		if !everyApp && (c.channels != 2 || c.rate == 48000) {
 			continue
 		}
@@ -276,7 +277,7 @@ func (r *appRoom) judge(a *app) {
 func (r *appRoom) again(known bool, try func() outcome) (out outcome) {
 	tries := mostTries
 	if everyApp {
-		tries = 6 // short, and the machine may be busy
+		tries = 5 // short, and the machine may be busy
 	}
 	for n := range tries {
 		from, before := rtthread.Now(), r.bridge.sends(5*time.Second)
