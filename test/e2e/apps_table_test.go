@@ -16,6 +16,7 @@ import (
 type appRow struct {
 	program, server string
 	cells           []string
+	failed          bool // what failed is no fact of the program's
 }
 
 // appColumns are the table's, behind program and server.
@@ -57,6 +58,7 @@ func (row *appRow) judge(t testing.TB, a *app, kind, column, what string, out ou
 	case out.spoilt && !everyApp:
 		figures.not(t, column+", "+what, "the machine stood still in every try: "+faults[0])
 	default:
+		row.failed = true
 		t.Errorf("%s, %s: %s", column, what, strings.Join(faults, "; "))
 		row.put(column, "not "+what+": "+faults[0])
 	}
@@ -73,6 +75,7 @@ func (row *appRow) cell(t testing.TB, a *app, kind, column string, out outcome) 
 	t.Helper()
 	var short appRow
 	short.judge(t, a, kind, column, strings.ToLower(column), out)
+	row.failed = row.failed || short.failed
 	text := strings.Join(slices.DeleteFunc(short.cells, func(s string) bool { return s == "" }), "")
 	if len(out.faults) == 0 {
 		text = "yes"
@@ -89,6 +92,7 @@ func (row *appRow) first(t testing.TB, a *app, kind string, all []outcome) {
 		wire, ours = append(wire, out.first.Seconds()), append(ours, out.ours.Seconds())
 	}
 	if len(wire) == 0 {
+		row.failed = true
 		t.Error("it was never heard")
 		return
 	}
@@ -96,8 +100,10 @@ func (row *appRow) first(t testing.TB, a *app, kind string, all []outcome) {
 	text := fmt.Sprintf("%.2f to %.2f s (%.2f s)", soonest, median(wire), median(ours))
 	switch {
 	case slices.Min(ours) > oursWithin.Seconds():
+		row.failed = true
 		t.Errorf("first sound: %s, and the bridge may take %v", text, oursWithin)
 	case soonest > firstWithin.Seconds() && why == "":
+		row.failed = true
 		t.Errorf("first sound after %s, want %v", text, firstWithin)
 	}
 	if soonest > firstWithin.Seconds() && why != "" {
@@ -111,7 +117,7 @@ func (row *appRow) mixed(t testing.TB, out outcome) {
 	t.Helper()
 	text := "mixed, each at its level"
 	if len(out.faults) > 0 {
-		text = "not mixed: " + out.faults[0]
+		text, row.failed = "not mixed: "+out.faults[0], true
 		t.Error(strings.Join(out.faults, "; "))
 	}
 	for _, column := range appColumns {
@@ -146,6 +152,9 @@ func (row appRow) line() string {
 }
 
 func (f *appTable) add(row appRow) {
+	if row.failed {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.rows == nil {
