@@ -80,7 +80,7 @@ metrics: go ## what the bridge answers at /metrics, read by Prometheus' own pars
 	@cd test/metrics && $(GO) test -count=1 ./...
 
 pictures: packages build ## the pictures of docs/pictures, taken anew of a bridge that plays: page, sound settings, doctor, why (4 min; root, or ROOT=sudo)
-	@scripts/install-packages.sh page pictures
+	@scripts/install-packages.sh page pictures desktops
 	(cd test/page && CGO_ENABLED=0 $(GO) build -o ../../build/shoot ./shoot)
 	$(ROOT) scripts/pictures.sh
 

@@ -147,7 +147,7 @@ desktop() {
   command -v "$1" >/dev/null || { echo "pictures: no $1: $file.png stays as it is" >&2; return 0; }
   (export XDG_CURRENT_DESKTOP=$name QT_QUICK_BACKEND=software; in_pc "$@") >"$dir/$file.log" 2>&1 &
   pid=$!
-  sleep 12 # it draws when its devices are known
+  sleep 20 # it draws when its devices are known
   (in_pc import -window root "$dir/$file.png")
   kill "$pid" 2>/dev/null || true
   mogrify -trim "$dir/$file.png"
