@@ -23,10 +23,6 @@ type clip struct {
 // hz is the tone of a channel.
 func (c clip) hz(channel int) float64 { return channelHz[(channel+c.shift)%len(channelHz)] }
 
-func (c clip) name() string {
-	return fmt.Sprintf("%g kHz, %d bit, %s", float64(c.rate)/1e3, c.bits, layouts[c.channels].name)
-}
-
 // layouts are the orders of channels in a WAV file, with the mask that says so
 // (Microsoft's ksmedia.h, KSAUDIO_SPEAKER_*; of 7.1: _7POINT1_SURROUND).
 var layouts = map[int]struct {
