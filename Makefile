@@ -2,7 +2,7 @@
 #
 # Variables: GO (the go command), ROOT (how to become root for the end-to-end
 # tests, for example ROOT=sudo), RUN (which end-to-end tests, a regular
-# expression), FAULTS (which faults, one too), N (how often `make flaky` runs them), ARGS (what `make run` hands
+# expression), FAULTS (which faults, one too), APPS (which servers and programs), N (how often `make flaky` runs them), ARGS (what `make run` hands
 # to the bridge).
 
 SHELL       := /bin/bash
@@ -43,7 +43,7 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults formats lab-trixie flaky \
+.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults apps formats lab-trixie flaky \
 	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-pages bench-recorder bench-streams bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
@@ -80,7 +80,7 @@ metrics: go ## what the bridge answers at /metrics, read by Prometheus' own pars
 	@cd test/metrics && $(GO) test -count=1 ./...
 
 pictures: packages build ## the pictures of docs/pictures, taken anew of a bridge that plays: page, sound settings, doctor, why (4 min; root, or ROOT=sudo)
-	@scripts/install-packages.sh page pictures
+	@scripts/install-packages.sh page pictures desktops
 	(cd test/page && CGO_ENABLED=0 $(GO) build -o ../../build/shoot ./shoot)
 	$(ROOT) scripts/pictures.sh
 
@@ -107,6 +107,11 @@ faults: packages build ## every fault that the lab can make, asked of status, pa
 
 formats: packages build ## each combination of rate, encoding, packet time, layout and channels, bit for bit in three receivers, as a table (10 min; root, or ROOT=sudo)
 	@ROOT='$(ROOT) env FORMATS=all' scripts/e2e.sh -test.run '^TestFormats$$'
+
+apps: packages build ## programs play as docs/programs.md says, four sound servers, judged on the wire (APPS=regexp; APPS_UPDATE=1 writes the table there) (40 min, root)
+	@scripts/install-packages.sh trixie apps
+	$(ROOT) test/lab/trixie.sh make >/dev/null
+	ROOT='$(ROOT) env APPS=$(or $(APPS),.) APPS_UPDATE=$(APPS_UPDATE)' scripts/e2e.sh -test.run '^TestApps' -test.timeout 2h
 
 lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseAudio 17, in a tree of their own (root)
 	@scripts/install-packages.sh run trixie
@@ -196,7 +201,7 @@ golden: go ## refresh the golden files; read the diff
 
 ##@ Checks
 
-lint: go ## gofumpt, vet, staticcheck, shellcheck, the import law
+lint: go ## gofumpt, vet, staticcheck, shellcheck, the import law, the metainfo
 	@echo gofumpt
 	unformatted=$$($(GO) run $(GOFUMPT) -l .)
 	[[ -z $$unformatted ]] || { printf 'not formatted (gofumpt -w):\n%s\n' "$$unformatted"; exit 1; }
@@ -204,6 +209,7 @@ lint: go ## gofumpt, vet, staticcheck, shellcheck, the import law
 	echo staticcheck; $(GO) run $(STATICCHECK) ./...
 	echo shellcheck; shellcheck $(SHELL_SCRIPTS)
 	echo imports; $(GO) test ./internal/arch
+	if command -v appstreamcli >/dev/null; then echo metainfo; appstreamcli validate --no-net packaging/aes67-sink.metainfo.xml; fi
 
 golangci: go ## every linter of .golangci.yml
 	@$(GO) run $(GOLANGCI) run ./...
@@ -260,6 +266,7 @@ FILES = \
 	docs/doctor.md:$(PREFIX)/share/doc/aes67-sink/docs/doctor.md \
 	docs/faults.md:$(PREFIX)/share/doc/aes67-sink/docs/faults.md \
 	docs/rooms.md:$(PREFIX)/share/doc/aes67-sink/docs/rooms.md \
+	docs/programs.md:$(PREFIX)/share/doc/aes67-sink/docs/programs.md \
 	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \
 	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
 	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \

@@ -35,8 +35,10 @@ const (
 // remembers, or else 100 %, some milliseconds after ours was set. 0.4 does not
 // heed it; see settling.
 //
-// There is no device.form_factor: a "speaker" is chosen before others as
-// PulseAudio's default (sink.c, pa_device_init_priority).
+// There is no device.form_factor: PulseAudio then prefers a "speaker" as its default
+// to every other virtual sink, though never to a sound card (sink.c,
+// pa_device_init_priority; seen with 16.1). Only KDE's volume display reads it, and
+// shows the level in its place; the icon is found by its name everywhere.
 //
 // alone keeps PipeWire from applying the sink's volume to what is recorded: see law.go.
 //

@@ -12,6 +12,8 @@
 #       peers   the resamplers of others (make bench-resample)
 #       page    a browser without a window (make page-test)
 #       pictures  the sound settings on a screen that nobody sees (make pictures, with page)
+#       apps    the programs that play (make apps, with run, lab and trixie)
+#       desktops  GNOME's and KDE's sound settings (make pictures)
 #       npm     what fetches axe-core for it, where it is not there already
 #       machines  what boots whole machines (make package-test)
 #
@@ -27,12 +29,15 @@ declare -A sets=(
   [run]="pipewire pipewire-bin pipewire-pulse wireplumber libspa-0.2-modules pulseaudio-utils dbus-daemon iproute2 procps util-linux"
   [test]="gcc libc6-dev git shellcheck"
   [lab]="pulseaudio linuxptp ptpd strace ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-    gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl ufw"
+    gstreamer1.0-plugins-bad libcap2-bin avahi-daemon avahi-utils dbus-bin curl ufw alsa-utils libasound2-plugins sox libsox-fmt-pulse"
   [trixie]="debootstrap"
   [deb]="appstream apt-utils debhelper dpkg-dev fakeroot gnupg lintian file qemu-user-static"
   [peers]="g++ libsamplerate0-dev libsoxr-dev libspeexdsp-dev libzita-resampler-dev"
   [page]="chromium-headless-shell fonts-dejavu-core"
   [pictures]="xvfb pavucontrol imagemagick x11-utils pngquant"
+  [apps]="mpv mpd mpc vlc-bin vlc-plugin-base chromium firefox-esr"
+  [desktops]="gnome-control-center adwaita-icon-theme systemsettings plasma-pa qml-module-org-kde-kcoreaddons qml-module-org-kde-kitemmodels
+    breeze-icon-theme"
   [npm]="npm"
   [machines]="debootstrap systemd-container"
 )

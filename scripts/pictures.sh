@@ -140,6 +140,20 @@ settings() {
 }
 window() { (in_pc xwininfo -root -tree) | sed -n 's/^ *\(0x[0-9a-f]*\) "Volume Control".*/\1/p' | head -1 | grep .; }
 
+# desktop FILE NAME COMMAND...: a picture of the sound settings of that desktop, where
+# they are installed.
+desktop() {
+  local file=$1 name=$2 pid; shift 2
+  command -v "$1" >/dev/null || { echo "pictures: no $1: $file.png stays as it is" >&2; return 0; }
+  (export XDG_CURRENT_DESKTOP=$name QT_QUICK_BACKEND=software; in_pc "$@") >"$dir/$file.log" 2>&1 &
+  pid=$!
+  sleep 20 # it draws when its devices are known
+  (in_pc import -window root "$dir/$file.png")
+  kill "$pid" 2>/dev/null || true
+  mogrify -trim "$dir/$file.png"
+  small "$file"
+}
+
 # stall: the sound server gives nothing for a while; that is what `why` explains.
 stall() {
   kill -STOP "$(<"$dir/pipewire.pid")"
@@ -189,6 +203,9 @@ page page-light -until '#strip'
 page page-dark -until '#strip' -dark
 terminal why why
 settings
+kill "${pids[-1]}"
+desktop sound-settings-gnome GNOME gnome-control-center sound
+desktop sound-settings-kde KDE systemsettings kcm_pulseaudio
 # Something for the doctor to find.
 (in_pc pactl set-sink-mute aes67 1)
 "$avahi" kill-avahi "$dir/avahi"
