@@ -45,19 +45,21 @@ func (n Network) Automatic() bool { return n.Interface == Auto }
 
 // Stream is the form of what is sent.
 type Stream struct {
-	Layout        Layout
-	Rate          aes67.Hz
-	Encoding      aes67.Encoding
-	PacketTime    aes67.PacketTime
-	AddressPrefix Prefix
-	Addresses     []netip.Addr // one a stream, in channel order; empty: derived from AddressPrefix
-	Port          uint16
-	PayloadType   uint8
-	TTL           uint8
-	DSCP          int
-	Name          string // empty: host and sink name
-	When          When
-	IdleAfter     time.Duration // silence after which streams rest; 0: none is long enough
+	Layout     Layout
+	Rate       aes67.Hz
+	Encoding   aes67.Encoding
+	PacketTime aes67.PacketTime
+	// ReceiverLatency is from the network to the ear.
+	ReceiverLatency time.Duration
+	AddressPrefix   Prefix
+	Addresses       []netip.Addr // one a stream, in channel order; empty: derived from AddressPrefix
+	Port            uint16
+	PayloadType     uint8
+	TTL             uint8
+	DSCP            int
+	Name            string // empty: host and sink name
+	When            When
+	IdleAfter       time.Duration // silence after which streams rest; 0: none is long enough
 }
 
 // Clock is the bridge's place in the network's clock tree.

@@ -39,6 +39,7 @@ type edges struct {
 	sleeper    *sleeper
 	side       *instance.Side         // the right to be on the network
 	streamName atomic.Pointer[string] // in force
+	receiver   atomic.Int64           // ns from the network to the ear, in force
 	unserved   atomic.Pointer[string] // why the status is not served at status.listen; nil: it is
 
 	// Of the supervisor's goroutine.
@@ -112,10 +113,11 @@ func (e *edges) changes() map[string]func(config.Config) {
 				zerolog.SetGlobalLevel(level)
 			}
 		},
-		"safety.ceiling":        func(c config.Config) { e.pipeline.SetCeiling(c.Safety.CeilingDBFS) },
-		"safety.max-volume":     func(c config.Config) { e.sink.SetMaxVolume(c.Safety.MaxVolumeDB) },
-		"announce.sap":          func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
-		"announce.sap-interval": func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
+		"safety.ceiling":          func(c config.Config) { e.pipeline.SetCeiling(c.Safety.CeilingDBFS) },
+		"safety.max-volume":       func(c config.Config) { e.sink.SetMaxVolume(c.Safety.MaxVolumeDB) },
+		"announce.sap":            func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
+		"announce.sap-interval":   func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
+		"stream.receiver-latency": func(c config.Config) { e.receiver.Store(int64(c.Stream.ReceiverLatency)) },
 		"stream.name": func(c config.Config) {
 			e.streamName.Store(&c.Stream.Name)
 			e.neighbours.refresh()

@@ -47,14 +47,15 @@ func (t *teller) Model() status.Model {
 	m.Drift = driftModel(pipeline, stats != nil, sink.VolumeConfirmed && sink.Unscaled)
 	if stats != nil {
 		m.Sender = threadModel(stats.Grant)
-		// A frame waits for half a packet, on average, until its packet is whole.
-		packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
+		packet := e.packetWait()
 		m.LatencyMS = &status.Latency{
 			Buffer:    milliseconds(pipeline.Waits),
 			Resampler: milliseconds(pipeline.Resampler),
 			Packet:    milliseconds(packet),
 			Total:     milliseconds(pipeline.Waits + pipeline.Resampler + packet),
+			Receiver:  milliseconds(time.Duration(e.receiver.Load())),
 		}
+		m.LatencyTold = sink.LatencyTold
 	}
 	return m
 }
@@ -220,3 +221,14 @@ func known(n int64) *int64 { return &n }
 
 // whole rounds a number that is known.
 func whole(x float64) *int64 { return known(int64(math.Round(x))) }
+
+// packetWait is how long a frame waits until its packet is whole: half a packet, on average.
+func (e *edges) packetWait() time.Duration {
+	return e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
+}
+
+// toEar is the time from the recording to the ear, as status tells it, once something is sent.
+func (e *edges) toEar() (latency time.Duration, known bool) {
+	pipeline := e.pipeline.Snapshot()
+	return pipeline.Waits + pipeline.Resampler + e.packetWait() + time.Duration(e.receiver.Load()), e.sender.stats() != nil
+}

@@ -81,11 +81,12 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	e.sink = pulse.New(pulse.Config{
 		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, Host: hostName(), Rate: cfg.Sink.Rate, Channels: cfg.Sink.Channels,
 		FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
-		Follows: next.follows,
-		Volume:  memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
+		Follows: next.follows, Latency: e.toEar,
+		Volume: memory.volume, Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 	}, e.pipeline, part("pulse"))
 
 	e.streamName.Store(&cfg.Stream.Name)
+	e.receiver.Store(int64(cfg.Stream.ReceiverLatency))
 	plan := planSessions(cfg, memory.identities, func() string { return *e.streamName.Load() })
 	e.announcer = newAnnouncer(cfg, texts(plan.Identity), next.follows, part)
 	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)

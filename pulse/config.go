@@ -39,6 +39,10 @@ type Config struct {
 	// Follows is asked at the end: the sink is left, with those who play into it, to a
 	// run that follows at once. nil: none does.
 	Follows func() bool
+	// Latency is what comes behind the recording, up to the ear; known is false while
+	// nobody can tell. Players are told it where the server can, which costs a second
+	// module; nil: they are not. It is called on the control goroutine.
+	Latency func() (latency time.Duration, known bool)
 	// Volume remembers what the user set; nil remembers it until the end of the
 	// process.
 	Volume VolumeStore

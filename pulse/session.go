@@ -60,6 +60,7 @@ type session struct {
 	deaf    deaf
 	// deafened: a channel gives no sound, and will not until the sink is made anew.
 	deafened bool
+	offset   offset
 
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
@@ -185,6 +186,7 @@ func (t *session) serve(ctx context.Context) error {
 				return t.gone()
 			}
 			t.beatVolume()
+			t.tellLatency(ctx)
 			save.Reset(saveDelay)
 		case <-look.C:
 			look.Reset(t.watchFlow())

@@ -47,6 +47,8 @@ type Status struct {
 	// Flowing: messages arrive, with sound or silence in them.
 	Flowing  bool
 	Fragment aes67.Frames // the largest of the latest seconds
+	// LatencyTold: players see the latency that Config.Latency tells.
+	LatencyTold bool
 	// Notice is a sentence about what the listener may wonder at while all works:
 	// a volume that jumped or was turned back, a sink that is suspended; or empty.
 	Notice string

@@ -29,7 +29,7 @@ type Model struct {
 	Announce    Announce `json:"announce"`
 	Heard       Heard    `json:"heard"`
 	LatencyMS   *Latency `json:"latency_ms,omitempty"`
-	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
+	LatencyTold bool     `json:"latency_told"` // the sound server tells players LatencyMS.Total and Receiver
 	Status      *Health  `json:"status,omitempty"`
 }
 
@@ -158,6 +158,9 @@ type Latency struct {
 	Resampler Tenths `json:"resampler"`
 	Packet    Tenths `json:"packet"`
 	Total     Tenths `json:"total"`
+	// Receiver is what stream.receiver-latency says, from the network to the ear; Total is
+	// without it.
+	Receiver Tenths `json:"receiver"`
 }
 
 // Session is one session description of the running bridge.

@@ -194,10 +194,14 @@ func latencyParts(m Model) []string {
 	}
 	l := m.LatencyMS
 	line := fmt.Sprintf("%.1f ms (buffer %.1f + resampler %.1f + packet %.1f)", l.Total, l.Buffer, l.Resampler, l.Packet)
-	if m.LatencyTold {
-		return []string{line, "told to the sound server"}
+	if l.Receiver > 0 {
+		line += fmt.Sprintf(" + receiver %.1f ms", l.Receiver)
 	}
-	return []string{line}
+	if m.LatencyTold {
+		return []string{line, "told to players"}
+	}
+	// Negative: the picture waits (mpv, "--audio-delay").
+	return []string{line, fmt.Sprintf("not told to players: for films say mpv --audio-delay=%.3f", -float64(l.Total+l.Receiver)/1000)}
 }
 
 func senderParts(m Model) []string {
