@@ -18,6 +18,8 @@ const (
 	// removePause the time between two looks.
 	removeLimit = time.Second
 	removePause = 10 * time.Millisecond
+	// loadLimit is how long a module that was loaded may take to show its sink.
+	loadLimit = 500 * time.Millisecond
 )
 
 // noModule: nothing of ours is loaded, as far as is known.
@@ -157,23 +159,15 @@ var errNotLoaded = errors.New("the sound server does not make the sink")
 
 // load loads the module and finds its sink. Whoever else made a sink of that
 // name in the meantime keeps it: ours is removed again.
-func (t *session) load(module, args string) (*proto.GetSinkInfoReply, error) {
+func (t *session) load(ctx context.Context, module, args string) (*proto.GetSinkInfoReply, error) {
 	loaded := &proto.LoadModuleReply{}
 	if err := t.server.request("loading "+module, &proto.LoadModule{Name: module, Args: args}, loaded); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotLoaded, err)
 	}
 	t.module, t.leftBehind = loaded.ModuleIndex, true
-	sinks, err := t.namesakes()
+	ours, other, err := t.loaded(ctx)
 	if err != nil {
 		return nil, err
-	}
-	var ours, other *proto.GetSinkInfoReply
-	for _, info := range sinks {
-		if info.ModuleIndex == t.module {
-			ours = info
-		} else {
-			other = info
-		}
 	}
 	switch {
 	case ours != nil && ours.SinkName == t.cfg.SinkID && (other == nil || t.isOurs(other) && t.module < other.ModuleIndex):
@@ -192,6 +186,28 @@ func (t *session) load(module, args string) (*proto.GetSinkInfoReply, error) {
 	}
 	t.module, t.leftBehind = noModule, false
 	return nil, err
+}
+
+// loaded finds the sink of our module, and another of its name. PipeWire's remap sink comes a
+// moment after its module.
+func (t *session) loaded(ctx context.Context) (ours, other *proto.GetSinkInfoReply, err error) {
+	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < loadLimit; wake.Pause(ctx, removePause) {
+		sinks, err := t.namesakes()
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, info := range sinks {
+			if info.ModuleIndex == t.module {
+				ours = info
+			} else {
+				other = info
+			}
+		}
+		if ours != nil || other != nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return ours, other, nil
 }
 
 // take notes the sink as ours.

@@ -105,7 +105,7 @@ func (t *session) makeSink(ctx context.Context, plain string) (*proto.GetSinkInf
 		t.offset.failed = true
 		t.log.Warn().Err(err).Msg("players are not told the latency")
 	}
-	return t.load(moduleName, plain)
+	return t.load(ctx, moduleName, plain)
 }
 
 // loadFront loads both and proves that players are told. An error that is errUntold has
@@ -120,7 +120,7 @@ func (t *session) loadFront(ctx context.Context, plain string) (info *proto.GetS
 	if d, known := t.cfg.Latency(); known {
 		first = max(first, d)
 	}
-	info, err = t.load(frontModule, fmt.Sprintf(`%s%d}"'`, frontArgs(t.cfg.SinkID, plain), first.Nanoseconds()))
+	info, err = t.load(ctx, frontModule, fmt.Sprintf(`%s%d}"'`, frontArgs(t.cfg.SinkID, plain), first.Nanoseconds()))
 	if err != nil {
 		t.unloadHidden()
 		if errors.Is(err, errNotLoaded) {
@@ -173,7 +173,8 @@ func (t *session) tellLatency(ctx context.Context) {
 		return
 	}
 	if len(t.hidden()) == 0 { // somebody unloaded it: the sound must not go elsewhere
-		t.worn = true
+		t.log.Warn().Str("sink", t.cfg.SinkID).Msg("the hidden sink was removed; making both anew")
+		t.absent()
 		t.mark(dirtySink)
 		return
 	}

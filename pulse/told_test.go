@@ -165,9 +165,8 @@ func TestBothModulesAreAdopted(t *testing.T) {
 	}
 	// Somebody unloads what is behind.
 	l.sh("pactl unload-module $(pactl list short modules | grep aes67_null.*Internal | cut -f1)")
-	second.await("the sink is made anew", func(s Status) bool { return s.State == StatePreparing })
+	eventually(t, "both modules are there again", func() bool { return l.modules() == 2 && l.sh("pactl list short modules") != module })
 	second.await("sound flows", flowing)
-	eventually(t, "both modules", func() bool { return l.modules() == 2 })
 	second.stop()
 	if got := l.modules(); got != 0 {
 		t.Errorf("%d modules of ours are left", got)
