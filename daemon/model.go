@@ -101,7 +101,7 @@ func (e *edges) describeSink(s pulse.Status) status.Sink {
 		RateHz: int(e.cfg.Sink.Rate), Channels: e.cfg.Sink.Channels,
 	}
 	if s.State == pulse.StateRunning {
-		m.Clients, m.Playing = &s.Clients, &s.Playing
+		m.Clients, m.Playing, m.ResampledHz = &s.Clients, &s.Playing, int(s.OtherRate)
 	}
 	if s.VolumeConfirmed {
 		volume := status.Tenths(s.VolumeDB)

@@ -344,7 +344,7 @@ func (t *session) countPlayers() error {
 	if err := t.server.request("list of players", &proto.GetSinkInputInfoList{}, &inputs); err != nil {
 		return err
 	}
-	clients, playing := 0, 0
+	clients, playing, other := 0, 0, aes67.Hz(0)
 	for _, input := range inputs {
 		if input.SinkIndex != t.index || input.ClientIndex == t.server.client {
 			continue
@@ -352,10 +352,13 @@ func (t *session) countPlayers() error {
 		clients++
 		if !input.Corked {
 			playing++
+			if rate := aes67.Hz(input.SampleSpec.Rate); rate != t.cfg.Rate && t.server.isPipeWire() { // PulseAudio's sink cannot switch
+				other = rate
+			}
 		}
 	}
 	t.playing = playing
-	t.set(func(st *Status) { st.Clients, st.Playing = clients, playing })
+	t.set(func(st *Status) { st.Clients, st.Playing, st.OtherRate = clients, playing, other })
 	return nil
 }
 

@@ -57,6 +57,8 @@ type Sink struct {
 	Muted    *bool    `json:"muted,omitempty"`
 	Clients  *int     `json:"clients,omitempty"`
 	Playing  *int     `json:"playing,omitempty"` // clients that are not paused
+	// ResampledHz is the rate of a program that plays with another than the sink's.
+	ResampledHz int `json:"resampled_hz,omitempty"`
 }
 
 // Clock is the relation to the network's PTP clock. Offset is ours minus the

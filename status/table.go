@@ -100,6 +100,9 @@ func sinkParts(s Sink) []string {
 	if s.Playing != nil {
 		parts = append(parts, text.Count(*s.Playing, "program plays", "programs play"))
 	}
+	if s.ResampledHz > 0 {
+		parts = append(parts, fmt.Sprintf("the server resamples %d Hz (docs/latency.md says how to let it switch)", s.ResampledHz))
+	}
 	return parts
 }
 

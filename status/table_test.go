@@ -11,6 +11,7 @@ import (
 func TestTheTableFitsTheTerminal(t *testing.T) {
 	m := example()
 	m.Problem = strings.Repeat("a sentence of many words ", 10)
+	m.Sink.ResampledHz = 44100
 	m.Drift.ServerJumps, m.Streams[0].SkippedMS, m.Announce.MDNS = 2, new(Tenths(62)), "no-bus"
 	if first, _, _ := strings.Cut(m.Table(40), "\n"); first != "PROBLEM   "+m.Problem {
 		t.Errorf("the problem is broken up: %q", first)
