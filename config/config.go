@@ -52,12 +52,14 @@ func (n Network) Automatic() bool { return n.Interface == Auto }
 
 // Stream is the form of what is sent.
 type Stream struct {
-	Layout        Layout
-	Rate          aes67.Hz
-	Encoding      aes67.Encoding
-	PacketTime    aes67.PacketTime
-	AddressPrefix Prefix
-	Addresses     []netip.Addr // one a stream, in channel order; empty: derived from AddressPrefix
+	Layout     Layout
+	Rate       aes67.Hz
+	Encoding   aes67.Encoding
+	PacketTime aes67.PacketTime
+	// ReceiverLatency is from the network to the ear.
+	ReceiverLatency time.Duration
+	AddressPrefix   Prefix
+	Addresses       []netip.Addr // one a stream, in channel order; empty: derived from AddressPrefix
 	// SecondaryAddresses are those on Network.Secondary.
 	SecondaryAddresses []netip.Addr
 	Port               uint16

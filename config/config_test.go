@@ -127,6 +127,7 @@ func random(r *rand.Rand) Config {
 			PacketTime: aes67.PacketTimes()[r.IntN(5)], AddressPrefix: Prefix{239, byte(r.IntN(256))},
 			Port: uint16(1024 + r.IntN(64511)), PayloadType: uint8(96 + r.IntN(32)), TTL: uint8(1 + r.IntN(255)),
 			DSCP: r.IntN(64), Name: pick("", "Studio", "tab is refused, not this"),
+			ReceiverLatency: time.Duration(r.IntN(501)) * time.Millisecond,
 		},
 		Clock: Clock{
 			Mode: aes67.ClockMode(r.IntN(3)), Domain: uint8(r.IntN(128)), DSCP: r.IntN(64),

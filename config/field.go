@@ -231,6 +231,8 @@ func duration(at func(*Config) *time.Duration, low, high time.Duration, zeroWord
 // minutes from ten on ("20m", not "1200s").
 func shortDuration(d time.Duration) string {
 	switch {
+	case d == 0:
+		return "0ms"
 	case d%time.Hour == 0 && d > time.Hour:
 		return strconv.FormatInt(int64(d/time.Hour), 10) + "h"
 	case d%time.Minute == 0 && d >= 10*time.Minute:

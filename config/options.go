@@ -163,6 +163,14 @@ var Options = []Option{
 			aes67.PacketTimes(), aes67.PacketTime.String),
 	},
 	{
+		Key: "stream.receiver-latency", Default: `"0ms"`,
+		Help:   "the time from the network to the ear: the link offset that the loudspeakers are set to",
+		Detail: "Only for what is told: where the sound server can tell programs how late the sound is, films are in step with their sound then. It changes nothing of the sound itself.",
+		field: duration(func(c *Config) *time.Duration { return &c.Stream.ReceiverLatency },
+			0, 500*time.Millisecond, ""),
+		Alive: true,
+	},
+	{
 		Key: "stream.address-prefix", Default: `"239.69"`,
 		Help:   "the first two numbers of the multicast groups, which are derived from the host and checked for conflicts",
 		Detail: "Dante devices take streams of their own prefix only, which is 239.69 unless somebody changed it. 239.0 to 239.255 stay within a site; take another only if the network's plan says so. 224.0 and 232 are refused: the first belongs to routers, the second needs receivers that name the sender.",

@@ -42,6 +42,7 @@ type edges struct {
 	sleeper    *sleeper
 	side       *instance.Side         // the right to be on the network
 	streamName atomic.Pointer[string] // in force
+	receiver   atomic.Int64           // ns from the network to the ear, in force
 	unserved   atomic.Pointer[string] // why the status is not served at status.listen; nil: it is
 
 	// Of the supervisor's goroutine.
@@ -121,12 +122,13 @@ func (e *edges) changes() map[string]func(config.Config) {
 				zerolog.SetGlobalLevel(level)
 			}
 		},
-		"safety.ceiling":        func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
-		"safety.max-volume":     func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
-		"sink.gains":            e.setGains,
-		"speakers.volume":       func(c config.Config) { e.pair.Want(movesSpeakers(c)) },
-		"announce.sap":          func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
-		"announce.sap-interval": func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
+		"safety.ceiling":          func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
+		"safety.max-volume":       func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
+		"sink.gains":              e.setGains,
+		"speakers.volume":         func(c config.Config) { e.pair.Want(movesSpeakers(c)) },
+		"announce.sap":            func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
+		"announce.sap-interval":   func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
+		"stream.receiver-latency": func(c config.Config) { e.receiver.Store(int64(c.Stream.ReceiverLatency)) },
 		"stream.name": func(c config.Config) {
 			e.streamName.Store(&c.Stream.Name)
 			e.neighbours.refresh()

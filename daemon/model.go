@@ -49,7 +49,7 @@ func (t *teller) Model() status.Model {
 	for i := range e.seats {
 		m.Sinks = append(m.Sinks, e.seatModel(i, stats != nil))
 	}
-	m.Sink, m.Drift, m.LatencyMS = m.Sinks[0].Sink, m.Sinks[0].Drift, m.Sinks[0].LatencyMS
+	m.Sink, m.Drift, m.LatencyMS, m.LatencyTold = m.Sinks[0].Sink, m.Sinks[0].Drift, m.Sinks[0].LatencyMS, m.Sinks[0].LatencyTold
 	if len(m.Sinks) == 1 {
 		m.Sinks = nil
 	}
@@ -66,17 +66,18 @@ func (e *edges) seatModel(number int, sending bool) status.Room {
 		Drift: driftModel(pipeline, sending, sink.VolumeConfirmed && sink.Unscaled),
 	}
 	if sending {
-		// A frame waits for half a packet, on average, until its packet is whole.
-		packet, mix := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate)/2, e.rooms.Adds(number)
+		packet, mix := e.packetWait(), e.rooms.Adds(number)
 		r.LatencyMS = &status.Latency{
 			Buffer:    milliseconds(pipeline.Waits),
 			Resampler: milliseconds(pipeline.Resampler),
 			Packet:    milliseconds(packet),
 			Total:     milliseconds(pipeline.Waits + pipeline.Resampler + packet + mix),
+			Receiver:  milliseconds(time.Duration(e.receiver.Load())),
 		}
 		if mix > 0 {
 			r.LatencyMS.Mix = new(milliseconds(mix))
 		}
+		r.LatencyTold = sink.LatencyTold
 	}
 	return r
 }
@@ -124,7 +125,7 @@ func describeSink(cfg config.Sink, s pulse.Status) status.Sink {
 		RateHz: int(cfg.Rate), Channels: cfg.Channels,
 	}
 	if s.State == pulse.StateRunning {
-		m.Clients, m.Playing = &s.Clients, &s.Playing
+		m.Clients, m.Playing, m.ResampledHz = &s.Clients, &s.Playing, int(s.OtherRate)
 	}
 	if s.VolumeConfirmed {
 		volume := status.Tenths(s.VolumeDB)
@@ -260,3 +261,15 @@ func known(n int64) *int64 { return &n }
 
 // whole rounds a number that is known.
 func whole(x float64) *int64 { return known(int64(math.Round(x))) }
+
+// packetWait is how long a frame waits until its packet is whole: half a packet, on average.
+func (e *edges) packetWait() time.Duration {
+	return e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
+}
+
+// toEar is the time from the recording of the sink of a number to the ear, as status tells
+// it, once something is sent.
+func (e *edges) toEar(number int) (latency time.Duration, known bool) {
+	pipeline := e.seats[number].pipeline.Snapshot()
+	return pipeline.Waits + pipeline.Resampler + e.packetWait() + e.rooms.Adds(number) + time.Duration(e.receiver.Load()), e.sender.stats() != nil
+}

@@ -149,22 +149,20 @@ func TestEachSinkRemembersItsVolume(t *testing.T) {
 // TestSeatsOfSeveralSinks builds them as the program does.
 func TestSeatsOfSeveralSinks(t *testing.T) {
 	m := remember(t.TempDir(), zerolog.Nop(), "living", rooms().MoreIDs()...)
-	made, joined, err := newSeats(rooms(), m.volumes, &mediaclock.Clock{}, nil, func() bool { return false },
-		func(*bridge.Pipeline) func(uint64, pulse.Law) { return nil }, func(string) zerolog.Logger { return zerolog.Nop() })
-	if err != nil {
+	e := &edges{cfg: rooms(), clock: &mediaclock.Clock{}}
+	if err := e.furnish(m.volumes, func() bool { return false }, func(string) zerolog.Logger { return zerolog.Nop() }); err != nil {
 		t.Fatal(err)
 	}
-	e := &edges{cfg: rooms(), seats: made, rooms: joined}
 	var of [][2]int
-	for c := range joined.Channels() {
+	for c := range e.rooms.Channels() {
 		number, own := e.seats.of(c)
 		of = append(of, [2]int{number, own})
 	}
 	if want := [][2]int{{0, 0}, {0, 1}, {2, 0}, {2, 1}, {2, 2}}; !slices.Equal(of, want) {
 		t.Errorf("channels are of %v, want %v", of, want)
 	}
-	if joined.Adds(0) == 0 || len(joined.Pipelines()) != 3 || planRecording(rooms()).Channels != 5 {
-		t.Errorf("%d pipelines, %d channels recorded", len(joined.Pipelines()), planRecording(rooms()).Channels)
+	if e.rooms.Adds(0) == 0 || len(e.rooms.Pipelines()) != 3 || planRecording(rooms()).Channels != 5 {
+		t.Errorf("%d pipelines, %d channels recorded", len(e.rooms.Pipelines()), planRecording(rooms()).Channels)
 	}
 	if one, all := e.seats.inputs(true); one.Ready || len(all) != 3 {
 		t.Errorf("before anything runs: %+v, %+v", one, all)

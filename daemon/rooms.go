@@ -1,20 +1,20 @@
 package daemon
 
 import (
+	"time"
+
 	"github.com/rs/zerolog"
 
 	"aes67-sink/bridge"
-	"aes67-sink/config"
 	"aes67-sink/internal/rtthread"
-	"aes67-sink/mediaclock"
 	"aes67-sink/pulse"
+	"aes67-sink/volume"
 )
 
-// newSeats makes the sinks, and joins their sound. obey returns what is told the law of
-// the first, which the speakers' own levels may carry out.
-func newSeats(cfg config.Config, volumes []volumeMemory, clock *mediaclock.Clock, recorder bridge.Recorder, follows func() bool,
-	obey func(first *bridge.Pipeline) func(doubts uint64, law pulse.Law), part func(string) zerolog.Logger,
-) (made seats, rooms *bridge.Rooms, err error) {
+// furnish makes the sinks, and joins their sound. The law of the first is the slider's,
+// whom the speakers' own levels may obey.
+func (e *edges) furnish(volumes []volumeMemory, follows func() bool, part func(string) zerolog.Logger) (err error) {
+	cfg := e.cfg
 	frames := cfg.Stream.PacketTime.Frames(cfg.Stream.Rate)
 	var joined []bridge.Room
 	for i, sink := range cfg.Sinks() {
@@ -26,27 +26,33 @@ func newSeats(cfg config.Config, volumes []volumeMemory, clock *mediaclock.Clock
 			PacketFrames: frames,
 			Latency:      sink.Latency,
 			CeilingDBFS:  cfg.Safety.CeilingDBFS,
-		}, clock)
+		}, e.clock)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		var law func(doubts uint64, law pulse.Law)
 		if i == 0 {
-			law = obey(s.pipeline)
+			e.loudness = volume.NewLoudness(s.pipeline, rtthread.Now, part("speakers"))
+			law = obeys(e.loudness)
 		}
 		s.sink = pulse.New(pulse.Config{
 			SinkID: sink.ID, SinkName: sink.Name, Host: hostName(), Rate: sink.Rate, Channels: sink.Channels,
 			FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
 			Follows: follows, Law: law,
-			Volume: volumes[i], Now: rtthread.Now, OnReader: captureThread(part("pulse")),
+			Latency: func() (time.Duration, bool) { return e.toEar(i) },
+			Volume:  volumes[i], Now: rtthread.Now, OnReader: captureThread(part("pulse")),
 		}, s.pipeline, part("pulse"))
-		made = append(made, s)
+		e.seats = append(e.seats, s)
 		joined = append(joined, bridge.Room{
 			Pipeline: s.pipeline, Channels: sink.Channels, GainsDB: sink.Gains, Delays: sink.Delays, Into: cfg.Into(sink),
 		})
 	}
-	rooms, err = bridge.NewRooms(bridge.RoomsConfig{
-		StreamRate: cfg.Stream.Rate, PacketFrames: frames, CeilingDBFS: cfg.Safety.CeilingDBFS, Recorder: recorder,
+	var record bridge.Recorder
+	if e.ring != nil {
+		record = e.ring
+	}
+	e.rooms, err = bridge.NewRooms(bridge.RoomsConfig{
+		StreamRate: cfg.Stream.Rate, PacketFrames: frames, CeilingDBFS: cfg.Safety.CeilingDBFS, Recorder: record,
 	}, joined)
-	return made, rooms, err
+	return err
 }

@@ -67,20 +67,17 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
 	e.ring = flight.recorder.Ring
 	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
-	if e.seats, e.rooms, err = newSeats(cfg, memory.volumes, e.clock, e.ring, next.follows, func(first *bridge.Pipeline) func(uint64, pulse.Law) {
-		e.loudness = volume.NewLoudness(first, rtthread.Now, part("speakers"))
-		return obeys(e.loudness)
-	}, part); err != nil {
+	if err = e.furnish(memory.volumes, next.follows, part); err != nil {
 		return err
 	}
 	e.sender = sender{clock: e.clock, source: e.rooms, log: part("send"), ended: e.wake}
-
 	e.loudness.Join(e.seats[0].sink, func() bool { return e.sender.stats() != nil })
 	e.pair = volume.NewPair(e.loudness, directory, cfg.Sink.ID, movesSpeakers(cfg), rtthread.Now, part("speakers"))
 	e.pair.Begin()
 	defer e.pair.Flush()
 
 	e.streamName.Store(&cfg.Stream.Name)
+	e.receiver.Store(int64(cfg.Stream.ReceiverLatency))
 	plan := planSessions(cfg, memory.identities, func() string { return *e.streamName.Load() })
 	e.announcer = newAnnouncer(cfg, texts(plan.Identity), next.follows, part)
 	e.ears = newEars(e.announcer.sap, e.ptp, e.announcer.isOurs, part)

@@ -171,6 +171,8 @@ func (w *walker) value(t reflect.Type) bool {
 		switch t {
 		case reflect.TypeFor[proto.SampleSpec]():
 			return tag == 'a' && w.take(7)
+		case reflect.TypeFor[proto.Time]():
+			return tag == 'T' && w.take(9)
 		case reflect.TypeFor[proto.FormatInfo]():
 			return w.format()
 		}

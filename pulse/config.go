@@ -42,6 +42,10 @@ type Config struct {
 	// Law is told how loud the sink may be heard, in place of VolumeHandler.Settle, from the
 	// control goroutine. It may be nil.
 	Law func(doubts uint64, law Law)
+	// Latency is what comes behind the recording, up to the ear; known is false while
+	// nobody can tell. Players are told it where the server can, which costs a second
+	// module; nil: they are not. It is called on the control goroutine.
+	Latency func() (latency time.Duration, known bool)
 	// Volume remembers what the user set; nil remembers it until the end of the
 	// process.
 	Volume VolumeStore

@@ -136,6 +136,7 @@ func (t *session) giveUp(cause error) error {
 	t.absent()
 	if err := t.unload(t.module); err == nil {
 		t.module, t.leftBehind = noModule, false
+		t.unloadHidden()
 	}
 	return cause
 }

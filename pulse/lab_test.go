@@ -2,6 +2,7 @@ package pulse
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -126,9 +127,18 @@ func now() aes67.MonoTime {
 	return aes67.MonoTime(ts.Nano())
 }
 
+// plainSink has the tests make the null sink alone on servers that can tell players the
+// latency too.
+var plainSink = flag.Bool("plain", false, "make the null sink alone")
+
 func stereo() Config {
+	var latency func() (time.Duration, bool)
+	if !*plainSink {
+		latency = func() (time.Duration, bool) { return 30 * time.Millisecond, true }
+	}
 	return Config{
-		SinkID: "aes67", SinkName: "AES67 Speakers", Rate: 48000,
+		Latency: latency,
+		SinkID:  "aes67", SinkName: "AES67 Speakers", Rate: 48000,
 		Channels: []string{"front-left", "front-right"}, FirstVolumeDB: -40, Now: now,
 		Volume: remembered(-40, 2), // a first volume takes longer to be confirmed
 	}

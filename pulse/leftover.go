@@ -18,6 +18,8 @@ const (
 	// removePause the time between two looks.
 	removeLimit = time.Second
 	removePause = 10 * time.Millisecond
+	// loadLimit is how long a module that was loaded may take to show its sink.
+	loadLimit = 500 * time.Millisecond
 )
 
 // noModule: nothing of ours is loaded, as far as is known.
@@ -35,6 +37,12 @@ func (t *session) establish(ctx context.Context) error {
 		return moduleArgs(t.cfg.SinkID, name, t.cfg.Rate, t.cfg.Channels, t.alone())
 	}
 	plain, told := args(t.cfg.SinkName), args(t.cfg.SinkName+" on "+t.cfg.Host)
+	made := func(plain string) string { // as it would be loaded here
+		if t.wantsFront() {
+			return frontArgs(t.cfg.SinkID, plain)
+		}
+		return plain
+	}
 	want := plain
 	var adopted *proto.GetSinkInfoReply
 	for _, info := range all {
@@ -45,7 +53,7 @@ func (t *session) establish(ctx context.Context) error {
 			}
 		case !t.isOurs(info):
 			return errTaken(info)
-		case adopted == nil && !t.worn && slices.Contains([]string{plain, told}, t.argumentsOf(info)):
+		case adopted == nil && !t.worn && t.fits(info, made(plain), made(told)):
 			adopted = info
 		default:
 			if err := t.remove(ctx, info); err != nil {
@@ -55,19 +63,27 @@ func (t *session) establish(ctx context.Context) error {
 	}
 	if adopted != nil {
 		t.module = adopted.ModuleIndex
+		t.offset = offset{front: t.wantsFront(), set: -1, failed: t.offset.failed}
 		t.take(adopted, true)
 		if t.doubtful(volumeOf(adopted)) {
 			return t.wantVolume()
 		}
 		return nil
 	}
-	info, err := t.load(want)
+	info, err := t.makeSink(ctx, want)
 	if err != nil {
 		return err
 	}
 	t.worn = false
 	t.take(info, false)
 	return t.wantVolume()
+}
+
+// fits reports whether a leftover is what would be made, and all of it is there.
+func (t *session) fits(info *proto.GetSinkInfoReply, made ...string) bool {
+	args := t.argumentsOf(info)
+	return slices.ContainsFunc(made, func(want string) bool { return sameSink(args, want) }) &&
+		(!t.wantsFront() || len(t.hidden()) == 1)
 }
 
 func (t *session) allSinks() (all proto.GetSinkInfoListReply, err error) {
@@ -113,6 +129,7 @@ func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) erro
 	if err := t.unload(info.ModuleIndex); err != nil {
 		return err
 	}
+	t.unloadHidden()
 	for range int(removeLimit / removePause) {
 		err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: info.SinkIndex}, &proto.GetSinkInfoReply{})
 		if errors.Is(err, proto.ErrNoSuchEntity) {
@@ -140,25 +157,19 @@ func (t *session) unload(module uint32) error {
 	return err
 }
 
+var errNotLoaded = errors.New("the sound server does not make the sink")
+
 // load loads the module and finds its sink. Whoever else made a sink of that
 // name in the meantime keeps it: ours is removed again.
-func (t *session) load(args string) (*proto.GetSinkInfoReply, error) {
+func (t *session) load(ctx context.Context, module, args string) (*proto.GetSinkInfoReply, error) {
 	loaded := &proto.LoadModuleReply{}
-	if err := t.server.request("loading "+moduleName, &proto.LoadModule{Name: moduleName, Args: args}, loaded); err != nil {
-		return nil, fmt.Errorf("the sound server does not make the sink: %w", err)
+	if err := t.server.request("loading "+module, &proto.LoadModule{Name: module, Args: args}, loaded); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotLoaded, err)
 	}
 	t.module, t.leftBehind = loaded.ModuleIndex, true
-	sinks, err := t.namesakes()
+	ours, other, err := t.loaded(ctx)
 	if err != nil {
 		return nil, err
-	}
-	var ours, other *proto.GetSinkInfoReply
-	for _, info := range sinks {
-		if info.ModuleIndex == t.module {
-			ours = info
-		} else {
-			other = info
-		}
 	}
 	switch {
 	case ours != nil && ours.SinkName == t.cfg.SinkID && (other == nil || t.isOurs(other) && t.module < other.ModuleIndex):
@@ -179,6 +190,28 @@ func (t *session) load(args string) (*proto.GetSinkInfoReply, error) {
 	return nil, err
 }
 
+// loaded finds the sink of our module, and another of its name. PipeWire's remap sink comes a
+// moment after its module.
+func (t *session) loaded(ctx context.Context) (ours, other *proto.GetSinkInfoReply, err error) {
+	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < loadLimit; wake.Pause(ctx, removePause) {
+		sinks, err := t.namesakes()
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, info := range sinks {
+			if info.ModuleIndex == t.module {
+				ours = info
+			} else {
+				other = info
+			}
+		}
+		if ours != nil || other != nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return ours, other, nil
+}
+
 // take notes the sink as ours.
 func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
 	t.present, t.leftBehind, t.want = true, true, Volume{}
@@ -194,6 +227,7 @@ func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
 func (t *session) leave() {
 	t.framer.record(noStream)
 	t.leftBehind = false
+	defer t.unloadHidden()
 	if t.module == noModule {
 		return
 	}
@@ -228,6 +262,7 @@ func (t *session) withdraw() error {
 			t.leave()
 		}
 	}
+	t.unloadHidden()
 	if t.present {
 		t.absent()
 	}
@@ -261,4 +296,5 @@ func (s *Sink) sweep() {
 			t.leave()
 		}
 	}
+	t.unloadHidden()
 }

@@ -30,6 +30,9 @@ type PlayConfig struct {
 	Name     string   // what the desktop shows, such as "test tone"
 	// Latency is how much is queued ahead; 0 means 100 ms.
 	Latency time.Duration
+	// Ahead is told before each read how long the first sample of it will take to be heard, as
+	// the server says; that costs a request each time. It may be nil.
+	Ahead func(time.Duration)
 }
 
 // ErrNoSink says that the sink is not there.
@@ -151,6 +154,9 @@ func (p *player) play(ctx context.Context) error {
 			}
 			continue
 		}
+		if err := p.tellAhead(); err != nil {
+			return err
+		}
 		got := min(max(0, p.read(block)), len(block))
 		ended = got < len(block) || ending
 		block = block[:got]
@@ -169,6 +175,21 @@ func (p *player) play(ctx context.Context) error {
 		}
 	}
 	return p.server.request("draining", &proto.DrainPlaybackStream{StreamIndex: p.stream}, nil)
+}
+
+// tellAhead asks what is queued, and how late the sink is (PulseAudio, stream.c,
+// pa_stream_get_latency: indices are in bytes).
+func (p *player) tellAhead() error {
+	if p.cfg.Ahead == nil {
+		return nil
+	}
+	reply := &proto.GetPlaybackLatencyReply{}
+	if err := p.server.request("latency", &proto.GetPlaybackLatency{StreamIndex: p.stream}, reply); err != nil {
+		return err
+	}
+	queued := aes67.Frames((reply.WriteIndex - reply.ReadIndex) / int64(4*len(p.channels)))
+	p.cfg.Ahead(queued.Duration(p.cfg.Rate) + time.Duration(reply.Latency)*time.Microsecond)
+	return nil
 }
 
 // await waits until the server wants more.

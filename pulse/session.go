@@ -60,6 +60,7 @@ type session struct {
 	deaf    deaf
 	// deafened: a channel gives no sound, and will not until the sink is made anew.
 	deafened bool
+	offset   offset
 
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
@@ -186,6 +187,7 @@ func (t *session) serve(ctx context.Context) error {
 				return t.gone()
 			}
 			t.beatVolume()
+			t.tellLatency(ctx)
 			save.Reset(saveDelay)
 		case <-look.C:
 			look.Reset(t.watchFlow())
@@ -353,7 +355,7 @@ func (t *session) countPlayers() error {
 	if err := t.server.request("list of players", &proto.GetSinkInputInfoList{}, &inputs); err != nil {
 		return err
 	}
-	clients, playing := 0, 0
+	clients, playing, other := 0, 0, aes67.Hz(0)
 	for _, input := range inputs {
 		if input.SinkIndex != t.index || input.ClientIndex == t.server.client {
 			continue
@@ -361,10 +363,13 @@ func (t *session) countPlayers() error {
 		clients++
 		if !input.Corked {
 			playing++
+			if rate := aes67.Hz(input.SampleSpec.Rate); rate != t.cfg.Rate && t.server.isPipeWire() { // PulseAudio's sink cannot switch
+				other = rate
+			}
 		}
 	}
 	t.playing = playing
-	t.set(func(st *Status) { st.Clients, st.Playing = clients, playing })
+	t.set(func(st *Status) { st.Clients, st.Playing, st.OtherRate = clients, playing, other })
 	return nil
 }
 

@@ -45,9 +45,14 @@ type Status struct {
 	VolumeConfirmed bool
 	Clients         int // streams that play into the sink
 	Playing         int // those that are not paused
+	// OtherRate is that of a stream which plays with another than the sink's: PipeWire
+	// resamples it. 0: none does.
+	OtherRate aes67.Hz
 	// Flowing: messages arrive, with sound or silence in them.
 	Flowing  bool
 	Fragment aes67.Frames // the largest of the latest seconds
+	// LatencyTold: players see the latency that Config.Latency tells.
+	LatencyTold bool
 	// Notice is a sentence about what the listener may wonder at while all works:
 	// a volume that jumped or was turned back, a sink that is suspended; or empty.
 	Notice string

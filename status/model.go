@@ -32,7 +32,7 @@ type Model struct {
 	Announce    Announce `json:"announce"`
 	Heard       Heard    `json:"heard"`
 	LatencyMS   *Latency `json:"latency_ms,omitempty"`
-	LatencyTold bool     `json:"latency_told"` // the sound server knows LatencyMS
+	LatencyTold bool     `json:"latency_told"` // the sound server tells players LatencyMS.Total and Receiver
 	// SliderMoves is what the desktop's slider does, "stream" or "speakers"; absent
 	// without a pair of speakers.
 	SliderMoves string    `json:"slider_moves,omitempty"`
@@ -64,6 +64,8 @@ type Sink struct {
 	Muted    *bool    `json:"muted,omitempty"`
 	Clients  *int     `json:"clients,omitempty"`
 	Playing  *int     `json:"playing,omitempty"` // clients that are not paused
+	// ResampledHz is the rate of a program that plays with another than the sink's.
+	ResampledHz int `json:"resampled_hz,omitempty"`
 }
 
 // Room is one sink among several, and its way to the streams.
@@ -72,6 +74,8 @@ type Room struct {
 	PlaysInto []string `json:"plays_into,omitempty"` // ids of the sinks whose streams have its sound
 	Drift     Drift    `json:"drift"`
 	LatencyMS *Latency `json:"latency_ms,omitempty"`
+	// LatencyTold: the sound server tells players of it LatencyMS.Total and Receiver.
+	LatencyTold bool `json:"latency_told"`
 }
 
 // Clock is the relation to the network's PTP clock. Offset is ours minus the
@@ -186,6 +190,9 @@ type Latency struct {
 	// Mix is for the limiter of a sum, where others play into the same streams.
 	Mix   *Tenths `json:"mix,omitempty"`
 	Total Tenths  `json:"total"`
+	// Receiver is what stream.receiver-latency says, from the network to the ear; Total is
+	// without it.
+	Receiver Tenths `json:"receiver"`
 }
 
 // Session is one session description of the running bridge.

@@ -26,7 +26,7 @@ func (m Model) Table(width int) string {
 	row("state", Words(m.State)+uptime(m.UptimeS))
 	rooms := m.Sinks
 	if len(rooms) == 0 {
-		rooms = []Room{{Sink: m.Sink, Drift: m.Drift, LatencyMS: m.LatencyMS}}
+		rooms = []Room{{Sink: m.Sink, Drift: m.Drift, LatencyMS: m.LatencyMS, LatencyTold: m.LatencyTold}}
 	}
 	for i := range rooms {
 		row("sink", append(sinkParts(rooms[i].Sink), intoParts(rooms, i)...)...)
@@ -39,7 +39,7 @@ func (m Model) Table(width int) string {
 	row("announce", announceParts(&m)...)
 	row("heard", heardParts(m.Heard)...)
 	for i := range rooms {
-		row("latency", named(rooms, i, latencyParts(rooms[i].LatencyMS, m.LatencyTold))...)
+		row("latency", named(rooms, i, latencyParts(rooms[i].LatencyMS, rooms[i].LatencyTold))...)
 	}
 	row("sender", senderParts(m)...)
 	switch m.SliderMoves {
@@ -118,6 +118,9 @@ func sinkParts(s Sink) []string {
 	}
 	if s.Playing != nil {
 		parts = append(parts, text.Count(*s.Playing, "program plays", "programs play"))
+	}
+	if s.ResampledHz > 0 {
+		parts = append(parts, fmt.Sprintf("the server resamples %d Hz (docs/latency.md says how to let it switch)", s.ResampledHz))
 	}
 	return parts
 }
@@ -241,10 +244,14 @@ func latencyParts(l *Latency, told bool) []string {
 		mix = fmt.Sprintf(" + mix %.1f", *l.Mix)
 	}
 	line := fmt.Sprintf("%.1f ms (buffer %.1f + resampler %.1f%s + packet %.1f)", l.Total, l.Buffer, l.Resampler, mix, l.Packet)
-	if told {
-		return []string{line, "told to the sound server"}
+	if l.Receiver > 0 {
+		line += fmt.Sprintf(" + receiver %.1f ms", l.Receiver)
 	}
-	return []string{line}
+	if told {
+		return []string{line, "told to players"}
+	}
+	// Negative: the picture waits (mpv, "--audio-delay").
+	return []string{line, fmt.Sprintf("not told to players: for films say mpv --audio-delay=%.3f", -float64(l.Total+l.Receiver)/1000)}
 }
 
 func senderParts(m Model) []string {

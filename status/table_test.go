@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,6 +12,7 @@ import (
 func TestTheTableFitsTheTerminal(t *testing.T) {
 	m := example()
 	m.Problem = strings.Repeat("a sentence of many words ", 10)
+	m.Sink.ResampledHz = 44100
 	m.Drift.ServerJumps, m.Streams[0].SkippedMS, m.Announce.MDNS = 2, new(Tenths(62)), "no-bus"
 	if first, _, _ := strings.Cut(m.Table(40), "\n"); first != "PROBLEM   "+m.Problem {
 		t.Errorf("the problem is broken up: %q", first)
@@ -39,4 +41,18 @@ func TestEveryProblemIsTold(t *testing.T) {
 	m.Problems = append(m.Problems, health.Finding{Code: "mdns-silent", Sentence: "RAVENNA receivers miss Avahi; start it", Severity: health.Notice})
 	m.Problem, m.Announce.Problem = m.Problems[0].Sentence, m.Problems[2].Sentence
 	golden(t, "testdata/problems.txt", []byte(m.Table(80)))
+}
+
+func TestTheLatencyIsToldOrSaid(t *testing.T) {
+	m := example()
+	m.LatencyMS.Receiver = 10
+	late := float64(m.LatencyMS.Total) + 10
+	want := fmt.Sprintf("not told to players: for films say mpv --audio-delay=-%.3f", late/1000)
+	if table := m.Table(0); !strings.Contains(table, want) || !strings.Contains(table, "+ receiver 10.0 ms") {
+		t.Errorf("%q is not in\n%s", want, table)
+	}
+	m.LatencyTold = true
+	if table := m.Table(0); !strings.Contains(table, ", told to players") || strings.Contains(table, "mpv") {
+		t.Errorf("it is told, and the table says\n%s", table)
+	}
 }

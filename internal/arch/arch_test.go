@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"recorder":       {"aes67", "internal/text"},
 	"sdp":            {"aes67"},
 	"ssc/wire":       {},
+	"pipewire/pod":   {},
 	"internal/mcast": {"internal/text"},
 	"ptp/wire":       {"aes67"},
 	"ptp/track":      {"aes67", "mediaclock"},
@@ -45,7 +46,8 @@ var mayImport = map[string][]string{
 	"config":            {"aes67"},
 	"netif":             {"aes67", "internal/mcast", "internal/wake"},
 	"ptp/port":          {"aes67", "mediaclock", "ptp", "ptp/wire", "internal/wake"},
-	"pulse":             {"aes67", "internal/text", "internal/wake"},
+	"pipewire":          {"pipewire/pod"},
+	"pulse":             {"aes67", "pipewire", "internal/text", "internal/wake"},
 	"rtpsend":           {"aes67", "mediaclock", "internal/rtthread"},
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
@@ -115,7 +117,7 @@ var fences = map[string][]string{
 }
 
 // quiet are the layers that neither log nor do I/O.
-var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "ssc/wire", "slider", "health", "recorder", "internal/redact"}
+var quiet = []string{"aes67", "ring", "resample", "drift", "mediaclock", "safety", "sdp", "ptp", "ptp/track", "ptp/wire", "ssc/wire", "pipewire/pod", "slider", "health", "recorder", "internal/redact"}
 
 var noIO = []string{"net", "os", "syscall", "log", "log/slog", "github.com/rs/zerolog", "golang.org/x/sys/unix", "golang.org/x/net/ipv4"}
 

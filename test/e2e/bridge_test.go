@@ -117,6 +117,7 @@ type latency struct {
 	Resampler float64 `json:"resampler"`
 	Packet    float64 `json:"packet"`
 	Total     float64 `json:"total"`
+	Receiver  float64 `json:"receiver"`
 }
 
 // look reads the bridge's status where "aes67-sink status --json" does, which

@@ -174,15 +174,16 @@ func measureWay(t *attempt, begin func(testing.TB, wire) sender, quantum int, bu
 
 // written is a mark and when the program wrote it.
 type written struct {
-	mark int
-	at   aes67.MonoTime
+	mark  int
+	at    aes67.MonoTime
+	ahead int64 // ns until it is heard, as the server told; 0: not asked
 }
 
 // writtenMarks reads what "labtool marks" printed.
 func writtenMarks(text string) (all []written) {
 	for line := range strings.Lines(text) {
 		var w written
-		if _, err := fmt.Sscan(line, &w.mark, &w.at); err == nil && strings.HasSuffix(line, "\n") {
+		if _, err := fmt.Sscan(line, &w.mark, &w.at, &w.ahead); err == nil && strings.HasSuffix(line, "\n") {
 			all = append(all, w)
 		}
 	}
@@ -233,6 +234,7 @@ func medianLatency(all []latency) latency {
 	return latency{
 		of(func(l latency) float64 { return l.Buffer }), of(func(l latency) float64 { return l.Resampler }),
 		of(func(l latency) float64 { return l.Packet }), of(func(l latency) float64 { return l.Total }),
+		of(func(l latency) float64 { return l.Receiver }),
 	}
 }
 
