@@ -131,7 +131,7 @@ func TestFaultsOfSeveralSinks(t *testing.T) {
 		{"everywhere with gains", "[[sink]]\n[[sink]]\nid = \"b\"\nname = \"B\"\nplays-into = [\"aes67\"]\ngains = [0, 0]", `config.toml:5: sink.1.plays-into = ["aes67"]: such a sink has no streams of its own; leave its layout, gains and delays out: those of the sinks named hold`},
 		{"too many streams", many.String(), `config.toml:4: stream.layout = "mono": the sinks have 72 streams together: must be at most 64; take fewer channels, or layout = "pairs" or "multi"`},
 		{"too few delays", "[sink]\ndelays = [\"1ms\"]", `config.toml:2: sink.delays = ["1ms"]: 1 delay for 2 channels; must be 2 in the order of the channels, or []`},
-		{"a delay too long", "[sink]\ndelays = [\"501ms\", \"0s\"]", `config.toml:2: sink.delays = ["501ms", "0s"]: item 1: out of range; must be a list of durations from 0s to 500ms in quotes, or []; the default is []`},
+		{"a delay too long", "[sink]\ndelays = [\"501ms\", \"0s\"]", `config.toml:2: sink.delays = ["501ms", "0s"]: item 1: out of range; must be a list of durations from 0ms to 500ms in quotes, or []; the default is []`},
 		{"a gain that raises", "[sink]\ngains = [0, 3]", `config.toml:2: sink.gains = [0, 3]: item 2: out of range; must be a list of numbers of -60 to 0 dB, or []; the default is []`},
 		{"an unknown key of the second", "[[sink]]\n[[sink]]\nid = \"b\"\nname = \"B\"\ncolour = 3", `config.toml:5: sink.1.colour: unknown key; aes67-sink config prints every key there is`},
 		{

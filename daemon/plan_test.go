@@ -9,10 +9,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/mediaclock"
-	"aes67-sink/pulse"
 )
 
 // noMemory is that of a computer that remembers nothing yet.

@@ -13,7 +13,7 @@ _aes67_sink() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return ;;
 	--set)
-		mapfile -t COMPREPLY < <(compgen -W 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= sink.when-offline= sink.layout= sink.gains= sink.delays= sink.plays-into= network.interface= network.address= network.secondary= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.address-prefix= stream.addresses= stream.secondary-addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= stream.when= stream.idle-after= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= safety.max-volume= safety.jump-guard= speakers.volume= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= status.notifications= log.level=' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'sink.name= sink.id= sink.rate= sink.channels= sink.latency= sink.when-offline= sink.layout= sink.gains= sink.delays= sink.plays-into= network.interface= network.address= network.secondary= stream.layout= stream.rate= stream.encoding= stream.ptime= stream.receiver-latency= stream.address-prefix= stream.addresses= stream.secondary-addresses= stream.port= stream.payload-type= stream.ttl= stream.dscp= stream.name= stream.when= stream.idle-after= clock.mode= clock.domain= clock.dscp= clock.priority1= clock.priority2= safety.first-volume= safety.ceiling= safety.max-volume= safety.jump-guard= speakers.volume= announce.sap= announce.mdns= announce.rtsp-port= announce.sap-interval= status.listen= status.notifications= log.level=' -- "$current")
 		compopt -o nospace
 		return ;;
 	--out)
