@@ -68,7 +68,7 @@ var apps = []app{
 const alsaOrder = "aplay hands the file's channels over as they come, and ALSA's order is another"
 
 // asSomebody makes a program that refuses to be root's believe that it is not.
-var asSomebody = []string{"unshare", "--user", "--map-user=1000", "--"}
+var asSomebody = []string{"unshare", "--user", "--map-user=1000", "--map-group=1000", "--"}
 
 // why tells why a program cannot have a column's cell, on a kind of server.
 func (a *app) why(column, kind string) string {
