@@ -12,6 +12,7 @@ import (
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
 	"aes67-sink/rtpsend"
+	"aes67-sink/volume"
 )
 
 func TestPacketsThatCannotBeSentAreAProblem(t *testing.T) {
@@ -48,6 +49,7 @@ func TestEachPartIsHeard(t *testing.T) {
 	e := &edges{
 		sleeper: &sleeper{}, network: &network{}, announcer: &announcer{},
 		sink: pulse.New(pulse.Config{SinkID: "x", Now: rtthread.Now}, nil, zerolog.Nop()),
+		pair: volume.NewPair(volume.NewLoudness(nil, rtthread.Now, zerolog.Nop()), t.TempDir(), "x", true, rtthread.Now, zerolog.Nop()),
 	}
 	e.network.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Usable: true}, astray: true, renamed: true, reason: "eno1: this is the card that " + "was eno9; say network.interface = \"eno1\"", report: "eno2: a session, and nothing on eno1, which is in use; if the speakers are there, say so"})
 	const page = "status.listen: 127.0.0.1:6767: address already in use; end that program"
