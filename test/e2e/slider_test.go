@@ -130,14 +130,14 @@ func (d *speakersDesk) at(db float64) {
 func TestTheSliderMovesTheSpeakers(t *testing.T) {
 	shared(t)
 	d := newSpeakersDesk(t, "pipewire")
-	d.slider.add(-40)
-	d.least.add(-40)
-	d.last = -40
 	d.at(pairReference - 40)
 	const length = 30 * time.Second
 	tones := makeTones(t, length)
 	start(t, "paplay", d.sound.env, d.sound.by("paplay", "--volume=65536", "--latency-msec=20", "--device=aes67", tones)...)
-	d.loud(10 * time.Second)
+	d.loud(10 * time.Second) // which turns the slider up
+	d.slider.add(0)
+	d.least.add(0)
+	d.at(pairReference)
 	l := listen(t, d.wire, d.descriptions()[0], nil, length)
 	began := rtthread.Now()
 
