@@ -30,6 +30,8 @@ func TestAGainOfNothingRisesAgain(t *testing.T) {
 		if g.inForce.Load() >= number {
 			t.Error("in force before it was taken")
 		}
+		g.doubt(at + 4800) // the frames of 100 ms are before it
+		number = g.settle(1, aes67.Ramp{Alone: c.alone})
 		begun, to := at, 0.0
 		for to != 1 && at-begun <= c.within {
 			to = step()

@@ -233,7 +233,7 @@ func (g *guard) takeDoubts() (all bool) {
 }
 
 // take ends doubts: their ramp is in force from the first of them on, or at once
-// if none was open.
+// if none was open, or the server's volume is in no frame.
 func (g *guard) take(a answer) {
 	g.taken = a.number
 	g.settled = max(g.settled, a.doubts)
@@ -242,7 +242,7 @@ func (g *guard) take(a answer) {
 		c.at = g.ahead.last().at // never before what was told earlier
 	}
 	for first := true; g.open.count > 0 && g.open.first().number <= a.doubts; first = false {
-		if first {
+		if first && !a.ramp.Alone {
 			c.at = max(c.at, g.open.first().at)
 		}
 		g.open.drop()

@@ -184,3 +184,15 @@ var (
 	_ bridge.Recorder     = (*recorder.Ring)(nil)
 	_ rtpsend.Recorder    = (*recorder.Ring)(nil)
 )
+
+// packetWait is how long a frame waits until its packet is whole: half a packet, on average.
+func (e *edges) packetWait() time.Duration {
+	return e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
+}
+
+// toEar is the time from the recording of the sink of a number to the ear, as status tells
+// it, once something is sent.
+func (e *edges) toEar(number int) (latency time.Duration, known bool) {
+	pipeline := e.seats[number].pipeline.Snapshot()
+	return pipeline.Waits + pipeline.Resampler + e.packetWait() + e.rooms.Adds(number) + time.Duration(e.receiver.Load()), e.sender.stats() != nil
+}

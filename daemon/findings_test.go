@@ -11,6 +11,7 @@ import (
 	"aes67-sink/health"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
+	"aes67-sink/volume"
 )
 
 func TestPacketsThatCannotBeSentAreAProblem(t *testing.T) {
@@ -42,10 +43,19 @@ func TestAPriorityThatWasLostIsAProblem(t *testing.T) {
 	}
 }
 
+// bare are the edges of a bridge whose parts have nothing to say.
+func bare(t *testing.T) *edges {
+	return &edges{
+		sleeper: &sleeper{}, network: &network{}, announcer: &announcer{},
+		seats: seats{{sink: pulse.New(pulse.Config{SinkID: "x", Now: rtthread.Now}, nil, zerolog.Nop())}},
+		pair:  volume.NewPair(volume.NewLoudness(nil, rtthread.Now, zerolog.Nop()), t.TempDir(), "x", true, rtthread.Now, zerolog.Nop()),
+	}
+}
+
 // TestWhatIsWrongWithTwoSinksIsOneCondition: it is followed by its code, so of two
 // sentences each would be the other's change, time and again.
 func TestWhatIsWrongWithTwoSinksIsOneCondition(t *testing.T) {
-	e := &edges{sleeper: &sleeper{}, network: &network{}, announcer: &announcer{}}
+	e := bare(t)
 	e.network.told.Store(&networkState{})
 	found, _ := e.ill(bridge.Snapshot{Decision: bridge.Decision{State: bridge.Sending, Send: true, Problems: []string{
 		"the sound " + "broke off more than 3 times in the last minute, for the sound server was late: set sink.latency to \"60ms\"",
@@ -58,10 +68,7 @@ func TestWhatIsWrongWithTwoSinksIsOneCondition(t *testing.T) {
 
 // TestEachPartIsHeard asks all parts at once, in the order in which equals are told.
 func TestEachPartIsHeard(t *testing.T) {
-	e := &edges{
-		sleeper: &sleeper{}, network: &network{}, announcer: &announcer{},
-		seats: seats{{sink: pulse.New(pulse.Config{SinkID: "x", Now: rtthread.Now}, nil, zerolog.Nop())}},
-	}
+	e := bare(t)
 	e.network.told.Store(&networkState{NetworkInput: bridge.NetworkInput{Usable: true}, astray: true, renamed: true, reason: "eno1: this is the card that " + "was eno9; say network.interface = \"eno1\"", report: "eno2: a session, and nothing on eno1, which is in use; if the speakers are there, say so"})
 	const page = "status.listen: 127.0.0.1:6767: address already in use; end that program"
 	e.unserved.Store(new(page))

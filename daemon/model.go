@@ -261,15 +261,3 @@ func known(n int64) *int64 { return &n }
 
 // whole rounds a number that is known.
 func whole(x float64) *int64 { return known(int64(math.Round(x))) }
-
-// packetWait is how long a frame waits until its packet is whole: half a packet, on average.
-func (e *edges) packetWait() time.Duration {
-	return e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
-}
-
-// toEar is the time from the recording of the sink of a number to the ear, as status tells
-// it, once something is sent.
-func (e *edges) toEar(number int) (latency time.Duration, known bool) {
-	pipeline := e.seats[number].pipeline.Snapshot()
-	return pipeline.Waits + pipeline.Resampler + e.packetWait() + e.rooms.Adds(number) + time.Duration(e.receiver.Load()), e.sender.stats() != nil
-}

@@ -56,7 +56,7 @@ func TestStatuses(t *testing.T) {
 		},
 		"a notice is healthy":    {{0, sending, nil, nil, ""}, {4000, sending, []Code{"interface-renamed"}, map[Domain]Status{Overall: Healthy, link: Healthy}, ""}},
 		"the grandmaster itself": {{0, serving, nil, map[Domain]Status{Overall: Healthy, sync: Inactive}, ""}},
-		"holdover":               {{0, sending, nil, nil, ""}, {4000, held, []Code{"holdover"}, map[Domain]Status{Overall: partially, sync: partially}, "of holdover"}},
+		"holdover":               {{0, sending, nil, nil, ""}, {4000, held, []Code{"holdover"}, nil, ""}, {8000, held, []Code{"holdover"}, map[Domain]Status{Overall: partially, sync: partially}, "of holdover"}},
 		"a clock's fault is no silence while one sends": {{0, sending, nil, nil, ""}, {4000, sending, []Code{"no-sync"}, map[Domain]Status{Overall: partially, sync: partially}, "of no-sync"}},
 		"a clock is waited for": {
 			{0, Activity{Linked: true}, nil, nil, ""},

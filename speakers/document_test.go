@@ -47,6 +47,10 @@ func TestEachDocumentedCommandRuns(t *testing.T) {
 				c.Value = strings.ReplaceAll(word, "kh.json", file)
 			}
 		}
+		if c.Verb == "pair" { // TestPairHearsWhichSpeakerPlaysWhat
+			run[c.Verb] = true
+			continue
+		}
 		if c.Verb == "name" {
 			c.On = "Left"
 		}

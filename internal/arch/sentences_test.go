@@ -30,6 +30,7 @@ var otherwise = []string{
 	"avahi: ", "netif: ", "sap: ",
 	"stays in use until it is down", " (Wi-Fi: expect gaps", // notices
 	"default: %d Hz, sink ", "sink %d %s: ", // of a bundle
+	"no system D-Bus for Avahi", "Avahi does not run", "forbids asking Avahi", "refuses to look for them", // behind what is not found
 	"PTP masters are not heard: ", "speaks PTP version 1, as Dante does: ", // of list
 	"channels: %d of them: must be", "not a channel name", "must be at most", "not one of", "sink name", "sink id",
 	"a backslash", "packet of %d bytes on channel", "stream.address-prefix: ",
