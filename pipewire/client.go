@@ -87,6 +87,9 @@ type connection struct {
 
 // dial connects and greets; globals are the server's objects by then.
 func dial(ctx context.Context, socket string) (c *connection, globals []global, err error) {
+	if socket == "" {
+		return nil, nil, errors.New("PipeWire: neither PIPEWIRE_REMOTE nor XDG_RUNTIME_DIR says where it listens")
+	}
 	plain, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return nil, nil, fmt.Errorf("PipeWire at %s: %w", socket, err)

@@ -20,6 +20,7 @@ import (
 func (l *lab) leave(cfg Config, change func()) {
 	l.t.Helper()
 	t := newSession(New(cfg, &counter{}, testLog(l.t)))
+	t.where = l.where()
 	server, err := connect(context.Background(), l.where(), t.framer, now, nil, func(any) {})
 	if err != nil {
 		l.t.Fatal(err)

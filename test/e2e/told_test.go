@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"math"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -16,9 +15,12 @@ import (
 // earMS is a loudspeaker's link offset, as stream.receiver-latency says it.
 const earMS = 10
 
+// halfCycleMS is half of the 256 frames at 48 kHz for which the bridge asks PipeWire's graph:
+// what the server leaves out by itself.
+const halfCycleMS = 1e3 * 128 / 48000.0
+
 // TestPlayersAreToldTheLatency compares when PipeWire 1.4 tells a player that a mark is
-// heard with when it is: on the wire, and the loudspeaker's latency later. Two busy loops
-// make the buffer learn in between.
+// heard with when it is: on the wire, and the loudspeaker's latency later.
 func TestPlayersAreToldTheLatency(t *testing.T) {
 	shared(t)
 	measured(t, func(t *attempt) {
@@ -36,25 +38,18 @@ func TestPlayersAreToldTheLatency(t *testing.T) {
 		if sinks := s.sinks(); !slices.Equal(sinks, []string{"aes67"}) {
 			t.Errorf("sinks: %q, want aes67 alone", sinks)
 		}
-		for _, phase := range []string{"idle", "while the buffer learns"} {
-			if phase != "idle" {
-				for range runtime.NumCPU() {
-					start(t, "busy loop", nil, "/bin/sh", "-c", "while :; do :; done")
-				}
-			}
-			l.lasts(t, 3*time.Second)
-			from := rtthread.Now()
-			l.lasts(t, 8*time.Second)
-			r := b.sends(5 * time.Second)
-			off := toldOff(writtenMarks(player.output.String()), l.Marks(), from)
-			if len(off) < 20 {
-				t.Fatalf("%s: %d marks came in 8 s", phase, len(off))
-			}
-			t.Logf("%s: told later than heard by %.2f ms (1st to 9th decile %.2f to %.2f); latency %+v", phase, median(off), quantile(off, 0.1), quantile(off, 0.9), *r.LatencyMS)
-			figures.atMost(t, phase+": what a Pulse client is told against the wire", math.Abs(median(off)), 2, "ms")
-			ports := s.portLatency(t)
-			figures.atMost(t, phase+": what the ports tell against status", math.Abs(ports-r.LatencyMS.Total-earMS), 2, "ms")
+		l.lasts(t, 6*time.Second) // the buffer jumps at first
+		from := rtthread.Now()
+		l.lasts(t, 12*time.Second)
+		r := b.sends(20 * time.Second)
+		off := toldOff(writtenMarks(player.output.String()), l.Marks(), from)
+		if len(off) < 20 {
+			t.Fatalf("%d marks came in 6 s", len(off))
 		}
+		t.Logf("told later than heard by %.2f ms (1st to 9th decile %.2f to %.2f); latency %+v", median(off), quantile(off, 0.1), quantile(off, 0.9), *r.LatencyMS)
+		figures.atMost(t, "what a Pulse client is told against the wire", math.Abs(median(off)), 2, "ms")
+		ports := s.portLatency(t)
+		figures.atMost(t, "what the ports tell against status", math.Abs(ports-r.LatencyMS.Total-earMS-halfCycleMS), 2, "ms")
 	})
 }
 
