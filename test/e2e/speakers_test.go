@@ -45,6 +45,9 @@ func TestSpeakers(t *testing.T) {
 	}
 	for _, one := range regexp.MustCompile("`aes67-sink speakers ?([^`]*)`").FindAllStringSubmatch(string(document), -1) {
 		words := strings.Fields(strings.ReplaceAll(one[1], "kh.json", filepath.Join(dir, "kh.json")))
+		if len(words) > 0 && words[0] == "pair" { // TestPairing
+			continue
+		}
 		if said, err := run(words...); err != nil {
 			t.Errorf("%s: %v\n%s", one[0], err, said)
 		}
