@@ -265,6 +265,8 @@ FILES = \
 	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
 	docs/doctor.md:$(PREFIX)/share/doc/aes67-sink/docs/doctor.md \
 	docs/faults.md:$(PREFIX)/share/doc/aes67-sink/docs/faults.md \
+	docs/speakers.md:$(PREFIX)/share/doc/aes67-sink/docs/speakers.md \
+	docs/latency.md:$(PREFIX)/share/doc/aes67-sink/docs/latency.md \
 	docs/rooms.md:$(PREFIX)/share/doc/aes67-sink/docs/rooms.md \
 	docs/programs.md:$(PREFIX)/share/doc/aes67-sink/docs/programs.md \
 	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \

@@ -179,7 +179,7 @@ var Options = []Option{
 	{
 		Key: "stream.addresses", Default: "[]",
 		Help:   "where the streams are sent one by one, in channel order: multicast groups, or single receivers",
-		Detail: "Empty: groups derived from address-prefix. Otherwise one for each stream: as many as sink.channels with the layout \"mono\", one with \"multi\". The bridge uses groups without looking for conflicts. A stream to the address of a single receiver, such as \"192.168.1.20\", is not announced; give that receiver the description (aes67-sink sdp).",
+		Detail: "Empty: groups derived from address-prefix. Otherwise one for each stream: as many as sink.channels with the layout \"mono\", half of that with \"pairs\", one with \"multi\"; of several sinks those of the first come first. The bridge uses groups without looking for conflicts. A stream to the address of a single receiver, such as \"192.168.1.20\", is not announced; give that receiver the description (aes67-sink sdp).",
 		field:  addresses(func(c *Config) *addressList { return &c.Stream.Addresses }),
 	},
 	{

@@ -115,7 +115,11 @@ func format(c Config, number int) (why, remedy string) {
 	}
 	remedy = fmt.Sprintf("take stream.ptime = \"%v\"", refused.Nearest.PacketTime)
 	if c.formatOf(Mono, s).Check() == nil {
-		remedy += fmt.Sprintf(" or stream.layout = \"%v\"", Mono)
+		layout := "stream.layout"
+		if s.Layout != nil {
+			layout = c.keyAt("sink.layout", number)
+		}
+		remedy += fmt.Sprintf(" or %s = \"%v\"", layout, Mono)
 	}
 	return refused.Why, remedy
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -212,7 +213,23 @@ func (a *announcer) problems() (all []string) {
 	if a.rtsp != nil {
 		all = append(all, a.rtsp.Snapshot().Problem)
 	}
+	if m := a.mirror; m != nil {
+		if a.announcesBySAP() {
+			all = append(all, m.sap.Problem())
+		}
+		if m.rtsp != nil {
+			all = append(all, m.rtsp.Snapshot().Problem)
+		}
+	}
 	return all
+}
+
+// setInterval is how often SAP announces.
+func (a *announcer) setInterval(interval time.Duration) {
+	a.sap.SetInterval(interval)
+	if a.mirror != nil {
+		a.mirror.sap.SetInterval(interval)
+	}
 }
 
 // unlisted is why receivers that find sessions by DNS-SD do not; the others do.

@@ -127,7 +127,7 @@ func (e *edges) changes() map[string]func(config.Config) {
 		"sink.gains":              e.setGains,
 		"speakers.volume":         func(c config.Config) { e.pair.Want(movesSpeakers(c)) },
 		"announce.sap":            func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
-		"announce.sap-interval":   func(c config.Config) { e.announcer.sap.SetInterval(c.Announce.SAPInterval) },
+		"announce.sap-interval":   func(c config.Config) { e.announcer.setInterval(c.Announce.SAPInterval) },
 		"stream.receiver-latency": func(c config.Config) { e.receiver.Store(int64(c.Stream.ReceiverLatency)) },
 		"stream.name": func(c config.Config) {
 			e.streamName.Store(&c.Stream.Name)

@@ -175,5 +175,5 @@ func Verbs() []string {
 	for _, v := range verbs {
 		out = append(out, v.name)
 	}
-	return append(out, "raw", "backup", "restore")
+	return append(out, "pair", "raw", "backup", "restore")
 }

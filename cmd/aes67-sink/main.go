@@ -27,7 +27,7 @@ type grammar struct {
 	List     listCommand     `cmd:"" help:"List every AES67 session and PTP master on the network."`
 	Doctor   doctorCommand   `cmd:"" help:"Look for what keeps sound from arriving, and say how to mend it."`
 	Tone     toneCommand     `cmd:"" help:"Play a test tone through the virtual sink, as any program would."`
-	Speakers speakersCommand `cmd:"" help:"Show and set Neumann KH speakers: level, mute, logo, standby, delay, name, backup."`
+	Speakers speakersCommand `cmd:"" help:"Show, pair and set Neumann KH speakers: level, mute, logo, standby, delay, name, backup."`
 	Bundle   bundleCommand   `cmd:"" help:"Write one zip for a bug report."`
 	On       onCommand       `cmd:"" help:"Start the bridge of this user, and have it start at each login."`
 	Off      offCommand      `cmd:"" help:"End the bridge of this user, and keep it from starting at logins."`

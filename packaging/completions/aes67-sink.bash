@@ -48,7 +48,7 @@ _aes67_sink() {
 	list) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --watch --for --help' -- "$current") ;;
 	doctor) mapfile -t COMPREPLY < <(compgen -W '--config --set --json --share --verbose --help' -- "$current") ;;
 	tone) mapfile -t COMPREPLY < <(compgen -W '--channel --freq --level --seconds --help' -- "$current") ;;
-	speakers) mapfile -t COMPREPLY < <(compgen -W 'level mute brightness identify name standby delay dim save raw backup restore --on --address --json --dry-run --comment --help' -- "$current") ;;
+	speakers) mapfile -t COMPREPLY < <(compgen -W 'level mute brightness identify name standby delay dim save pair raw backup restore --on --address --json --dry-run --comment --help' -- "$current") ;;
 	bundle) mapfile -t COMPREPLY < <(compgen -W '--config --set --share --help' -- "$current") ;;
 	on) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;
 	off) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current") ;;

@@ -12,7 +12,7 @@ complete -c aes67-sink -n __fish_use_subcommand -a sdp -d 'Print or write the se
 complete -c aes67-sink -n __fish_use_subcommand -a list -d 'List every AES67 session and PTP master on the network.'
 complete -c aes67-sink -n __fish_use_subcommand -a doctor -d 'Look for what keeps sound from arriving, and say how to mend it.'
 complete -c aes67-sink -n __fish_use_subcommand -a tone -d 'Play a test tone through the virtual sink, as any program would.'
-complete -c aes67-sink -n __fish_use_subcommand -a speakers -d 'Show and set Neumann KH speakers: level, mute, logo, standby, delay, name, backup.'
+complete -c aes67-sink -n __fish_use_subcommand -a speakers -d 'Show, pair and set Neumann KH speakers: level, mute, logo, standby, delay, name, backup.'
 complete -c aes67-sink -n __fish_use_subcommand -a bundle -d 'Write one zip for a bug report.'
 complete -c aes67-sink -n __fish_use_subcommand -a on -d 'Start the bridge of this user, and have it start at each login.'
 complete -c aes67-sink -n __fish_use_subcommand -a off -d 'End the bridge of this user, and keep it from starting at logins.'
@@ -45,7 +45,7 @@ complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l channel -d 'Wher
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l freq -d 'Frequency in Hz, 20 to 20000 (440).' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l level -d 'Level in dBFS before the sink\'s volume, -120 to -20 (-40).' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from tone' -l seconds -d 'How long, 0.1 to 3600 (5).' -r
-complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -a 'level mute brightness identify name standby delay dim save raw backup restore'
+complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -a 'level mute brightness identify name standby delay dim save pair raw backup restore'
 complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l on -d 'Which: a name or serial number, left, right or all (all).' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l address -d 'Ask this one, such as fe80::2%%eth0, instead of looking by mDNS; may be repeated.' -r
 complete -c aes67-sink -n '__fish_seen_subcommand_from speakers' -l json -d 'Print JSON.'
