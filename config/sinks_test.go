@@ -136,7 +136,7 @@ func TestFaultsOfSeveralSinks(t *testing.T) {
 		{"an unknown key of the second", "[[sink]]\n[[sink]]\nid = \"b\"\nname = \"B\"\ncolour = 3", `config.toml:5: sink.1.colour: unknown key; aes67-sink config prints every key there is`},
 		{
 			"a packet too small for the second", "[[sink]]\n[[sink]]\nid = \"b\"\nname = \"B\"\nlayout = \"multi\"\n" + channels + "\n[stream]\nptime = \"4ms\"",
-			`config.toml:8: stream.ptime = "4ms": 8 channels of L24 at 48000 Hz make 4608 bytes a packet: must be at most 1440; take stream.ptime = "1ms" or stream.layout = "mono"`,
+			`config.toml:8: stream.ptime = "4ms": 8 channels of L24 at 48000 Hz make 4608 bytes a packet: must be at most 1440; take stream.ptime = "1ms" or sink.1.layout = "mono"`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

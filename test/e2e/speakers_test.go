@@ -16,9 +16,9 @@ import (
 // real Avahi at either end, with every command of docs/speakers.md.
 func TestSpeakers(t *testing.T) {
 	need(t, "avahi-publish", "ip")
-	t.Setenv("LAB_IPV6", "yes")
+	shared(t)
 	w := newWire(t)
-	here, there := startAvahi(t, w, pc, "lab-pc"), startAvahi(t, w, speaker, "lab-speaker")
+	here, there := startAvahi(t, w, pc, "lab-pc", "LAB_IPV6=yes"), startAvahi(t, w, speaker, "lab-speaker", "LAB_IPV6=yes")
 	var addresses []string
 	for side, ip := range map[string]string{"Left": "fe80::67:1", "Right": "fe80::67:2"} {
 		mustOutput(t, os.Environ(), w.in(speaker, "ip", "address", "add", ip+"/64", "dev", "eth0", "nodad")...)

@@ -133,12 +133,13 @@ type avahiAt struct {
 	wire wire
 	side string
 	dir  string
+	more []string // of its environment
 }
 
-func startAvahi(t testing.TB, w wire, side, host string) *avahiAt {
+func startAvahi(t testing.TB, w wire, side, host string, more ...string) *avahiAt {
 	t.Helper()
 	need(t, "avahi-daemon", "avahi-browse", "dbus-daemon", "dbus-send")
-	a := &avahiAt{t, w, side, tempDir(t, "avahi")}
+	a := &avahiAt{t, w, side, tempDir(t, "avahi"), more}
 	a.do("start", "eth0", host)
 	t.Cleanup(func() {
 		if _, err := output(os.Environ(), w.in(side, script("avahi.sh"), "stop", a.dir)...); err != nil {
@@ -152,7 +153,7 @@ func startAvahi(t testing.TB, w wire, side, host string) *avahiAt {
 func (a *avahiAt) do(verb string, arguments ...string) {
 	a.t.Helper()
 	command := append([]string{"setsid", "--wait", script("avahi.sh"), verb, a.dir}, arguments...)
-	mustOutput(a.t, os.Environ(), a.wire.in(a.side, command...)...)
+	mustOutput(a.t, append(os.Environ(), a.more...), a.wire.in(a.side, command...)...)
 }
 
 // env is what programs need to find the bus.
