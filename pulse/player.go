@@ -38,6 +38,8 @@ type PlayConfig struct {
 // ErrNoSink says that the sink is not there.
 var ErrNoSink = errors.New("not there")
 
+var errGone = errors.New("went away")
+
 // Play plays into a sink what read fills in, interleaved, until read returns
 // less than it was asked for; it returns when all of it was heard. When ctx ends
 // it fades out and stops. The volume is the sink's own.
@@ -201,7 +203,7 @@ func (p *player) await(ctx context.Context) error {
 		return p.server.err()
 	}
 	if p.killed.Load() {
-		return fmt.Errorf("sink %q: went away", p.cfg.SinkID)
+		return fmt.Errorf("sink %q: %w", p.cfg.SinkID, errGone)
 	}
 	return nil
 }

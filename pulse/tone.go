@@ -2,6 +2,7 @@ package pulse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/text"
+	"aes67-sink/internal/wake"
 )
 
 // toneFade is the raised cosine at either end.
@@ -38,6 +40,13 @@ func ToneGains(side string, channels []string, amplitude float64) ([]float32, er
 	}
 	return gains, nil
 }
+
+// How often, and after what, a sink that went away is looked for: it is back within a
+// second.
+const (
+	anewTries = 20
+	anewPause = 100 * time.Millisecond
+)
 
 // Tone is a sine with a fade at either end.
 type Tone struct {
@@ -72,12 +81,22 @@ func (t *Tone) Read(samples []float32) int {
 }
 
 // PlaySide plays a tone of 440 Hz to the left or right of a sink until ctx ends, a minute
-// at most, at a level in dBFS before the sink's volume.
+// at most, at a level in dBFS before the sink's volume. A sink that is made anew meanwhile,
+// as for a pair that was just found, is played on into.
 func PlaySide(ctx context.Context, sinkID string, rate aes67.Hz, channels []string, side string, dbfs float64) error {
 	gains, err := ToneGains(side, channels, math.Pow(10, dbfs/20))
 	if err != nil {
 		return err
 	}
 	tone := NewTone(gains, 440, rate, time.Minute)
-	return Play(ctx, PlayConfig{SinkID: sinkID, Rate: rate, Channels: channels, Name: "aes67-sink pairing"}, tone.Read)
+	play := func() error {
+		return Play(ctx, PlayConfig{SinkID: sinkID, Rate: rate, Channels: channels, Name: "aes67-sink pairing"}, tone.Read)
+	}
+	err = play()
+	for tries := 0; tries < anewTries && (errors.Is(err, errGone) || tries > 0 && errors.Is(err, ErrNoSink)); tries++ {
+		if wake.Pause(ctx, anewPause) {
+			err = play()
+		}
+	}
+	return err
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"aes67-sink/internal/speakersim"
 )
 
@@ -40,6 +42,17 @@ func (m *meter) listen(ctx context.Context, conn *net.UDPConn) error {
 	}
 }
 
+// alone keeps other groups of the same port out of a socket (ip(7), IP_MULTICAST_ALL).
+func alone(t *testing.T, conn *net.UDPConn) {
+	raw, err := conn.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { must(0, unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)) })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestPairing lets the pair command play through a bridge to two simulated speakers, whose
 // meters are fed by real receivers of the streams, in each of the four wirings.
 func TestPairing(t *testing.T) {
@@ -58,6 +71,7 @@ func TestPairing(t *testing.T) {
 		w.inside(t, speaker, func(eth0 net.Interface) error {
 			conn, err := net.ListenMulticastUDP("udp4", &eth0, &group)
 			if err == nil {
+				alone(t, conn)
 				beside(t, "receiver", func(ctx context.Context) error { return streams[i].listen(ctx, conn) })
 			}
 			return err
@@ -79,7 +93,7 @@ func TestPairing(t *testing.T) {
 		w.inside(t, speaker, func(net.Interface) error {
 			l, err := net.Listen("tcp", "["+ip+"%eth0]:0")
 			if err == nil {
-				addresses = append(addresses, l.Addr().String())
+				addresses = append(addresses, fmt.Sprintf("[%s%%eth0]:%d", ip, l.Addr().(*net.TCPAddr).Port))
 				beside(t, "speaker", func(ctx context.Context) error { return sim.Serve(ctx, l) })
 			}
 			return err
