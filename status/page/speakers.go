@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"aes67-sink/health"
-	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
 
@@ -75,7 +74,7 @@ func condition(l language, s *status.Speaker) (state health.Status, wrong, said 
 	}
 	if len(s.Warnings) > 0 {
 		all = append(all, l.word("speaker.warns"))
-		said = text.List(s.Warnings)
+		said = strings.Join(s.Warnings, ", ")
 	}
 	if len(all) == 0 {
 		return health.Healthy, l.wordOf("health", string(health.Healthy)), ""
