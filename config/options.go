@@ -327,7 +327,7 @@ var Options = []Option{
 	{
 		Key: "status.listen", Default: `"127.0.0.1:6767"`,
 		Help:   "address and port of the page that shows what is going on; \"\" turns it off",
-		Detail: "Open it with a browser; docs/page.md tells what is there, and how to put a proxy before it. 127.0.0.1 is seen by this computer only. Another address lets the whole network read it, without a password; nothing can be changed by it. /bundle.zip has names and addresses replaced; aes67-sink bundle writes the whole one.",
+		Detail: "Open it with a browser; docs/page.md tells what is there, and how to put a proxy before it. 127.0.0.1 is seen by this computer only. Another address lets the whole network read it, without a password, and mute the speakers of a pair or let them show themselves; nothing else can be changed by it. /bundle.zip has names and addresses replaced; aes67-sink bundle writes the whole one.",
 		field:  text(func(c *Config) *string { return &c.Status.Listen }, checkListen, "\"\" or an IP address with a port, such as \"127.0.0.1:6767\""),
 	},
 	{

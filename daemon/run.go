@@ -118,7 +118,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	told := &teller{edges: e, supervisor: supervisor, again: again, judge: judge, recording: flight, version: version, started: rtthread.Now()}
 	told.bundler = bundler{told: told, config: again.current, faults: again.faults, version: version, lines: lines, others: &e.ears.others}
 	flight.look = lookout{e, supervisor}.look
-	servers := status.NewServer(told).With(page.New(told))
+	servers := status.NewServer(told).With(page.New(told)).Setting(e.pair)
 	service := &notifier{log: part("service"), model: told.Model, changed: make(chan struct{}, 1)}
 	screen := &desktopTeller{
 		on: cfg.Status.Notifications && underManager(), desktop: desktop.Desktop{Program: cfg.Sink.Name, Icon: pulse.Icon},

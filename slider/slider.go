@@ -92,6 +92,7 @@ type Write struct {
 	Mute    bool // it is a mute, not a level
 	Muted   bool
 	LevelDB float64
+	Hand    uint64 // the number of who wanted it beside the slider; 0: nobody
 }
 
 // Orders are what is to be done now.
@@ -205,6 +206,7 @@ func (s *Slider) Wrote(now aes67.MonoTime, w Write, confirmedDB float64, result 
 	d := &s.devices[w.Speaker]
 	d.writing, d.wrote = false, now
 	switch {
+	case result == Refusal && w.Hand != 0: // it is as it was, and the slider none the worse
 	case result == Refusal:
 		s.fail(now, Fault{Refused, w.Speaker})
 	case result == Silence:
@@ -213,7 +215,7 @@ func (s *Slider) Wrote(now aes67.MonoTime, w Write, confirmedDB float64, result 
 		}
 		d.known, d.told.Reachable, s.doubt.rest = false, false, max(s.doubt.rest, nextRest)
 	case w.Mute:
-		d.muted, d.ours = w.Muted, w.Muted
+		s.muted(now, w)
 	default:
 		d.level, d.set, d.asked = confirmedDB, confirmedDB, w.LevelDB
 		switch off := math.Abs(confirmedDB - w.LevelDB); {

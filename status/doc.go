@@ -6,6 +6,6 @@
 // bundle.go hands out the zip for a bug report, table.go and trends.go show it in a
 // terminal.
 //
-// Browsers can change nothing: they are answered GET only. Package page makes what
-// people see.
+// Browsers are answered GET only, but for the forms of speakers (hand.go): they are all
+// that can be changed. Package page makes what people see.
 package status

@@ -20,6 +20,9 @@ func (s *Server) page() http.Handler {
 	mux.HandleFunc("GET /incidents.json", s.serveIncidents)
 	mux.HandleFunc("GET /sdp/{number}", s.serveSession)
 	mux.HandleFunc("GET /bundle.zip", s.serveSharedBundle)
+	if s.hand != nil {
+		mux.HandleFunc("POST /speaker", s.serveSpeaker)
+	}
 	if s.pages != nil {
 		mux.Handle("GET /", s.pages)
 	}
@@ -56,9 +59,9 @@ func ownPage(header http.Header, host string) bool {
 
 // contentPolicy lets a page use what is served here, and nothing else: no script or
 // style in the page itself (W3C Content Security Policy Level 3). A frame around it is
-// allowed for pages of the same origin, as behind a proxy.
+// allowed for pages of the same origin, as behind a proxy; so are the forms of speakers.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 
 // policy tells browsers what they may do with the answers.
 func policy(next http.Handler) http.Handler {
@@ -66,7 +69,7 @@ func policy(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("Content-Security-Policy", contentPolicy)
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
-		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Referrer-Policy", "same-origin") // with none at all a form's Origin is null (Fetch Standard, 3.2)
 		header.Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})

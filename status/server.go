@@ -60,6 +60,7 @@ type Recordings interface {
 type Server struct {
 	teller Teller
 	pages  http.Handler          // of people; nil: none
+	hand   Hand                  // sets speakers; nil: nothing can be set
 	pause  func(context.Context) // before a port is tried again
 
 	bundling sync.Mutex // one at a time: each asks everything of everybody
@@ -73,6 +74,12 @@ func NewServer(teller Teller) *Server {
 // With lets pages answer, on TCP, what is asked of no other path: the page for people.
 func (s *Server) With(pages http.Handler) *Server {
 	s.pages = pages
+	return s
+}
+
+// Setting lets the page set speakers.
+func (s *Server) Setting(hand Hand) *Server {
+	s.hand = hand
 	return s
 }
 

@@ -235,7 +235,7 @@ func TestPageOfPeople(t *testing.T) {
 			continue
 		}
 		for name, want := range map[string]string{
-			"Content-Security-Policy": contentPolicy, "Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer",
+			"Content-Security-Policy": contentPolicy, "Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "same-origin",
 			"X-Content-Type-Options": "nosniff", "Access-Control-Allow-Origin": "",
 		} {
 			if got := header.Get(name); got != want {

@@ -110,6 +110,15 @@ func (l *Loudness) wrote(w slider.Write, confirmedDB float64, result slider.Resu
 	l.carry(l.machine.Wrote(l.now(), w, confirmedDB, result), nil)
 }
 
+// mute mutes a speaker by hand, or does so no longer.
+func (l *Loudness) mute(i int, yes bool, hand uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	orders, err := l.machine.Mute(l.now(), i, yes, hand)
+	l.carry(orders, nil)
+	return err
+}
+
 // look lets time pass.
 func (l *Loudness) look() {
 	l.mu.Lock()

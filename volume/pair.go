@@ -44,8 +44,10 @@ type Pair struct {
 	log      zerolog.Logger
 	anew     chan struct{} // the pair may be another
 
-	mu   sync.Mutex
-	told []Member
+	mu    sync.Mutex
+	told  []Member
+	asked []*asked
+	hands hands
 }
 
 // Member is what is known of one.
@@ -144,11 +146,12 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	p.told = make([]Member, count)
 	for i, m := range both {
 		p.told[i].Identity = m
-		all[i] = &asked{Pair: p, index: i, writes: make(chan slider.Write, 1)}
+		all[i] = &asked{Pair: p, index: i, ended: ctx.Done(), writes: make(chan slider.Write, 1), shows: make(chan show)}
 		if address, err := netip.ParseAddrPort(m.Address); err == nil {
 			all[i].device = ssc.NewDevice(address, askLimit)
 		}
 	}
+	p.asked = all
 	p.mu.Unlock()
 	p.loudness.use(pair.ReferenceDB, last, wanted, func(w slider.Write) {
 		select {
@@ -199,8 +202,10 @@ func (p *Pair) Snapshot() []Member {
 type asked struct {
 	*Pair
 	index  int
-	device *ssc.Device
+	device *ssc.Device     // nil: its address is none
+	ended  <-chan struct{} // it is asked no longer
 	writes chan slider.Write
+	shows  chan show
 	asks   uint
 }
 
@@ -218,6 +223,8 @@ func (a *asked) run(ctx context.Context, wanted bool) {
 			return
 		case w := <-a.writes:
 			a.write(ctx, w)
+		case s := <-a.shows:
+			a.show(ctx, s)
 		case <-again.C:
 			a.ask(ctx)
 			again.Reset(every)
@@ -244,6 +251,12 @@ func (a *asked) write(ctx context.Context, w slider.Write) {
 	default:
 		a.loudness.wrote(w, level, slider.Confirmed)
 		a.keep()
+	}
+	if w.Hand != 0 {
+		if err == nil && !confirmed.Same(value) {
+			err = fmt.Errorf("it confirms %s, not %s", confirmed, value)
+		}
+		a.handed(w, err)
 	}
 }
 

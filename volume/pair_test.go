@@ -3,6 +3,7 @@ package volume
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ type desk struct {
 	number uint64
 	alone  bool
 	volume *float64
+	muted  []bool // as it was told to be
 }
 
 func (d *desk) Answer(_ uint64, ramp aes67.Ramp) uint64 {
@@ -39,10 +41,12 @@ func (d *desk) Answer(_ uint64, ramp aes67.Ramp) uint64 {
 func (d *desk) InForce() uint64      { d.mu.Lock(); defer d.mu.Unlock(); return d.number }
 func (d *desk) SetBalance([]float64) {}
 func (d *desk) SetVolume(db float64) { d.mu.Lock(); defer d.mu.Unlock(); d.volume = &db }
-func (d *desk) SetMuted(bool)        {}
+func (d *desk) SetMuted(yes bool)    { d.mu.Lock(); defer d.mu.Unlock(); d.muted = append(d.muted, yes) }
 func (d *desk) SetAlone(yes bool)    { d.mu.Lock(); defer d.mu.Unlock(); d.alone = yes }
 func (d *desk) gain() float64        { d.mu.Lock(); defer d.mu.Unlock(); return d.ramp.DB(clock()) }
 func (d *desk) ordered() *float64    { d.mu.Lock(); defer d.mu.Unlock(); return d.volume }
+func (d *desk) mutes() []bool        { d.mu.Lock(); defer d.mu.Unlock(); return slices.Clone(d.muted) }
+
 func law(db float64, muted bool) Law {
 	return Law{Law: slider.Law{VolumeDB: db, Muted: muted, Unscaled: true}}
 }
@@ -62,18 +66,26 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestTheSliderMovesASimulatedPair: level, mute, a turn at a speaker, and one that goes.
-func TestTheSliderMovesASimulatedPair(t *testing.T) {
-	ctx, end := context.WithCancel(t.Context())
+// desktop is a bridge's part of the volume before two simulated speakers.
+type desktop struct {
+	*desk
+	*Pair
+	loudness *Loudness
+	sims     [2]*speakersim.Speaker
+}
+
+// newDesktop does not run yet.
+func newDesktop(t *testing.T, wanted bool) *desktop {
+	t.Helper()
 	directory := t.TempDir()
 	pair := speakers.Pair{ReferenceDB: 84}
-	var sims [2]*speakersim.Speaker
+	d := &desktop{desk: &desk{}}
 	for i, side := range []*speakers.Identity{&pair.Left, &pair.Right} {
-		sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67})
-		if err := sims[i].Turn("audio/out/level", 84.0); err != nil {
+		d.sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67})
+		if err := d.sims[i].Turn("audio/out/level", 84.0); err != nil {
 			t.Fatal(err)
 		}
-		at, err := sims[i].Start(ctx)
+		at, err := d.sims[i].Start(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,11 +94,27 @@ func TestTheSliderMovesASimulatedPair(t *testing.T) {
 	if err := speakers.PairFile(directory).Save(pair); err != nil {
 		t.Fatal(err)
 	}
-	d := &desk{}
-	l := NewLoudness(d, clock, zerolog.Nop())
-	l.Join(d, func() bool { return true })
-	p := NewPair(l, directory, "aes67", true, clock, zerolog.Nop())
-	p.Begin()
+	d.loudness = NewLoudness(d.desk, clock, zerolog.Nop())
+	d.loudness.Join(d.desk, func() bool { return true })
+	d.Pair = NewPair(d.loudness, directory, "aes67", wanted, clock, zerolog.Nop())
+	d.Begin()
+	return d
+}
+
+// run lets it run; end ends it, and waits.
+func (d *desktop) run(t *testing.T) (end func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{d.loudness.Run, d.Pair.Run, d.Keep} {
+		running.Go(func() { _ = run(ctx) })
+	}
+	return func() { cancel(); running.Wait() }
+}
+
+// TestTheSliderMovesASimulatedPair: level, mute, a turn at a speaker, and one that goes.
+func TestTheSliderMovesASimulatedPair(t *testing.T) {
+	d := newDesktop(t, true)
+	l, p, sims := d.loudness, d.Pair, d.sims
 	if !d.alone {
 		t.Error("the sink is not asked to be alone")
 	}
@@ -94,12 +122,7 @@ func TestTheSliderMovesASimulatedPair(t *testing.T) {
 	if db := d.gain(); db != -30 {
 		t.Errorf("the stream is at %v dB before the speakers are known", db)
 	}
-	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{l.Run, p.Run, p.Keep} {
-		running.Go(func() { _ = run(ctx) })
-	}
-	defer running.Wait()
-	defer end()
+	defer d.run(t)()
 	both := func(db float64) func() bool {
 		return func() bool { return near(sims[0].Level(), db) && near(sims[1].Level(), db) }
 	}

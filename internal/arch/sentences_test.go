@@ -32,6 +32,7 @@ var otherwise = []string{
 	"default: %d Hz, sink ", "sink %d %s: ", // of a bundle
 	"no system D-Bus for Avahi", "Avahi does not run", "forbids asking Avahi", "refuses to look for them", // behind what is not found
 	"PTP masters are not heard: ", "speaks PTP version 1, as Dante does: ", // of list
+	"is not set to ", "is none of the pair", "there is no pair of speakers; ", "has no address; pair", "whether it is %s is not known", // of the page's forms
 	"channels: %d of them: must be", "not a channel name", "must be at most", "not one of", "sink name", "sink id",
 	"a backslash", "packet of %d bytes on channel", "stream.address-prefix: ",
 	"CSeq: ", "body of %q bytes", "%d streams: more than", "timer slack", "priority %d: limited", "SCHED_FIFO %d: ", "RLIMIT_RTTIME",

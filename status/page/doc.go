@@ -11,5 +11,6 @@
 // While nobody looks, nothing runs: one goroutine (events.go) asks the bridge for all
 // who look, and ends with the last of them.
 //
-// Left out: anything that changes the bridge, and any request to elsewhere.
+// Forms of the speakers (speakers.go) are all that changes anything: the server takes
+// them (status/hand.go). Left out: anything else that does, and any request to elsewhere.
 package page

@@ -92,7 +92,8 @@ type view struct {
 	Version  string
 	Shape    string
 	channels []string // of the peaks, by the numbers of their series
-	Streams  []int    // numbers, from 1, of what has texts
+	Speakers []speaker
+	Streams  []int // numbers, from 1, of what has texts
 	SDP      []int
 	Sessions []int
 	Masters  []int
@@ -119,6 +120,7 @@ func lay(l language, p *picture, incidents []recorder.Incident) *view {
 	for _, channel := range p.model.Sink.Channels {
 		v.channels = append(v.channels, l.wordOf("channel", channel))
 	}
+	v.Speakers = speakers(l, &p.model)
 	v.Streams, v.SDP = numbers(len(p.model.Streams)), numbers(len(p.sessions))
 	v.Sessions, v.Masters, v.Notes = numbers(len(p.listing.Sessions)), numbers(len(p.listing.Masters)), numbers(len(p.listing.Notes))
 	for _, there := v.texts[fmt.Sprintf("also.%d.sentence", len(v.Also)+1)]; there; _, there = v.texts[fmt.Sprintf("also.%d.sentence", len(v.Also)+1)] {

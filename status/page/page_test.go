@@ -140,6 +140,28 @@ func ill() *fake {
 	return f
 }
 
+// paired is a bridge with a pair of speakers, of which one is not as it should be.
+func paired() *fake {
+	f := lively()
+	f.model.SliderMoves = "speakers"
+	f.model.Speakers = []status.Speaker{
+		{
+			Name: "desk <one>", Channel: "front-left", Model: "KH 120 II AES67", Serial: "1", Reachable: true, LevelDBSPL: new(status.Tenths(71.75)), Muted: new(false), Local: new(false),
+			InputDB: new(status.Tenths(-23.5)), StandbyInM: new(status.Tenths(14)),
+		},
+		{Name: "desk two", Channel: "front-right", Model: "KH 120 II AES67", Serial: "2", Reachable: true, LevelDBSPL: new(status.Tenths(71.75)), Muted: new(true), Local: new(true), Warnings: []string{"TEMPERATURE"}},
+	}
+	return f
+}
+
+// alone is a pair of which one does not answer, while the slider leaves the speakers alone.
+func alone() *fake {
+	f := paired()
+	f.model.SliderMoves = "stream"
+	f.model.Speakers[1] = status.Speaker{Name: "desk two", Channel: "front-right", Problem: "the speaker cannot be reached at [fe80::1%eno1]:45: connection refused; is it on?"}
+	return f
+}
+
 // get asks a page, by a language.
 func get(t *testing.T, p http.Handler, path, language string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -151,7 +173,7 @@ func get(t *testing.T, p http.Handler, path, language string) *httptest.Response
 }
 
 func TestThePageIsWholeWithoutItsScript(t *testing.T) {
-	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "empty": {model: status.Model{State: status.WaitingSoundServer, Problem: "no sound server answers; start one"}}} {
+	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "paired": paired(), "alone": alone(), "empty": {model: status.Model{State: status.WaitingSoundServer, Problem: "no sound server answers; start one"}}} {
 		for _, l := range []string{"en", "de"} {
 			answer := get(t, New(f), "/", l)
 			if answer.Code != http.StatusOK {
@@ -199,7 +221,7 @@ func TestBothLanguagesHaveEveryWord(t *testing.T) {
 			t.Errorf("the page says %s, which is no word", key[1])
 		}
 	}
-	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "empty": {}} {
+	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "paired": paired(), "alone": alone(), "empty": {}} {
 		page := get(t, New(f), "/", "de").Body.String()
 		said := foreign.ReplaceAllString(page, "")
 		for _, text := range spoken.FindAllStringSubmatch(said, -1) {
@@ -399,8 +421,10 @@ func TestFilesAreSentOnce(t *testing.T) {
 }
 
 func TestAllAddressesAreRelative(t *testing.T) {
-	page := get(t, New(ill()), "/", "").Body.String()
-	for _, address := range regexp.MustCompile(`(?:href|src)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+	f := ill()
+	f.model.Speakers = paired().model.Speakers
+	page := get(t, New(f), "/", "").Body.String()
+	for _, address := range regexp.MustCompile(`(?:href|src|action)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if strings.HasPrefix(address[1], "/") || strings.Contains(address[1], ":") {
 			t.Errorf("%s leads out of a path below which a proxy puts the page", address[1])
 		}

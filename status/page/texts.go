@@ -36,6 +36,7 @@ func texts(l language, p *picture) map[string]string {
 		id := "chain." + link.ID
 		all[id+".state"], all[id+".word"], all[id+".detail"] = string(link.State), link.Word, link.Detail
 	}
+	speakersTexts(l, &p.model, all)
 	captions(l, p, all)
 	p.spread.texts(l, len(p.model.Sink.Channels), all)
 	for i := range p.model.Streams {

@@ -86,7 +86,7 @@ func (b *bridge) start(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = status.NewServer(b.Desk).With(page.New(b.Desk)).RunTCP(ctx, b.address, func(err error) { t.Log(err) })
+		_ = status.NewServer(b.Desk).With(page.New(b.Desk)).Setting(b.Desk).RunTCP(ctx, b.address, func(err error) { t.Log(err) })
 	}()
 	b.end = func() { cancel(); <-ended }
 	for deadline := time.Now().Add(patience); ; {

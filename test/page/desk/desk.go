@@ -47,6 +47,9 @@ type Desk struct {
 	packets uint64
 	now     sample
 	random  *rand.Rand
+	paired  bool
+	muted   [2]bool // the speakers
+	shows   [2]bool
 }
 
 type sample struct{ offset, bound, lateness, fill, ratio, limited, left, right float64 }
@@ -327,8 +330,59 @@ func (d *Desk) Model() status.Model {
 	}
 	healthy := status.Health{Overall: health.Healthy, Link: health.Healthy, Transmission: health.Healthy, ExternalSynchronization: health.Healthy, Essence: health.Healthy}
 	m.Status = &healthy
+	if d.paired {
+		d.speakers(&m)
+	}
 	d.suffer(&m)
 	return m
+}
+
+// Pair gives it two speakers.
+func (d *Desk) Pair() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.paired = true
+}
+
+// Set is which speakers are muted, and which show themselves.
+func (d *Desk) Set() (muted, shows [2]bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.muted, d.shows
+}
+
+// SetMute mutes a speaker.
+func (d *Desk) SetMute(_ context.Context, channel string, yes bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return set(&d.muted, channel, yes)
+}
+
+// Identify lets a speaker show itself.
+func (d *Desk) Identify(_ context.Context, channel string, yes bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return set(&d.shows, channel, yes)
+}
+
+func set(both *[2]bool, channel string, yes bool) error {
+	i := slices.Index([]string{"front-left", "front-right"}, channel)
+	if i < 0 {
+		return fmt.Errorf("speaker %q is none of the pair", channel)
+	}
+	both[i] = yes
+	return nil
+}
+
+// speakers are those of the pair.
+func (d *Desk) speakers(m *status.Model) {
+	m.SliderMoves = "speakers"
+	for i, name := range []string{"Desk left", "Desk right"} {
+		m.Speakers = append(m.Speakers, status.Speaker{
+			Name: name, Channel: m.Sink.Channels[i], Model: "KH 120 II AES67", Serial: fmt.Sprint(6382437 + i), Address: fmt.Sprintf("[fe80::%d%%eno1]:45", i+1), Reachable: true,
+			LevelDBSPL: new(status.Tenths(72)), Muted: new(d.muted[i]), Local: new(false), InputDB: new(status.Tenths([]float64{d.now.left, d.now.right}[i] - 12)), StandbyInM: new(status.Tenths(90)),
+		})
+	}
 }
 
 // suffer changes the picture by the fault.

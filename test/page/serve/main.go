@@ -23,11 +23,12 @@ func main() {
 		address = os.Args[1]
 	}
 	d := desk.New(time.Now())
+	d.Pair()
 	go func() {
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 			d.Suffer(desk.Fault(lines.Text()))
 		}
 	}()
 	fmt.Println("http://" + address + "/")
-	_ = status.NewServer(d).With(page.New(d)).RunTCP(ctx, address, func(err error) { fmt.Fprintln(os.Stderr, err) })
+	_ = status.NewServer(d).With(page.New(d)).Setting(d).RunTCP(ctx, address, func(err error) { fmt.Fprintln(os.Stderr, err) })
 }
