@@ -232,6 +232,23 @@ func (b *tab) within(limit time.Duration, expression string) time.Duration {
 	return time.Since(began)
 }
 
+// landed waits until a form has led to an address: while a page is left, it answers
+// nothing, and that is no fault.
+func (b *tab) landed(address string) {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.Context, patience)
+	defer stop()
+	for {
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf("location.href === %q && document.readyState === 'complete'", address), chromedp.EvalAwaitPromise))
+		if err == nil && there {
+			return
+		}
+		if ctx.Err() != nil {
+			b.t.Fatalf("not within %v at %s: %v", patience, address, err)
+		}
+	}
+}
+
 // text is what people read of an element.
 func (b *tab) text(selector string) string {
 	b.t.Helper()

@@ -226,8 +226,9 @@ func TestATabThatIsHiddenAndShownAtOnceListensOnce(t *testing.T) {
 	page.within(patience, lively)
 }
 
-func TestBelowAPathOfAProxy(t *testing.T) {
-	b := play(t)
+// proxied is the address of a bridge below a path of a proxy.
+func proxied(t *testing.T, b *bridge) (origin, path string) {
+	t.Helper()
 	to, err := url.Parse(b.url())
 	if err != nil {
 		t.Fatal(err)
@@ -240,12 +241,55 @@ func TestBelowAPathOfAProxy(t *testing.T) {
 	mux.Handle("/deep/down/", proxy)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.CloseClientConnections) // of streams that a tab still has
-	page := shown(t, server.URL+"/deep/down/", look{})
+	return server.URL + "/", "deep/down/"
+}
+
+// TestTheFormsOfSpeakers presses them as people do: with the script, without it, and
+// through a proxy, whose origin is another than the bridge's.
+func TestTheFormsOfSpeakers(t *testing.T) {
+	b := play(t)
+	b.Pair()
+	origin, path := proxied(t, b)
+	for i, way := range []struct {
+		origin, path string
+		look
+	}{{b.url(), "", look{}}, {b.url(), "", look{scriptless: true}}, {origin, path, look{language: "de"}}} {
+		page := open(t, way.origin+way.path, way.look)
+		if way.scriptless { // to press a button; the page's own script is not loaded any more
+			call(page, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false})
+		}
+		press := func(id string, done func(muted, shows [2]bool) bool) {
+			t.Helper()
+			page.within(patience, fmt.Sprintf("document.getElementById(%q)?.checkVisibility()", id))
+			eval[bool](page, fmt.Sprintf("setTimeout(() => document.getElementById(%q).click()), true", id))
+			for deadline := time.Now().Add(patience); !done(b.Set()); {
+				if time.Now().After(deadline) {
+					muted, shows := b.Set()
+					t.Fatalf("way %d: %s is pressed, and set are %v %v; complaints %q", i, id, muted, shows, page.complaints)
+				}
+			}
+			page.landed(way.origin + way.path + "#speakers")
+		}
+		word := map[bool]string{false: "yes", true: "ja"}[way.language == "de"]
+		press("mute-on-2", func(muted, _ [2]bool) bool { return muted == [2]bool{false, true} })
+		page.within(patience, fmt.Sprintf("document.querySelector('[data-t=\"speaker.2.mute\"]')?.innerText === %q", word))
+		press("identify-on-1", func(_, shows [2]bool) bool { return shows == [2]bool{true, false} })
+		press("identify-off-1", func(_, shows [2]bool) bool { return shows == [2]bool{} })
+		press("mute-off-2", func(muted, _ [2]bool) bool { return muted == [2]bool{} })
+		page.well(way.origin)
+		page.shut()
+	}
+}
+
+func TestBelowAPathOfAProxy(t *testing.T) {
+	b := play(t)
+	origin, path := proxied(t, b)
+	page := shown(t, origin+path, look{})
 	b.Suffer(desk.NoClock)
 	page.within(reaction, fmt.Sprintf(verdictsay, "The network's clock is gone"))
-	page.well(server.URL + "/")
+	page.well(origin)
 	for _, asked := range page.asked {
-		if !strings.HasPrefix(asked, server.URL+"/deep/down/") {
+		if !strings.HasPrefix(asked, origin+path) {
 			t.Errorf("it asks %s, outside of its path", asked)
 		}
 	}
@@ -257,6 +301,7 @@ func TestAxeFindsNothing(t *testing.T) {
 		t.Fatalf("%v: make page-test fetches it", err)
 	}
 	b := play(t)
+	b.Pair()
 	for _, eyes := range []struct {
 		look
 		fault desk.Fault
