@@ -146,8 +146,9 @@ func (l Layout) widest(channels int) int {
 		return channels
 	case Pairs:
 		return min(2, channels)
+	default:
+		return 1
 	}
-	return 1
 }
 
 // When is when the streams are on the wire.

@@ -262,10 +262,10 @@ func eachItem[T any](raw any, form string, parse func(any) (T, error)) (all []T,
 	return all, nil
 }
 
-func eachRaw[T any](all []T, print func(T) any) any {
+func eachRaw[T any](all []T, written func(T) any) any {
 	raw := make([]any, len(all))
 	for i, x := range all {
-		raw[i] = print(x)
+		raw[i] = written(x)
 	}
 	return raw
 }

@@ -125,7 +125,7 @@ func TestTheFormsOfThePageSetSpeakers(t *testing.T) {
 		}
 		<-time.After(time.Millisecond)
 	}
-	shown := read(client.Get("http://" + address + "/"))
+	shown := read(client.Get("http://" + address + "/")) //nolint:bodyclose // read closes it
 	forms := aForm.FindAllString(shown, -1)
 	if len(forms) != 2 {
 		t.Fatalf("the page has %d forms, want one a speaker", len(forms))
@@ -147,7 +147,7 @@ func TestTheFormsOfThePageSetSpeakers(t *testing.T) {
 				}
 				request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				request.Header.Set("Origin", "http://"+address)
-				after := read(client.Do(request)) // led back to the page
+				after := read(client.Do(request)) //nolint:bodyclose // read closes it; led back to the page
 				if got := sims[i].Value(leaf); got != (value == "on") {
 					t.Errorf("speaker %d: %s %s, and it has %v", i, what, value, got)
 				}

@@ -209,7 +209,7 @@ func (t *session) loaded(ctx context.Context) (ours, other *proto.GetSinkInfoRep
 			break
 		}
 	}
-	return ours, other, nil
+	return ours, other, nil //nolint:nilerr // who is to end looks once all the same
 }
 
 // take notes the sink as ours.

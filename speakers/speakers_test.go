@@ -62,8 +62,7 @@ func on(name string) func(*Command) { return func(c *Command) { c.On = name } }
 func TestTableFits80Columns(t *testing.T) {
 	d := newDesk(t, speakersim.Config{Name: strings.Repeat("Wohnzimmer ", 4)}, speakersim.Config{Profile: speakersim.KH750, Name: "Sub"}, speakersim.Config{Profile: speakersim.KH80, NoSchema: true})
 	d.sims[1].SetLocal(true)
-	d.sims[0].Turn("audio/in/current_input", "DIGITAL DISCARDS ANALOG")
-	if err := d.sims[1].Turn("warnings", []any{"OVER_TEMPERATURE"}); err != nil {
+	if err := errors.Join(d.sims[0].Turn("audio/in/current_input", "DIGITAL DISCARDS ANALOG"), d.sims[1].Turn("warnings", []any{"OVER_TEMPERATURE"})); err != nil {
 		t.Fatal(err)
 	}
 	table, err := d.run("", "")

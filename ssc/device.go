@@ -32,10 +32,14 @@ const (
 
 // Names of package wire that whoever asks speakers needs.
 type (
-	Path   = wire.Path
-	Value  = wire.Value
+	// Path is the address of a leaf.
+	Path = wire.Path
+	// Value is what it holds.
+	Value = wire.Value
+	// Limits are what it takes.
 	Limits = wire.Limits
-	Error  = wire.Error // a refusal: Code, Desc, Path
+	// Error is a refusal.
+	Error = wire.Error
 )
 
 // Kinds of failure, beside *Error. What a request returns wraps one of them.

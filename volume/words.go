@@ -56,8 +56,9 @@ func sliderProblem(fault slider.Fault, told []Member, pipeWire bool) string {
 		return "the slider moves the stream's level, not the speakers': " + name + " refuses a level; see aes67-sink speakers"
 	case slider.NotConfirmed:
 		return "the slider moves the stream's level, not the speakers': " + name + " confirms another level than was set; see aes67-sink speakers"
+	default: // all is well, or nobody wants it
+		return ""
 	}
-	return ""
 }
 
 // sleepsSoon reports whether half of the time has passed after which it goes to sleep.

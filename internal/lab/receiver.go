@@ -104,7 +104,7 @@ func (r *Receiver) read(ctx context.Context, conn *net.UDPConn) error {
 		a, err := reader.next()
 		switch {
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return nil
+			return nil //nolint:nilerr // it was to end
 		case err != nil:
 			return fmt.Errorf("receiver %q: %w", r.config.Subscription.Name, err)
 		}

@@ -142,12 +142,13 @@ func (l *leaf) take(raw json.RawMessage) (v any, ok bool) {
 			return nil, false
 		}
 		return t, true
+	default: // a list
+		var all []any
+		if json.Unmarshal(raw, &all) != nil || (l.length > 0 && len(all) != l.length) {
+			return nil, false
+		}
+		return all, true
 	}
-	var all []any
-	if json.Unmarshal(raw, &all) != nil || (l.length > 0 && len(all) != l.length) {
-		return nil, false
-	}
-	return all, true
 }
 
 // encode writes a value as its kind has it.

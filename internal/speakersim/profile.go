@@ -124,6 +124,7 @@ func tree(p Profile, name, serial, version string) map[string]*leaf {
 		t["audio/out5/mute"] = flag(false)
 		t["device/standby/enabled"].writable = false
 		delete(t, "ui/logo/brightness")
+	case KH120II: // is as all are
 	}
 	for eq, n := range equalizers {
 		at := "audio/out/" + eq + "/"
@@ -144,8 +145,9 @@ func firmware(p Profile) string {
 		return "1_3_1"
 	case KH150AES67:
 		return "1_1_14"
+	default:
+		return "1_7_3"
 	}
-	return "1_7_3"
 }
 
 // ParseProfile takes a model's name, with or without its spaces.

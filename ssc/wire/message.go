@@ -203,15 +203,14 @@ func parseError(v Value) (*Error, error) {
 func code(list []json.RawMessage) (*Error, bool) {
 	var e Error
 	if len(list) == 0 || json.Unmarshal(list[0], &e.Code) != nil || e.Code == 0 {
-		return nil, false
+		return nil, false //nolint:nilerr // that is what false says
 	}
 	if len(list) > 1 {
 		var more struct {
 			Desc string `json:"desc"`
 		}
-		if json.Unmarshal(list[1], &more) == nil {
-			e.Desc = more.Desc
-		}
+		_ = json.Unmarshal(list[1], &more) // words alone
+		e.Desc = more.Desc
 	}
 	return &e, true
 }

@@ -58,8 +58,9 @@ func KnownLimits(product string, p Path) (Limits, bool) {
 			return between(0, 3360, "samples")
 		}
 		return between(0, 1000, "samples") // KH 750; of models not known the least
+	default:
+		return Limits{}, false
 	}
-	return Limits{}, false
 }
 
 // KnownPaths are the leaves that the public tools know of any model, for firmware that

@@ -196,7 +196,9 @@ func FuzzAllowedLine(f *testing.F) {
 	f.Add([]byte(`{"device":{"restore":"FACTORY_DEFAULTS"}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var seen struct {
-			UI     struct{ Control_mode *string } //nolint:revive // as the speaker spells it
+			UI struct {
+				ControlMode *string `json:"control_mode"`
+			}
 			Device struct{ Restore *string }
 		}
 		if AllowedLine(line) != nil {
@@ -209,7 +211,7 @@ func FuzzAllowedLine(f *testing.F) {
 		if json.Unmarshal(line, &seen) != nil {
 			return
 		}
-		if m := seen.UI.Control_mode; m != nil && *m != Network || seen.Device.Restore != nil {
+		if m := seen.UI.ControlMode; m != nil && *m != Network || seen.Device.Restore != nil {
 			t.Errorf("%q was let through", line)
 		}
 	})

@@ -192,7 +192,7 @@ func dragsTheSlider(t *attempt) {
 	}
 	over := math.Inf(-1)
 	for _, a := range arrivals {
-		frame := int(a.Frame)
+		frame := a.Frame
 		if frame < 0 || frame+480 > len(x) || frame%480 != 0 {
 			continue
 		}
