@@ -143,6 +143,12 @@ func (s *settings) locate(key string) (option string, number int, why, remedy st
 
 // sinkIDs, sinkNames: programs and receivers tell the sinks apart by them.
 func sinkIDs(c Config, number int) (why, remedy string) {
+	id := c.Sinks()[number].ID
+	for _, other := range c.Sinks() {
+		if id == other.ID+"_null" {
+			return "is what the sink behind " + other.ID + " is called", "choose another"
+		}
+	}
 	return twice(c, number, func(s Sink) string { return s.ID })
 }
 

@@ -120,6 +120,7 @@ func TestFaultsOfSeveralSinks(t *testing.T) {
 	}
 	for _, test := range []struct{ name, text, want string }{
 		{"an id twice", "[[sink]]\nname = \"a\"\n[[sink]]\nid = \"AES67\"\nname = \"b\"", `config.toml:4: sink.1.id = "AES67": sink 0 has it too; give each sink one of its own`},
+		{"the id of what is behind another", "[[sink]]\n[[sink]]\nid = \"aes67_null\"\nname = \"b\"", `config.toml:3: sink.1.id = "aes67_null": is what the sink behind aes67 is called; choose another`},
 		{"a name twice", "[[sink]]\nid = \"a\"\n[[sink]]\nid = \"b\"", `sink.1.name = "AES67 Speakers": sink 0 has it too; give each sink one of its own`},
 		{"an unknown sink", "[[sink]]\n[[sink]]\nid = \"b\"\nname = \"B\"\nplays-into = [\"x\"]", `config.toml:5: sink.1.plays-into = ["x"]: no sink has the id "x"; name sinks that have streams of their own: aes67`},
 		{"into itself", "[sink]\nplays-into = [\"aes67\"]", `config.toml:2: sink.plays-into = ["aes67"]: a sink cannot play into itself; leave plays-into out of a sink, so that there is one with streams`},

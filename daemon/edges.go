@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -125,7 +126,7 @@ func (e *edges) changes() map[string]func(config.Config) {
 		"safety.ceiling":          func(c config.Config) { e.rooms.SetCeiling(c.Safety.CeilingDBFS) },
 		"safety.max-volume":       func(c config.Config) { e.seats.setMaxVolume(c.Safety.MaxVolumeDB) },
 		"sink.gains":              e.setGains,
-		"speakers.volume":         func(c config.Config) { e.pair.Want(movesSpeakers(c)) },
+		"speakers.volume":         func(c config.Config) { e.pair.Want(movesSpeakers(c) && len(e.seats) == 1) },
 		"announce.sap":            func(c config.Config) { e.announcer.switchSAP(c.Announce.SAP) },
 		"announce.sap-interval":   func(c config.Config) { e.announcer.setInterval(c.Announce.SAPInterval) },
 		"stream.receiver-latency": func(c config.Config) { e.receiver.Store(int64(c.Stream.ReceiverLatency)) },
@@ -138,7 +139,11 @@ func (e *edges) changes() map[string]func(config.Config) {
 
 // setGains turns channels down while they play.
 func (e *edges) setGains(c config.Config) {
-	for i, sink := range c.Sinks() {
+	for _, sink := range c.Sinks() {
+		i := slices.IndexFunc(e.seats, func(s seat) bool { return s.cfg.ID == sink.ID })
+		if i < 0 {
+			continue // it is made by a restart
+		}
 		if err := e.rooms.SetGains(i, sink.Gains); err != nil { // the configuration has as many as channels
 			e.sender.log.Warn().Err(err).Str("sink", sink.ID).Msg("gains not taken over")
 		}

@@ -168,6 +168,12 @@ func TestSeatsOfSeveralSinks(t *testing.T) {
 	quieter := rooms()
 	quieter.More[1].Gains = []float64{-6, 0, 0}
 	e.setGains(quieter)
+	// A file in which sinks changed places, and one that is not made yet.
+	moved := rooms()
+	moved.Sink, moved.More[0] = moved.More[0], moved.Sink
+	moved.More = append(moved.More, moved.More[0])
+	moved.More[2].ID, moved.More[2].Gains = "later", []float64{-1, -1}
+	e.setGains(moved)
 	room := e.seatModel(1, true)
 	if room.ID != "all" || !slices.Equal(room.PlaysInto, []string{"living", "cinema"}) || room.LatencyMS.Mix == nil {
 		t.Errorf("told %+v", room)

@@ -73,9 +73,15 @@ func (t *session) tellLaw(doubts uint64, l Law) {
 	case t.cfg.Law != nil:
 		t.cfg.Law(doubts, l)
 	case t.framer.volumes != nil:
+		if b, ok := t.framer.volumes.(balancer); ok {
+			b.SetBalance(l.Balance)
+		}
 		t.framer.volumes.Settle(doubts, l.Ramp())
 	}
 }
+
+// balancer turns channels down against each other.
+type balancer interface{ SetBalance(gains []float64) }
 
 // SetAlone asks for a sink whose volume PipeWire leaves to us, or not; one that is there is
 // made anew when nothing plays. Any goroutine may call it, also before Run.

@@ -85,3 +85,36 @@ func TestTheLawsRamp(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyLosesHisSinkToAnotherLaw: who is to apply the volume may change while something
+// plays, in this run or before the next. The sink stays with who plays into it, and is made
+// anew once nobody does.
+func TestNobodyLosesHisSinkToAnotherLaw(t *testing.T) {
+	l := startLab(t, "pipewire")
+	cfg := stereo()
+	cfg.Follows = func() bool { return true }
+	b := l.run(cfg)
+	b.await("the flow of the monitor", flowing)
+	scaled := l.one()
+	stop := l.play(cfg, square(0.1))
+	b.await("a player", func(st Status) bool { return st.Playing == 1 })
+	b.SetAlone(true)
+	b.stop()
+	next := l.runInto(stereo(), &recorder{channels: 2})
+	next.SetAlone(true)
+	next.await("the player", func(st Status) bool { return flowing(st) && st.Playing == 1 })
+	if now := l.one(); now != scaled {
+		t.Errorf("the sink is %+v, want %+v for who plays into it", now, scaled)
+	}
+	stop()
+	next.await("the other kind of sink", func(st Status) bool { return st.Alone && flowing(st) })
+	stop = l.play(stereo(), square(0.1))
+	next.await("another player", func(st Status) bool { return st.Playing == 1 })
+	alone := l.one()
+	next.SetAlone(false)
+	stop()
+	next.await("the first kind of sink", func(st Status) bool { return !st.Alone && flowing(st) })
+	if now := l.one(); now == alone {
+		t.Errorf("the sink is %+v still", now)
+	}
+}

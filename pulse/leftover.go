@@ -33,10 +33,12 @@ func (t *session) establish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	args := func(name string) string {
-		return moduleArgs(t.cfg.SinkID, name, t.cfg.Rate, t.cfg.Channels, t.alone())
+	alone := t.alone()
+	args := func(name string, alone bool) string {
+		return moduleArgs(t.cfg.SinkID, name, t.cfg.Rate, t.cfg.Channels, alone)
 	}
-	plain, told := args(t.cfg.SinkName), args(t.cfg.SinkName+" on "+t.cfg.Host)
+	theirs := t.cfg.SinkName + " on " + t.cfg.Host
+	plain, told := args(t.cfg.SinkName, alone), args(theirs, alone)
 	made := func(plain string) string { // as it would be loaded here
 		if t.wantsFront() {
 			return frontArgs(t.cfg.SinkID, plain)
@@ -53,8 +55,8 @@ func (t *session) establish(ctx context.Context) error {
 			}
 		case !t.isOurs(info):
 			return errTaken(info)
-		case adopted == nil && !t.worn && t.fits(info, made(plain), made(told)):
-			adopted = info
+		case adopted == nil && !t.worn && t.fits(info, made(plain), made(told), made(args(t.cfg.SinkName, !alone)), made(args(theirs, !alone))):
+			adopted = info // one whose volume another is to apply is made anew when nothing plays
 		default:
 			if err := t.remove(ctx, info); err != nil {
 				return err
@@ -76,14 +78,15 @@ func (t *session) establish(ctx context.Context) error {
 	}
 	t.worn = false
 	t.take(info, false)
+	t.unscaled = t.unscaled || alone // what was loaded is known, whatever the server tells yet
 	return t.wantVolume()
 }
 
 // fits reports whether a leftover is what would be made, and all of it is there.
 func (t *session) fits(info *proto.GetSinkInfoReply, made ...string) bool {
 	args := t.argumentsOf(info)
-	return slices.ContainsFunc(made, func(want string) bool { return sameSink(args, want) }) &&
-		(!t.wantsFront() || len(t.hidden()) == 1)
+	behind, _ := t.hidden()
+	return slices.ContainsFunc(made, func(want string) bool { return sameSink(args, want) }) && (!t.wantsFront() || len(behind) == 1)
 }
 
 func (t *session) allSinks() (all proto.GetSinkInfoListReply, err error) {

@@ -69,6 +69,8 @@ type session struct {
 }
 
 func newSession(s *Sink) *session {
+	s.volumeTo.Store(nil) // what was asked of another server's sink
+	s.mutedTo.Store(nil)
 	return &session{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream}
 }
 
@@ -255,6 +257,11 @@ func (t *session) step(ctx context.Context) (err error) {
 	if t.withdrawn.Load() {
 		return t.withdraw()
 	}
+	if t.present && (t.deafened || t.unscaled != t.alone()) { // nobody's sink is taken away under him
+		if err := t.countPlayers(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case t.present && t.worn:
 		t.absent()
@@ -294,7 +301,7 @@ func (t *session) step(ctx context.Context) (err error) {
 			return err
 		}
 		if t.playing == 0 && t.unscaled != t.alone() {
-			t.mark(dirtySink) // which step begins with a new sink
+			t.mark(dirtyInputs) // the next step begins with a new sink
 		}
 	}
 	return nil

@@ -172,7 +172,7 @@ func (t *session) tellLatency(ctx context.Context) {
 	if !t.offset.front || !t.present {
 		return
 	}
-	if len(t.hidden()) == 0 { // somebody unloaded it: the sound must not go elsewhere
+	if found, err := t.hidden(); err == nil && len(found) == 0 { // somebody unloaded it: the sound must not go elsewhere
 		t.log.Warn().Str("sink", t.cfg.SinkID).Msg("the hidden sink was removed; making both anew")
 		t.absent()
 		t.mark(dirtySink)
@@ -200,13 +200,13 @@ func (t *session) tellLatency(ctx context.Context) {
 }
 
 // hidden lists the modules of hidden sinks of ours.
-func (t *session) hidden() (found []uint32) {
+func (t *session) hidden() (found []uint32, err error) {
 	if !t.server.tellsLatency() {
-		return nil
+		return nil, nil
 	}
 	var all proto.GetModuleInfoListReply
 	if err := t.server.request("list of modules", &proto.GetModuleInfoList{}, &all); err != nil {
-		return nil
+		return nil, err
 	}
 	for _, m := range all {
 		if m.ModuleName == moduleName && strings.HasPrefix(m.ModuleArgs, "sink_name="+t.cfg.SinkID+hiddenEnd+" ") &&
@@ -214,12 +214,13 @@ func (t *session) hidden() (found []uint32) {
 			found = append(found, m.ModuleIndex)
 		}
 	}
-	return found
+	return found, nil
 }
 
 // unloadHidden removes what is behind a sink that is removed.
 func (t *session) unloadHidden() {
-	for _, module := range t.hidden() {
+	found, _ := t.hidden() // a server that does not answer has ended
+	for _, module := range found {
 		if err := t.unload(module); err != nil {
 			t.log.Warn().Err(err).Uint32("module", module).Msg("the hidden sink could not be removed")
 		}

@@ -209,14 +209,24 @@ func TestRawAndBackup(t *testing.T) {
 	if said, err := d.run("raw", `{"audio":{"out":{"eq2":{"gain":[1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]}}}}`, on("Left")); err != nil || kept() != 1 {
 		t.Errorf("%v, %d backups\n%s", err, kept(), said)
 	}
-	if _, err := d.run("level", "60", on("Left")); err != nil {
+	if _, err := d.run("level", "90", on("Left")); err != nil {
 		t.Fatal(err)
 	}
 	said, err := d.run("restore", file, func(c *Command) { c.DryRun = true })
-	if err != nil || !strings.Contains(said, "Left: audio/out/level is 60.0, was 84.0") || !strings.Contains(said, "Right: 0 settings differ") || d.sims[0].Level() != 60 {
+	if err != nil || !strings.Contains(said, "Left: audio/out/level is 90.0, was 84.0") || !strings.Contains(said, "Right: 0 settings differ") || d.sims[0].Level() != 90 {
 		t.Errorf("%v\n%s", err, said)
 	}
 	if said, err = d.run("restore", file); err != nil || !strings.Contains(said, "Left: 2 settings written") || d.sims[0].Level() != 84 || kept() != 2 {
+		t.Errorf("%v\n%s", err, said)
+	}
+	// What would be louder than it is stays.
+	if _, err := d.run("level", "60", on("Left")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.run("mute", "on", on("Left")); err != nil {
+		t.Fatal(err)
+	}
+	if said, err = d.run("restore", file); err != nil || !strings.Contains(said, "audio/out/level stays: what was kept is louder") || d.sims[0].Level() != 60 || !d.sims[0].Muted() {
 		t.Errorf("%v\n%s", err, said)
 	}
 	other := newDesk(t, speakersim.Config{Profile: speakersim.KH80, Serial: "6382437000000001"})
