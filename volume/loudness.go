@@ -47,9 +47,8 @@ type Law struct {
 
 // Stream is what has a gain (bridge.Pipeline).
 type Stream interface {
-	Answer(doubts uint64, ramp aes67.Ramp) (number uint64)
+	Answer(doubts uint64, ramp aes67.Ramp, balance []float64) (number uint64)
 	InForce() uint64
-	SetBalance(gains []float64)
 }
 
 // Desktop has the slider (pulse.Sink).
@@ -81,7 +80,6 @@ func (l *Loudness) Obey(doubts uint64, law Law) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.law = law
-	l.stream.SetBalance(law.Balance)
 	l.carry(l.machine.See(l.now(), law.Law), &doubts)
 }
 
@@ -139,7 +137,7 @@ func (l *Loudness) carry(o slider.Orders, doubts *uint64) {
 		}
 		gain := o.Gain
 		gain.Alone = l.law.Unscaled
-		l.number, l.answer = o.Number, l.stream.Answer(*doubts, gain)
+		l.number, l.answer = o.Number, l.stream.Answer(*doubts, gain, l.law.Balance)
 	}
 	for _, w := range o.Writes {
 		l.write(w)
