@@ -231,6 +231,18 @@ func TestWhatJumpedRisesSlowlyAtTheSpeakersToo(t *testing.T) {
 	d.want(Device, 0, [2]float64{74, 74})
 }
 
+// TestWhatIsDelayedIsWaitedFor: with a channel that is heard late the speakers go up only
+// when it has the lower gain.
+func TestWhatIsDelayedIsWaitedFor(t *testing.T) {
+	d := newDesk(t, -40, [2]float64{84, 84}, none)
+	d.Delay(400 * time.Millisecond)
+	d.do(d.See(d.now, Law{VolumeDB: -10, Unscaled: true, Held: aes67.Ramp{At: d.now, FromDB: -30, Rise: 6}}))
+	d.pass(Flight + 380*time.Millisecond)
+	d.want(Device, d.orders.Gain.DB(d.now), [2]float64{44, 44})
+	d.pass(50 * time.Millisecond)
+	d.want(Device, d.orders.Gain.DB(d.now), [2]float64{74, 74})
+}
+
 func TestOneThatRefusesIsNotAskedAllTheTime(t *testing.T) {
 	d := newDesk(t, -30, [2]float64{84, 84}, none)
 	tries := 0

@@ -22,6 +22,7 @@ type Loudness struct {
 	sending func() bool // the stream is on the wire
 	desktop Desktop
 	now     func() aes67.MonoTime
+	delay   func() time.Duration // beyond slider.Flight
 	log     zerolog.Logger
 	changed chan struct{} // what status tells
 	due     chan struct{} // when to look has changed
@@ -61,7 +62,7 @@ type Desktop interface {
 // NewLoudness has no pair yet. Join is to be called before anything else.
 func NewLoudness(stream Stream, now func() aes67.MonoTime, log zerolog.Logger) *Loudness {
 	return &Loudness{
-		stream: stream, now: now, log: log, changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
+		stream: stream, now: now, delay: func() time.Duration { return 0 }, log: log, changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
 		machine: slider.New(0, nil), write: func(slider.Write) {},
 	}
 }
@@ -70,6 +71,10 @@ func NewLoudness(stream Stream, now func() aes67.MonoTime, log zerolog.Logger) *
 func (l *Loudness) Join(desktop Desktop, sending func() bool) {
 	l.desktop, l.sending = desktop, sending
 }
+
+// Delays tells it how to learn by how much longer than slider.Flight the stream is on its
+// way to the ear. It is to be called before anything else is, as Join.
+func (l *Loudness) Delays(by func() time.Duration) { l.delay = by }
 
 // Changed wakes its reader when what the slider moves has changed, or what is known of the
 // speakers.
@@ -80,6 +85,7 @@ func (l *Loudness) Obey(doubts uint64, law Law) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.law = law
+	l.machine.Delay(l.delay())
 	l.carry(l.machine.See(l.now(), law.Law), &doubts)
 }
 
@@ -89,6 +95,7 @@ func (l *Loudness) use(referenceDB float64, last []float64, wanted bool, write f
 	defer l.mu.Unlock()
 	now := l.now()
 	l.machine, l.wanted, l.write, l.number = slider.New(referenceDB, last), wanted, write, math.MaxUint64
+	l.machine.Delay(l.delay())
 	l.machine.Want(now, wanted)
 	l.carry(l.machine.See(now, l.law.Law), nil)
 	l.desktop.SetAlone(wanted)
