@@ -171,6 +171,9 @@ func (s *Slider) Delay(by time.Duration) { s.gain.flight = Flight + max(0, by) }
 func (s *Slider) See(now aes67.MonoTime, law Law) Orders {
 	law.VolumeDB = min(0, law.VolumeDB)
 	moved := s.lawful && (math.Abs(law.VolumeDB-s.law.VolumeDB) > sameDB || law.Muted != s.law.Muted)
+	if !s.lawful {
+		s.doubt.since = 0 // a doubt without a law says nothing
+	}
 	s.law, s.lawful = law, true
 	if moved {
 		s.follow = follow{}

@@ -32,6 +32,7 @@ type Loudness struct {
 	number  uint64 // of the slider's gain
 	answer  uint64 // that put it to the stream
 	law     Law
+	lawful  bool // there is one
 	wanted  bool
 	next    aes67.MonoTime
 	write   func(slider.Write) // hands a write to its speaker; does not wait
@@ -84,7 +85,7 @@ func (l *Loudness) Changed() <-chan struct{} { return l.changed }
 func (l *Loudness) Obey(doubts uint64, law Law) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.law = law
+	l.law, l.lawful = law, true
 	l.machine.Delay(l.delay())
 	l.carry(l.machine.See(l.now(), law.Law), &doubts)
 }
@@ -96,8 +97,11 @@ func (l *Loudness) use(referenceDB float64, last []float64, wanted bool, write f
 	now := l.now()
 	l.machine, l.wanted, l.write, l.number = slider.New(referenceDB, last), wanted, write, math.MaxUint64
 	l.machine.Delay(l.delay())
-	l.machine.Want(now, wanted)
-	l.carry(l.machine.See(now, l.law.Law), nil)
+	orders := l.machine.Want(now, wanted)
+	if l.lawful {
+		orders = l.machine.See(now, l.law.Law)
+	}
+	l.carry(orders, nil)
 	l.desktop.SetAlone(wanted)
 }
 
