@@ -1,30 +1,24 @@
 package bridge
 
-// Hot: apply runs in the sender context, set in any.
+// Hot: all but newBalance runs in the sender context.
 
-import (
-	"math"
-	"sync/atomic"
-
-	"aes67-sink/aes67"
-)
+import "aes67-sink/aes67"
 
 // balance turns channels down, each by a gain of its own: the sink's volumes have one a
 // channel, and where the sound server does not apply them the bridge does.
 type balance struct {
-	want []atomic.Uint64 // float64 bits, each at most 1
-	have []float64       // at the end of the last block
-	fade float64         // frames of the stream in which a gain goes from 0 to 1
+	want []float64 // each at most 1
+	have []float64 // at the end of the last block
+	fade float64   // frames of the stream in which a gain goes from 0 to 1
 }
 
 func newBalance(channels int, rate aes67.Hz) balance {
 	b := balance{
-		want: make([]atomic.Uint64, channels), have: make([]float64, channels),
+		want: make([]float64, channels), have: make([]float64, channels),
 		fade: float64(aes67.FramesIn(guardRise, rate)),
 	}
 	for c := range b.have {
-		b.have[c] = 1
-		b.want[c].Store(math.Float64bits(1))
+		b.have[c], b.want[c] = 1, 1
 	}
 	return b
 }
@@ -36,15 +30,25 @@ func (b *balance) set(gains []float64) {
 		if c < len(gains) {
 			gain = min(1, max(0, gains[c]))
 		}
-		b.want[c].Store(math.Float64bits(gain))
+		b.want[c] = gain
 	}
+}
+
+// falls reports whether a channel is still to be turned down further.
+func (b *balance) falls() bool {
+	for c, want := range b.want {
+		if want < b.have[c] {
+			return true
+		}
+	}
+	return false
 }
 
 // apply puts the gains to a block; it reports whether all were 1, and nothing was touched.
 func (b *balance) apply(block [][]float64) (untouched bool) {
 	untouched = true
 	for c, channel := range block {
-		want := math.Float64frombits(b.want[c].Load())
+		want := b.want[c]
 		from := b.have[c]
 		if from == 1 && want == 1 {
 			continue

@@ -84,3 +84,55 @@ func TestBalanceGoesSoftlyAndComesBackWhole(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestABalanceIsThatOfItsRamp: whatever pulls fall between, no channel is louder than
+// under the louder one of the two laws between which it goes.
+func TestABalanceIsThatOfItsRamp(t *testing.T) {
+	type law struct {
+		db      float64
+		balance []float64
+	}
+	alike, right := law{-40, nil}, law{0, []float64{1, 0.01}}
+	for _, c := range []struct {
+		from, to law
+		end      []float64
+	}{{right, alike, []float64{0.01, 0.01}}, {alike, right, []float64{1, 0.01}}} {
+		g := newGuard(48000, 48000)
+		g.balance = newBalance(2, 48000)
+		var at aes67.Frames
+		block := [][]float64{make([]float64, 48), make([]float64, 48)}
+		pull := func() {
+			at += 48
+			for i := range 48 {
+				block[0][i], block[1][i] = 1, 1
+			}
+			from, to := g.next(at, 48, aes67.MonoTime(at)*1e9/48000, 48)
+			apply(block, from, to)
+			g.balance.apply(block)
+		}
+		settle := func(l law) uint64 {
+			return g.settle(0, aes67.Ramp{FromDB: l.db, ToDB: l.db, Alone: true}, l.balance...)
+		}
+		settle(c.from)
+		for range 20 {
+			pull()
+		}
+		number := settle(c.to)
+		for n := range 20 {
+			pull()
+			for _, x := range block[1] {
+				if x > 0.01+1e-9 {
+					t.Fatalf("block %d after %+v: the right channel, which is at 0.01 before and after, is at %v", n, c.to, x)
+				}
+			}
+			if g.inForce.Load() == number && block[1][0] > 0.01+1e-9 {
+				t.Fatalf("in force, and the right channel is at %v", block[1][0])
+			}
+		}
+		for i := range c.end {
+			if math.Abs(block[i][47]-c.end[i]) > 1e-9 || g.inForce.Load() != number {
+				t.Errorf("channel %d is at %v, want %v; answer %d of %d in force", i, block[i][47], c.end[i], g.inForce.Load(), number)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ package bridge
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,9 @@ import (
 // A sound in doubt that is to be sent before it is settled is faded out, and in
 // again afterwards: to be heard too late is better than too loud. A gain that
 // falls has fallen before the first frame that it is for; one that rises does so
-// after it. What cannot be kept count of is in doubt.
+// after it. What cannot be kept count of is in doubt. A balance belongs to its ramp:
+// a channel that it turns down has fallen before the gain rises, and one that it turns
+// up rises only once the gain is in force.
 type guard struct {
 	rate aes67.Hz     // of the stream
 	fade aes67.Frames // of the sink: how long a gain falls
@@ -46,6 +49,7 @@ type guard struct {
 	ahead   fifo[change] // settled, not yet to be heard
 	ramp    aes67.Ramp   // in force
 	gain    float64      // at the end of the last block
+	balance balance      // that of the ramp in force; without channels where there is none
 	duck    float64      // the fade of a doubt: 0 is silent
 }
 
@@ -58,15 +62,17 @@ type doubt struct {
 
 // answer settles all doubts up to a number.
 type answer struct {
-	number uint64
-	doubts uint64
-	ramp   aes67.Ramp
+	number  uint64
+	doubts  uint64
+	ramp    aes67.Ramp
+	balance []float64 // nobody writes to it
 }
 
-// change is a ramp that begins at a frame.
+// change is a ramp, and the balance that belongs to it, that begins at a frame.
 type change struct {
-	at   aes67.Frames
-	ramp aes67.Ramp
+	at      aes67.Frames
+	ramp    aes67.Ramp
+	balance []float64
 }
 
 const (
@@ -103,10 +109,11 @@ func (g *guard) doubt(at aes67.Frames) {
 	g.doubted.Store(number)
 }
 
-// settle answers the doubts up to a number with a ramp. It returns the answer's number.
-func (g *guard) settle(doubts uint64, ramp aes67.Ramp) (number uint64) {
+// settle answers the doubts up to a number with a ramp, and a balance: factors of the
+// channels, of which those that are missing are 1. It returns the answer's number.
+func (g *guard) settle(doubts uint64, ramp aes67.Ramp, balance ...float64) (number uint64) {
 	g.answered++
-	a := answer{g.answered, doubts, ramp}
+	a := answer{g.answered, doubts, ramp, slices.Clone(balance)}
 	if !g.answers.Push(a) {
 		kept := a
 		g.newest.Store(&kept)
@@ -122,6 +129,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	least := g.ramp.Gain(due)
 	for g.ahead.count > 0 && g.ahead.first().at < until {
 		g.ramp = g.ahead.first().ramp
+		g.balance.set(g.ahead.first().balance)
 		g.ahead.drop()
 		least = min(least, g.ramp.Gain(due))
 	}
@@ -129,6 +137,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	switch {
 	case least <= to: // has not fallen in time, or just that
 		from, to = least, least
+	case g.balance.falls(): // a channel that is turned down must not rise before
 	case g.ramp.Alone:
 		to = min(least, to+float64(frames)/float64(aes67.FramesIn(guardRise, g.rate)))
 	default:
@@ -144,7 +153,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 		to = min(to, towards(g.gain, c.ramp.Gain(due), max(left-g.lead, min(left, g.fade)), need))
 	}
 	g.gain = to
-	if g.ahead.count == 0 && g.gain <= least {
+	if g.ahead.count == 0 && g.gain <= least && !g.balance.falls() {
 		g.inForce.Store(g.taken)
 	}
 	duckFrom, duckTo := g.ducked(lost, until, need, frames)
@@ -237,7 +246,7 @@ func (g *guard) takeDoubts() (all bool) {
 func (g *guard) take(a answer) {
 	g.taken = a.number
 	g.settled = max(g.settled, a.doubts)
-	c := change{at: math.MinInt64, ramp: a.ramp}
+	c := change{at: math.MinInt64, ramp: a.ramp, balance: a.balance}
 	if g.ahead.count > 0 {
 		c.at = g.ahead.last().at // never before what was told earlier
 	}

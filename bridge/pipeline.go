@@ -46,12 +46,11 @@ const (
 //	Frames -> feed -> rate (drift, resampler or untouched) -> guard -> safety -> Pull
 //	            \______ target, watch: how much, and whether _______________/
 type Pipeline struct {
-	cfg     PipelineConfig
-	feed    *feed
-	rate    *rate
-	stage   *safety.Stage
-	balance balance
-	guard   guard // doubt belongs to the capture context, settle to the control context
+	cfg   PipelineConfig
+	feed  *feed
+	rate  *rate
+	stage *safety.Stage
+	guard guard // doubt belongs to the capture context, settle to the control context
 
 	// Of the sender context.
 	watch  watch
@@ -101,15 +100,15 @@ const (
 // frames have come.
 func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error) {
 	p := &Pipeline{
-		cfg:     cfg,
-		feed:    newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
-		guard:   newGuard(cfg.SinkRate, cfg.StreamRate),
-		balance: newBalance(cfg.Channels, cfg.StreamRate),
-		silent:  true,
-		empty:   awayAfter,
+		cfg:    cfg,
+		feed:   newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
+		guard:  newGuard(cfg.SinkRate, cfg.StreamRate),
+		silent: true,
+		empty:  awayAfter,
 
 		changed: make(chan struct{}, 1),
 	}
+	p.guard.balance = newBalance(cfg.Channels, cfg.StreamRate)
 	pull := aes67.FramesIn(cfg.PacketFrames.Duration(cfg.StreamRate), cfg.SinkRate) + 1
 	p.target = newTarget(cfg.SinkRate, aes67.FramesIn(cfg.Latency, cfg.SinkRate), pull)
 	p.goal = p.target.goal(true)
@@ -172,18 +171,15 @@ func (p *Pipeline) Doubts() uint64 { return p.guard.doubted.Load() }
 // gets a gain of the bridge's own. One goroutine may call it, or Answer, at a time.
 func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) { p.guard.settle(doubts, ramp) }
 
-// Answer is Settle that returns the answer's number, for InForce.
-func (p *Pipeline) Answer(doubts uint64, ramp aes67.Ramp) (number uint64) {
-	return p.guard.settle(doubts, ramp)
+// Answer is Settle with a balance, factors of at most 1 by which channels are turned down
+// beside it, that returns the answer's number, for InForce.
+func (p *Pipeline) Answer(doubts uint64, ramp aes67.Ramp, balance []float64) (number uint64) {
+	return p.guard.settle(doubts, ramp, balance...)
 }
 
 // InForce is the number of the last answer whose gain all has that is pulled from now on.
 // Any goroutine may ask.
 func (p *Pipeline) InForce() uint64 { return p.guard.inForce.Load() }
-
-// SetBalance turns channels down, softly, by factors of at most 1; any goroutine may call
-// it.
-func (p *Pipeline) SetBalance(gains []float64) { p.balance.set(gains) }
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
@@ -249,7 +245,7 @@ func (p *Pipeline) pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	shows, untouched := p.rate.process(out)
 	from, to := p.guard.next(p.feed.taken, need, due, len(out[0]))
 	apply(out, from, to)
-	balanced := p.balance.apply(out)
+	balanced := p.guard.balance.apply(out)
 	p.silent = p.stage.Process(out, shows, open && do.open && p.confirmed.Load())
 	p.report.untouched.Store(untouched)
 	p.report.bitExact.Store(untouched && from == 1 && to == 1 && balanced && p.stage.Untouched())

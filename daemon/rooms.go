@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,6 +34,9 @@ func (e *edges) furnish(volumes []volumeMemory, follows func() bool, part func(s
 		var law func(doubts uint64, law pulse.Law)
 		if i == 0 {
 			e.loudness = volume.NewLoudness(s.pipeline, rtthread.Now, part("speakers"))
+			e.loudness.Delays(func() time.Duration {
+				return slices.Max(append([]time.Duration{0}, sink.Delays...)) + time.Duration(e.receiver.Load())
+			})
 			law = obeys(e.loudness)
 		}
 		s.sink = pulse.New(pulse.Config{

@@ -2,6 +2,7 @@ package slider
 
 import (
 	"math"
+	"time"
 
 	"aes67-sink/aes67"
 )
@@ -12,11 +13,12 @@ type gain struct {
 	number uint64
 
 	// A louder one may be on its way until the one of this number is in force, and
-	// Flight longer.
+	// flight longer.
 	louder  float64 // dB
 	until   uint64
 	inForce aes67.MonoTime // since when it is; 0: it is not
 	some    bool
+	flight  time.Duration
 }
 
 // setGain tells the stream's gain by the law, with room for the levels that are next.
@@ -72,7 +74,7 @@ func (g *gain) applied(now aes67.MonoTime, number uint64) {
 
 // most is how loud the stream may be at an ear now.
 func (g *gain) most(now aes67.MonoTime) float64 {
-	if g.some && g.inForce != 0 && now >= g.inForce.Add(Flight) {
+	if g.some && g.inForce != 0 && now >= g.inForce.Add(g.flight) {
 		g.some = false
 	}
 	if g.some {
@@ -84,7 +86,7 @@ func (g *gain) most(now aes67.MonoTime) float64 {
 // arrives is when the present gain is all that is heard, or when to look whether it is.
 func (g *gain) arrives(now aes67.MonoTime) aes67.MonoTime {
 	if g.some && g.inForce != 0 {
-		return g.inForce.Add(Flight)
+		return g.inForce.Add(g.flight)
 	}
-	return now.Add(Flight)
+	return now.Add(g.flight)
 }

@@ -92,6 +92,8 @@ func (s *Slider) step() float64 {
 func (s *Slider) restores(now aes67.MonoTime, d *device) bool {
 	at := s.doubt.since.Add(restoreAfter)
 	switch {
+	case !s.lawful: // nobody knows yet what the slider says
+		return false
 	case s.doubt.fault.Why == Well || math.IsNaN(d.set):
 		return false
 	case math.Abs(d.level-d.set) > levelStep: // its owner has turned it since

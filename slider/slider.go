@@ -132,6 +132,7 @@ const (
 	// Flight is how long what has left the bridge at an old gain may be on its way to the
 	// ear: the receivers' buffers, 20 ms at most, and what their amplifiers add. What is
 	// quieter than that follows before; 100 ms is the least of steps that seem at once.
+	// What is delayed on purpose comes on top (Delay).
 	Flight = 100 * time.Millisecond
 	// answerLimit is how long a write may take until it counts as a doubt.
 	answerLimit = time.Second
@@ -149,7 +150,7 @@ const (
 // a speaker, NaN where there is none.
 func New(reference float64, last []float64) *Slider {
 	s := &Slider{reference: reference, devices: make([]device, len(last))}
-	s.doubt.rest = firstRest
+	s.doubt.rest, s.gain.flight = firstRest, Flight
 	for i := range s.devices {
 		s.devices[i] = device{set: last[i], asked: math.NaN(), lost: math.NaN()}
 	}
@@ -162,10 +163,17 @@ func (s *Slider) Want(now aes67.MonoTime, device bool) Orders {
 	return s.act(now)
 }
 
+// Delay tells by how much longer than Flight what has left at an old gain is on its way:
+// delays of channels, and what receivers wait.
+func (s *Slider) Delay(by time.Duration) { s.gain.flight = Flight + max(0, by) }
+
 // See takes the sink's law.
 func (s *Slider) See(now aes67.MonoTime, law Law) Orders {
 	law.VolumeDB = min(0, law.VolumeDB)
 	moved := s.lawful && (math.Abs(law.VolumeDB-s.law.VolumeDB) > sameDB || law.Muted != s.law.Muted)
+	if !s.lawful {
+		s.doubt.since = 0 // a doubt without a law says nothing
+	}
 	s.law, s.lawful = law, true
 	if moved {
 		s.follow = follow{}

@@ -231,6 +231,34 @@ func TestWhatJumpedRisesSlowlyAtTheSpeakersToo(t *testing.T) {
 	d.want(Device, 0, [2]float64{74, 74})
 }
 
+// TestWhatIsDelayedIsWaitedFor: with a channel that is heard late the speakers go up only
+// when it has the lower gain.
+func TestWhatIsDelayedIsWaitedFor(t *testing.T) {
+	d := newDesk(t, -40, [2]float64{84, 84}, none)
+	d.Delay(400 * time.Millisecond)
+	d.do(d.See(d.now, Law{VolumeDB: -10, Unscaled: true, Held: aes67.Ramp{At: d.now, FromDB: -30, Rise: 6}}))
+	d.pass(Flight + 380*time.Millisecond)
+	d.want(Device, d.orders.Gain.DB(d.now), [2]float64{44, 44})
+	d.pass(50 * time.Millisecond)
+	d.want(Device, d.orders.Gain.DB(d.now), [2]float64{74, 74})
+}
+
+// TestWithoutALawNoSpeakerRises: a run that begins before the sound server has told the
+// slider leaves the speakers at the levels of the last run.
+func TestWithoutALawNoSpeakerRises(t *testing.T) {
+	d := &desk{Slider: New(testReference, []float64{44, 44}), t: t, now: 1e9, levels: [2]float64{44, 44}}
+	d.do(d.Want(d.now, true))
+	d.tell(0)
+	d.tell(1)
+	d.pass(time.Minute)
+	if d.writes > 0 || d.levels != [2]float64{44, 44} {
+		t.Errorf("%d writes, the speakers are at %v", d.writes, d.levels)
+	}
+	d.volume(-40)
+	d.pass(time.Second)
+	d.want(Device, 0, [2]float64{44, 44})
+}
+
 func TestOneThatRefusesIsNotAskedAllTheTime(t *testing.T) {
 	d := newDesk(t, -30, [2]float64{84, 84}, none)
 	tries := 0

@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -21,7 +22,12 @@ func TestASpeakerIsMutedByHand(t *testing.T) {
 	left, right := d.sims[0], d.sims[1]
 	set := func(channel string, yes bool) {
 		t.Helper()
-		if err := d.SetMute(t.Context(), channel, yes); err != nil {
+		var err error
+		eventually(t, "the slider's own write is answered", func() bool {
+			err = d.SetMute(t.Context(), channel, yes)
+			return !errors.Is(err, slider.ErrBusy)
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

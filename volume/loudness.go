@@ -22,6 +22,7 @@ type Loudness struct {
 	sending func() bool // the stream is on the wire
 	desktop Desktop
 	now     func() aes67.MonoTime
+	delay   func() time.Duration // beyond slider.Flight
 	log     zerolog.Logger
 	changed chan struct{} // what status tells
 	due     chan struct{} // when to look has changed
@@ -31,6 +32,7 @@ type Loudness struct {
 	number  uint64 // of the slider's gain
 	answer  uint64 // that put it to the stream
 	law     Law
+	lawful  bool // there is one
 	wanted  bool
 	next    aes67.MonoTime
 	write   func(slider.Write) // hands a write to its speaker; does not wait
@@ -47,9 +49,8 @@ type Law struct {
 
 // Stream is what has a gain (bridge.Pipeline).
 type Stream interface {
-	Answer(doubts uint64, ramp aes67.Ramp) (number uint64)
+	Answer(doubts uint64, ramp aes67.Ramp, balance []float64) (number uint64)
 	InForce() uint64
-	SetBalance(gains []float64)
 }
 
 // Desktop has the slider (pulse.Sink).
@@ -62,7 +63,7 @@ type Desktop interface {
 // NewLoudness has no pair yet. Join is to be called before anything else.
 func NewLoudness(stream Stream, now func() aes67.MonoTime, log zerolog.Logger) *Loudness {
 	return &Loudness{
-		stream: stream, now: now, log: log, changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
+		stream: stream, now: now, delay: func() time.Duration { return 0 }, log: log, changed: make(chan struct{}, 1), due: make(chan struct{}, 1),
 		machine: slider.New(0, nil), write: func(slider.Write) {},
 	}
 }
@@ -72,6 +73,10 @@ func (l *Loudness) Join(desktop Desktop, sending func() bool) {
 	l.desktop, l.sending = desktop, sending
 }
 
+// Delays tells it how to learn by how much longer than slider.Flight the stream is on its
+// way to the ear. It is to be called before anything else is, as Join.
+func (l *Loudness) Delays(by func() time.Duration) { l.delay = by }
+
 // Changed wakes its reader when what the slider moves has changed, or what is known of the
 // speakers.
 func (l *Loudness) Changed() <-chan struct{} { return l.changed }
@@ -80,8 +85,8 @@ func (l *Loudness) Changed() <-chan struct{} { return l.changed }
 func (l *Loudness) Obey(doubts uint64, law Law) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.law = law
-	l.stream.SetBalance(law.Balance)
+	l.law, l.lawful = law, true
+	l.machine.Delay(l.delay())
 	l.carry(l.machine.See(l.now(), law.Law), &doubts)
 }
 
@@ -91,8 +96,12 @@ func (l *Loudness) use(referenceDB float64, last []float64, wanted bool, write f
 	defer l.mu.Unlock()
 	now := l.now()
 	l.machine, l.wanted, l.write, l.number = slider.New(referenceDB, last), wanted, write, math.MaxUint64
-	l.machine.Want(now, wanted)
-	l.carry(l.machine.See(now, l.law.Law), nil)
+	l.machine.Delay(l.delay())
+	orders := l.machine.Want(now, wanted)
+	if l.lawful {
+		orders = l.machine.See(now, l.law.Law)
+	}
+	l.carry(orders, nil)
 	l.desktop.SetAlone(wanted)
 }
 
@@ -139,7 +148,7 @@ func (l *Loudness) carry(o slider.Orders, doubts *uint64) {
 		}
 		gain := o.Gain
 		gain.Alone = l.law.Unscaled
-		l.number, l.answer = o.Number, l.stream.Answer(*doubts, gain)
+		l.number, l.answer = o.Number, l.stream.Answer(*doubts, gain, l.law.Balance)
 	}
 	for _, w := range o.Writes {
 		l.write(w)

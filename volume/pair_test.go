@@ -30,7 +30,7 @@ type desk struct {
 	muted  []bool // as it was told to be
 }
 
-func (d *desk) Answer(_ uint64, ramp aes67.Ramp) uint64 {
+func (d *desk) Answer(_ uint64, ramp aes67.Ramp, _ []float64) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ramp = ramp
@@ -39,7 +39,6 @@ func (d *desk) Answer(_ uint64, ramp aes67.Ramp) uint64 {
 }
 
 func (d *desk) InForce() uint64      { d.mu.Lock(); defer d.mu.Unlock(); return d.number }
-func (d *desk) SetBalance([]float64) {}
 func (d *desk) SetVolume(db float64) { d.mu.Lock(); defer d.mu.Unlock(); d.volume = &db }
 func (d *desk) SetMuted(yes bool)    { d.mu.Lock(); defer d.mu.Unlock(); d.muted = append(d.muted, yes) }
 func (d *desk) SetAlone(yes bool)    { d.mu.Lock(); defer d.mu.Unlock(); d.alone = yes }
