@@ -73,15 +73,18 @@ func (t *session) tellLaw(doubts uint64, l Law) {
 	case t.cfg.Law != nil:
 		t.cfg.Law(doubts, l)
 	case t.framer.volumes != nil:
-		if b, ok := t.framer.volumes.(balancer); ok {
-			b.SetBalance(l.Balance)
+		if a, ok := t.framer.volumes.(answerer); ok {
+			a.Answer(doubts, l.Ramp(), l.Balance)
+			return
 		}
 		t.framer.volumes.Settle(doubts, l.Ramp())
 	}
 }
 
-// balancer turns channels down against each other.
-type balancer interface{ SetBalance(gains []float64) }
+// answerer also turns channels down against each other.
+type answerer interface {
+	Answer(doubts uint64, ramp aes67.Ramp, balance []float64) (number uint64)
+}
 
 // SetAlone asks for a sink whose volume PipeWire leaves to us, or not; one that is there is
 // made anew when nothing plays. Any goroutine may call it, also before Run.

@@ -43,19 +43,19 @@ type remote struct {
 
 var apps = []app{
 	{name: "paplay", needs: []string{"paplay"}, short: "pulseaudio"},
-	{name: "pw-play", needs: []string{"pw-play"}, short: "pipewire", only: "pipewire", cannot: map[string]string{
+	{name: "pw-play", needs: []string{"pw-play"}, only: "pipewire", cannot: map[string]string{
 		"server": "it speaks to PipeWire alone",
 	}},
 	{name: "aplay", needs: []string{"aplay"}, short: "pipewire", cannot: map[string]string{
 		"5.1": alsaOrder, "7.1": alsaOrder,
 	}},
 	{name: "speaker-test", needs: []string{"speaker-test"}, tones: true},
-	{name: "sox", needs: []string{"sox"}, short: "pipewire", cannot: map[string]string{
+	{name: "sox", needs: []string{"sox"}, cannot: map[string]string{
 		"5.1": "sox names no channels, and PulseAudio's library then takes them in AIFF's order",
 		"7.1": "sox names no channels, and PulseAudio's library knows no order for eight",
 	}},
 	{name: "ffmpeg", needs: []string{"ffmpeg"}, short: "pulseaudio"},
-	{name: "GStreamer", needs: []string{"gst-launch-1.0"}, short: "pulseaudio"},
+	{name: "GStreamer", needs: []string{"gst-launch-1.0"}},
 	{name: "mpv", needs: []string{"mpv"}, hold: holdMPV},
 	{name: "MPD", needs: []string{"mpd", "mpc"}, hold: holdMPD, served: true},
 	{name: "VLC", needs: []string{"cvlc", "unshare"}, hold: holdVLC, as: asSomebody},
