@@ -54,7 +54,7 @@ var apps = []app{
 		"5.1": "sox names no channels, and PulseAudio's library then takes them in AIFF's order",
 		"7.1": "sox names no channels, and PulseAudio's library knows no order for eight",
 	}},
-	{name: "ffmpeg", needs: []string{"ffmpeg"}, short: "pulseaudio"},
+	{name: "ffmpeg", needs: []string{"ffmpeg"}},
 	{name: "GStreamer", needs: []string{"gst-launch-1.0"}},
 	{name: "mpv", needs: []string{"mpv"}, hold: holdMPV},
 	{name: "MPD", needs: []string{"mpd", "mpc"}, hold: holdMPD, served: true},
