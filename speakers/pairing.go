@@ -29,6 +29,8 @@ const (
 	toneFor  = 3500 * time.Millisecond
 	// settleFor is how long a tone is listened to, once it is heard.
 	settleFor = 700 * time.Millisecond
+	// hushFor bounds how long a tone is waited for to be gone.
+	hushFor = 2 * time.Second
 	// meterEvery is the time between two readings.
 	meterEvery = 60 * time.Millisecond
 )
@@ -55,6 +57,9 @@ func (c Command) pair(ctx context.Context, out io.Writer, all []Speaker) error {
 		heard[i].Quiet = quiet[i]
 	}
 	for _, side := range []string{"left", "right"} {
+		if err := hush(ctx, all, quiet); err != nil {
+			return err
+		}
 		levels, err := c.during(ctx, side, all, quiet)
 		if err != nil {
 			return err
@@ -90,7 +95,29 @@ func (c Command) during(ctx context.Context, side string, all []Speaker, quiet [
 	return levels, errors.Join(err, <-played)
 }
 
-// listenTo reads the meters for some time, and returns the middle reading of each speaker.
+// hush waits until no meter shows the last tone any more: buffer and receivers hold it for
+// a while, and a sink that is made anew lets nothing follow on it at once.
+func hush(ctx context.Context, all []Speaker, quiet []float64) error {
+	ctx, stop := context.WithTimeout(ctx, hushFor)
+	defer stop()
+	for ctx.Err() == nil {
+		now, err := listenTo(ctx, all, meterEvery, nil)
+		if err != nil {
+			return err
+		}
+		loud := false
+		for i := range now {
+			loud = loud || now[i]-quiet[i] >= riseDB/2
+		}
+		if !loud {
+			return nil
+		}
+	}
+	return nil
+}
+
+// listenTo reads the meters for some time, and returns the middle reading of each speaker, with
+// quiet that which a quarter are above.
 // With quiet the time begins when one is above it, or never.
 func listenTo(ctx context.Context, all []Speaker, length time.Duration, quiet []float64) ([]float64, error) {
 	var lock sync.Mutex
@@ -145,6 +172,9 @@ func listenTo(ctx context.Context, all []Speaker, length time.Duration, quiet []
 		if levels[i] = -200; len(r) > 0 {
 			slices.Sort(r)
 			levels[i] = r[len(r)/2]
+			if quiet != nil { // a stream that breaks off for a moment plays all the same
+				levels[i] = r[len(r)*3/4]
+			}
 		}
 	}
 	return levels, errors.Join(faults...)

@@ -3,7 +3,8 @@ package speakers
 import "strings"
 
 // Heard is what a speaker's input meter shows, in dB: before a tone, and while one plays
-// to the left and to the right. Of several readings it is the middle one.
+// to the left and to the right. Of several readings it is the middle one, of a tone that
+// which a quarter are above.
 type Heard struct{ Quiet, Left, Right float64 }
 
 // Plays is which stream a speaker plays.
