@@ -168,13 +168,11 @@ func (p *Pipeline) Doubt() { p.guard.doubt(p.feed.ring.Written()) }
 func (p *Pipeline) Doubts() uint64 { return p.guard.doubted.Load() }
 
 // Settle answers all doubts up to a number: from the first of them on the sound
-// gets a gain of the bridge's own. One goroutine may call it, or Answer, at a time.
-func (p *Pipeline) Settle(doubts uint64, ramp aes67.Ramp) { p.guard.settle(doubts, ramp) }
-
-// Answer is Settle with a balance, factors of at most 1 by which channels are turned down
-// beside it, that returns the answer's number, for InForce.
-func (p *Pipeline) Answer(doubts uint64, ramp aes67.Ramp, balance []float64) (number uint64) {
-	return p.guard.settle(doubts, ramp, balance...)
+// gets a gain of the bridge's own, and beside it a balance, factors of at most 1 by which
+// channels are turned down. It returns the answer's number, for InForce. One goroutine may
+// call it at a time.
+func (p *Pipeline) Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (number uint64) {
+	return p.guard.settle(doubts, gain, balance...)
 }
 
 // InForce is the number of the last answer whose gain all has that is pulled from now on.

@@ -43,11 +43,11 @@ func (paired) Incidents() []recorder.Incident { return nil }
 // mild is a stream and a slider that obey at once.
 type mild struct{}
 
-func (mild) Answer(uint64, aes67.Ramp, []float64) uint64 { return 1 }
-func (mild) InForce() uint64                             { return 1 }
-func (mild) SetVolume(float64)                           {}
-func (mild) SetMuted(bool)                               {}
-func (mild) SetAlone(bool)                               {}
+func (mild) Settle(uint64, aes67.Ramp, ...float64) uint64 { return 1 }
+func (mild) InForce() uint64                              { return 1 }
+func (mild) SetVolume(float64)                            {}
+func (mild) SetMuted(bool)                                {}
+func (mild) SetAlone(bool)                                {}
 
 var (
 	aForm    = regexp.MustCompile(`(?s)<form.*?</form>`)

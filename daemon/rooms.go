@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/pulse"
@@ -31,13 +32,13 @@ func (e *edges) furnish(volumes []volumeMemory, follows func() bool, part func(s
 		if err != nil {
 			return err
 		}
-		var law func(doubts uint64, law pulse.Law)
+		var law func(doubts uint64, law aes67.Law)
 		if i == 0 {
 			e.loudness = volume.NewLoudness(s.pipeline, rtthread.Now, part("speakers"))
 			e.loudness.Delays(func() time.Duration {
 				return slices.Max(append([]time.Duration{0}, sink.Delays...)) + time.Duration(e.receiver.Load())
 			})
-			law = obeys(e.loudness)
+			law = e.loudness.Obey
 		}
 		s.sink = pulse.New(pulse.Config{
 			SinkID: sink.ID, SinkName: sink.Name, Host: hostName(), Rate: sink.Rate, Channels: sink.Channels,

@@ -2,21 +2,9 @@ package daemon
 
 import (
 	"aes67-sink/config"
-	"aes67-sink/pulse"
-	"aes67-sink/slider"
 	"aes67-sink/status"
 	"aes67-sink/volume"
 )
-
-// obeys hands the sink's law to what joins it with the speakers.
-func obeys(l *volume.Loudness) func(uint64, pulse.Law) {
-	return func(doubts uint64, law pulse.Law) {
-		l.Obey(doubts, volume.Law{
-			Law:     slider.Law{VolumeDB: law.VolumeDB, Muted: law.Muted, Held: law.Held, Unscaled: law.Unscaled},
-			Balance: law.Balance,
-		})
-	}
-}
 
 // movesSpeakers reports whether the slider is to move the speakers of a pair: of several
 // sinks each has a slider, and the speakers one level.

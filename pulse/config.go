@@ -41,7 +41,7 @@ type Config struct {
 	Follows func() bool
 	// Law is told how loud the sink may be heard, in place of VolumeHandler.Settle, from the
 	// control goroutine. It may be nil.
-	Law func(doubts uint64, law Law)
+	Law func(doubts uint64, law aes67.Law)
 	// Latency is what comes behind the recording, up to the ear; known is false while
 	// nobody can tell. Players are told it where the server can, which costs a second
 	// module; nil: they are not. It is called on the control goroutine.

@@ -65,9 +65,10 @@ type VolumeHandler interface {
 	// Doubts returns how many doubts there have been.
 	Doubts() uint64
 	// Settle answers all doubts up to a number: from the first of them on, or at
-	// once if it was told for none, the sound gets that gain. It is called on the
-	// control goroutine.
-	Settle(doubts uint64, gain aes67.Ramp)
+	// once if it was told for none, the sound gets that gain, and each channel a factor
+	// of at most 1 beside it; those that are missing are 1. It returns the answer's number,
+	// and is called on the control goroutine.
+	Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (number uint64)
 }
 
 type packetKind uint8

@@ -115,9 +115,9 @@ func (g *guard) see(now aes67.MonoTime, seen Volume, c circumstances) {
 		copy(g.base, before)
 		g.baseAt = now
 	}
-	step := highest(after, g.base, startDB)     // within the last moment
-	raised := highest(after, before, SilenceDB) // by this change
-	lowered := highest(before, after, SilenceDB)
+	step := highest(after, g.base, startDB)           // within the last moment
+	raised := highest(after, before, aes67.SilenceDB) // by this change
+	lowered := highest(before, after, aes67.SilenceDB)
 	for i, db := range after {
 		g.base[i] = min(g.base[i], db)
 	}
@@ -250,7 +250,7 @@ func decibels(v Volume) []float64 {
 // highest returns by how much the channel that is farthest above its reference is
 // above it; below floor all references are alike.
 func highest(db, reference []float64, floor float64) float64 {
-	most := SilenceDB
+	most := aes67.SilenceDB
 	for i := range db {
 		most = max(most, max(db[i], floor)-max(reference[i], floor))
 	}

@@ -106,16 +106,16 @@ func TestStepsByHandAreHeardAtOnce(t *testing.T) {
 		{"a slider that is dragged in half a second", 10 * time.Millisecond, 0.02},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := newGuarded(t, SilenceDB, 0)
+			g := newGuarded(t, aes67.SilenceDB, 0)
 			for share := c.share; share <= 1.0001; share += c.share {
 				g.pass(c.every)
 				g.set(60*math.Log10(share), music)
 				g.hears(c.name, 60*math.Log10(share))
 			}
 			g.remembers(c.name, 0)
-			g.set(SilenceDB, music)
-			g.hears("down at once", SilenceDB)
-			g.remembers("down at once", SilenceDB)
+			g.set(aes67.SilenceDB, music)
+			g.hears("down at once", aes67.SilenceDB)
+			g.remembers("down at once", aes67.SilenceDB)
 		})
 	}
 }

@@ -19,41 +19,12 @@ import (
 // scaledKey is that property (PipeWire, audioconvert.c, "monitor.channel-volumes").
 const scaledKey = "monitor.channel-volumes"
 
-// Law is how loud the listener lets the sink be heard.
-type Law struct {
-	// VolumeDB is the sink's, of its loudest channel, and no more than is allowed.
-	VolumeDB float64
-	Muted    bool
-	// Held is a gain below it, at most 0 dB: what jumped by surprise rises slowly.
-	Held aes67.Ramp
-	// Unscaled: neither the volume nor the mute is in the samples.
-	Unscaled bool
-	// Balance are the channels' gains below VolumeDB, as factors; nil: all are alike, or
-	// are in the samples.
-	Balance []float64
-}
-
-// Ramp is the gain that the samples need.
-func (l Law) Ramp() aes67.Ramp {
-	r := l.Held
-	switch {
-	case !l.Unscaled:
-		return r
-	case l.Muted || l.VolumeDB <= SilenceDB:
-		r = aes67.Ramp{FromDB: SilenceDB, ToDB: SilenceDB}
-	default:
-		r.FromDB, r.ToDB = r.FromDB+l.VolumeDB, r.ToDB+l.VolumeDB
-	}
-	r.Alone = true
-	return r
-}
-
 // law is what is known of it now. The monitor and its recording add addedDB.
-func (t *session) law(addedDB float64) Law {
+func (t *session) law(addedDB float64) aes67.Law {
 	if !t.unscaled {
-		return Law{VolumeDB: t.guard.bounded.DB(), Muted: t.guard.seen.Muted, Held: lowered(t.guard.ramp(), addedDB)}
+		return aes67.Law{VolumeDB: t.guard.bounded.DB(), Muted: t.guard.seen.Muted, Held: lowered(t.guard.ramp(), addedDB)}
 	}
-	l := Law{VolumeDB: t.guard.bounded.DB(), Muted: t.guard.seen.Muted, Held: lowered(t.guard.own, addedDB), Unscaled: true}
+	l := aes67.Law{VolumeDB: t.guard.bounded.DB(), Muted: t.guard.seen.Muted, Held: lowered(t.guard.own, addedDB), Unscaled: true}
 	db := decibels(t.guard.bounded)
 	for _, channel := range db {
 		if channel < l.VolumeDB {
@@ -68,22 +39,13 @@ func (t *session) law(addedDB float64) Law {
 }
 
 // tellLaw puts the law in force, from the first of so many doubts on.
-func (t *session) tellLaw(doubts uint64, l Law) {
+func (t *session) tellLaw(doubts uint64, l aes67.Law) {
 	switch {
 	case t.cfg.Law != nil:
 		t.cfg.Law(doubts, l)
 	case t.framer.volumes != nil:
-		if a, ok := t.framer.volumes.(answerer); ok {
-			a.Answer(doubts, l.Ramp(), l.Balance)
-			return
-		}
-		t.framer.volumes.Settle(doubts, l.Ramp())
+		t.framer.volumes.Settle(doubts, l.Ramp(), l.Balance...)
 	}
-}
-
-// answerer also turns channels down against each other.
-type answerer interface {
-	Answer(doubts uint64, ramp aes67.Ramp, balance []float64) (number uint64)
 }
 
 // SetAlone asks for a sink whose volume PipeWire leaves to us, or not; one that is there is

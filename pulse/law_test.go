@@ -19,8 +19,8 @@ func TestAloneTheSamplesHaveNoVolume(t *testing.T) {
 			l := startLab(t, kind)
 			cfg := stereo()
 			cfg.Volume = remembered(-12, 2)
-			var law atomic.Pointer[Law]
-			cfg.Law = func(_ uint64, told Law) { law.Store(&told) }
+			var law atomic.Pointer[aes67.Law]
+			cfg.Law = func(_ uint64, told aes67.Law) { law.Store(&told) }
 			heard := &recorder{channels: 2}
 			b := l.runInto(cfg, heard)
 			b.SetAlone(true)
@@ -29,7 +29,7 @@ func TestAloneTheSamplesHaveNoVolume(t *testing.T) {
 			b.await("the kind of sink", func(st Status) bool { return st.Alone == alone && flowing(st) })
 			defer l.play(cfg, square(0.5))()
 			b.await("a player", func(st Status) bool { return st.Playing == 1 })
-			at := func(what, command string, want Law) {
+			at := func(what, command string, want aes67.Law) {
 				t.Helper()
 				l.sh("%s", command)
 				eventually(t, what+" in the law", func() bool {
@@ -38,7 +38,7 @@ func TestAloneTheSamplesHaveNoVolume(t *testing.T) {
 						cmp.Equal(told.Balance, want.Balance, cmpopts.EquateApprox(0, 1e-3)) && told.Unscaled == alone
 				})
 			}
-			at("half", "pactl set-sink-volume aes67 32768", Law{VolumeDB: LevelNorm.DB() + 60*math.Log10(0.5)})
+			at("half", "pactl set-sink-volume aes67 32768", aes67.Law{VolumeDB: LevelNorm.DB() + 60*math.Log10(0.5)})
 			peak := func() float64 {
 				heard.clear()
 				eventually(t, "samples", func() bool { _, n := heard.peaks(); return n > 4800 })
@@ -50,7 +50,7 @@ func TestAloneTheSamplesHaveNoVolume(t *testing.T) {
 				want = 0.0625
 			}
 			eventually(t, "the samples", func() bool { return math.Abs(peak()-want) < 0.001 })
-			at("mute", "pactl set-sink-mute aes67 1", Law{VolumeDB: 60 * math.Log10(0.5), Muted: true})
+			at("mute", "pactl set-sink-mute aes67 1", aes67.Law{VolumeDB: 60 * math.Log10(0.5), Muted: true})
 			if !alone {
 				return
 			}
@@ -60,29 +60,12 @@ func TestAloneTheSamplesHaveNoVolume(t *testing.T) {
 			if gain := law.Load().Ramp().Gain(0); gain != 0 {
 				t.Errorf("muted, the gain is %v, want 0", gain)
 			}
-			at("balance", "pactl set-sink-mute aes67 0; pactl set-sink-volume aes67 65536 32768", Law{Balance: []float64{1, 0.125}})
+			at("balance", "pactl set-sink-mute aes67 0; pactl set-sink-volume aes67 65536 32768", aes67.Law{Balance: []float64{1, 0.125}})
 			b.SetVolume(-20)
-			at("a volume that was asked for", "true", Law{VolumeDB: LevelOf(-20).DB(), Balance: law.Load().Balance})
+			at("a volume that was asked for", "true", aes67.Law{VolumeDB: LevelOf(-20).DB(), Balance: law.Load().Balance})
 			b.SetMuted(true)
-			at("a mute that was asked for", "true", Law{VolumeDB: LevelOf(-20).DB(), Muted: true, Balance: law.Load().Balance})
+			at("a mute that was asked for", "true", aes67.Law{VolumeDB: LevelOf(-20).DB(), Muted: true, Balance: law.Load().Balance})
 		})
-	}
-}
-
-func TestTheLawsRamp(t *testing.T) {
-	held := aes67.Ramp{At: 1e9, FromDB: -20, ToDB: 0, Rise: 6}
-	for _, c := range []struct {
-		law  Law
-		want aes67.Ramp
-	}{
-		{Law{VolumeDB: -30, Held: held}, held},
-		{Law{VolumeDB: -30, Held: held, Unscaled: true}, aes67.Ramp{At: 1e9, FromDB: -50, ToDB: -30, Rise: 6, Alone: true}},
-		{Law{VolumeDB: -30, Muted: true, Held: held, Unscaled: true}, aes67.Ramp{FromDB: SilenceDB, ToDB: SilenceDB, Alone: true}},
-		{Law{VolumeDB: SilenceDB, Unscaled: true}, aes67.Ramp{FromDB: SilenceDB, ToDB: SilenceDB, Alone: true}},
-	} {
-		if got := c.law.Ramp(); got != c.want {
-			t.Errorf("%+v: %+v, want %+v", c.law, got, c.want)
-		}
 	}
 }
 

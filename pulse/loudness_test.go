@@ -47,13 +47,14 @@ func (d *doubter) Doubts() uint64 {
 	return uint64(len(d.doubts))
 }
 
-func (d *doubter) Settle(doubts uint64, gain aes67.Ramp) {
+func (d *doubter) Settle(doubts uint64, gain aes67.Ramp, _ ...float64) (number uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for ; d.settled < doubts; d.settled++ {
 		d.late = max(d.late, now().Sub(d.asked[d.settled]))
 	}
 	d.gain = gain
+	return 0
 }
 
 func (d *doubter) clear() {
@@ -178,10 +179,11 @@ func (a *answers) Doubts() uint64 {
 	return a.doubts
 }
 
-func (a *answers) Settle(doubts uint64, gain aes67.Ramp) {
+func (a *answers) Settle(doubts uint64, gain aes67.Ramp, _ ...float64) (number uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answers = append(a.answers, answer{doubts, gain.DB(now())})
+	return 0
 }
 
 // answered returns the least gain that the i-th message was answered with: what

@@ -35,7 +35,7 @@ type Status struct {
 	Connected bool
 	Server    string // such as "PulseAudio (on PipeWire 1.4.2)"
 	State     State
-	// VolumeDB is the loudest channel's; SilenceDB at the slider's lower end.
+	// VolumeDB is the loudest channel's; aes67.SilenceDB at the slider's lower end.
 	VolumeDB float64
 	Muted    bool
 	Unscaled bool // every channel is at 0 dB and none is muted, or the samples have no volume

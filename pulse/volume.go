@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/jfreymuth/pulse/proto"
+
+	"aes67-sink/aes67"
 )
 
 // Level is a volume in the server's unit: cubic, 65536 = 100 % = 0 dB
@@ -16,12 +18,9 @@ const (
 	LevelMax  = Level(proto.VolumeMax)
 )
 
-// SilenceDB stands for the level 0, which has no logarithm.
-const SilenceDB = -200.0
-
 // LevelOf returns the level nearest to a gain in dB.
 func LevelOf(db float64) Level {
-	if !(db > SilenceDB) { // NaN is silent too
+	if !(db > aes67.SilenceDB) { // NaN is silent too
 		return 0
 	}
 	level := math.Round(float64(LevelNorm) * math.Pow(10, db/60))
@@ -32,9 +31,9 @@ func LevelOf(db float64) Level {
 // server's gain is the cube of that share.
 func (l Level) DB() float64 {
 	if l == 0 {
-		return SilenceDB
+		return aes67.SilenceDB
 	}
-	return max(SilenceDB, 60*math.Log10(float64(l)/float64(LevelNorm)))
+	return max(aes67.SilenceDB, 60*math.Log10(float64(l)/float64(LevelNorm)))
 }
 
 // Volume is what the user sets on the sink.
@@ -54,7 +53,7 @@ func (v Volume) loudest() (loudest Level) {
 }
 
 // silent reports whether nothing is heard at this volume.
-func (v Volume) silent() bool { return v.Muted || v.DB() <= SilenceDB }
+func (v Volume) silent() bool { return v.Muted || v.DB() <= aes67.SilenceDB }
 
 // equal compares two volumes; a level may be off by a step of a 16-bit scale,
 // which PipeWire's floats lose.

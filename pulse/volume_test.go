@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"aes67-sink/aes67"
 )
 
 func TestLevelsAreCubic(t *testing.T) {
@@ -18,7 +20,7 @@ func TestLevelsAreCubic(t *testing.T) {
 		{"50 % is -18.06 dB", -18.0618, 32768},
 		{"the first volume", -40, 14119},
 		{"125 % is +5.81 dB", 5.8146, 81920},
-		{"silence", SilenceDB, 0},
+		{"silence", aes67.SilenceDB, 0},
 		{"beyond silence", -1000, 0},
 		{"minus infinity", math.Inf(-1), 0},
 		{"not a number", math.NaN(), 0},
@@ -39,7 +41,7 @@ func TestLevelsReadBack(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 10000 {
 		level := Level(random.Uint32N(1 << 18))
-		if level.DB() <= SilenceDB {
+		if level.DB() <= aes67.SilenceDB {
 			continue
 		}
 		if got := LevelOf(level.DB()); got != level {

@@ -23,9 +23,9 @@ type gain struct {
 
 // setGain tells the stream's gain by the law, with room for the levels that are next.
 func (s *Slider) setGain(now aes67.MonoTime, targets []float64) {
-	ramp := s.allowed()
+	ramp := s.law.Ramp()
 	ramp.FromDB, ramp.At = ramp.DB(now), now
-	if above := s.reference - s.top(targets); ramp.ToDB <= SilenceDB {
+	if above := s.reference - s.top(targets); ramp.ToDB <= aes67.SilenceDB {
 		// Nothing is heard of it at any level.
 	} else if s.mode == Device {
 		if math.Abs(above+s.law.VolumeDB) < sameDB {

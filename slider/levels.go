@@ -114,7 +114,7 @@ func (s *Slider) writeLevels(now aes67.MonoTime, targets []float64) {
 		if math.IsNaN(target) {
 			continue
 		}
-		if room := s.reference + s.allowed().DB(now) - s.gain.most(now); target > d.level && target > room+sameDB {
+		if room := s.reference + s.law.Ramp().DB(now) - s.gain.most(now); target > d.level && target > room+sameDB {
 			s.again(s.gain.arrives(now))
 			continue
 		}
@@ -142,18 +142,4 @@ func (s *Slider) order(now aes67.MonoTime, w Write) {
 	d.writing, d.write, d.began = true, w, now
 	s.again(now.Add(answerLimit))
 	s.out.Writes = append(s.out.Writes, w)
-}
-
-// allowed is how loud the stream may be heard, with a speaker at the reference: what the
-// law says, less what the sound server does of it.
-func (s *Slider) allowed() aes67.Ramp {
-	r := s.law.Held
-	switch {
-	case !s.law.Unscaled:
-		return r
-	case s.law.Muted || s.law.VolumeDB <= SilenceDB:
-		return aes67.Ramp{FromDB: SilenceDB, ToDB: SilenceDB}
-	}
-	r.FromDB, r.ToDB = r.FromDB+s.law.VolumeDB, r.ToDB+s.law.VolumeDB
-	return r
 }

@@ -41,7 +41,7 @@ import (
 type Slider struct {
 	wanted    bool
 	reference float64 // R: the speakers' level that is 0 dB of the slider
-	law       Law
+	law       aes67.Law
 	lawful    bool // law was seen
 	devices   []device
 	mode      Mode
@@ -61,18 +61,6 @@ const (
 	Entering             // the same still, until the slider is where Device begins
 	Device               // the speakers' level
 )
-
-// Law is how loud the listener lets it be.
-type Law struct {
-	VolumeDB float64 // of the sink, at most 0 dB
-	Muted    bool
-	// Held is a gain below VolumeDB, at most 0 dB, that rises by itself: what jumped by
-	// surprise is heard slowly.
-	Held aes67.Ramp
-	// Unscaled: the sound server leaves the samples alone, so that the stream's gain is
-	// ours. Without it there is no Device mode.
-	Unscaled bool
-}
 
 // Speaker is what one tells of itself.
 type Speaker struct {
@@ -119,8 +107,6 @@ const (
 )
 
 const (
-	// SilenceDB stands for no sound at all.
-	SilenceDB = -200.0
 	// levelStep is the finest level that is written (khtool writes one decimal).
 	levelStep = 0.1
 	// tolerance is by how much a confirmed level may differ from what was written: one
@@ -168,7 +154,7 @@ func (s *Slider) Want(now aes67.MonoTime, device bool) Orders {
 func (s *Slider) Delay(by time.Duration) { s.gain.flight = Flight + max(0, by) }
 
 // See takes the sink's law.
-func (s *Slider) See(now aes67.MonoTime, law Law) Orders {
+func (s *Slider) See(now aes67.MonoTime, law aes67.Law) Orders {
 	law.VolumeDB = min(0, law.VolumeDB)
 	moved := s.lawful && (math.Abs(law.VolumeDB-s.law.VolumeDB) > sameDB || law.Muted != s.law.Muted)
 	if !s.lawful {
@@ -333,7 +319,7 @@ func (s *Slider) enter(now aes67.MonoTime) Mode {
 		s.again(now.Add(nextRest))
 		return Sink
 	case !s.entry.asked || math.Abs(volume-s.entry.from) > sameDB:
-		s.entry = entry{asked: true, from: volume, to: max(SilenceDB, volume+below), since: now}
+		s.entry = entry{asked: true, from: volume, to: max(aes67.SilenceDB, volume+below), since: now}
 	}
 	s.again(s.entry.since.Add(followLimit))
 	return Entering

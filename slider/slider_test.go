@@ -33,7 +33,7 @@ func newDesk(t *testing.T, volumeDB float64, levels, last [2]float64) *desk {
 
 var none = [2]float64{math.NaN(), math.NaN()}
 
-func (d *desk) volume(db float64) { d.do(d.See(d.now, Law{VolumeDB: db, Unscaled: true})) }
+func (d *desk) volume(db float64) { d.do(d.See(d.now, aes67.Law{VolumeDB: db, Unscaled: true})) }
 
 func (d *desk) tell(i int) {
 	s := Speaker{Reachable: true, Product: "KH 120 II", MaxDB: 120, LevelDB: d.levels[i], Muted: d.muted[i]}
@@ -98,8 +98,8 @@ func TestTheSpeakersFollowTheSlider(t *testing.T) {
 	}
 	d.volume(-100) // below the least that they take
 	d.want(Device, -16, [2]float64{0, 0})
-	d.volume(SilenceDB)
-	d.want(Device, SilenceDB, [2]float64{0, 0})
+	d.volume(aes67.SilenceDB)
+	d.want(Device, aes67.SilenceDB, [2]float64{0, 0})
 }
 
 func TestTheSliderGoesToWhatIsHeard(t *testing.T) {
@@ -158,7 +158,7 @@ func TestADoubtIsNoLouderAndOneGoesBack(t *testing.T) {
 func TestAServerThatScalesKeepsTheStream(t *testing.T) {
 	d := &desk{Slider: New(testReference, none[:]), t: t, now: 1e9, levels: [2]float64{84, 84}}
 	d.do(d.Want(d.now, true))
-	d.do(d.See(d.now, Law{VolumeDB: -30}))
+	d.do(d.See(d.now, aes67.Law{VolumeDB: -30}))
 	d.tell(0)
 	d.tell(1)
 	d.pass(time.Minute)
@@ -166,7 +166,7 @@ func TestAServerThatScalesKeepsTheStream(t *testing.T) {
 	if _, fault := d.Mode(); fault.Why != Scaled {
 		t.Errorf("the doubt is %+v", fault)
 	}
-	d.do(d.See(d.now, Law{VolumeDB: -30, Muted: true}))
+	d.do(d.See(d.now, aes67.Law{VolumeDB: -30, Muted: true}))
 	d.want(Sink, 0, [2]float64{84, 84}) // and this too
 }
 
@@ -190,13 +190,13 @@ func TestMute(t *testing.T) {
 	d := newDesk(t, -30, [2]float64{84, 84}, none)
 	mute := func(yes bool, want [2]bool) {
 		t.Helper()
-		d.do(d.See(d.now, Law{VolumeDB: -30, Muted: yes, Unscaled: true}))
+		d.do(d.See(d.now, aes67.Law{VolumeDB: -30, Muted: yes, Unscaled: true}))
 		if d.muted != want {
 			t.Errorf("with the slider muted %v the speakers are %v, want %v", yes, d.muted, want)
 		}
 	}
 	mute(true, [2]bool{true, true})
-	d.want(Device, SilenceDB, [2]float64{54, 54})
+	d.want(Device, aes67.SilenceDB, [2]float64{54, 54})
 	mute(false, [2]bool{})
 	d.want(Device, 0, [2]float64{54, 54})
 	d.muted[1] = true // at the speaker: its owner's wish
@@ -218,7 +218,7 @@ func TestMute(t *testing.T) {
 
 func TestWhatJumpedRisesSlowlyAtTheSpeakersToo(t *testing.T) {
 	d := newDesk(t, -40, [2]float64{84, 84}, none)
-	d.do(d.See(d.now, Law{VolumeDB: -10, Unscaled: true, Held: aes67.Ramp{At: d.now, FromDB: -18, Rise: 6}}))
+	d.do(d.See(d.now, aes67.Law{VolumeDB: -10, Unscaled: true, Held: aes67.Ramp{At: d.now, FromDB: -18, Rise: 6}}))
 	d.want(Device, -18, [2]float64{44, 44}) // the stream goes down before they go up
 	d.pass(Flight / 2)
 	d.want(Device, d.orders.Gain.DB(d.now), [2]float64{44, 44})
@@ -236,7 +236,7 @@ func TestWhatJumpedRisesSlowlyAtTheSpeakersToo(t *testing.T) {
 func TestWhatIsDelayedIsWaitedFor(t *testing.T) {
 	d := newDesk(t, -40, [2]float64{84, 84}, none)
 	d.Delay(400 * time.Millisecond)
-	d.do(d.See(d.now, Law{VolumeDB: -10, Unscaled: true, Held: aes67.Ramp{At: d.now, FromDB: -30, Rise: 6}}))
+	d.do(d.See(d.now, aes67.Law{VolumeDB: -10, Unscaled: true, Held: aes67.Ramp{At: d.now, FromDB: -30, Rise: 6}}))
 	d.pass(Flight + 380*time.Millisecond)
 	d.want(Device, d.orders.Gain.DB(d.now), [2]float64{44, 44})
 	d.pass(50 * time.Millisecond)
@@ -263,7 +263,7 @@ func TestOneThatRefusesIsNotAskedAllTheTime(t *testing.T) {
 	d := newDesk(t, -30, [2]float64{84, 84}, none)
 	tries := 0
 	for end := d.now.Add(time.Hour); d.now < end; d.now = d.now.Add(time.Second) {
-		o := d.See(d.now, Law{VolumeDB: -20 - d.now.Sub(0).Hours(), Unscaled: true})
+		o := d.See(d.now, aes67.Law{VolumeDB: -20 - d.now.Sub(0).Hours(), Unscaled: true})
 		for len(o.Writes) > 0 {
 			w := o.Writes[0]
 			if rest := o.Writes[1:]; w.Speaker == 1 {

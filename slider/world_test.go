@@ -28,7 +28,7 @@ type world struct {
 	slider *Slider
 	calm   bool // nothing goes wrong any more
 
-	law      Law
+	law      aes67.Law
 	speakers [2]truth
 	gains    []told    // ramps told, the last one in force or soon
 	laws     []float64 // at each step
@@ -65,7 +65,7 @@ type event struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, random: rand.New(rand.NewPCG(seed, 18)), now: 1e9}
-	w.law = Law{VolumeDB: -40, Unscaled: true}
+	w.law = aes67.Law{VolumeDB: -40, Unscaled: true}
 	last := []float64{math.NaN(), math.NaN()}
 	for i := range w.speakers {
 		w.speakers[i].level = testReference - float64(w.random.IntN(3)*w.random.IntN(20))
@@ -78,7 +78,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.slider.Want(w.now, true)
 	w.act(w.slider.See(w.now, w.law)) // before anything is sent
 	w.gains[0].at = 0
-	w.within = []float64{w.slider.allowed().DB(w.now)}
+	w.within = []float64{w.slider.law.Ramp().DB(w.now)}
 	for i := range w.speakers {
 		w.poll(i)
 	}
@@ -149,7 +149,7 @@ func (w *world) act(o Orders) {
 
 func (w *world) see() {
 	w.act(w.slider.See(w.now, w.law))
-	w.within = append(w.within, w.slider.allowed().DB(w.now))
+	w.within = append(w.within, w.slider.law.Ramp().DB(w.now))
 }
 
 // write is obeyed, refused, lost, or obeyed long after nobody waits for it any more.
@@ -254,7 +254,7 @@ func (w *world) listen() {
 		w.gains = w.gains[1:]
 	}
 	stream := w.gains[0].ramp.DB(w.now)
-	allowed := max(w.slider.allowed().DB(w.now), slices.Max(append(w.within, math.Inf(-1))))
+	allowed := max(w.slider.law.Ramp().DB(w.now), slices.Max(append(w.within, math.Inf(-1))))
 	w.within = nil
 	window := int((Flight + applyLimit + 2*step) / step)
 	w.laws = append(w.laws[max(0, len(w.laws)-window):], allowed)

@@ -56,7 +56,7 @@ func TestASpeakerIsMutedByHand(t *testing.T) {
 	if err == nil || err.Error() != "mute of Left is not set to off: the desktop's slider is muted, and mutes the speakers with it; unmute it there" || !left.Muted() {
 		t.Errorf("while the slider mutes: %v, muted %v", err, left.Muted())
 	}
-	if db := d.gain(); db != slider.SilenceDB {
+	if db := d.gain(); db != aes67.SilenceDB {
 		t.Errorf("the stream is at %v dB", db)
 	}
 	d.loudness.Obey(4, law(-20, false))
@@ -118,7 +118,7 @@ type turned struct {
 	t       *testing.T
 	machine *slider.Slider
 	now     aes67.MonoTime
-	law     slider.Law
+	law     aes67.Law
 	muted   [2]bool
 	level   [2]float64
 	pending []slider.Write
@@ -172,7 +172,7 @@ func (w *turned) answer() {
 // newTurned has the slider at -20 dB, and the speakers moved by it.
 func newTurned(t *testing.T) *turned {
 	t.Helper()
-	w := &turned{t: t, now: 1, law: slider.Law{VolumeDB: -20, Unscaled: true}, level: [2]float64{64, 64}}
+	w := &turned{t: t, now: 1, law: aes67.Law{VolumeDB: -20, Unscaled: true}, level: [2]float64{64, 64}}
 	w.machine = slider.New(84, []float64{64, 64})
 	w.take(w.machine.Want(w.now, true))
 	w.see(false)

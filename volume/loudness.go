@@ -31,7 +31,7 @@ type Loudness struct {
 	machine *slider.Slider
 	number  uint64 // of the slider's gain
 	answer  uint64 // that put it to the stream
-	law     Law
+	law     aes67.Law
 	lawful  bool // there is one
 	wanted  bool
 	next    aes67.MonoTime
@@ -40,16 +40,9 @@ type Loudness struct {
 	fault   slider.Fault
 }
 
-// Law is that of the slider, and the balance of its channels, as factors of at most 1; nil:
-// all are alike.
-type Law struct {
-	slider.Law
-	Balance []float64
-}
-
 // Stream is what has a gain (bridge.Pipeline).
 type Stream interface {
-	Answer(doubts uint64, ramp aes67.Ramp, balance []float64) (number uint64)
+	Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (number uint64)
 	InForce() uint64
 }
 
@@ -82,12 +75,12 @@ func (l *Loudness) Delays(by func() time.Duration) { l.delay = by }
 func (l *Loudness) Changed() <-chan struct{} { return l.changed }
 
 // Obey puts the sink's law in force, from the first of so many doubts on.
-func (l *Loudness) Obey(doubts uint64, law Law) {
+func (l *Loudness) Obey(doubts uint64, law aes67.Law) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.law, l.lawful = law, true
 	l.machine.Delay(l.delay())
-	l.carry(l.machine.See(l.now(), law.Law), &doubts)
+	l.carry(l.machine.See(l.now(), law), &doubts)
 }
 
 // use begins with a pair, or with none.
@@ -99,7 +92,7 @@ func (l *Loudness) use(referenceDB float64, last []float64, wanted bool, write f
 	l.machine.Delay(l.delay())
 	orders := l.machine.Want(now, wanted)
 	if l.lawful {
-		orders = l.machine.See(now, l.law.Law)
+		orders = l.machine.See(now, l.law)
 	}
 	l.carry(orders, nil)
 	l.desktop.SetAlone(wanted)
@@ -148,7 +141,7 @@ func (l *Loudness) carry(o slider.Orders, doubts *uint64) {
 		}
 		gain := o.Gain
 		gain.Alone = l.law.Unscaled
-		l.number, l.answer = o.Number, l.stream.Answer(*doubts, gain, l.law.Balance)
+		l.number, l.answer = o.Number, l.stream.Settle(*doubts, gain, l.law.Balance...)
 	}
 	for _, w := range o.Writes {
 		l.write(w)

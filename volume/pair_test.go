@@ -30,7 +30,7 @@ type desk struct {
 	muted  []bool // as it was told to be
 }
 
-func (d *desk) Answer(_ uint64, ramp aes67.Ramp, _ []float64) uint64 {
+func (d *desk) Settle(_ uint64, ramp aes67.Ramp, _ ...float64) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ramp = ramp
@@ -46,8 +46,8 @@ func (d *desk) gain() float64        { d.mu.Lock(); defer d.mu.Unlock(); return 
 func (d *desk) ordered() *float64    { d.mu.Lock(); defer d.mu.Unlock(); return d.volume }
 func (d *desk) mutes() []bool        { d.mu.Lock(); defer d.mu.Unlock(); return slices.Clone(d.muted) }
 
-func law(db float64, muted bool) Law {
-	return Law{Law: slider.Law{VolumeDB: db, Muted: muted, Unscaled: true}}
+func law(db float64, muted bool) aes67.Law {
+	return aes67.Law{VolumeDB: db, Muted: muted, Unscaled: true}
 }
 func near(a, b float64) bool { return math.Abs(a-b) < 0.11 }
 func clock() aes67.MonoTime  { return aes67.MonoTime(time.Since(start)) + 1 }
@@ -134,7 +134,7 @@ func TestTheSliderMovesASimulatedPair(t *testing.T) {
 		t.Errorf("the speakers follow after %v", took)
 	}
 	l.Obey(3, law(-20, true))
-	if db := d.gain(); db != slider.SilenceDB {
+	if db := d.gain(); db != aes67.SilenceDB {
 		t.Errorf("muted, the stream is at %v dB", db)
 	}
 	eventually(t, "the mutes", func() bool { return sims[0].Muted() && sims[1].Muted() })
