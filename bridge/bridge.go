@@ -53,13 +53,12 @@ const (
 
 // Bridge is the supervisor.
 type Bridge struct {
-	parts     Parts
-	sound     Sound
-	pipelines []*Pipeline
-	log       zerolog.Logger
-	sessions  sessions
-	localMAC  [6]byte
-	rest      RestPolicy
+	parts    Parts
+	rooms    *Rooms
+	log      zerolog.Logger
+	sessions sessions
+	localMAC [6]byte
+	rest     RestPolicy
 
 	network    Network        // while there are streams
 	streams    []aes67.Stream // announced, and sent unless they rest; nil: none
@@ -77,15 +76,6 @@ type Bridge struct {
 	troubles   []trouble // of each pipeline
 }
 
-// Sound is what is sent: that of one sink, which is a Pipeline, or of several, which are
-// Rooms.
-type Sound interface {
-	// Changed wakes its one reader as Pipeline.Changed.
-	Changed() <-chan struct{}
-	// Pipelines are those of the sinks, in the order of Inputs.Sinks.
-	Pipelines() []*Pipeline
-}
-
 // Snapshot is what status tells of the bridge.
 type Snapshot struct {
 	Decision
@@ -94,10 +84,9 @@ type Snapshot struct {
 	generation uint64 // of Sessions
 }
 
-// New makes a supervisor.
-func New(parts Parts, sound Sound, plan SessionPlan, rest RestPolicy, log zerolog.Logger) *Bridge {
-	pipelines := sound.Pipelines()
-	b := &Bridge{parts: parts, sound: sound, pipelines: pipelines, troubles: make([]trouble, len(pipelines)), rest: rest, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
+// New makes a supervisor of what is sent: the rooms are in the order of Inputs.Sinks.
+func New(parts Parts, rooms *Rooms, plan SessionPlan, rest RestPolicy, log zerolog.Logger) *Bridge {
+	b := &Bridge{parts: parts, rooms: rooms, troubles: make([]trouble, len(rooms.all)), rest: rest, log: log, sessions: newSessions(plan), quiet: true, changed: make(chan struct{}, 1)}
 	b.told.Store(&Snapshot{Decision: Decision{State: WaitingSoundServer}})
 	return b
 }
@@ -115,7 +104,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	due, rest := time.NewTimer(0), time.NewTimer(0)
 	defer due.Stop()
 	defer rest.Stop()
-	phase := b.sound.Changed()
+	phase := b.rooms.Changed()
 	for {
 		now := b.parts.Now()
 		if next := b.look(now); next != 0 {
@@ -133,7 +122,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 			phase = nil
 			rest.Reset(phaseRest)
 		case <-rest.C:
-			phase = b.sound.Changed()
+			phase = b.rooms.Changed()
 		}
 	}
 }
@@ -142,7 +131,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 // before, 0: not at all.
 func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	in := b.parts.Inputs()
-	sounded := b.hear(&in)
+	sounded, troubles, next := b.hear(&in, now)
 	if now >= b.retryAt {
 		b.failure = ""
 	}
@@ -188,11 +177,8 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	if contested != 0 && now >= contested.Add(contestAfter) {
 		d.Problems = append(d.Problems, told(b.sessions.contest())...)
 	}
-	for i, p := range b.pipelines {
-		words, again := b.troubles[i].look(p.Snapshot(), now)
-		if next = sooner(next, again); b.sends {
-			d.Problems = append(d.Problems, told(words)...)
-		}
+	if b.sends {
+		d.Problems = append(d.Problems, troubles...)
 	}
 	b.tell(d)
 
@@ -207,19 +193,23 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 }
 
 // hear opens the pipelines whose sink is as it should be, and tells whether sound flows
-// in any, and when there was last any.
-func (b *Bridge) hear(in *Inputs) (sounded aes67.MonoTime) {
+// in any, when there was last any, what is wrong with it, and when that can become another
+// by itself.
+func (b *Bridge) hear(in *Inputs, now aes67.MonoTime) (sounded aes67.MonoTime, troubles []string, next aes67.MonoTime) {
 	in.Phase, sounded = Filling, never
-	for i, p := range b.pipelines {
+	for i, p := range b.rooms.all {
 		sink := in.Sink
 		if i < len(in.Sinks) {
 			sink = in.Sinks[i]
 		}
 		p.SetConfirmed(sink.Ready && sink.VolumeConfirmed)
-		in.Phase = max(in.Phase, p.Snapshot().Phase)
+		heard := p.Snapshot()
+		in.Phase = max(in.Phase, heard.Phase)
 		sounded = max(sounded, p.sounded())
+		words, again := b.troubles[i].look(heard, now)
+		troubles, next = append(troubles, told(words)...), sooner(next, again)
 	}
-	return sounded
+	return sounded, troubles, next
 }
 
 // sooner returns the earlier of two instants, of which 0 is none.

@@ -71,7 +71,7 @@ func newWorld(t *testing.T) (*world, *Bridge) {
 	}
 	plan := testPlan(11, 12)
 	plan.Keep = func(i Identity) { w.kept = i }
-	return w, New(w, pipeline, plan, RestPolicy{}, zerolog.Nop())
+	return w, New(w, alone(t, pipeline), plan, RestPolicy{}, zerolog.Nop())
 }
 
 // testPlan is a plan for left and right whose groups come from the sender's

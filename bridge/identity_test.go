@@ -231,7 +231,7 @@ func TestIdentityLasts(t *testing.T) {
 	plan := testPlan(77, 78)
 	plan.Identity = w.kept
 	later := &world{in: w.in, now: 5, others: &Neighbours{Host: "pc"}} // its wall clock is wrong
-	again := New(later, b.pipelines[0], plan, RestPolicy{}, b.log)
+	again := New(later, b.rooms, plan, RestPolicy{}, b.log)
 	later.in.Network.Chosen.Address = addr("10.0.0.7") // and its address another
 	again.look(w.mono)
 	for i, s := range later.announced {

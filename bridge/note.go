@@ -19,10 +19,20 @@ type Recorder interface {
 // noted is what the recorder was told of so far.
 type noted struct{ underruns, jumps uint64 }
 
-// note tells the recorder of a pull.
-func (p *Pipeline) note(due aes67.MonoTime) {
-	now := noted{p.report.underruns.Load(), p.report.jumps.Load()}
-	p.cfg.Recorder.Pulled(p.rate.loop.Fill(), p.rate.resampler.Ratio(), p.stage.BlockPeak(), due.Sub(p.came),
-		now.underruns != p.noted.underruns, now.jumps != p.noted.jumps, p.watch.state == statePlaying)
-	p.noted = now
+// note tells the recorder of a pull: the fill of the first room that sounds, and what
+// went wrong in any.
+func (r *Rooms) note(due aes67.MonoTime) {
+	var now noted
+	peak, flows, told := 0.0, false, r.all[0]
+	for _, p := range r.all {
+		now.underruns += p.report.underruns.Load()
+		now.jumps += p.report.jumps.Load()
+		peak = max(peak, p.stage.BlockPeak())
+		if playing := p.watch.state == statePlaying; playing && !flows {
+			told, flows = p, true
+		}
+	}
+	r.cfg.Recorder.Pulled(told.rate.loop.Fill(), told.rate.resampler.Ratio(), peak, due.Sub(told.came),
+		now.underruns != r.noted.underruns, now.jumps != r.noted.jumps, flows)
+	r.noted = now
 }

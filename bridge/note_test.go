@@ -34,7 +34,7 @@ func TestARecorderIsToldOfEachPull(t *testing.T) {
 	r := newRig(t, PipelineConfig{Latency: 40 * time.Millisecond, CeilingDBFS: -1}, 0)
 	r.SetConfirmed(true)
 	told := &toldPulls{}
-	r.cfg.Recorder = told
+	r.rooms.cfg.Recorder = told
 	r.pullFor(time.Second, nil)
 	if told.pulls != 1000 || told.flowing < 800 || told.starved > 0 || math.Abs(told.peak-0.5) > 0.01 || math.Abs(told.fill-float64(r.Snapshot().Target)) > 100 {
 		t.Errorf("playing: %+v, target %d", told, r.Snapshot().Target)
@@ -50,12 +50,14 @@ func TestARecorderIsToldOfEachPull(t *testing.T) {
 // BenchmarkNote is what a pull costs more with a recorder: 1000 ns are 0.1 % of a core
 // at a packet time of 1 ms.
 func BenchmarkNote(b *testing.B) {
-	p, err := NewPipeline(PipelineConfig{Channels: 2, SinkRate: 48000, StreamRate: 48000, PacketFrames: 48, Recorder: &toldPulls{}}, &mediaclock.Clock{})
+	p, err := NewPipeline(PipelineConfig{Channels: 2, SinkRate: 48000, StreamRate: 48000, PacketFrames: 48}, &mediaclock.Clock{})
 	if err != nil {
 		b.Fatal(err)
 	}
+	rooms := alone(b, p)
+	rooms.cfg.Recorder = &toldPulls{}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.note(0)
+		rooms.note(0)
 	}
 }

@@ -26,8 +26,6 @@ type PipelineConfig struct {
 	Latency time.Duration
 	// CeilingDBFS bounds every sample that is pulled.
 	CeilingDBFS float64
-	// Recorder is told what each block was cut from. It may be nil.
-	Recorder Recorder
 }
 
 // Phase is where the pipeline stands.
@@ -61,7 +59,6 @@ type Pipeline struct {
 	came   aes67.MonoTime // when the newest message came
 	jumps  int            // of drift's count
 	empty  time.Duration  // for which nothing was read
-	noted  noted
 
 	confirmed atomic.Bool // written by the control context
 	report    report
@@ -129,9 +126,6 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 // Snapshot counts, or a sound begins after silence.
 func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 
-// Pipelines is itself: the sound of one sink.
-func (p *Pipeline) Pipelines() []*Pipeline { return []*Pipeline{p} }
-
 // SetConfirmed opens the pipeline once the sound server has confirmed the
 // sink's volume, and closes it (with a fade) when that is in doubt again.
 func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
@@ -181,14 +175,6 @@ func (p *Pipeline) InForce() uint64 { return p.guard.inForce.Load() }
 
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
-	silent = p.pull(out, due, open)
-	if p.cfg.Recorder != nil {
-		p.note(due)
-	}
-	return silent
-}
-
-func (p *Pipeline) pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	block := aes67.Frames(len(out[0]))
 	since := p.resume(due, block)
 	p.take(due)

@@ -22,6 +22,7 @@ const (
 // each millisecond of the grandmaster.
 type rig struct {
 	*Pipeline
+	rooms   *Rooms // of it alone
 	clock   mediaclock.Clock
 	now     aes67.MonoTime // of the last pull
 	sent    aes67.Frames   // fragments rendered so far, in frames
@@ -48,7 +49,19 @@ func newRig(t *testing.T, cfg PipelineConfig, skew aes67.PPB) *rig {
 	if r.Pipeline, err = NewPipeline(cfg, &r.clock); err != nil {
 		t.Fatal(err)
 	}
+	r.rooms = alone(t, r.Pipeline)
 	return r
+}
+
+// alone are the rooms of a single sink.
+func alone(t testing.TB, p *Pipeline) *Rooms {
+	t.Helper()
+	rooms, err := NewRooms(RoomsConfig{StreamRate: p.cfg.StreamRate, PacketFrames: p.cfg.PacketFrames, CeilingDBFS: p.cfg.CeilingDBFS},
+		[]Room{{Pipeline: p, Channels: make([]string, p.cfg.Channels)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rooms
 }
 
 // tie lets the clock tick with CLOCK_MONOTONIC, steer at another rate.
@@ -84,13 +97,13 @@ func (r *rig) pull() (silent bool) {
 		}
 		r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
 	}
-	return r.Pull(r.out, r.now, r.open)
+	return r.rooms.Pull(r.out, r.now, r.open)
 }
 
 // pullBeforeArrivals is a pull that is sooner than the thread of the monitor.
 func (r *rig) pullBeforeArrivals() {
 	r.now = r.now.Add(lessThan1)
-	r.Pull(r.out, r.now, r.open)
+	r.rooms.Pull(r.out, r.now, r.open)
 }
 
 // fragment renders one fragment that arrives at the given instant.
@@ -364,7 +377,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 100_000)
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
-	r.cfg.Recorder = &toldPulls{}
+	r.rooms.cfg.Recorder = &toldPulls{}
 	if n := testing.AllocsPerRun(2000, func() { r.pull() }); n != 0 {
 		t.Fatalf("a packet time allocates %v times, want 0", n)
 	}

@@ -30,7 +30,8 @@ func supervised(t *testing.T, act func(w *counted, b *Bridge)) {
 	synctest.Test(t, func(t *testing.T) {
 		w, b := newWorld(t)
 		c := &counted{world: w}
-		b.parts, w.changed, b.pipelines[0].changed = c, make(chan struct{}, 1), make(chan struct{}, 1)
+		b.parts, w.changed, b.rooms.changed = c, make(chan struct{}, 1), make(chan struct{}, 1)
+		b.rooms.all[0].changed = b.rooms.changed
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- b.Run(ctx) }()
@@ -77,16 +78,16 @@ func TestTheSupervisorWakesByItselfForAFailedSender(t *testing.T) {
 
 func TestEachPhaseIsSeenAndAFloodOfThemIsNot(t *testing.T) {
 	supervised(t, func(w *counted, b *Bridge) {
-		b.pipelines[0].setPhase(Flowing)
+		b.rooms.all[0].setPhase(Flowing)
 		synctest.Wait()
 		if got := b.Snapshot().State; got != Sending {
 			t.Errorf("%v at once after the phase's change, want sending", got)
 		}
 		before := w.looks.Load()
 		for range 100 { // in a second
-			b.pipelines[0].setPhase(Filling)
-			b.pipelines[0].setPhase(Flowing)
-			b.pipelines[0].setPhase(Filling)
+			b.rooms.all[0].setPhase(Filling)
+			b.rooms.all[0].setPhase(Flowing)
+			b.rooms.all[0].setPhase(Filling)
 			<-time.After(phaseRest / 5)
 		}
 		<-time.After(time.Second)

@@ -47,16 +47,16 @@ func TestStreamsRestAndSoundWakesThem(t *testing.T) {
 	if got := b.Snapshot().State; got != Idle || w.serves {
 		t.Errorf("state %v, want idle; our time is needed: %v", got, w.serves)
 	}
-	b.pipelines[0].Frames(silence, w.mono)
-	if next := look(); next != 0 || len(b.pipelines[0].Changed()) != 0 {
+	b.rooms.all[0].Frames(silence, w.mono)
+	if next := look(); next != 0 || len(b.rooms.all[0].Changed()) != 0 {
 		t.Errorf("silence wakes the supervisor, next look at %v", next)
 	}
 	w.mono = w.mono.Add(time.Hour)
-	b.pipelines[0].Frames(sound, w.mono)
-	if len(b.pipelines[0].Changed()) != 1 {
+	b.rooms.all[0].Frames(sound, w.mono)
+	if len(b.rooms.all[0].Changed()) != 1 {
 		t.Fatal("a sound wakes nobody")
 	}
-	<-b.pipelines[0].Changed()
+	<-b.rooms.all[0].Changed()
 	if next := look(); next != w.mono.Add(time.Minute) {
 		t.Errorf("next look at %v, want in a minute", next.Sub(w.mono))
 	}
@@ -65,7 +65,7 @@ func TestStreamsRestAndSoundWakesThem(t *testing.T) {
 		t.Error("something is sent, and our time is not needed")
 	}
 	w.mono = w.mono.Add(30 * time.Second)
-	b.pipelines[0].Frames(sound, w.mono)
+	b.rooms.all[0].Frames(sound, w.mono)
 	w.mono = w.mono.Add(30 * time.Second)
 	look()
 	w.expect(t) // a sound 30 s ago
@@ -95,7 +95,7 @@ func TestAFailedStartAfterARestIsTriedAgain(t *testing.T) {
 	b.rest = RestPolicy{Rests: true}
 	b.look(w.mono)
 	w.startFail = errors.New("bind: address in use")
-	b.pipelines[0].Frames([]float32{1, 1}, w.mono)
+	b.rooms.all[0].Frames([]float32{1, 1}, w.mono)
 	next := b.look(w.mono)
 	if got := b.Snapshot(); got.State != Failed || next == 0 {
 		t.Fatalf("%+v, next look at %v; want failed, and another look", got, next)
@@ -114,7 +114,7 @@ func TestWithoutAClockARestIsNoTrouble(t *testing.T) {
 	if got := b.Snapshot(); got.State != Idle || got.Problems != nil {
 		t.Errorf("%+v, want idle without a problem", got.Decision)
 	}
-	b.pipelines[0].Frames([]float32{1, 1}, w.mono)
+	b.rooms.all[0].Frames([]float32{1, 1}, w.mono)
 	b.look(w.mono)
 	if got := b.Snapshot(); got.State != WaitingClock || !w.serves {
 		t.Errorf("%+v, want it to wait for the clock, which is needed now: %v", got.Decision, w.serves)

@@ -32,8 +32,7 @@ type RoomsConfig struct {
 	StreamRate   aes67.Hz
 	PacketFrames aes67.Frames
 	CeilingDBFS  float64
-	// Recorder is told what each block was cut from, once for all rooms, whose
-	// pipelines need none. It may be nil.
+	// Recorder is told what each block was cut from, once for all rooms. It may be nil.
 	Recorder Recorder
 }
 
@@ -433,22 +432,4 @@ func (r *Rooms) cut() {
 			to.last.Cut()
 		}
 	}
-}
-
-// note tells the recorder of a pull: the fill of the first room that sounds, and what
-// went wrong in any.
-func (r *Rooms) note(due aes67.MonoTime) {
-	var now noted
-	peak, flows, told := 0.0, false, r.all[0]
-	for _, p := range r.all {
-		now.underruns += p.report.underruns.Load()
-		now.jumps += p.report.jumps.Load()
-		peak = max(peak, p.stage.BlockPeak())
-		if playing := p.watch.state == statePlaying; playing && !flows {
-			told, flows = p, true
-		}
-	}
-	r.cfg.Recorder.Pulled(told.rate.loop.Fill(), told.rate.resampler.Ratio(), peak, due.Sub(told.came),
-		now.underruns != r.noted.underruns, now.jumps != r.noted.jumps, flows)
-	r.noted = now
 }

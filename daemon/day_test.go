@@ -80,6 +80,10 @@ func (d *day) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rooms, err := bridge.NewRooms(bridge.RoomsConfig{StreamRate: 48000, PacketFrames: 48}, []bridge.Room{{Pipeline: pipeline, Channels: make([]string, 2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	last := netif.ChooserConfig{Interface: d.cfg.Network.Interface}
 	if d.state.Usable { // it goes on where it was
 		last.Last, last.LastAddr = d.state.Chosen.Interface.Name, d.state.Chosen.Address
@@ -87,7 +91,7 @@ func (d *day) start(t *testing.T) {
 	d.chooser, d.network, d.pipeline, d.changed = netif.NewChooser(last), &network{withdraw: func(yes bool) { d.hidden = yes }}, pipeline, make(chan struct{}, 1)
 	plan := planSessions(d.cfg, noMemory(t).identities, nameOf(d.cfg))
 	plan.Keep = func(bridge.Identity) {}
-	d.supervisor = bridge.New(d, pipeline, plan, bridge.RestPolicy{Rests: d.cfg.Rests(), After: d.cfg.Stream.IdleAfter}, zerolog.Nop())
+	d.supervisor = bridge.New(d, rooms, plan, bridge.RestPolicy{Rests: d.cfg.Rests(), After: d.cfg.Stream.IdleAfter}, zerolog.Nop())
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.supervisor.Run(ctx) }()
