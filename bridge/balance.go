@@ -48,19 +48,23 @@ func (b *balance) falls() bool {
 func (b *balance) apply(block [][]float64) (untouched bool) {
 	untouched = true
 	for c, channel := range block {
-		want := b.want[c]
-		from := b.have[c]
-		if from == 1 && want == 1 {
-			continue
-		}
-		untouched = false
-		most := float64(len(channel)) / b.fade
-		to := from + max(-most, min(most, want-from))
-		step := (to - from) / float64(len(channel))
-		for i := range channel {
-			channel[i] *= from + step*float64(i+1)
-		}
-		b.have[c] = to
+		untouched = turn(channel, &b.have[c], b.want[c], b.fade) && untouched
 	}
 	return untouched
+}
+
+// turn moves a channel's gain towards another over a block, by all of it in so many frames
+// at most, and puts it to the block; untouched: it was 1 and stays so.
+func turn(channel []float64, gain *float64, want, fade float64) (untouched bool) {
+	from := *gain
+	if from == 1 && want == 1 {
+		return true
+	}
+	most := float64(len(channel)) / fade
+	*gain = max(from-most, min(want, from+most))
+	step := (*gain - from) / float64(len(channel))
+	for i := range channel {
+		channel[i] *= from + step*float64(i+1)
+	}
+	return false
 }

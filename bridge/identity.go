@@ -137,6 +137,12 @@ func (s *settlement) isTaken(name string) bool {
 	return s.isRefused(name) || slices.ContainsFunc(s.others, func(f Foreign) bool { return strings.EqualFold(f.Name, name) })
 }
 
+// used reports whether a group is another's, or the first of a stream of ours.
+func (s *settlement) used(group netip.Addr) bool {
+	return slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == group }) ||
+		slices.ContainsFunc(s.identity.Streams, func(o SessionIdentity) bool { return o.Group == group })
+}
+
 // groups gives each stream a group and reports whether one changed.
 func (s *settlement) groups() (changed bool, err error) {
 	var derived []netip.Addr
@@ -153,11 +159,7 @@ func (s *settlement) groups() (changed bool, err error) {
 			continue
 		}
 		if derived == nil {
-			used := func(group netip.Addr) bool {
-				return slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == group }) ||
-					slices.ContainsFunc(s.identity.Streams, func(o SessionIdentity) bool { return o.Group == group })
-			}
-			if derived, err = s.plan.Groups(s.address, used); err != nil {
+			if derived, err = s.plan.Groups(s.address, s.used); err != nil {
 				return false, err
 			}
 		}
@@ -175,10 +177,6 @@ func (s *settlement) seconds() error {
 		}
 		return nil
 	}
-	used := func(group netip.Addr) bool {
-		return slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Group == group }) ||
-			slices.ContainsFunc(s.identity.Streams, func(o SessionIdentity) bool { return o.Group == group })
-	}
 	var derived []netip.Addr
 	for i := range s.identity.Streams {
 		mine := &s.identity.Streams[i].Second
@@ -186,12 +184,12 @@ func (s *settlement) seconds() error {
 			*mine = given
 			continue
 		}
-		if mine.IsValid() && s.plan.Suits(*mine) && (s.announced || !used(*mine)) {
+		if mine.IsValid() && s.plan.Suits(*mine) && (s.announced || !s.used(*mine)) {
 			continue
 		}
 		if derived == nil {
 			var err error
-			if derived, err = s.plan.Groups(s.address, used); err != nil {
+			if derived, err = s.plan.Groups(s.address, s.used); err != nil {
 				return err
 			}
 		}

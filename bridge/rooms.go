@@ -321,7 +321,8 @@ func (r *Rooms) room(to *room, block [][]float64, open bool) (silent bool) {
 	alone := r.add(to, block)
 	exact := alone
 	for c := range to.trims {
-		exact = to.trims[c].apply(block[c], r.cfg.StreamRate) && exact
+		trim := &to.trims[c]
+		exact = turn(block[c], &trim.gain, math.Float64frombits(trim.target.Load()), trimTime.Seconds()*float64(r.cfg.StreamRate)) && exact
 	}
 	silent = true
 	if to.mix != nil {
@@ -371,21 +372,6 @@ func add(to, from []float64, share float64) {
 	for i := range to {
 		to[i] += share * from[i]
 	}
-}
-
-// apply turns a channel down, and reports whether it is left as it is.
-func (t *trim) apply(plane []float64, rate aes67.Hz) (whole bool) {
-	target := math.Float64frombits(t.target.Load())
-	if t.gain == 1 && target == 1 {
-		return true
-	}
-	from, most := t.gain, float64(len(plane))/(trimTime.Seconds()*float64(rate))
-	t.gain = max(from-most, min(target, from+most))
-	step := (t.gain - from) / float64(len(plane))
-	for i := range plane {
-		plane[i] *= from + step*float64(i+1)
-	}
-	return false
 }
 
 // limit holds the ceiling of a sum.

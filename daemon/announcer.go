@@ -24,10 +24,8 @@ import (
 // announcer tells receivers of the sessions in every way that is switched on.
 // DNS-SD points to the RTSP server, so it begins when that one listens.
 type announcer struct {
-	sap       *sap.Service     // always there: it listens too
-	rtsp      *rtsp.Server     // nil: off
-	publisher *avahi.Publisher // nil: off
-	mirror    *mirror          // on the second leg; nil: there is none
+	voice
+	mirror *voice // on the second leg: a receiver may be on that network alone; nil: there is none
 
 	changed chan struct{} // signalled after RTSP has begun or ceased, or a switch
 
@@ -43,31 +41,18 @@ type announcer struct {
 // newAnnouncer makes the parts that announce; former are the texts of the last
 // run.
 func newAnnouncer(cfg config.Config, former []string, follows func() bool, log func(part string) zerolog.Logger) *announcer {
-	a := &announcer{bySAP: cfg.Announce.SAP, follows: follows, changed: make(chan struct{}, 1)}
-	a.sap = sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former, Follows: follows}, log("sap"))
-	if cfg.Announce.RTSPPort != 0 {
-		a.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
-		if cfg.Announce.MDNS {
-			a.publisher = avahi.New(avahi.Config{}, log("mdns"))
-		}
-	}
+	a := &announcer{voice: newVoice(cfg, former, follows, log), bySAP: cfg.Announce.SAP, follows: follows, changed: make(chan struct{}, 1)}
 	if cfg.Network.Secondary != "" {
-		a.mirror = newMirror(cfg, former, follows, log)
+		a.mirror = new(newVoice(cfg, former, follows, log))
 	}
 	return a
 }
 
 // parts are to be run, with sap; they withdraw what is announced when they are ended.
 func (a *announcer) parts() []func(context.Context) error {
-	parts := []func(context.Context) error{a.Run}
-	if a.rtsp != nil {
-		parts = append(parts, a.rtsp.Run)
-	}
-	if a.publisher != nil {
-		parts = append(parts, a.publisher.Run)
-	}
+	parts := append([]func(context.Context) error{a.Run}, a.voice.parts()...)
 	if a.mirror != nil {
-		parts = append(parts, a.mirror.parts()...)
+		parts = append(append(parts, a.mirror.sap.Run), a.mirror.parts()...)
 	}
 	return parts
 }
@@ -81,13 +66,7 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 	a.mu.Lock()
 	a.network, a.sessions = network, sessions
 	a.mu.Unlock()
-	if a.rtsp != nil {
-		at := network
-		if len(sessions) == 0 {
-			at = bridge.Network{} // another user's bridge may want the port
-		}
-		a.rtsp.Serve(at.Interface, at.Address, served(sessions))
-	}
+	a.serve(network, sessions)
 	a.publish()
 	a.mu.Lock() // so that a switch is before it or behind it
 	defer a.mu.Unlock()
@@ -110,9 +89,19 @@ func (a *announcer) setSecond(leg rtpsend.Leg) {
 
 // reflect announces on the second leg what is on the first; mu is held.
 func (a *announcer) reflect() {
-	if a.mirror != nil {
-		a.mirror.announce(a.second, a.sessions, a.bySAP)
+	if a.mirror == nil {
+		return
 	}
+	sessions := a.sessions
+	if !a.second.Source.IsValid() {
+		sessions = nil
+	}
+	a.mirror.serve(bridge.Network{Interface: a.second.Interface, Address: a.second.Source}, sessions)
+	a.mirror.publish(a.second.Interface, sessions)
+	if !a.bySAP {
+		sessions = nil
+	}
+	a.mirror.sap.Announce(a.second.Interface, a.second.Source, listable(sessions))
 }
 
 // switchSAP announces by SAP from now on, or withdraws what is announced.
@@ -161,12 +150,9 @@ func (a *announcer) Run(ctx context.Context) error {
 
 // publish brings DNS-SD up to date.
 func (a *announcer) publish() {
-	if a.publisher == nil {
-		return
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.publisher.Publish(a.network.Interface.Index, services(a.sessions, a.rtsp.Snapshot().Port))
+	a.voice.publish(a.network.Interface, a.sessions)
 }
 
 // refused returns the names that somebody else has.
@@ -206,20 +192,11 @@ func (a *announcer) model() status.Announce {
 }
 
 // problems are what keeps receivers from seeing the sessions.
-func (a *announcer) problems() (all []string) {
-	if a.announcesBySAP() {
-		all = append(all, a.sap.Problem())
-	}
-	if a.rtsp != nil {
-		all = append(all, a.rtsp.Snapshot().Problem)
-	}
-	if m := a.mirror; m != nil {
-		if a.announcesBySAP() {
-			all = append(all, m.sap.Problem())
-		}
-		if m.rtsp != nil {
-			all = append(all, m.rtsp.Snapshot().Problem)
-		}
+func (a *announcer) problems() []string {
+	bySAP := a.announcesBySAP()
+	all := a.voice.problems(bySAP)
+	if a.mirror != nil {
+		all = append(all, a.mirror.problems(bySAP)...)
 	}
 	return all
 }
@@ -252,60 +229,61 @@ func (a *announcer) ways() []string {
 	return ways
 }
 
-// mirror announces on the second leg what is announced on the first, in the same words:
-// a receiver may be on that network alone.
-type mirror struct {
-	sap       *sap.Service
+// voice is what tells receivers on one network.
+type voice struct {
+	sap       *sap.Service     // always there: the first leg's listens too
 	rtsp      *rtsp.Server     // nil: off
 	publisher *avahi.Publisher // nil: off
 }
 
-func newMirror(cfg config.Config, former []string, follows func() bool, log func(part string) zerolog.Logger) *mirror {
-	m := &mirror{sap: sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former, Follows: follows}, log("sap"))}
+func newVoice(cfg config.Config, former []string, follows func() bool, log func(part string) zerolog.Logger) voice {
+	v := voice{sap: sap.New(sap.Config{Interval: cfg.Announce.SAPInterval, Now: rtthread.Now, Former: former, Follows: follows}, log("sap"))}
 	if cfg.Announce.RTSPPort != 0 {
-		m.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
+		v.rtsp = rtsp.NewServer(rtsp.Config{Port: int(cfg.Announce.RTSPPort)}, log("rtsp"))
 		if cfg.Announce.MDNS {
-			m.publisher = avahi.New(avahi.Config{}, log("mdns"))
+			v.publisher = avahi.New(avahi.Config{}, log("mdns"))
 		}
 	}
-	return m
+	return v
 }
 
-func (m *mirror) parts() []func(context.Context) error {
-	parts := []func(context.Context) error{m.sap.Run}
-	if m.rtsp != nil {
-		parts = append(parts, m.rtsp.Run)
+// parts are to be run, with sap.
+func (v *voice) parts() (parts []func(context.Context) error) {
+	if v.rtsp != nil {
+		parts = append(parts, v.rtsp.Run)
 	}
-	if m.publisher != nil {
-		parts = append(parts, m.publisher.Run)
+	if v.publisher != nil {
+		parts = append(parts, v.publisher.Run)
 	}
 	return parts
 }
 
-// announce replaces what is announced; without an address nothing is.
-func (m *mirror) announce(leg rtpsend.Leg, sessions []sdp.Session, bySAP bool) {
-	if !leg.Source.IsValid() {
-		sessions = nil
+// serve lets RTSP answer with sessions on a network; without any it does not listen.
+func (v *voice) serve(network bridge.Network, sessions []sdp.Session) {
+	if v.rtsp == nil {
+		return
 	}
-	if m.rtsp != nil {
-		at := bridge.Network{Interface: leg.Interface, Address: leg.Source}
-		if len(sessions) == 0 {
-			at = bridge.Network{}
-		}
-		m.rtsp.Serve(at.Interface, at.Address, served(sessions))
+	if len(sessions) == 0 {
+		network = bridge.Network{} // another user's bridge may want the port
 	}
-	m.publish(leg.Interface, sessions)
-	if !bySAP {
-		sessions = nil
-	}
-	m.sap.Announce(leg.Interface, leg.Source, listable(sessions))
+	v.rtsp.Serve(network.Interface, network.Address, served(sessions))
 }
 
 // publish brings DNS-SD up to date, when the RTSP server listens.
-func (m *mirror) publish(iface net.Interface, sessions []sdp.Session) {
-	if m.publisher != nil {
-		m.publisher.Publish(iface.Index, services(sessions, m.rtsp.Snapshot().Port))
+func (v *voice) publish(iface net.Interface, sessions []sdp.Session) {
+	if v.publisher != nil {
+		v.publisher.Publish(iface.Index, services(sessions, v.rtsp.Snapshot().Port))
 	}
+}
+
+func (v *voice) problems(bySAP bool) (all []string) {
+	if bySAP {
+		all = append(all, v.sap.Problem())
+	}
+	if v.rtsp != nil {
+		all = append(all, v.rtsp.Snapshot().Problem)
+	}
+	return all
 }
 
 // served is what RTSP tells: also of streams to one receiver, who may ask.

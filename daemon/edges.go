@@ -190,16 +190,23 @@ var (
 	_ rtpsend.Recorder    = (*recorder.Ring)(nil)
 )
 
-// packetWait is how long a frame waits until its packet is whole: half a packet, on average.
-func (e *edges) packetWait() time.Duration {
-	return e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate) / 2
+// latency is how long sound is on its way from the recording to the wire.
+type latency struct{ buffer, resampler, mix, packet time.Duration }
+
+func (l latency) total() time.Duration { return l.buffer + l.resampler + l.mix + l.packet }
+
+// latencyOf is that of the sink of a number; a frame waits for half a packet, on average,
+// until its packet is whole.
+func (e *edges) latencyOf(number int, p bridge.PipelineSnapshot) latency {
+	packet := e.cfg.Stream.PacketTime.Frames(e.cfg.Stream.Rate).Duration(e.cfg.Stream.Rate)
+	return latency{p.Waits, p.Resampler, e.rooms.Adds(number), packet / 2}
 }
 
 // toEar is what players of the sink of a number are to be told beside what the sound
 // server counts: the time from the recording to the ear, once something is sent, and half a
 // cycle of the server's graph. By that PipeWire 1.4 counts too little on the way to the
 // recording: 2.0 ms in cycles of 256 frames, as TestPlayersAreToldTheLatency measures.
-func (e *edges) toEar(number int) (latency time.Duration, known bool) {
+func (e *edges) toEar(number int) (d time.Duration, known bool) {
 	p := e.seats[number].pipeline.Snapshot()
-	return p.Cycle/2 + p.Waits + p.Resampler + e.packetWait() + e.rooms.Adds(number) + time.Duration(e.receiver.Load()), e.sender.stats() != nil
+	return p.Cycle/2 + e.latencyOf(number, p).total() + time.Duration(e.receiver.Load()), e.sender.stats() != nil
 }

@@ -66,16 +66,16 @@ func (e *edges) seatModel(number int, sending bool) status.Room {
 		Drift: driftModel(pipeline, sending, sink.VolumeConfirmed && sink.Unscaled),
 	}
 	if sending {
-		packet, mix := e.packetWait(), e.rooms.Adds(number)
+		l := e.latencyOf(number, pipeline)
 		r.LatencyMS = &status.Latency{
-			Buffer:    milliseconds(pipeline.Waits),
-			Resampler: milliseconds(pipeline.Resampler),
-			Packet:    milliseconds(packet),
-			Total:     milliseconds(pipeline.Waits + pipeline.Resampler + packet + mix),
+			Buffer:    milliseconds(l.buffer),
+			Resampler: milliseconds(l.resampler),
+			Packet:    milliseconds(l.packet),
+			Total:     milliseconds(l.total()),
 			Receiver:  milliseconds(time.Duration(e.receiver.Load())),
 		}
-		if mix > 0 {
-			r.LatencyMS.Mix = new(milliseconds(mix))
+		if l.mix > 0 {
+			r.LatencyMS.Mix = new(milliseconds(l.mix))
 		}
 		r.LatencyTold = sink.LatencyTold
 	}
