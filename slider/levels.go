@@ -10,7 +10,6 @@ import (
 // device is what is known of a speaker's level.
 type device struct {
 	told  Speaker
-	seen  bool
 	known bool    // level and muted are what it has
 	level float64 // as it last told
 	muted bool

@@ -170,7 +170,6 @@ func (s *Slider) See(now aes67.MonoTime, law aes67.Law) Orders {
 // Tell takes what a speaker told, in answer to what was asked at an instant.
 func (s *Slider) Tell(now aes67.MonoTime, i int, asked aes67.MonoTime, told Speaker) Orders {
 	d := &s.devices[i]
-	d.seen = true
 	d.told = told
 	switch {
 	case !told.Reachable:

@@ -64,12 +64,7 @@ func Look(ctx context.Context, d *ssc.Device) Speaker {
 	if s.Input = text(wire.CurrentInput); s.Input == "" {
 		s.Input = text(wire.Interface)
 	}
-	warnings, _ := ask(wire.Warnings).Texts()
-	for _, w := range warnings {
-		if w != "NO_WARNING" {
-			s.Warnings = append(s.Warnings, w)
-		}
-	}
+	s.Warnings = ask(wire.Warnings).Faults()
 	return s
 }
 

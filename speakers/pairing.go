@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"aes67-sink/internal/wake"
 	"aes67-sink/ssc/wire"
 )
 
@@ -137,7 +138,7 @@ func listenTo(ctx context.Context, all []Speaker, length time.Duration, quiet []
 				if ctx.Err() != nil {
 					return
 				}
-				db, ok := loudest(v.Floats())
+				db, ok := v.Loudest()
 				if err != nil || !ok {
 					faults[i] = fmt.Errorf("%s: its input meter cannot be read (%s): %w", s.Name, v, err)
 					return
@@ -149,7 +150,7 @@ func listenTo(ctx context.Context, all []Speaker, length time.Duration, quiet []
 				lock.Lock()
 				readings[i] = append(readings[i], db)
 				lock.Unlock()
-				pause(ctx, meterEvery)
+				wake.Pause(ctx, meterEvery)
 			}
 		})
 	}
@@ -163,7 +164,7 @@ func listenTo(ctx context.Context, all []Speaker, length time.Duration, quiet []
 			}
 		}
 		lock.Unlock()
-		pause(ctx, length)
+		wake.Pause(ctx, length)
 	}
 	stop()
 	wait.Wait()
@@ -178,22 +179,6 @@ func listenTo(ctx context.Context, all []Speaker, length time.Duration, quiet []
 		}
 	}
 	return levels, errors.Join(faults...)
-}
-
-func loudest(all []float64, ok bool) (float64, bool) {
-	if !ok || len(all) == 0 {
-		return 0, false
-	}
-	return slices.Max(all), true
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // remember keeps the pair. The reference is the lower of the two's levels; that of a pair

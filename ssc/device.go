@@ -84,17 +84,6 @@ func NewDevice(addr netip.AddrPort, timeout time.Duration) *Device {
 	return d
 }
 
-// Dial connects at once.
-func Dial(ctx context.Context, addr netip.AddrPort) (*Device, error) {
-	d := NewDevice(addr, 0)
-	err := d.do(ctx, func(ctx context.Context) error { return d.connect(ctx) })
-	if err != nil {
-		d.Close()
-		return nil, err
-	}
-	return d, nil
-}
-
 // Addr is where the speaker is.
 func (d *Device) Addr() netip.AddrPort { return d.addr }
 

@@ -30,6 +30,8 @@ const (
 	// plays; and askSeldom otherwise, as the public tools do.
 	askEvery  = time.Second
 	askSeldom = 15 * time.Second
+	// mostLevelDB is the highest level of a speaker that does not tell it (khtool).
+	mostLevelDB = 120
 	// askLimit bounds each request: what takes longer is a doubt.
 	askLimit = time.Second
 )
@@ -53,9 +55,13 @@ type Pair struct {
 // Member is what is known of one.
 type Member struct {
 	speakers.Identity
-	Told     slider.Speaker
-	Problem  string // why it does not answer
-	standby  string
+	Told    slider.Speaker
+	Problem string // why it does not answer
+	Rest
+}
+
+// Rest is what a speaker is asked now and then; nothing while it was not.
+type Rest struct {
 	Warnings []string
 	MeterDB  float64
 	Metered  bool
@@ -273,23 +279,21 @@ func (a *asked) ask(ctx context.Context) {
 		told = slider.Speaker{}
 	}
 	a.loudness.tell(a.index, at, told)
-	m := Member{}
+	a.mu.Lock()
+	rest := a.told[a.index].Rest
+	a.mu.Unlock()
 	if err == nil && a.asks%5 == 0 {
-		m = a.rest(ctx)
+		rest = a.rest(ctx)
 	}
 	a.asks++
+	problem := ""
+	if err != nil {
+		problem, a.asks = err.Error(), 0
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	was := &a.told[a.index]
-	if m.standby == "" {
-		m.standby, m.Warnings, m.MeterDB, m.Metered = was.standby, was.Warnings, was.MeterDB, was.Metered
-		m.asleepDB, m.afterMin, m.Sleeps, m.Countdown, m.Counts = was.asleepDB, was.afterMin, was.Sleeps, was.Countdown, was.Counts
-	}
-	m.Identity, m.Told = was.Identity, told
-	if err != nil {
-		m.Problem, a.asks = err.Error(), 0
-	}
-	*was = m
+	m := &a.told[a.index]
+	m.Told, m.Problem, m.Rest = told, problem, rest
 	wake.Signal(a.loudness.changed)
 }
 
@@ -316,7 +320,7 @@ func (a *asked) essentials(ctx context.Context) (told slider.Speaker, err error)
 	if err != nil {
 		return told, err
 	}
-	told = slider.Speaker{Reachable: true, MaxDB: 120} // aes67 facts of khtool: 0 to 120
+	told = slider.Speaker{Reachable: true, MaxDB: mostLevelDB}
 	if known && limits.Min != nil {
 		told.MinDB = *limits.Min
 	}
@@ -336,14 +340,12 @@ func (a *asked) essentials(ctx context.Context) (told slider.Speaker, err error)
 }
 
 // rest is what status tells beside; what a speaker does not know is left out.
-func (a *asked) rest(ctx context.Context) (m Member) {
-	m.standby = "awake"
+func (a *asked) rest(ctx context.Context) (m Rest) {
 	if meter, err := a.device.Get(ctx, wire.Meter); err == nil {
-		m.MeterDB, m.Metered = loudest(meter)
+		m.MeterDB, m.Metered = meter.Loudest()
 	}
 	if v, err := a.device.Get(ctx, wire.Warnings); err == nil {
-		all, _ := v.Texts()
-		m.Warnings = slices.DeleteFunc(all, func(s string) bool { return s == "NO_WARNING" })
+		m.Warnings = v.Faults()
 	}
 	if v, err := a.device.Get(ctx, wire.StandbyEnabled); err == nil {
 		m.Sleeps, _ = v.Bool()
@@ -358,13 +360,4 @@ func (a *asked) rest(ctx context.Context) (m Member) {
 		m.Countdown, m.Counts = v.Float()
 	}
 	return m
-}
-
-// loudest is the highest of a meter's channels, in dB.
-func loudest(meter ssc.Value) (db float64, ok bool) {
-	all, ok := meter.Floats()
-	if !ok || len(all) == 0 {
-		return meter.Float()
-	}
-	return slices.Max(all), true
 }

@@ -174,7 +174,7 @@ func TestWhatIsSaidOfThePair(t *testing.T) {
 	p := NewPair(l, t.TempDir(), "aes67", true, clock, zerolog.Nop())
 	p.told = []Member{
 		{Identity: speakers.Identity{Name: "A"}, Told: slider.Speaker{Reachable: true, Muted: true}},
-		{Identity: speakers.Identity{Name: "B"}, Told: slider.Speaker{Reachable: true}, Sleeps: true, Counts: true, afterMin: 30, Countdown: 14, asleepDB: -65},
+		{Identity: speakers.Identity{Name: "B"}, Told: slider.Speaker{Reachable: true}, Rest: Rest{Sleeps: true, Counts: true, afterMin: 30, Countdown: 14, asleepDB: -65}},
 	}
 	said := strings.Join(p.Problems(true, true), "\n")
 	for _, says := range []string{"A is muted at the speaker", "B goes to sleep in 14 minutes although something plays"} {

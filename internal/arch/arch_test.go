@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	// Beside the edges: it asks what no edge knows, and what the bridge has told.
 	"doctor": {"aes67", "health", "status", "internal/attempt", "internal/firewall", "internal/mcast", "internal/redact", "internal/text", "internal/wake"},
 	// Beside the edges too: it joins the speakers with where they are found.
-	"speakers":    {"avahi", "ssc", "ssc/wire", "internal/state", "internal/text"},
+	"speakers":    {"avahi", "ssc", "ssc/wire", "internal/state", "internal/text", "internal/wake"},
 	"status/page": {"aes67", "health", "recorder", "status"},
 
 	// Beside the edges too: it joins what the slider decides with the speakers.
@@ -89,7 +89,7 @@ var mayImport = map[string][]string{
 	"internal/lab/testbus":   {},
 	"internal/chart":         {},
 	"internal/flaky":         {},
-	"internal/speakersim":    {},
+	"internal/speakersim":    {"internal/wake"},
 	"internal/resamplebench": {"aes67", "resample", "internal/chart", "internal/lab"},
 	"packaging":              {},
 	"test/e2e":               {"*"},

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"aes67-sink/internal/wake"
 )
 
 // maxRequest is where a request is answered with 413, in bytes.
@@ -150,7 +152,7 @@ func (s *Speaker) converse(ctx context.Context, conn net.Conn) {
 		if f.DropSet && set != nil {
 			return
 		}
-		if f.Slow > 0 && !pause(ctx, f.Slow) {
+		if f.Slow > 0 && !wake.Pause(ctx, f.Slow) {
 			return
 		}
 		if err := f.send(conn, answer); err != nil {
@@ -177,17 +179,6 @@ func (f Faults) send(conn net.Conn, answer string) error {
 	}
 	_, err := conn.Write([]byte(answer + "\r\n"))
 	return err
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // SetFaults has it go wrong from the next request on.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -101,6 +102,21 @@ func (v Value) Floats() ([]float64, bool) {
 		return []float64{one}, true
 	}
 	return as[[]float64](v)
+}
+
+// Loudest is the highest of a meter's channels, in dB.
+func (v Value) Loudest() (db float64, ok bool) {
+	all, ok := v.Floats()
+	if !ok || len(all) == 0 {
+		return 0, false
+	}
+	return slices.Max(all), true
+}
+
+// Faults are the words of Warnings; one of them stands for none.
+func (v Value) Faults() []string {
+	all, _ := v.Texts()
+	return slices.DeleteFunc(all, func(s string) bool { return s == "NO_WARNING" })
 }
 
 // Texts is the value as a list of strings; one string is a list of one.
