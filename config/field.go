@@ -52,6 +52,7 @@ func (v value[T]) read(c *Config, raw any) error {
 const (
 	formText    = "text"
 	formTexts   = "list of texts"
+	formNumbers = "list of numbers"
 	formInteger = "whole number"
 	formDecimal = "number"
 	formBoolean = "true or false"
@@ -241,66 +242,6 @@ func shortDuration(d time.Duration) string {
 		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
 	}
 	return d.String()
-}
-
-// list reads a TOML array of texts.
-func list(raw any) ([]string, error) {
-	items, err := as[[]any](raw, formTexts)
-	if err != nil {
-		return nil, err
-	}
-	words := make([]string, 0, len(items))
-	for i, item := range items {
-		s, ok := item.(string)
-		if !ok {
-			return nil, fmt.Errorf("item %d is %s, not a text", i+1, formOf(item))
-		}
-		words = append(words, s)
-	}
-	return words, nil
-}
-
-func unlist[T any](items []T, word func(T) string) any {
-	raw := make([]any, len(items))
-	for i, item := range items {
-		raw[i] = word(item)
-	}
-	return raw
-}
-
-// texts is a list of words that check accepts.
-func texts(at func(*Config) *[]string, check func([]string) error, allowed string) field {
-	return value[[]string]{at, formTexts, allowed, func(raw any) ([]string, error) {
-		words, err := list(raw)
-		if err != nil {
-			return nil, err
-		}
-		return words, check(words)
-	}, func(words []string) any { return unlist(words, identity) }}
-}
-
-type addressList = []netip.Addr
-
-// addresses is a list of different destinations; empty is nil.
-func addresses(at func(*Config) *addressList) field {
-	return value[addressList]{at, formTexts, "a list of different IPv4 addresses, of groups or of single receivers, such as \"239.69.10.1\", or []", func(raw any) (addressList, error) {
-		words, err := list(raw)
-		if err != nil {
-			return nil, err
-		}
-		var groups addressList
-		for _, word := range words {
-			group, err := parseDestination(word)
-			if err != nil {
-				return nil, err
-			}
-			if slices.Contains(groups, group) {
-				return nil, fmt.Errorf("%s twice: streams cannot share one", word)
-			}
-			groups = append(groups, group)
-		}
-		return groups, nil
-	}, func(groups addressList) any { return unlist(groups, netip.Addr.String) }}
 }
 
 // prefix is the first two numbers of a multicast group.

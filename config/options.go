@@ -104,13 +104,13 @@ var Options = []Option{
 		Alive:  true,
 		Help:   "by how much each channel is turned down, in the order of the channels",
 		Detail: "[] turns none down, and a channel at 0 is not touched. Turn down the loudspeaker that is nearer or louder: [0, -2.5].",
-		field:  decimals(func(c *Config) *[]float64 { return &c.Sink.Gains }, MinGain, 0, "dB"),
+		field:  decimals(func(c *Config) *[]float64 { return &c.Sink.Gains }, minGainDB, 0, "dB"),
 	},
 	{
 		Key: "sink.delays", Default: "[]",
 		Help:   "by how much each channel is later, in the order of the channels",
 		Detail: "[] delays none. A loudspeaker that is one metre nearer than the others is delayed by \"2.9ms\". It is kept to the sample.",
-		field:  durations(func(c *Config) *[]time.Duration { return &c.Sink.Delays }, 0, MaxDelay),
+		field:  durations(func(c *Config) *[]time.Duration { return &c.Sink.Delays }, 0, maxDelay),
 	},
 	{
 		Key: "sink.plays-into", Default: "[]",

@@ -13,12 +13,19 @@ import (
 // sinkTable is the table of which there may be several.
 const sinkTable = "sink"
 
+const (
+	// minGainDB is the lowest gain of a channel: all but silence.
+	minGainDB = -60
+	// maxDelay is the longest delay of a channel: that of sound over 170 m.
+	maxDelay = 500 * time.Millisecond
+)
+
 // Sinks are all that programs play into, in the order of the file.
 func (c Config) Sinks() []Sink { return append([]Sink{c.Sink}, c.More...) }
 
-// MoreIDs are those of the sinks behind the first.
-func (c Config) MoreIDs() (ids []string) {
-	for _, s := range c.More {
+// SinkIDs are those of all.
+func (c Config) SinkIDs() (ids []string) {
+	for _, s := range c.Sinks() {
 		ids = append(ids, s.ID)
 	}
 	return ids
@@ -117,22 +124,18 @@ func (s *settings) locate(key string) (option string, number int, why, remedy st
 	if !ours {
 		return key, 0, "", ""
 	}
-	sinks := s.config.Sinks()
-	ids := make([]string, len(sinks))
-	for i := range sinks {
-		ids[i] = sinks[i].ID
-	}
+	ids := s.config.SinkIDs()
 	end := strings.LastIndexByte(rest, '.')
 	if end < 0 {
-		if _, known := find(key); known && len(sinks) > 1 {
-			return key, 0, fmt.Sprintf("there are %d sinks", len(sinks)),
+		if _, known := find(key); known && len(ids) > 1 {
+			return key, 0, fmt.Sprintf("there are %d sinks", len(ids)),
 				fmt.Sprintf("say which: %s.%s.%s or %s.0.%s", sinkTable, ids[0], rest, sinkTable, rest)
 		}
 		return key, 0, "", ""
 	}
 	which, name := rest[:end], rest[end+1:]
 	number = slices.Index(ids, which)
-	if n, err := strconv.Atoi(which); err == nil && 0 <= n && n < len(sinks) {
+	if n, err := strconv.Atoi(which); err == nil && 0 <= n && n < len(ids) {
 		number = n
 	}
 	if number < 0 {
@@ -225,86 +228,4 @@ func streamCount(c Config, _ int) (why, remedy string) {
 			"take fewer channels, or layout = \"pairs\" or \"multi\""
 	}
 	return "", ""
-}
-
-// The TOML types of lists in words.
-const (
-	formNumbers   = "list of numbers"
-	formDurations = formTexts
-)
-
-// decimals is a list of numbers from low to high; empty is nil.
-func decimals(at func(*Config) *[]float64, low, high float64, unit string) field {
-	one := decimal(nil, low, high).(value[float64])
-	return value[[]float64]{at, formNumbers, fmt.Sprintf("a list of numbers of %s %s, or []", one.within, unit), func(raw any) ([]float64, error) {
-		return eachItem(raw, formNumbers, one.parse)
-	}, func(all []float64) any { return eachRaw(all, one.print) }}
-}
-
-// durations is a list of durations from low to high; empty is nil.
-func durations(at func(*Config) *[]time.Duration, low, high time.Duration) field {
-	one := duration(nil, low, high, "").(value[time.Duration])
-	allowed := fmt.Sprintf("a list of durations from %s to %s in quotes, or []", shortDuration(low), shortDuration(high))
-	return value[[]time.Duration]{at, formDurations, allowed, func(raw any) ([]time.Duration, error) {
-		return eachItem(raw, formDurations, one.parse)
-	}, func(all []time.Duration) any { return eachRaw(all, one.print) }}
-}
-
-func eachItem[T any](raw any, form string, parse func(any) (T, error)) (all []T, err error) {
-	items, err := as[[]any](raw, form)
-	if err != nil {
-		return nil, err
-	}
-	if len(items) > aes67.MaxChannels {
-		return nil, fmt.Errorf("%d items: more than a sink has channels", len(items))
-	}
-	for i, item := range items {
-		x, err := parse(item)
-		if err != nil {
-			return nil, fmt.Errorf("item %d: %w", i+1, err)
-		}
-		all = append(all, x)
-	}
-	return all, nil
-}
-
-func eachRaw[T any](all []T, written func(T) any) any {
-	raw := make([]any, len(all))
-	for i, x := range all {
-		raw[i] = written(x)
-	}
-	return raw
-}
-
-// MinGain is the lowest gain of a channel, in dB: all but silence.
-const MinGain = -60
-
-// MaxDelay is the longest delay of a channel: that of sound over 170 m.
-const MaxDelay = 500 * time.Millisecond
-
-// otherSinks is a list of ids; empty is nil.
-func otherSinks(at func(*Config) *[]string) field {
-	return value[[]string]{at, formTexts, "a list of different ids of other sinks, or []", func(raw any) ([]string, error) {
-		ids, err := list(raw)
-		if err != nil || len(ids) == 0 {
-			return nil, err
-		}
-		return ids, checkPlaysInto(ids)
-	}, func(ids []string) any { return unlist(ids, identity) }}
-}
-
-// checkPlaysInto looks at the ids by themselves.
-func checkPlaysInto(ids []string) error {
-	if len(ids) >= aes67.MaxStreams {
-		return fmt.Errorf("%d sinks", len(ids))
-	}
-	for i, id := range ids {
-		if checkSinkID(id) != nil {
-			return fmt.Errorf("%q is not a sink.id", id)
-		}
-		if slices.Contains(ids[:i], id) {
-			return fmt.Errorf("%q twice", id)
-		}
-	}
-	return nil
 }

@@ -35,7 +35,7 @@ func outfit(r *rand.Rand, s *Sink) {
 	}
 	if r.IntN(3) == 0 {
 		for range s.Channels {
-			s.Delays = append(s.Delays, time.Duration(r.Int64N(int64(MaxDelay+1))))
+			s.Delays = append(s.Delays, time.Duration(r.Int64N(int64(maxDelay+1))))
 		}
 	}
 }

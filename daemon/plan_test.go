@@ -134,7 +134,7 @@ func TestASinkAtTheEndLeavesTheOthersAsTheyAre(t *testing.T) {
 }
 
 func TestEachSinkRemembersItsVolume(t *testing.T) {
-	m := remember(t.TempDir(), zerolog.Nop(), "living", rooms().MoreIDs()...)
+	m := remember(t.TempDir(), zerolog.Nop(), rooms().SinkIDs()...)
 	var files []string
 	for _, v := range m.volumes {
 		files = append(files, filepath.Base(v.keeper.Path))
@@ -146,7 +146,7 @@ func TestEachSinkRemembersItsVolume(t *testing.T) {
 
 // TestSeatsOfSeveralSinks builds them as the program does.
 func TestSeatsOfSeveralSinks(t *testing.T) {
-	m := remember(t.TempDir(), zerolog.Nop(), "living", rooms().MoreIDs()...)
+	m := remember(t.TempDir(), zerolog.Nop(), rooms().SinkIDs()...)
 	e := &edges{cfg: rooms(), clock: &mediaclock.Clock{}}
 	if err := e.furnish(m.volumes, func() bool { return false }, func(string) zerolog.Logger { return zerolog.Nop() }); err != nil {
 		t.Fatal(err)

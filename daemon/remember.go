@@ -22,15 +22,15 @@ type memory struct {
 	identities identityMemory
 }
 
-// remember opens the files of the sinks in a directory; those of the sessions have the
-// name of the first.
-func remember(directory string, log zerolog.Logger, first string, more ...string) memory {
+// remember opens the files of sinks in a directory; those of the sessions have the id of
+// the first.
+func remember(directory string, log zerolog.Logger, ids ...string) memory {
 	failed := func(path, what string) func(error) {
 		return func(err error) { log.Warn().Err(err).Str("file", path).Msg(what + " not remembered") }
 	}
-	sessions := filepath.Join(directory, "sessions-"+first+".json")
+	sessions := filepath.Join(directory, "sessions-"+ids[0]+".json")
 	m := memory{identities: identityMemory{state.NewKeeper[bridge.Identity](sessions, failed(sessions, "sessions")), log}}
-	for _, id := range append([]string{first}, more...) {
+	for _, id := range ids {
 		volume := filepath.Join(directory, "volume-"+id+".json")
 		m.volumes = append(m.volumes, volumeMemory{state.NewKeeper[volumeRecord](volume, failed(volume, "volume")), log})
 	}

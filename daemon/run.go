@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	}
 	confine(log, directory, instance.Directory())
 
-	memory := remember(directory, part("memory"), cfg.Sink.ID, cfg.MoreIDs()...)
+	memory := remember(directory, part("memory"), cfg.SinkIDs()...)
 	defer memory.flush()
 	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
 	e.ring = flight.recorder.Ring

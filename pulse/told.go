@@ -79,8 +79,8 @@ func (c *Config) hiddenArgs() string {
 func frontArgs(id, plain string) string {
 	args := strings.Replace(plain, " norewinds=1", " remix=no master="+id+hiddenEnd, 1)
 	args = strings.TrimSuffix(args, "'")
-	if key := "monitor.channel-volumes="; !strings.Contains(args, key) {
-		args += " " + key + `"true"`
+	if !strings.Contains(args, scaledKey+"=") {
+		args += " " + scaledKey + `="true"`
 	}
 	return args + " " + offsetKey
 }

@@ -1,15 +1,11 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
 	"math"
-	"os/exec"
 	"slices"
 	"sort"
-	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -284,32 +280,12 @@ type sidesTap struct {
 func tapSides(t testing.TB, s *server) *sidesTap {
 	t.Helper()
 	tap := &sidesTap{}
-	cmd := exec.Command("chrt", "--rr", "20", "parec", "--device=aes67.monitor", "--raw", "--format=float32le", "--rate=48000", "--channels=2",
-		"--latency="+strconv.Itoa(recordedFrames*8))
-	cmd.Env = s.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatalf("parec: %v", err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-done
-		_ = cmd.Wait()
+	recordEach(t, s, stereoFrame/2, func(x []float32, at aes67.MonoTime) {
+		tap.mu.Lock()
+		defer tap.mu.Unlock()
+		tap.blocks = append(tap.blocks, lab.Arrival{At: at, Frame: len(tap.x) / 2})
+		tap.x = append(tap.x, x...)
 	})
-	go func() {
-		defer close(done)
-		readFrames(bufio.NewReaderSize(out, 1<<16), 4, func(x []float32, at aes67.MonoTime) {
-			tap.mu.Lock()
-			defer tap.mu.Unlock()
-			tap.blocks = append(tap.blocks, lab.Arrival{At: at, Frame: len(tap.x) / 2})
-			tap.x = append(tap.x, x...)
-		})
-	}()
 	return tap
 }
 

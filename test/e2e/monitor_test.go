@@ -27,9 +27,17 @@ const recordedFrames = 256
 // real time, so that a busy machine does not add to what is measured.
 func recordBeside(t testing.TB, s *server, take func(x []float32, at aes67.MonoTime)) {
 	t.Helper()
-	const frame = 2 * 4
+	recordEach(t, s, stereoFrame, take)
+}
+
+// stereoFrame is the size of a frame in bytes.
+const stereoFrame = 2 * 4
+
+// recordEach hands over the first sample of each so many bytes.
+func recordEach(t testing.TB, s *server, each int, take func(x []float32, at aes67.MonoTime)) {
+	t.Helper()
 	cmd := exec.Command("chrt", "--rr", "20", "parec", "--device=aes67.monitor", "--raw", "--format=float32le", "--rate=48000", "--channels=2",
-		"--latency="+strconv.Itoa(recordedFrames*frame))
+		"--latency="+strconv.Itoa(recordedFrames*stereoFrame))
 	cmd.Env = s.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StdoutPipe()
@@ -49,7 +57,7 @@ func recordBeside(t testing.TB, s *server, take func(x []float32, at aes67.MonoT
 		defer close(done)
 		runtime.LockOSThread() // never unlocked: the thread ends with its priority
 		rtthread.Lock("recorder", 20)
-		readFrames(bufio.NewReaderSize(out, 1<<16), frame, take)
+		readFrames(bufio.NewReaderSize(out, 1<<16), each, take)
 	}()
 }
 
