@@ -80,7 +80,7 @@ func (a *announcer) announce(network bridge.Network, sessions []sdp.Session) {
 func (a *announcer) setSecond(leg rtpsend.Leg) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.second.Interface.Index == leg.Interface.Index && a.second.Source == leg.Source {
+	if a.second.Same(leg) {
 		return
 	}
 	a.second = leg

@@ -324,7 +324,7 @@ type legState struct {
 }
 
 func (s legState) same(o legState) bool {
-	return s.Interface.Index == o.Interface.Index && s.Interface.Name == o.Interface.Name && s.Source == o.Source && s.known == o.known && s.problem == o.problem
+	return s.Same(o.Leg) && s.Interface.Name == o.Interface.Name && s.known == o.known && s.problem == o.problem
 }
 
 // keep has the streams go on by the second leg when the first one is lost: nothing

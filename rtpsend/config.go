@@ -34,7 +34,8 @@ type Leg struct {
 	Source    netip.Addr
 }
 
-func (l Leg) same(o Leg) bool { return l.Interface.Index == o.Interface.Index && l.Source == o.Source }
+// Same reports whether packets leave alike by both.
+func (l Leg) Same(o Leg) bool { return l.Interface.Index == o.Interface.Index && l.Source == o.Source }
 
 // Recorder is told of each packet time. The sender's thread calls it: it must not
 // block.

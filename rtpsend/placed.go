@@ -23,7 +23,7 @@ func (l *leg) move(cfg *Config, place Leg) error {
 	case !place.Source.IsValid():
 		l.on.Store(false)
 		return nil
-	case !place.same(l.at):
+	case !place.Same(l.at):
 		next, err := openSocket(cfg, place)
 		if err != nil {
 			l.on.Store(false)
