@@ -156,6 +156,10 @@ func TestDoctor(t *testing.T) {
 	})
 	t.Run("cable", func(t *testing.T) {
 		mustOutput(t, nil, "ip", "-n", w.prefix+"-"+speaker, "link", "set", "eth0", "down")
+		eventually(t, 5*time.Second, "the kernel tells it, which it does once a second at most", func() bool {
+			out, _ := output(nil, w.in(pc, "ip", "-o", "link", "show", "eth0")...)
+			return !strings.Contains(out, " state UP ")
+		})
 		d := desk.doctor(t)
 		d.names(t, "the cable is out", "no-carrier", "not-running", "sound-server-missing")
 	})
