@@ -118,6 +118,7 @@ func TestAVolumeIsDoubtedBeforeItIsHeard(t *testing.T) {
 
 			stop := l.play(cfg, square(1))
 			b.await("a player", func(st Status) bool { return st.Playing == 1 })
+			time.Sleep(2 * oneStep) // what comes with a player is the player's doing
 			for range 3 {
 				l.sh("pactl set-sink-volume aes67 %d", LevelOf(-40))
 				b.await("-40 dB", func(st Status) bool { return math.Abs(st.VolumeDB+40) < 0.01 && st.Notice == "" })

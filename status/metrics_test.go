@@ -45,11 +45,24 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestMetricsThatAreNotKnownAreAbsent(t *testing.T) {
-	m := Model{Version: "1.0.0", State: WaitingSoundServer, Sink: Sink{Name: "AES67 Speakers", RateHz: 48000}}
+	m := Model{Version: "1.0.0", State: WaitingSoundServer, Sink: Sink{Name: "AES67 Speakers", ID: "aes67", RateHz: 48000}}
 	golden(t, "testdata/metrics-waiting.txt", Metrics(m, recorder.History{}))
 	m.Sink.VolumeDB = new(Tenths(math.NaN()))
 	if text := string(Metrics(m, recorder.History{})); strings.Contains(text, "volume") || strings.Contains(text, "NaN") {
 		t.Errorf("a volume that is no number is told:\n%s", text)
+	}
+}
+
+func TestMetricsTellOfEachSink(t *testing.T) {
+	m, history := everything()
+	kitchen := m.Rooms()[0]
+	kitchen.ID, kitchen.VolumeDB, kitchen.Drift.Underruns = "kitchen", new(Tenths(-30)), 7
+	m.Sinks = append(m.Rooms(), kitchen)
+	text := string(Metrics(m, history))
+	for _, want := range []string{`sink_volume_decibels{sink="kitchen"} -30`, `buffer_underruns_total{sink="kitchen"} 7`} {
+		if !strings.Contains(text, "\n"+metricPrefix+want+"\n") || strings.Count(text, metricPrefix+strings.SplitN(want, "{", 2)[0]+"{") != 2 {
+			t.Errorf("no %s beside that of the other sink in\n%s", want, text)
+		}
 	}
 }
 

@@ -38,17 +38,29 @@ func ofClock(tell func(c *Clock, say sayer)) func(*snapshot, sayer) {
 	}
 }
 
-// frames is a number of frames of the sink as a time.
-func frames(s *snapshot, say sayer, n *int64) {
-	if s.Sink.RateHz > 0 {
-		number(say, float64(s.Sink.RateHz), n)
+// ofSink makes a metric of each sink, by its id: several may have one name.
+func ofSink(tell func(r *Room, say sayer)) func(*snapshot, sayer) {
+	return func(s *snapshot, say sayer) {
+		rooms := s.Rooms()
+		for i := range rooms {
+			tell(&rooms[i], func(value float64, labels ...string) {
+				say(value, append([]string{"sink", rooms[i].ID}, labels...)...)
+			})
+		}
+	}
+}
+
+// frames is a number of frames of a sink as a time.
+func frames(r *Room, say sayer, n *int64) {
+	if r.RateHz > 0 {
+		number(say, float64(r.RateHz), n)
 	}
 }
 
 // metricTable is every metric: docs/metrics.md is made of it.
 var metricTable = []metric{
 	{"info", gauge, "The version, sound server and interface, as labels of a 1.", func(s *snapshot, say sayer) {
-		labels := []string{"version", s.Version, "sink", s.Sink.Name}
+		labels := []string{"version", s.Version, "sink", s.Sink.ID, "name", s.Sink.Name}
 		for _, more := range [][2]string{{"sound_server", s.Sink.Server}, {"interface", s.Network.Interface}, {"grandmaster", s.Clock.Grandmaster}} {
 			if more[1] != "" {
 				labels = append(labels, more[:]...)
@@ -80,14 +92,14 @@ var metricTable = []metric{
 			}
 		})
 	}},
-	{"sink_volume_decibels", gauge, "The sink's volume; 0 is full.", func(s *snapshot, say sayer) { level(say, s.Sink.VolumeDB) }},
-	{"sink_muted", gauge, "1 while the sink is muted.", func(s *snapshot, say sayer) {
-		if s.Sink.Muted != nil {
-			truth(say, *s.Sink.Muted)
+	{"sink_volume_decibels", gauge, "The sink's volume; 0 is full.", ofSink(func(r *Room, say sayer) { level(say, r.VolumeDB) })},
+	{"sink_muted", gauge, "1 while the sink is muted.", ofSink(func(r *Room, say sayer) {
+		if r.Muted != nil {
+			truth(say, *r.Muted)
 		}
-	}},
-	{"sink_clients", gauge, "The programs that are connected to the sink.", func(s *snapshot, say sayer) { number(say, 1, s.Sink.Clients) }},
-	{"sink_clients_playing", gauge, "Those of them that are not paused.", func(s *snapshot, say sayer) { number(say, 1, s.Sink.Playing) }},
+	})},
+	{"sink_clients", gauge, "The programs that are connected to the sink.", ofSink(func(r *Room, say sayer) { number(say, 1, r.Clients) })},
+	{"sink_clients_playing", gauge, "Those of them that are not paused.", ofSink(func(r *Room, say sayer) { number(say, 1, r.Playing) })},
 	{"clock_state", gauge, "1 for the state of the relation to the network's clock, 0 for the others.", ofClock(func(c *Clock, say sayer) {
 		oneOf(say, c.State, ClockStates())
 	})},
@@ -104,20 +116,21 @@ var metricTable = []metric{
 		number(say, ppb, c.FrequencyPPB)
 	})},
 	{"clock_steps_total", counter, "How often the clock stepped.", ofClock(func(c *Clock, say sayer) { say(float64(c.Steps)) })},
-	{"buffer_fill_seconds", gauge, "How much sound waits in the buffer.", func(s *snapshot, say sayer) { frames(s, say, s.Drift.FillFrames) }},
-	{"buffer_target_seconds", gauge, "How much is to wait there.", func(s *snapshot, say sayer) { frames(s, say, s.Drift.FillTargetFrames) }},
-	{"buffer_underruns_total", counter, "How often the buffer was empty: a gap in the sound.", func(s *snapshot, say sayer) { say(float64(s.Drift.Underruns)) }},
-	{"buffer_overrun_frames_total", counter, "The frames that did not fit into the buffer.", func(s *snapshot, say sayer) { say(float64(s.Drift.Overruns)) }},
-	{"drift_ratio", gauge, "Frames sent for each frame played, less 1.", func(s *snapshot, say sayer) { number(say, ppb, s.Drift.RatioPPB) }},
-	{"bit_exact", gauge, "1 while samples are sent as they are played.", func(s *snapshot, say sayer) { truth(say, s.Drift.BitExact) }},
-	{"sound_server_jumps_total", counter, "How often the sound server lost time, or rendered ahead.", func(s *snapshot, say sayer) { say(float64(s.Drift.ServerJumps)) }},
-	{"latency_seconds", gauge, "The way of the sound from the sink to the wire, by its parts; the sum is all of it.", func(s *snapshot, say sayer) {
-		if l := s.LatencyMS; l != nil {
+	{"buffer_fill_seconds", gauge, "How much sound waits in the buffer.", ofSink(func(r *Room, say sayer) { frames(r, say, r.Drift.FillFrames) })},
+	{"buffer_target_seconds", gauge, "How much is to wait there.", ofSink(func(r *Room, say sayer) { frames(r, say, r.Drift.FillTargetFrames) })},
+	{"buffer_underruns_total", counter, "How often the buffer was empty: a gap in the sound.", ofSink(func(r *Room, say sayer) { say(float64(r.Drift.Underruns)) })},
+	{"buffer_overrun_frames_total", counter, "The frames that did not fit into the buffer.", ofSink(func(r *Room, say sayer) { say(float64(r.Drift.Overruns)) })},
+	{"drift_ratio", gauge, "Frames sent for each frame played, less 1.", ofSink(func(r *Room, say sayer) { number(say, ppb, r.Drift.RatioPPB) })},
+	{"bit_exact", gauge, "1 while samples are sent as they are played.", ofSink(func(r *Room, say sayer) { truth(say, r.Drift.BitExact) })},
+	{"sound_server_jumps_total", counter, "How often the sound server lost time, or rendered ahead.", ofSink(func(r *Room, say sayer) { say(float64(r.Drift.ServerJumps)) })},
+	{"latency_seconds", gauge, "The way of the sound from the sink to the wire, by its parts; the sum is all of it.", ofSink(func(r *Room, say sayer) {
+		if l := r.LatencyMS; l != nil {
 			say(float64(l.Buffer)/ms, "part", "buffer")
 			say(float64(l.Resampler)/ms, "part", "resampler")
 			say(float64(l.Packet)/ms, "part", "packet")
+			number(say, ms, l.Mix, "part", "mix")
 		}
-	}},
+	})},
 	{"network_carrier", gauge, "1 while the interface in use has a link.", func(s *snapshot, say sayer) {
 		if s.Network.Carrier != nil {
 			truth(say, *s.Network.Carrier, "interface", s.Network.Interface)

@@ -78,6 +78,14 @@ type Room struct {
 	LatencyTold bool `json:"latency_told"`
 }
 
+// Rooms are all sinks, a single one too.
+func (m *Model) Rooms() []Room {
+	if len(m.Sinks) > 0 {
+		return m.Sinks
+	}
+	return []Room{{Sink: m.Sink, Drift: m.Drift, LatencyMS: m.LatencyMS, LatencyTold: m.LatencyTold}}
+}
+
 // Clock is the relation to the network's PTP clock. Offset is ours minus the
 // grandmaster's; frequency plus means that the grandmaster runs fast against
 // CLOCK_MONOTONIC.

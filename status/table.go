@@ -24,10 +24,7 @@ func (m Model) Table(width int) string {
 	}
 	m.tellProblems(&b)
 	row("state", Words(m.State)+uptime(m.UptimeS))
-	rooms := m.Sinks
-	if len(rooms) == 0 {
-		rooms = []Room{{Sink: m.Sink, Drift: m.Drift, LatencyMS: m.LatencyMS, LatencyTold: m.LatencyTold}}
-	}
+	rooms := m.Rooms()
 	for i := range rooms {
 		row("sink", append(sinkParts(rooms[i].Sink), intoParts(rooms, i)...)...)
 	}

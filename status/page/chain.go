@@ -1,6 +1,8 @@
 package page
 
 import (
+	"slices"
+
 	"aes67-sink/health"
 	"aes67-sink/status"
 )
@@ -15,7 +17,7 @@ type link struct {
 
 // chain are the five links, in the order of the sound's way.
 func chain(l language, m *status.Model) []link {
-	all := []link{soundLink(l, m), bufferLink(l, m), clockLink(l, m), networkLink(l, m), streamsLink(l, m)}
+	all := []link{worstLink(l, m, soundLink), worstLink(l, m, bufferLink), clockLink(l, m), networkLink(l, m), streamsLink(l, m)}
 	if told := m.Status; told != nil {
 		for i, state := range []health.Status{told.Essence, "", told.ExternalSynchronization, told.Link, told.Transmission} {
 			all[i].State = worse(all[i].State, state)
@@ -31,29 +33,44 @@ func chain(l language, m *status.Model) []link {
 
 // worse of two statuses; one that nobody told counts for nothing.
 func worse(a, b health.Status) health.Status {
-	rank := map[health.Status]int{health.Inactive: 1, health.Healthy: 2, health.PartiallyHealthy: 3, health.Unhealthy: 4}
-	if rank[b] > rank[a] && b != health.Healthy {
+	if rank(b) > rank(a) && b != health.Healthy {
 		return b
 	}
 	return a
 }
 
+// rank orders statuses, the worst last.
+func rank(s health.Status) int {
+	return slices.Index([]health.Status{health.Inactive, health.Healthy, health.PartiallyHealthy, health.Unhealthy}, s)
+}
+
+// worstLink is that of the sink whose link is the worst.
+func worstLink(l language, m *status.Model, of func(language, *status.Room) link) (all link) {
+	rooms := m.Rooms()
+	for i := range rooms {
+		if one := of(l, &rooms[i]); i == 0 || rank(one.State) > rank(all.State) {
+			all = one
+		}
+	}
+	return all
+}
+
 func sends(m *status.Model) bool { return m.State == status.Sending || m.State == status.Holdover }
 
-func soundLink(l language, m *status.Model) link {
-	state := map[string]health.Status{"running": health.Healthy, "preparing": health.PartiallyHealthy, "withdrawn": health.Inactive}[m.Sink.State]
+func soundLink(l language, r *status.Room) link {
+	state := map[string]health.Status{"running": health.Healthy, "preparing": health.PartiallyHealthy, "withdrawn": health.Inactive}[r.State]
 	if state == "" {
 		state = health.Unhealthy
 	}
-	word := m.Sink.State
+	word := r.State
 	if word == "" {
 		word = "waiting"
 	}
-	return link{"sound", state, l.wordOf("sound", word), m.Sink.Server}
+	return link{"sound", state, l.wordOf("sound", word), r.Server}
 }
 
-func bufferLink(l language, m *status.Model) link {
-	d := m.Drift
+func bufferLink(l language, r *status.Room) link {
+	d := r.Drift
 	all := link{"buffer", health.Inactive, l.word("buffer.none"), ""}
 	switch d.State {
 	case "":
@@ -62,8 +79,8 @@ func bufferLink(l language, m *status.Model) link {
 	default:
 		all.State, all.Word = health.PartiallyHealthy, l.wordOf("buffer", d.State)
 	}
-	if m.LatencyMS != nil && d.State != "" {
-		all.Detail = l.decimal(float64(m.LatencyMS.Buffer), 1) + narrow + "ms"
+	if r.LatencyMS != nil && d.State != "" {
+		all.Detail = l.decimal(float64(r.LatencyMS.Buffer), 1) + narrow + "ms"
 	}
 	return all
 }

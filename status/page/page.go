@@ -93,7 +93,8 @@ type view struct {
 	Shape    string
 	channels []string // of the peaks, by the numbers of their series
 	Speakers []speaker
-	Streams  []int // numbers, from 1, of what has texts
+	Outputs  []int // numbers, from 1, of what has texts
+	Streams  []int
 	SDP      []int
 	Sessions []int
 	Masters  []int
@@ -117,10 +118,8 @@ type bin struct{ UpTo, Count string }
 func lay(l language, p *picture, incidents []recorder.Incident) *view {
 	v := &view{language: l, texts: texts(l, p), Version: p.model.Version}
 	v.Shape = shape(v.texts, p.events)
-	for _, channel := range p.model.Sink.Channels {
-		v.channels = append(v.channels, l.wordOf("channel", channel))
-	}
-	v.Speakers = speakers(l, &p.model)
+	v.channels = peakNames(l, &p.model)
+	v.Outputs, v.Speakers = numbers(len(p.model.Sinks)), speakers(l, &p.model)
 	v.Streams, v.SDP = numbers(len(p.model.Streams)), numbers(len(p.sessions))
 	v.Sessions, v.Masters, v.Notes = numbers(len(p.listing.Sessions)), numbers(len(p.listing.Masters)), numbers(len(p.listing.Notes))
 	for _, there := v.texts[fmt.Sprintf("also.%d.sentence", len(v.Also)+1)]; there; _, there = v.texts[fmt.Sprintf("also.%d.sentence", len(v.Also)+1)] {

@@ -162,6 +162,21 @@ func alone() *fake {
 	return f
 }
 
+// rooms is a bridge with two sinks and a third that plays into both.
+func rooms() *fake {
+	f := lively()
+	m := &f.model
+	living := status.Room{Sink: m.Sink, Drift: m.Drift, LatencyMS: m.LatencyMS}
+	living.Name, living.ID, living.Playing = "Living <room>", "living", new(1)
+	kitchen, both := living, living
+	kitchen.Name, kitchen.ID, kitchen.Muted, kitchen.Channels = "Kitchen", "kitchen", new(true), []string{"mono"}
+	kitchen.Drift.State, kitchen.Drift.Underruns = "coarse", 5
+	both.Name, both.ID, both.PlaysInto, both.VolumeDB, both.LatencyMS, both.Playing = "Both", "both", []string{"living", "kitchen"}, nil, nil, nil
+	both.State, both.Drift = "preparing", status.Drift{}
+	m.Sinks, m.Sink = []status.Room{living, kitchen, both}, living.Sink
+	return f
+}
+
 // get asks a page, by a language.
 func get(t *testing.T, p http.Handler, path, language string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -173,7 +188,7 @@ func get(t *testing.T, p http.Handler, path, language string) *httptest.Response
 }
 
 func TestThePageIsWholeWithoutItsScript(t *testing.T) {
-	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "paired": paired(), "alone": alone(), "empty": {model: status.Model{State: status.WaitingSoundServer, Problem: "no sound server answers; start one"}}} {
+	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "paired": paired(), "alone": alone(), "rooms": rooms(), "empty": {model: status.Model{State: status.WaitingSoundServer, Problem: "no sound server answers; start one"}}} {
 		for _, l := range []string{"en", "de"} {
 			answer := get(t, New(f), "/", l)
 			if answer.Code != http.StatusOK {
@@ -221,7 +236,7 @@ func TestBothLanguagesHaveEveryWord(t *testing.T) {
 			t.Errorf("the page says %s, which is no word", key[1])
 		}
 	}
-	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "paired": paired(), "alone": alone(), "empty": {}} {
+	for name, f := range map[string]*fake{"sending": lively(), "ill": ill(), "paired": paired(), "alone": alone(), "rooms": rooms(), "empty": {}} {
 		page := get(t, New(f), "/", "de").Body.String()
 		said := foreign.ReplaceAllString(page, "")
 		for _, text := range spoken.FindAllStringSubmatch(said, -1) {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"aes67-sink/aes67"
 	"aes67-sink/recorder"
 	"aes67-sink/status"
 )
@@ -41,7 +40,11 @@ func peakSeries(channel int) string { return recorder.PeakPrefix + strconv.Itoa(
 func measure(h recorder.History) spread {
 	s := spread{fast: map[string]quantiles{}, slow: map[string]quantiles{}, lateness: h.Lateness}
 	fast, slow := h.Fast.Series, h.Slow.Series
-	for _, name := range tabled(aes67.MaxChannels) {
+	channels := 0
+	for fast[peakSeries(channels)] != nil {
+		channels++
+	}
+	for _, name := range tabled(channels) {
 		s.fast[name] = quantiles{quantile(fast[name], 0.01), quantile(fast[name], 0.5), quantile(fast[name], 0.99)}
 		s.slow[name] = quantiles{
 			quantile(slow[name+recorder.MinSuffix], 0.01), quantile(slow[name], 0.5), quantile(slow[name+recorder.MaxSuffix], 0.99),

@@ -36,9 +36,10 @@ func texts(l language, p *picture) map[string]string {
 		id := "chain." + link.ID
 		all[id+".state"], all[id+".word"], all[id+".detail"] = string(link.State), link.Word, link.Detail
 	}
+	outputsTexts(l, &p.model, all)
 	speakersTexts(l, &p.model, all)
 	captions(l, p, all)
-	p.spread.texts(l, len(p.model.Sink.Channels), all)
+	p.spread.texts(l, len(peakNames(l, &p.model)), all)
 	for i := range p.model.Streams {
 		streamTexts(l, &p.model.Streams[i], fmt.Sprintf("stream.%d.", i+1), all)
 	}
@@ -72,11 +73,11 @@ func shape(all map[string]string, events []recorder.Event) string {
 func title(l language, m *status.Model) string {
 	if f, ill := ailment(m); ill {
 		if f.Title != "" {
-			return "▲ " + f.Title + " – " + m.Sink.Name
+			return "▲ " + f.Title + " – " + outputNames(m)
 		}
-		return "▲ " + l.word("page.ill") + " – " + m.Sink.Name
+		return "▲ " + l.word("page.ill") + " – " + outputNames(m)
 	}
-	return l.wordOf("state", m.State) + " – " + m.Sink.Name
+	return l.wordOf("state", m.State) + " – " + outputNames(m)
 }
 
 // ailment is the worst finding that is heard, or the problem of a bridge that finds none.
@@ -145,11 +146,12 @@ func severityState(s health.Severity) health.Status {
 }
 
 func facts(l language, m *status.Model) []string {
-	all := []string{m.Sink.Name}
-	if m.LatencyMS != nil {
+	all := []string{outputNames(m)}
+	if m.LatencyMS != nil && len(m.Sinks) == 0 {
 		all = append(all, l.fill("fact.latency", l.decimal(float64(m.LatencyMS.Total), 1)))
 	}
 	switch {
+	case len(m.Sinks) > 0: // the table of outputs has them
 	case m.Sink.Muted != nil && *m.Sink.Muted:
 		all = append(all, l.word("fact.muted"))
 	case m.Sink.VolumeDB != nil:
@@ -182,13 +184,16 @@ func captions(l language, p *picture, all map[string]string) {
 		if d.RatioPPB != nil {
 			all["fill.now"] += ", " + l.fill("fill.ratio", l.ppm(*d.RatioPPB))
 		}
+		if len(m.Sinks) > 0 {
+			all["fill.now"] = m.Sink.Name + ": " + all["fill.now"]
+		}
 	}
 	if levels := peaks(l, m); levels != "" {
 		all["peak.now"] = levels
 	}
 	all["lateness.note"] = l.fill("lateness.note", dropped(l, p))
 	all["fill.note"] = l.fill("fill.note", l.word("fill.never"))
-	if n := m.Drift.Underruns; n > 0 {
+	if n := underruns(m); n > 0 {
 		all["fill.note"] = l.fill("fill.note", l.fill("fill.some", count(n)))
 	}
 	all["peak.note"], all["ceiling.state"] = l.word("peak.open"), ""
@@ -239,7 +244,11 @@ func peaks(l language, m *status.Model) string {
 	for i := range m.Streams {
 		s := &m.Streams[i]
 		if s.PeakDBFS != nil {
-			all = append(all, channels(l, s.Channels)+" "+l.decibels(*s.PeakDBFS, "dBFS"))
+			name := channels(l, s.Channels)
+			if len(m.Sinks) > 0 {
+				name = s.Name
+			}
+			all = append(all, name+" "+l.decibels(*s.PeakDBFS, "dBFS"))
 		}
 		if s.LimitedDB != nil {
 			limited = max(limited, *s.LimitedDB)

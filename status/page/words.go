@@ -134,6 +134,17 @@ var words = map[string][languages]string{
 	"table.above":  {"above", "darüber"},
 	"table.count":  {"Packets", "Pakete"},
 
+	"outputs":        {"Outputs", "Ausgänge"},
+	"output.name":    {"Name", "Name"},
+	"output.sound":   {"Sound server", "Sound-Server"},
+	"output.volume":  {"Volume", "Lautstärke"},
+	"output.muted":   {"muted", "stumm"},
+	"output.playing": {"Programs", "Programme"},
+	"output.buffer":  {"Buffer", "Puffer"},
+	"output.dry":     {"ran dry", "lief leer"},
+	"output.latency": {"Latency", "Latenz"},
+	"output.into":    {"Heard in", "Zu hören in"},
+
 	"speakers":             {"Loudspeakers", "Lautsprecher"},
 	"speakers.speakers":    {"The desktop's slider moves their own level.", "Der Regler des Desktops stellt ihren eigenen Pegel."},
 	"speakers.stream":      {"The desktop's slider moves the stream's level, not theirs.", "Der Regler des Desktops stellt den Pegel des Stroms, nicht ihren."},
