@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -97,6 +98,7 @@ func (r *recording) run(ctx context.Context) error {
 	defer r.capture.Close()
 	defer close(r.saves)
 	r.guard(r.remember)
+	debug.FreeOSMemory() // all that the start took, too
 	each := time.NewTicker(recorder.LookEach)
 	defer each.Stop()
 	for {
@@ -236,7 +238,10 @@ func (r *recording) keep(ctx context.Context) error {
 	}
 }
 
+// save writes an incident, and gives back the memory that it took: a megabyte, which the
+// runtime would keep.
 func (r *recording) save(k *recorder.Kept) {
+	defer debug.FreeOSMemory()
 	err := r.store.Save(k)
 	switch {
 	case errors.Is(err, incidents.ErrFull):

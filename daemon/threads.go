@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -42,12 +43,17 @@ func Relax() error { return rtthread.Relax(runtimeSlack) }
 // else, for as long as the machine is busy.
 const spareProcessors = 8
 
-// tuneRuntime prepares the Go runtime for real-time threads. The collector, whose
-// pauses are the one thing that these cannot escape, is left as it is: there is so
-// little garbage that it runs each two minutes, as it does in any case
+// garbageShare is how much garbage there may be for each 100 bytes in use, which are
+// some 5 MB.
+// Even so the collector, whose pauses are the one thing that real-time threads cannot
+// escape, runs little oftener than each two minutes, as it does in any case
 // (forcegcperiod in runtime/proc.go).
+const garbageShare = 50
+
+// tuneRuntime prepares the Go runtime for real-time threads.
 func tuneRuntime() {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
+	debug.SetGCPercent(garbageShare)
 }
 
 // captureThread asks for real-time priority on the thread that reads the sound
