@@ -52,7 +52,7 @@ func (s *Slider) hinders(i int) error {
 func (s *Slider) muted(now aes67.MonoTime, w Write) {
 	d := &s.devices[w.Speaker]
 	was := *d
-	d.muted, d.ours = w.Muted, w.Muted && w.Hand == 0
+	d.muted, d.ours, d.hushed = w.Muted, w.Muted && w.Hand == 0, false
 	if w.Hand != 0 && w.Muted && s.mode == Device && !s.law.Muted {
 		s.turned(now, was, d)
 	}

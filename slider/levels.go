@@ -2,6 +2,7 @@ package slider
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"aes67-sink/aes67"
@@ -13,7 +14,8 @@ type device struct {
 	known bool    // level and muted are what it has
 	level float64 // as it last told
 	muted bool
-	ours  bool    // muted by the slider
+	ours  bool    // muted by the slider, and not by its owner alone
+	taken bool    // since Device began its level is what we wrote, or was asked
 	step  float64 // the finest that it takes, as far as is known
 	set   float64 // what we set last, in an earlier run too; NaN: nothing, or it is over
 
@@ -23,6 +25,8 @@ type device struct {
 	wrote   aes67.MonoTime // when the last one ended
 	asked   float64        // what the last one that was confirmed asked for; NaN: turned since
 	lost    float64        // the level of one that was not answered; NaN: none
+	hushed  bool           // a mute of the slider's was not answered
+	gaveUp  aes67.MonoTime // when the last of these was given up
 }
 
 // most is the highest level that it may have, as long as it is heard of.
@@ -69,7 +73,7 @@ func (s *Slider) target(now aes67.MonoTime, i int) float64 {
 		return target
 	}
 	if there := d.level > target-levelStep/2 && d.level < target+sameDB; there || math.Abs(target-d.asked) < levelStep/2 {
-		if d.set = d.level; s.mode == Sink {
+		if d.set, d.taken = d.level, true; s.mode == Sink {
 			d.set = math.NaN()
 		}
 		return math.NaN()
@@ -117,19 +121,21 @@ func (s *Slider) writeLevels(now aes67.MonoTime, targets []float64) {
 			s.again(s.gain.arrives(now))
 			continue
 		}
-		s.order(now, Write{Speaker: i, LevelDB: target})
+		s.order(now, Write{Speaker: i, LevelDB: target, Checked: s.mode == Sink || !d.taken, FromDB: d.level})
 	}
 }
 
-// writeMutes lets the speakers be muted as the slider is. What was muted at a speaker
-// alone stays.
+// writeMutes lets the speakers be muted as the slider is. One that its owner has muted alone
+// stays muted when the slider is not; where he has muted all of them they are the slider's.
 func (s *Slider) writeMutes(now aes67.MonoTime) {
+	muted := s.mode == Device && s.law.Muted
+	if others := func(d device) bool { return !d.muted || d.ours }; muted && !slices.ContainsFunc(s.devices, others) {
+		for i := range s.devices {
+			s.devices[i].ours = true
+		}
+	}
 	for i := range s.devices {
 		d := &s.devices[i]
-		muted := s.mode == Device && s.law.Muted
-		if muted && d.muted {
-			d.ours = true
-		}
 		if s.writable(i) && !s.follow.active && d.muted != muted && (muted || d.ours) {
 			s.order(now, Write{Speaker: i, Mute: true, Muted: muted})
 		}

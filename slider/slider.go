@@ -80,6 +80,10 @@ type Write struct {
 	Mute    bool // it is a mute, not a level
 	Muted   bool
 	LevelDB float64
+	// Checked: only to a speaker that is at FromDB still. Its owner may have turned it since
+	// it was asked, and nobody at the desktop has moved the slider.
+	Checked bool
+	FromDB  float64
 	Hand    uint64 // the number of who wanted it beside the slider; 0: nobody
 }
 
@@ -104,6 +108,7 @@ const (
 	Confirmed Result = iota
 	Refusal          // the speaker says no
 	Silence          // it says nothing
+	Turned           // it was at another level than what the write was checked against
 )
 
 const (
@@ -181,14 +186,26 @@ func (s *Slider) Tell(now aes67.MonoTime, i int, asked aes67.MonoTime, told Spea
 		was := *d
 		d.known, d.level, d.muted = true, told.LevelDB, told.Muted
 		if math.Abs(d.level-was.level) > sameDB {
-			d.asked = math.NaN()
+			if d.asked = math.NaN(); was.known {
+				d.set = math.NaN() // somebody else did it
+			}
 		}
-		if math.Abs(d.level-d.lost) <= tolerance { // it was obeyed
-			d.set, d.lost = d.level, math.NaN()
+		if d.muted != was.muted { // so did he here, or a mute that was given up was obeyed
+			d.ours = d.muted && d.hushed
 		}
+		obeyed := math.Abs(d.level-d.lost) <= tolerance
+		if obeyed {
+			d.set = d.level
+		}
+		late := now.Sub(d.gaveUp) >= nextRest
+		if obeyed || late {
+			d.lost = math.NaN()
+		}
+		d.hushed = d.hushed && !d.muted && !late
 		if was.known && s.mode == Device {
 			s.turned(now, was, d)
 		}
+		d.taken = d.taken || asked >= s.entry.since
 	}
 	return s.act(now)
 }
@@ -203,14 +220,24 @@ func (s *Slider) Wrote(now aes67.MonoTime, w Write, confirmedDB float64, result 
 	case result == Refusal:
 		s.fail(now, Fault{Refused, w.Speaker})
 	case result == Silence:
-		if !w.Mute {
+		switch {
+		case !w.Mute:
 			d.lost = w.LevelDB
+		case w.Hand == 0:
+			d.hushed = w.Muted
 		}
+		d.gaveUp = now
 		d.known, d.told.Reachable, s.doubt.rest = false, false, max(s.doubt.rest, nextRest)
 	case w.Mute:
 		s.muted(now, w)
+	case result == Turned:
+		was := *d
+		d.level, d.set, d.asked = confirmedDB, math.NaN(), math.NaN()
+		if s.mode == Device {
+			s.turned(now, was, d)
+		}
 	default:
-		d.level, d.set, d.asked = confirmedDB, confirmedDB, w.LevelDB
+		d.level, d.set, d.asked, d.taken = confirmedDB, confirmedDB, w.LevelDB, true
 		switch off := math.Abs(confirmedDB - w.LevelDB); {
 		case off <= sameDB:
 		case off <= tolerance:
@@ -249,7 +276,8 @@ func (s *Slider) act(now aes67.MonoTime) Orders {
 	s.judge(now)
 	s.move(now)
 	s.out.VolumeDB, s.out.Muted = s.follow.take()
-	if s.entry.told = s.entry.asked && !s.entry.told; s.entry.told {
+	if s.entry.asked && !s.entry.told {
+		s.entry.told = true
 		s.out.VolumeDB = new(s.entry.to)
 	}
 	targets := s.targets(now)
@@ -292,38 +320,6 @@ func (s *Slider) move(now aes67.MonoTime) {
 	}
 }
 
-// entry is where the slider must be for Device to begin.
-type entry struct {
-	asked, told bool
-	from, to    float64 // the volume when it was asked for, and what was
-	since       aes67.MonoTime
-}
-
-// enter begins Device where it is no louder than what is heard. A speaker that is where
-// we left it is heard at R+V as before; one that somebody else has turned down is heard
-// at its level less the slider's, and the slider goes there first.
-func (s *Slider) enter(now aes67.MonoTime) Mode {
-	below, volume := 0.0, s.law.VolumeDB
-	for i := range s.devices {
-		if d := &s.devices[i]; !(math.Abs(d.level-d.set) <= levelStep) { // NaN too
-			below = min(below, d.level-s.reference)
-		}
-	}
-	switch {
-	case below > -levelStep, s.entry.asked && volume <= s.entry.to+levelStep:
-		s.entry = entry{}
-		return Device
-	case s.entry.asked && now.Sub(s.entry.since) >= followLimit: // the slider does not go there
-		s.entry, s.doubt.rest, s.doubt.since = entry{}, nextRest, now
-		s.again(now.Add(nextRest))
-		return Sink
-	case !s.entry.asked || math.Abs(volume-s.entry.from) > sameDB:
-		s.entry = entry{asked: true, from: volume, to: max(aes67.SilenceDB, volume+below), since: now}
-	}
-	s.again(s.entry.since.Add(followLimit))
-	return Entering
-}
-
 // follow is a slider on its way to where a speaker was turned.
 type follow struct {
 	active   bool
@@ -336,23 +332,4 @@ func (f *follow) take() (volumeDB *float64, muted *bool) {
 	volumeDB, muted = f.volumeDB, f.muted
 	f.volumeDB, f.muted = nil, nil
 	return volumeDB, muted
-}
-
-// turned takes a change that was made at a speaker: the slider goes there, and nothing
-// is written until it is there. A speaker that was muted alone is its owner's wish; when
-// all are, or one that the slider had muted is not, the slider follows.
-func (s *Slider) turned(now aes67.MonoTime, was device, is *device) {
-	if math.Abs(is.level-was.level) > sameDB {
-		is.set = is.level
-		s.follow.active, s.follow.since = true, now
-		s.follow.volumeDB = new(min(0, is.level-s.reference))
-	}
-	all := true
-	for i := range s.devices {
-		all = all && s.devices[i].muted
-	}
-	if is.muted != was.muted && all != s.law.Muted {
-		s.follow.active, s.follow.since = true, now
-		s.follow.muted = new(all)
-	}
 }

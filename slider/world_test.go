@@ -50,6 +50,8 @@ type truth struct {
 	refuses bool
 	whole   bool // it knows whole decibels alone
 	turned  bool // by its owner, and nobody knows yet
+	first   bool // Device has begun, and nobody at the desktop has moved the slider or written to it since
+	kept    bool // the slider was told that somebody else has muted it
 }
 
 type told struct {
@@ -105,6 +107,10 @@ func (w *world) poll(i int) {
 	w.in(w.upTo(40*time.Millisecond), func() {
 		answer := Speaker{Reachable: true, Local: s.local, Product: "KH 150 AES67", LevelDB: s.level, Muted: s.muted, MinDB: 0, MaxDB: 120}
 		w.in(w.upTo(40*time.Millisecond), func() {
+			if d := &w.slider.devices[i]; !d.writing && d.wrote <= asked {
+				s.kept = answer.Muted && (s.kept || !d.muted && !d.hushed)
+				s.first = s.first && asked < w.slider.entry.since
+			}
 			w.act(w.slider.Tell(w.now, i, asked, answer))
 			w.in(time.Second, func() { w.poll(i) })
 		})
@@ -113,11 +119,15 @@ func (w *world) poll(i int) {
 
 // act does as it is ordered.
 func (w *world) act(o Orders) {
+	if a, b := &w.speakers[0], &w.speakers[1]; w.slider.law.Muted && a.kept && b.kept {
+		a.kept, b.kept = false, false // with both the slider has them
+	}
 	if mode, fault := w.slider.Mode(); mode != w.mode {
-		if w.mode == Device && fault.Why == Well {
+		w.speakers[0].first, w.speakers[1].first = mode == Device, mode == Device
+		if w.mode == Device && mode == Sink && fault.Why == Well {
 			w.t.Fatalf("%v: Device was left without a doubt", w.now)
 		}
-		if was := w.gains[len(w.gains)-1].ramp.DB(w.now); mode == Sink && w.mode == Device && o.Gain.DB(w.now) > was+eps && was > -100 {
+		if was := w.gains[len(w.gains)-1].ramp.DB(w.now); mode != Device && w.mode == Device && o.Gain.DB(w.now) > was+eps && was > -100 {
 			w.t.Fatalf("%v: the stream goes from %.2f to %.2f dB where Device is left", w.now, was, o.Gain.DB(w.now))
 		}
 		w.mode = mode
@@ -134,6 +144,9 @@ func (w *world) act(o Orders) {
 	for _, write := range o.Writes {
 		w.write(write)
 	}
+	if o.VolumeDB != nil && w.mode == Device {
+		w.moved()
+	}
 	if o.VolumeDB != nil && (w.calm || w.random.IntN(8) > 0) {
 		to := *o.VolumeDB
 		w.in(w.upTo(60*time.Millisecond), func() { w.law.VolumeDB = to; w.see() })
@@ -147,6 +160,9 @@ func (w *world) act(o Orders) {
 	}
 }
 
+// moved notes that somebody wants another level.
+func (w *world) moved() { w.speakers[0].first, w.speakers[1].first = false, false }
+
 func (w *world) see() {
 	w.act(w.slider.See(w.now, w.law))
 	w.within = append(w.within, w.slider.law.Ramp().DB(w.now))
@@ -157,19 +173,26 @@ func (w *world) write(write Write) {
 	s := &w.speakers[write.Speaker]
 	lost := w.now < s.off || w.now < s.cut || !w.calm && w.random.IntN(20) == 0
 	refused := !lost && !w.calm && (s.refuses || s.local)
+	if write.Mute && !write.Muted && s.kept {
+		w.t.Fatalf("%v: speaker %d is unmuted, which its owner has muted alone", w.now, write.Speaker)
+	}
+	overtakes := w.mode != Device || s.first // nobody has asked for that at the desktop
 	obey := func() float64 {
 		if write.Mute {
 			s.muted = write.Muted
 			return s.level
 		}
-		s.level = write.LevelDB
+		s.level, s.first = write.LevelDB, false
 		if s.whole {
 			s.level = math.Round(s.level)
 		}
 		return s.level
 	}
 	answer := func(confirmed float64, result Result) func() {
-		return func() { w.act(w.slider.Wrote(w.now, write, confirmed, result)) }
+		return func() {
+			s.first = s.first && (write.Mute || result != Confirmed)
+			w.act(w.slider.Wrote(w.now, write, confirmed, result))
+		}
 	}
 	switch {
 	case lost:
@@ -188,7 +211,17 @@ func (w *world) write(write Write) {
 		if !w.calm && w.random.IntN(10) == 0 {
 			limit = 3 * time.Second
 		}
-		w.in(w.upTo(limit), func() { w.in(w.upTo(limit), answer(obey(), Confirmed)) })
+		w.in(w.upTo(limit), func() {
+			switch {
+			case write.Checked && math.Abs(s.level-write.FromDB) > levelStep/2:
+				w.in(w.upTo(limit), answer(s.level, Turned))
+				return
+			case !write.Mute && overtakes && s.turned && write.LevelDB > s.level+levelStep:
+				w.t.Fatalf("%v: speaker %d is raised from %.1f dB, to which its owner has turned it, to %.1f dB", w.now, write.Speaker, s.level, write.LevelDB)
+			}
+			s.turned = s.turned && write.Mute
+			w.in(w.upTo(limit), answer(obey(), Confirmed))
+		})
 	}
 }
 
@@ -200,11 +233,12 @@ func (w *world) happen() {
 		to := -60 * math.Pow(w.random.Float64(), 2)
 		for n := range 1 + w.random.IntN(10) {
 			from := w.law.VolumeDB
-			w.in(time.Duration(n)*15*time.Millisecond, func() { w.law.VolumeDB = min(0, from+(to-from)*float64(n+1)/10); w.see() })
+			w.in(time.Duration(n)*15*time.Millisecond, func() { w.law.VolumeDB = min(0, from+(to-from)*float64(n+1)/10); w.moved(); w.see() })
 		}
 	case 5: // a surprise that the guard holds
 		w.law.Held = aes67.Ramp{At: w.now, FromDB: -30 * w.random.Float64(), Rise: 6}
 		w.law.VolumeDB = -10 * w.random.Float64()
+		w.moved()
 		w.see()
 	case 6:
 		w.law.Muted = !w.law.Muted
@@ -305,6 +339,37 @@ func TestNoSpeakerIsEverLouderThanTheSlider(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// TestWhoTurnsASpeakerDownAtTheEntryKeepsIt: a speaker that is turned down while the slider
+// takes over ends no louder than it was turned.
+func TestWhoTurnsASpeakerDownAtTheEntryKeepsIt(t *testing.T) {
+	turns := map[Mode]int{}
+	for seed := range uint64(1500) {
+		w := newWorld(t, seed)
+		w.calm = true
+		w.law.VolumeDB = -30 * w.random.Float64()
+		w.see()
+		s, most := &w.speakers[w.random.IntN(2)], math.Inf(1)
+		at := Mode(seed % 3) // the mode in which it happens
+		for end := w.now.Add(20 * time.Second); w.now < end; w.pass() {
+			soon := w.random.IntN(8) == 0 && (at != Sink || w.random.IntN(8) == 0)
+			if math.IsInf(most, 1) && soon && w.mode == at && (at != Device || s.first) {
+				most = s.level * w.random.Float64()
+				s.level, s.turned, w.excused = most, true, math.MaxInt64
+				turns[at]++
+			}
+			if s.level > most+levelStep {
+				t.Fatalf("seed %d: a speaker that was turned to %.1f dB is at %.1f", seed, most, s.level)
+			}
+		}
+		if w.mode != Device {
+			t.Fatalf("seed %d: the slider does not move the speakers: %+v", seed, w.slider.doubt)
+		}
+	}
+	if turns[Sink] < 50 || turns[Entering] < 50 || turns[Device] < 50 {
+		t.Errorf("turns in each mode: %v; too few to tell", turns)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"aes67-sink/internal/text"
 	"aes67-sink/ssc/wire"
 )
 
@@ -51,11 +52,26 @@ var (
 	ErrClosed      = errors.New("no longer asked")
 )
 
+// Another is a speaker at the address of the one that is meant.
+type Another struct {
+	Addr   netip.AddrPort
+	Serial string // as it tells; "": it tells none
+	Meant  string
+}
+
+func (e *Another) Error() string {
+	if e.Serial == "" {
+		return fmt.Sprintf("at %s answers a speaker that tells no serial number, not %s", e.Addr, e.Meant)
+	}
+	return fmt.Sprintf("at %s answers another speaker, serial %s, not %s", e.Addr, text.Printable(e.Serial), e.Meant)
+}
+
 // Device is a speaker. It connects when asked something, and anew after an error.
 // Its methods may be called from anywhere and wait for one another.
 type Device struct {
 	addr    netip.AddrPort
 	timeout time.Duration
+	meant   string // the serial number that each connection is asked for first; "": any will do
 
 	turn  chan struct{} // holds one: whoever has it may use what follows
 	life  context.Context
@@ -83,6 +99,11 @@ func NewDevice(addr netip.AddrPort, timeout time.Duration) *Device {
 	d.turn <- struct{}{}
 	return d
 }
+
+// Expect lets it speak to the speaker of a serial number alone: another one, which is an
+// *Another, is asked nothing else, and set nothing. It is to be called before the first
+// request.
+func (d *Device) Expect(serial string) { d.meant = serial }
 
 // Addr is where the speaker is.
 func (d *Device) Addr() netip.AddrPort { return d.addr }
@@ -252,14 +273,35 @@ func (d *Device) connect(ctx context.Context) error {
 	if d.conn != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	dialling, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", d.addr.String())
+	conn, err := (&net.Dialer{}).DialContext(dialling, "tcp", d.addr.String())
 	if err != nil {
 		return fmt.Errorf("%w at %s: %w; is it on, and on the network of that interface?", ErrUnreachable, d.addr, cause(err))
 	}
 	d.conn, d.lines = conn, bufio.NewReaderSize(conn, wire.MaxLine)
 	d.product, d.absent, d.limits, d.noLimits, d.noSchema = "", map[Path]*Error{}, map[Path]Limits{}, false, false
+	if d.meant == "" {
+		return nil
+	}
+	return d.recognize(ctx)
+}
+
+// recognize asks for the serial number on a new connection.
+func (d *Device) recognize(ctx context.Context) error {
+	line, err := wire.Message(wire.Serial, wire.Null)
+	if err != nil {
+		return err
+	}
+	v, err := d.exchange(ctx, line, wire.Serial)
+	var refused *Error
+	if err != nil && !errors.As(err, &refused) {
+		return err
+	}
+	if serial, _ := v.Text(); serial != d.meant {
+		d.drop()
+		return &Another{d.addr, serial, d.meant}
+	}
 	return nil
 }
 

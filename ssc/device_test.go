@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -189,6 +190,38 @@ func TestContextAndCloseEndARequest(t *testing.T) {
 	d.Close()
 	if err := <-ended; !errors.Is(err, ErrClosed) {
 		t.Error(err)
+	}
+}
+
+// TestOnlyTheSpeakerThatIsMeantIsSpokenTo: its serial number is asked once a connection,
+// and another speaker at its address is set nothing, also where it comes between two writes.
+func TestOnlyTheSpeakerThatIsMeantIsSpokenTo(t *testing.T) {
+	d, s := device(t, speakersim.Config{Serial: "1"})
+	d.Expect("1")
+	for range 5 {
+		if _, err := d.Set(t.Context(), wire.Level, wire.Float(60)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked := s.Asked(); asked != 6 {
+		t.Errorf("%d requests for 5 writes, want one more", asked)
+	}
+	for serial, says := range map[any]string{"2": "answers another speaker, serial 2, not 1", nil: "answers a speaker that tells no serial number, not 1"} {
+		if err := s.Turn("device/identity/serial", serial); err != nil {
+			t.Fatal(err)
+		}
+		s.SetFaults(speakersim.Faults{Off: true})
+		s.SetFaults(speakersim.Faults{})
+		var another *Another
+		if _, err := d.Set(t.Context(), wire.Level, wire.Float(90)); !errors.As(err, &another) || !strings.Contains(err.Error(), says) || s.Level() != 60 {
+			t.Errorf("%v, at the speaker %v dB; want %s", err, s.Level(), says)
+		}
+	}
+	if err := s.Turn("device/identity/serial", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Set(t.Context(), wire.Level, wire.Float(61)); err != nil || s.Level() != 61 {
+		t.Errorf("it is back: %v, at the speaker %v dB", err, s.Level())
 	}
 }
 

@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"rtsp":              {"aes67", "internal/httphost", "internal/text", "sdp", "internal/wake"},
 	"internal/rtthread": {"aes67"},
 	"sap":               {"aes67", "sdp", "internal/text", "internal/mcast", "internal/wake"},
-	"ssc":               {"ssc/wire"},
+	"ssc":               {"ssc/wire", "internal/text"},
 	"status":            {"aes67", "health", "recorder", "internal/httphost", "internal/instance", "internal/text", "internal/wake"},
 
 	"bundle": {"internal/attempt", "internal/redact"},
