@@ -2,8 +2,8 @@
 // shows them: the addresses, the strictness and the faults that public tools have met
 // on real ones (khtool, pyssc, neumann-connect). It knows nothing of the client that
 // it is to test. What no source tells, and is therefore a guess: that LOCAL answers
-// writes with 405, that a sleeping speaker still answers, the delay range of KH 150,
-// and all of the KH 120 II AES67.
+// writes with 405, that a sleeping speaker still answers and how it wakes, the delay range
+// of KH 150, and all of the KH 120 II AES67.
 package speakersim
 
 import (
