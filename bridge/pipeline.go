@@ -50,6 +50,8 @@ type Pipeline struct {
 	stage *safety.Stage
 	guard guard // doubt belongs to the capture context, settle to the control context
 
+	waking waking
+
 	// Of the sender context.
 	watch  watch
 	target target
@@ -104,6 +106,7 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 		empty:  awayAfter,
 
 		changed: make(chan struct{}, 1),
+		waking:  waking{begun: make(chan struct{}, 1)},
 	}
 	p.guard.balance = newBalance(cfg.Channels, cfg.StreamRate)
 	pull := aes67.FramesIn(cfg.PacketFrames.Duration(cfg.StreamRate), cfg.SinkRate) + 1
@@ -130,6 +133,13 @@ func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 // sink's volume, and closes it (with a fade) when that is in doubt again.
 func (p *Pipeline) SetConfirmed(yes bool) { p.confirmed.Store(yes) }
 
+// SetAsleep tells whether a speaker of the streams sleeps that may be woken: while one
+// does, a sound that begins is held back, wakeLimit at most. Any goroutine may call it.
+func (p *Pipeline) SetAsleep(yes bool) { p.waking.set(yes) }
+
+// Begun wakes its one reader when a sound begins while a speaker sleeps.
+func (p *Pipeline) Begun() <-chan struct{} { return p.waking.begun }
+
 // SetCeiling changes the bound of every sample, softly; any goroutine may call it.
 func (p *Pipeline) SetCeiling(dbfs float64) { p.stage.SetCeiling(dbfs) }
 
@@ -141,6 +151,7 @@ func (p *Pipeline) CeilingDBFS() float64 { return p.stage.CeilingDBFS() }
 // nothing is kept.
 func (p *Pipeline) Frames(samples []float32, at aes67.MonoTime) {
 	if p.feed.hear(samples, at) {
+		p.waking.begins(at)
 		wake.Signal(p.changed)
 	}
 	p.feed.write(samples, at)
@@ -178,6 +189,12 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	block := aes67.Frames(len(out[0]))
 	since := p.resume(due, block)
 	p.take(due)
+	if p.waking.holds(due) {
+		open = false
+		if p.inSilence() { // there is nothing to fade
+			p.stage.Cut()
+		}
+	}
 	p.rate.steer(due, block, p.feed.taken, p.watch.state == statePriming || p.watch.state == statePlaying)
 	p.aim()
 	switch p.watch.state {

@@ -15,17 +15,18 @@ type PipelineSnapshot struct {
 	Fill      float64   // sink frames, smoothed
 	Target    aes67.Frames
 	Drift     drift.State
-	Untouched bool          // nothing is resampled
-	BitExact  bool          // nor limited or faded: samples go out as they came in
-	Underruns uint64        // times that the ring ran low and the sound was faded
-	Overruns  uint64        // frames that found no room in the ring
-	Jumps     uint64        // times that the server lost time, or rendered ahead
-	Asked     time.Duration // by the configuration; 0: automatic
-	Least     time.Duration // that can be kept
-	Cycle     time.Duration // of the sound server's graph
-	Buffer    time.Duration // of Target
-	Waits     time.Duration // a frame in the ring, on average, until the last of its packet is due
-	Resampler time.Duration // the resampler's delay
+	Untouched bool           // nothing is resampled
+	BitExact  bool           // nor limited or faded: samples go out as they came in
+	Underruns uint64         // times that the ring ran low and the sound was faded
+	Overruns  uint64         // frames that found no room in the ring
+	Jumps     uint64         // times that the server lost time, or rendered ahead
+	Asked     time.Duration  // by the configuration; 0: automatic
+	Least     time.Duration  // that can be kept
+	Cycle     time.Duration  // of the sound server's graph
+	Buffer    time.Duration  // of Target
+	Waits     time.Duration  // a frame in the ring, on average, until the last of its packet is due
+	Resampler time.Duration  // the resampler's delay
+	Sounded   aes67.MonoTime // when there was last any sound; long ago: never
 }
 
 // Snapshot may be called from any goroutine.
@@ -57,6 +58,7 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		// before, and from the beginning of the packet that is sent.
 		Waits:     max(0, held-cycle/2-p.cfg.PacketFrames.Duration(p.cfg.StreamRate)),
 		Resampler: time.Duration(delay * float64(time.Second)),
+		Sounded:   p.sounded(),
 	}
 }
 

@@ -28,7 +28,7 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 	}
 	said := slices.Concat(network.oneLeg(), b.Problems, []string{packets, seconds}, e.announcer.problems(), e.seats.problems(network.Usable), []string{
 		e.network.astray(), e.network.renamed(), priority, clockProblem(b.State), e.announcer.unlisted(), page,
-	}, e.pair.Problems(e.seats.first().Playing > 0, strings.Contains(e.seats.first().Server, "PipeWire")))
+	}, e.pair.Problems(e.seats.sounds(rtthread.Now()), strings.Contains(e.seats.first().Server, "PipeWire")))
 	for _, sentence := range said {
 		if sentence == "" {
 			continue

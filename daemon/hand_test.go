@@ -45,6 +45,8 @@ type mild struct{}
 
 func (mild) Settle(uint64, aes67.Ramp, ...float64) uint64 { return 1 }
 func (mild) InForce() uint64                              { return 1 }
+func (mild) SetAsleep(bool)                               {}
+func (mild) Begun() <-chan struct{}                       { return nil }
 func (mild) SetVolume(float64)                            {}
 func (mild) SetMuted(bool)                                {}
 func (mild) SetAlone(bool)                                {}

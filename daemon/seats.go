@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"time"
 
+	"aes67-sink/aes67"
 	"aes67-sink/bridge"
 	"aes67-sink/config"
 	"aes67-sink/pulse"
@@ -29,6 +31,15 @@ func (all seats) playing() bool {
 		}
 	}
 	return false
+}
+
+// soundsFor is how long ago there was sound where something sounds, pauses between two
+// pieces and all.
+const soundsFor = time.Minute
+
+// sounds reports whether a program plays into the first, and not silence alone.
+func (all seats) sounds(now aes67.MonoTime) bool {
+	return all.first().Playing > 0 && now.Sub(all[0].pipeline.Snapshot().Sounded) < soundsFor
 }
 
 // withdraw hides the sinks that nobody can hear, or shows them again.

@@ -177,6 +177,6 @@ var conditions = []Condition{
 		Severity: Notice, Domain: Essence, VisibleAfter: soon, DependsOn: noServer, Pastes: true,
 	},
 	{Code: "speaker-muted", Title: "A speaker is muted", Heading: "is muted at the speaker", Severity: Notice, Domain: Essence, VisibleAfter: soon, Pastes: true},
-	{Code: "speaker-sleeps-soon", Title: "A speaker is going to sleep", Heading: "although something plays", Severity: Notice, Domain: Essence, Pastes: true},
+	{Code: "speaker-sleeps-soon", Title: "A speaker is going to sleep", Heading: "although something plays", Severity: Notice, Domain: Essence, VisibleAfter: soon, Pastes: true},
 	{Code: "sound-server-overloaded", Title: "The sound server is overloaded", Heading: "the sound server lost time", Severity: Defect, Domain: Essence, DependsOn: noServer, Pastes: true},
 }

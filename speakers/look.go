@@ -24,6 +24,7 @@ type Speaker struct {
 	Muted          *bool    `json:"muted,omitempty"`
 	Standby        *bool    `json:"standby_enabled,omitempty"`
 	StandbyMinutes *float64 `json:"standby_minutes,omitempty"`
+	StandbyInM     *float64 `json:"standby_in_min,omitempty"` // its own countdown; 0: it sleeps
 	ControlMode    string   `json:"control_mode,omitempty"`
 	Input          string   `json:"input,omitempty"`
 	Warnings       []string `json:"warnings,omitempty"`
@@ -31,6 +32,7 @@ type Speaker struct {
 	Problem        string   `json:"problem,omitempty"`
 
 	found  Found
+	fifth  bool // its own output is the fifth
 	device *ssc.Device
 }
 
@@ -54,12 +56,15 @@ func Look(ctx context.Context, d *ssc.Device) Speaker {
 	text := func(p ssc.Path) string { t, _ := ask(p).Text(); return t }
 	s.Model, s.Serial, s.Firmware, s.Name = text(wire.Product), text(wire.Serial), text(wire.Version), text(wire.Name)
 	s.LevelDB = pointer(ask(wire.Level).Float())
-	if level, ok := ask(s.level()).Float(); ok {
-		s.LevelDB = &level
+	if s.sub() {
+		if level, ok := ask(wire.SubLevel).Float(); ok {
+			s.LevelDB, s.fifth = &level, true
+		}
 	}
 	s.Muted = pointer(ask(s.mute()).Bool())
 	s.Standby = pointer(ask(wire.StandbyEnabled).Bool())
 	s.StandbyMinutes = pointer(ask(wire.StandbyTime).Float())
+	s.StandbyInM = pointer(ask(wire.StandbyIn).Float())
 	s.ControlMode = text(wire.ControlMode)
 	if s.Input = text(wire.CurrentInput); s.Input == "" {
 		s.Input = text(wire.Interface)
@@ -75,19 +80,24 @@ func pointer[T any](v T, ok bool) *T {
 	return &v
 }
 
-// sub reports whether it is the subwoofer, whose own output is the fifth (firmware 1.2
-// and later; khtool).
+// sub reports whether it is the subwoofer, whose own output is the fifth by firmware 1.2
+// and later (khtool).
 func (s Speaker) sub() bool { return strings.HasPrefix(s.Model, "KH 750") }
 
+// asleep reports whether its countdown to standby has ended.
+func (s Speaker) asleep() bool {
+	return s.Standby != nil && *s.Standby && s.StandbyInM != nil && *s.StandbyInM <= 0
+}
+
 func (s Speaker) level() ssc.Path {
-	if s.sub() {
+	if s.fifth {
 		return wire.SubLevel
 	}
 	return wire.Level
 }
 
 func (s Speaker) mute() ssc.Path {
-	if s.sub() {
+	if s.fifth {
 		return wire.SubMute
 	}
 	return wire.Mute

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"aes67-sink/internal/text"
 	"aes67-sink/internal/wake"
 	"aes67-sink/ssc/wire"
 )
@@ -42,9 +43,9 @@ func (c Command) pair(ctx context.Context, out io.Writer, all []Speaker) error {
 	if c.Player.Play == nil {
 		return fmt.Errorf("%w pair: plays through the sink of this computer, and there is none", ErrUsage)
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(s Speaker) bool { return s.Problem != "" })
+	all = slices.DeleteFunc(slices.Clone(all), func(s Speaker) bool { return s.Problem != "" || s.sub() })
 	if len(all) < 2 {
-		return fmt.Errorf("pair: %d speakers answer, and a pair has two; aes67-sink speakers shows what is found", len(all))
+		return fmt.Errorf("pair: %s that can be left or right, and a pair has two; aes67-sink speakers shows what is found", text.Count(len(all), "speaker answers", "speakers answer"))
 	}
 	names, heard := make([]string, len(all)), make([]Heard, len(all))
 	for i := range all {

@@ -18,11 +18,14 @@ func TestPairHearsWhichSpeakerPlaysWhat(t *testing.T) {
 		plays [2]string
 		left  string // who is remembered; empty: nobody
 		says  string
+		sub   bool // a subwoofer is there, which is fed both streams
 	}{
-		{"straight", [2]string{"left", "right"}, "1", "Left plays left, Right plays right"},
-		{"swapped", [2]string{"right", "left"}, "2", "swapped"},
-		{"one silent", [2]string{"left", ""}, "", "nothing is heard by Right"},
-		{"both on left", [2]string{"left", "left"}, "", "both play the left stream"},
+		{"straight", [2]string{"left", "right"}, "1", "Left plays left, Right plays right", false},
+		{"with a subwoofer", [2]string{"left", "right"}, "1", "Left plays left, Right plays right", true},
+		{"swapped", [2]string{"right", "left"}, "2", "swapped", false},
+		{"one silent", [2]string{"left", ""}, "", "nothing is heard by Right", false},
+		{"a subwoofer alone with one", [2]string{"left", ""}, "", "nothing is heard by Right", true},
+		{"both on left", [2]string{"left", "left"}, "", "both play the left stream", false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
@@ -35,6 +38,20 @@ func TestPairHearsWhichSpeakerPlaysWhat(t *testing.T) {
 						return []float64{-61, -61}
 					}
 					return []float64{-104, -103}
+				})
+				at, err := sim.Start(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				command.Address = append(command.Address, at.String())
+			}
+			if c.sub {
+				sim := speakersim.New(speakersim.Config{Profile: speakersim.KH750, Name: "Right Sub", Serial: "3"})
+				sim.SetMeter(func() []float64 {
+					if playing.Load() != nil {
+						return []float64{-61, -104}
+					}
+					return []float64{-104, -104}
 				})
 				at, err := sim.Start(t.Context())
 				if err != nil {

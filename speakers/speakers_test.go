@@ -62,6 +62,7 @@ func on(name string) func(*Command) { return func(c *Command) { c.On = name } }
 func TestTableFits80Columns(t *testing.T) {
 	d := newDesk(t, speakersim.Config{Name: strings.Repeat("Wohnzimmer ", 4)}, speakersim.Config{Profile: speakersim.KH750, Name: "Sub"}, speakersim.Config{Profile: speakersim.KH80, NoSchema: true})
 	d.sims[1].SetLocal(true)
+	d.sims[2].SetAsleep(true)
 	if err := errors.Join(d.sims[0].Turn("audio/in/current_input", "DIGITAL DISCARDS ANALOG"), d.sims[1].Turn("warnings", []any{"OVER_TEMPERATURE"})); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func TestTableFits80Columns(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	for _, want := range []string{"NAME", "KH 120 II AES67", "KH 750", "84.0 dB", "90 min", "NETWORK", "LOCAL", "OVER_TEMPERATURE", "serial 6382437000000002, firmware 1_7_3", "at [::1]:"} {
+	for _, want := range []string{"NAME", "KH 120 II AES67", "KH 750", "84.0 dB", "90 min", "NETWORK", "LOCAL", "OVER_TEMPERATURE", "  asleep: its countdown", "serial 6382437000000002, firmware 1_7_3", "at [::1]:"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}
@@ -173,6 +174,42 @@ func TestWhichSpeakers(t *testing.T) {
 	twins := newDesk(t, speakersim.Config{Name: "KH"}, speakersim.Config{Name: "KH"})
 	if _, err := twins.run("mute", "on", on("KH")); err == nil || !strings.Contains(err.Error(), "serial number") || twins.sims[0].Muted() {
 		t.Errorf("two of one name: %v", err)
+	}
+}
+
+// TestTheSubwooferIsSetAsItsProfileSays: at its own output, which older firmware does not
+// have apart, and within its own limits; what it does not have is told.
+func TestTheSubwooferIsSetAsItsProfileSays(t *testing.T) {
+	for version, out := range map[string]string{"1_7_3": "audio/out5", "1_1_0": "audio/out"} {
+		d := newDesk(t, speakersim.Config{Profile: speakersim.KH750, Name: "Sub", Version: version}, speakersim.Config{Name: "Left"})
+		for _, c := range []struct{ verb, value, path string }{{"level", "70.0", "/level"}, {"mute", "on", "/mute"}} {
+			if said, err := d.run(c.verb, c.value); err != nil || d.sims[0].Value(out+c.path) == nil || d.sims[1].Value("audio/out"+c.path) != d.sims[0].Value(out+c.path) {
+				t.Errorf("firmware %s: %s: %v, %s", version, c.verb, err, said)
+			}
+		}
+		if table, err := d.run("", ""); err != nil || strings.Count(table, "70.0 dB") != 2 || strings.Count(table, "on    90 min") != 2 {
+			t.Errorf("firmware %s: %v\n%s", version, err, table)
+		}
+		for _, c := range []struct{ verb, value, says string }{
+			{"standby", "off", "KH 750 lets nobody set device/standby/enabled"}, {"brightness", "20", "KH 750 has no ui/logo/brightness"},
+			{"delay", "1001", "the speaker takes 0 to 1000"}, {"dim", "20", "KH 750 has no audio/out/dimm"}, {"save", "on", "KH 750 has no device/save_settings"},
+		} {
+			if said, err := d.run(c.verb, c.value, on("Sub")); err == nil || !strings.Contains(said, c.says) {
+				t.Errorf("%s %s: %v, %q, want %q", c.verb, c.value, err, said, c.says)
+			}
+		}
+		for verb, value := range map[string]string{"standby": "60", "delay": "1000", "identify": "on"} {
+			if said, err := d.run(verb, value, on("Sub")); err != nil {
+				t.Errorf("%s %s: %v %s", verb, value, err, said)
+			}
+		}
+	}
+	d := newDesk(t, speakersim.Config{Profile: speakersim.KH750, Name: "Sub"}, speakersim.Config{Name: "Left"})
+	_, err := d.run("pair", "", func(c *Command) {
+		c.Player.Play = func(context.Context, string) error { return errors.New("a tone is played") }
+	})
+	if err == nil || !strings.Contains(err.Error(), "1 speaker answers that can be left or right, and a pair has two") {
+		t.Error(err)
 	}
 }
 

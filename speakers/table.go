@@ -47,6 +47,9 @@ func (s Speaker) details() []string {
 	if s.Side != "" {
 		lines = append(lines, "plays the "+s.Side+" stream")
 	}
+	if s.asleep() {
+		lines = append(lines, "asleep: its countdown to standby has ended")
+	}
 	for _, warning := range s.Warnings {
 		lines = append(lines, "warns: "+cut(warning, 60))
 	}

@@ -19,7 +19,7 @@ type Speaker struct {
 	Muted      *bool    `json:"muted,omitempty"`
 	Local      *bool    `json:"local,omitempty"` // its own switches have the control
 	InputDB    *Tenths  `json:"input_db,omitempty"`
-	StandbyInM *Tenths  `json:"standby_in_min,omitempty"` // its own countdown
+	StandbyInM *Tenths  `json:"standby_in_min,omitempty"` // its own countdown; 0: it sleeps
 	Warnings   []string `json:"warnings,omitempty"`
 	Problem    string   `json:"problem,omitempty"` // why it does not answer
 }
@@ -38,6 +38,9 @@ func speakerParts(s *Speaker) []string {
 	}
 	if s.Local != nil && *s.Local {
 		parts = append(parts, "LOCAL")
+	}
+	if s.StandbyInM != nil && *s.StandbyInM <= 0 {
+		parts = append(parts, "asleep")
 	}
 	if s.InputDB != nil {
 		parts = append(parts, fmt.Sprintf("input %.0f dB", float64(*s.InputDB)))

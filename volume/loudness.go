@@ -44,6 +44,10 @@ type Loudness struct {
 type Stream interface {
 	Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (number uint64)
 	InForce() uint64
+	// SetAsleep tells whether a sound that begins is to wait for a speaker to wake; Begun
+	// wakes its one reader when one does.
+	SetAsleep(yes bool)
+	Begun() <-chan struct{}
 }
 
 // Desktop has the slider (pulse.Sink).

@@ -30,6 +30,8 @@ const (
 	// plays; and askSeldom otherwise, as the public tools do.
 	askEvery  = time.Second
 	askSeldom = 15 * time.Second
+	// askRest is how many of askEvery go by until the rest is asked too.
+	askRest = 5
 	// mostLevelDB is the highest level of a speaker that does not tell it (khtool).
 	mostLevelDB = 120
 	// askLimit bounds each request: what takes longer is a doubt.
@@ -58,6 +60,7 @@ type Member struct {
 	Told    slider.Speaker
 	Problem string // why it does not answer
 	Rest
+	vain bool // it was asleep when a sound began, and did not wake in time
 }
 
 // Rest is what a speaker is asked now and then; nothing while it was not.
@@ -68,7 +71,7 @@ type Rest struct {
 	asleepDB float64 // the level below which it goes to sleep, in dBu
 	afterMin float64 // after so many minutes
 	Sleeps   bool    // by itself
-	// Countdown are the minutes until it does; Counts: they are known.
+	// Countdown are the minutes until it does, 0: it has; Counts: they are known.
 	Countdown float64
 	Counts    bool
 }
@@ -152,12 +155,13 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	p.told = make([]Member, count)
 	for i, m := range both {
 		p.told[i].Identity = m
-		all[i] = &asked{Pair: p, index: i, ended: ctx.Done(), writes: make(chan slider.Write, 1), shows: make(chan show)}
+		all[i] = &asked{Pair: p, index: i, ended: ctx.Done(), writes: make(chan slider.Write, 1), shows: make(chan show), rouses: make(chan struct{}, 1)}
 		if address, err := netip.ParseAddrPort(m.Address); err == nil {
 			all[i].device = ssc.NewDevice(address, askLimit)
 		}
 	}
 	p.asked = all
+	p.await()
 	p.mu.Unlock()
 	p.loudness.use(pair.ReferenceDB, last, wanted, func(w slider.Write) {
 		select {
@@ -174,6 +178,8 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	for same := true; same && ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
+		case <-p.loudness.stream.Begun():
+			p.rouseAll()
 		case <-p.anew:
 			next, wants := p.plan()
 			same = next == pair && wants == wanted
@@ -213,13 +219,16 @@ type asked struct {
 	writes chan slider.Write
 	shows  chan show
 	asks   uint
+	// rouses asks for it to be woken; rousing is until when it is waited for, 0: it is not.
+	rouses  chan struct{}
+	rousing aes67.MonoTime
 }
 
 func (a *asked) run(ctx context.Context, wanted bool) {
 	defer a.device.Close()
-	every := askSeldom
+	every, each := askSeldom, uint(1)
 	if wanted {
-		every = askEvery
+		every, each = askEvery, askRest
 	}
 	again := time.NewTimer(0)
 	defer again.Stop()
@@ -231,8 +240,16 @@ func (a *asked) run(ctx context.Context, wanted bool) {
 			a.write(ctx, w)
 		case s := <-a.shows:
 			a.show(ctx, s)
+		case <-a.rouses:
+			a.rouse(ctx)
+			again.Reset(0)
 		case <-again.C:
-			a.ask(ctx)
+			if a.rousing != 0 {
+				a.watch(ctx)
+				again.Reset(rouseEvery)
+				continue
+			}
+			a.ask(ctx, each)
 			again.Reset(every)
 		}
 	}
@@ -266,8 +283,8 @@ func (a *asked) write(ctx context.Context, w slider.Write) {
 	}
 }
 
-// ask asks what the slider must know each time, and the rest now and then.
-func (a *asked) ask(ctx context.Context) {
+// ask asks what the slider must know, and each so many times the rest.
+func (a *asked) ask(ctx context.Context, each uint) {
 	at := a.now()
 	ctx, cancel := context.WithTimeout(ctx, 3*askLimit)
 	defer cancel()
@@ -282,7 +299,7 @@ func (a *asked) ask(ctx context.Context) {
 	a.mu.Lock()
 	rest := a.told[a.index].Rest
 	a.mu.Unlock()
-	if err == nil && a.asks%5 == 0 {
+	if err == nil && a.asks%each == 0 {
 		rest = a.rest(ctx)
 	}
 	a.asks++
@@ -294,6 +311,7 @@ func (a *asked) ask(ctx context.Context) {
 	defer a.mu.Unlock()
 	m := &a.told[a.index]
 	m.Told, m.Problem, m.Rest = told, problem, rest
+	a.await()
 	wake.Signal(a.loudness.changed)
 }
 

@@ -28,7 +28,13 @@ type desk struct {
 	alone  bool
 	volume *float64
 	muted  []bool // as it was told to be
+	asleep bool
+	begun  chan struct{}
 }
+
+func (d *desk) SetAsleep(yes bool)     { d.mu.Lock(); defer d.mu.Unlock(); d.asleep = yes }
+func (d *desk) Begun() <-chan struct{} { return d.begun }
+func (d *desk) waits() bool            { d.mu.Lock(); defer d.mu.Unlock(); return d.asleep }
 
 func (d *desk) Settle(_ uint64, ramp aes67.Ramp, _ ...float64) uint64 {
 	d.mu.Lock()
@@ -78,7 +84,7 @@ func newDesktop(t *testing.T, wanted bool) *desktop {
 	t.Helper()
 	directory := t.TempDir()
 	pair := speakers.Pair{ReferenceDB: 84}
-	d := &desktop{desk: &desk{}}
+	d := &desktop{desk: &desk{begun: make(chan struct{}, 1)}}
 	for i, side := range []*speakers.Identity{&pair.Left, &pair.Right} {
 		d.sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67})
 		if err := d.sims[i].Turn("audio/out/level", 84.0); err != nil {

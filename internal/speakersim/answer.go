@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // plainError is the shape of an error about a message.
@@ -76,6 +77,9 @@ func (s *Speaker) answer(line []byte, f Faults) (answer string, set func()) {
 		return "", func() {}
 	}
 	l.value = v
+	if s.standby.asleep && s.standby.roused.IsZero() {
+		s.standby.roused = time.Now()
+	}
 	told := s.onSet
 	return nest(path, encode(l.kind, v)), func() {
 		if told != nil {

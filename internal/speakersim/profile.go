@@ -2,8 +2,8 @@
 // shows them: the addresses, the strictness and the faults that public tools have met
 // on real ones (khtool, pyssc, neumann-connect). It knows nothing of the client that
 // it is to test. What no source tells, and is therefore a guess: that LOCAL answers
-// writes with 405, that a sleeping speaker still answers, the delay range of KH 150,
-// and all of the KH 120 II AES67.
+// writes with 405, that a sleeping speaker still answers and how it wakes, the delay range
+// of KH 150, and all of the KH 120 II AES67.
 package speakersim
 
 import (
@@ -120,8 +120,10 @@ func tree(p Profile, name, serial, version string) map[string]*leaf {
 		delete(t, "audio/in2/label")
 	case KH750:
 		t["audio/out/delay"] = ranged(whole, 0, 0, 1000, "samples")
-		t["audio/out5/level"] = ranged(number, 84.0, 0, 120, "dB SPL")
-		t["audio/out5/mute"] = flag(false)
+		if version >= "1_2" { // as strings: no minor version of two digits is known
+			t["audio/out5/level"] = ranged(number, 84.0, 0, 120, "dB SPL")
+			t["audio/out5/mute"] = flag(false)
+		}
 		t["device/standby/enabled"].writable = false
 		delete(t, "ui/logo/brightness")
 	case KH120II: // is as all are

@@ -22,6 +22,10 @@ type Config struct {
 	Name, Serial, Version string
 	// NoSchema refuses osc/schema and osc/limits, as the KH 120 II's 1_7_3 did.
 	NoSchema bool
+	// WakeTime is how long it needs to wake; 0: some tenths of a second.
+	WakeTime time.Duration
+	// Minute is how long one of its countdown to standby lasts; 0: it does not count.
+	Minute time.Duration
 }
 
 // Faults are what is wrong with a speaker. The zero value is none.
@@ -45,8 +49,10 @@ type Speaker struct {
 	meter  func() []float64
 	onSet  func(path string, value any)
 	conns  map[net.Conn]bool
-	asleep bool
+	onWake func()
 	asked  int
+
+	standby standby
 }
 
 // New makes a speaker.
@@ -62,6 +68,9 @@ func New(c Config) *Speaker {
 	}
 	if c.Version == "" {
 		c.Version = firmware(c.Profile)
+	}
+	if c.WakeTime == 0 {
+		c.WakeTime = usualWakeTime
 	}
 	return &Speaker{config: c, leaves: tree(c.Profile, c.Name, c.Serial, c.Version), conns: map[net.Conn]bool{}}
 }
@@ -84,6 +93,9 @@ func (s *Speaker) Serve(ctx context.Context, l net.Listener) error {
 	})()
 	var all sync.WaitGroup
 	defer all.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	all.Go(func() { s.live(ctx) })
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -248,18 +260,6 @@ func (s *Speaker) OnSet(told func(path string, value any)) {
 	s.onSet = told
 }
 
-// SetAsleep has it in standby: it answers, its meters show nothing, and the countdown
-// is at its end.
-func (s *Speaker) SetAsleep(asleep bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asleep = asleep
-	s.leaves["device/standby/countdown"].value = 90
-	if asleep {
-		s.leaves["device/standby/countdown"].value = 0
-	}
-}
-
 // Asked counts the requests.
 func (s *Speaker) Asked() int {
 	s.mu.Lock()
@@ -270,7 +270,7 @@ func (s *Speaker) Asked() int {
 // levels are the input meters.
 func (s *Speaker) levels() []any {
 	levels := []any{-120.0, -120.0}
-	if s.meter == nil || s.asleep {
+	if s.meter == nil || s.standby.asleep {
 		return levels
 	}
 	levels = levels[:0]

@@ -156,6 +156,7 @@ var words = map[string][languages]string{
 	"speaker.muted":        {"yes", "ja"},
 	"speaker.loud":         {"no", "nein"},
 	"speaker.standby":      {"Standby", "Standby"},
+	"speaker.asleep":       {"asleep", "schläft"},
 	"speaker.in":           {"in %s min", "in %s min"},
 	"speaker.wrong":        {"Condition", "Befinden"},
 	"speaker.gone":         {"does not answer", "antwortet nicht"},

@@ -66,7 +66,7 @@ type speakersDesk struct {
 	last          float64
 }
 
-func newSpeakersDesk(t testing.TB, kind string) *speakersDesk {
+func newSpeakersDesk(t testing.TB, kind string, arguments ...string) *speakersDesk {
 	t.Helper()
 	w, s := newWire(t), newServer(t, kind)
 	d := &speakersDesk{t: t, wire: w, sound: s}
@@ -98,8 +98,8 @@ func newSpeakersDesk(t testing.TB, kind string) *speakersDesk {
 		t.Fatal(err)
 	}
 	s.do("start", kind)
-	d.bridge = stationAt(w, s).run("--set", "clock.mode=grandmaster")
-	d.sends(silenceOfMasters)
+	d.bridge = stationAt(w, s).run(append([]string{"--set", "clock.mode=grandmaster"}, arguments...)...)
+	d.reaches(silenceOfMasters, "the sessions are there", func(r report) bool { return len(r.Streams) == 2 && r.Sink.VolumeDB != nil })
 	return d
 }
 
@@ -155,7 +155,6 @@ func dragsTheSlider(t *attempt) {
 	dragged := rtthread.Now()
 	t.Logf("from 0 to 100 %% and back in %.1f s", dragged.Sub(began).Seconds())
 	d.at(pairReference - 60)
-	const late = 150 * time.Millisecond
 	behind, apart := 0.0, 0.0
 	for at := began; at < dragged; at = at.Add(5 * time.Millisecond) {
 		least, _ := d.least.within(at.Add(-late), at)
@@ -185,12 +184,22 @@ func dragsTheSlider(t *attempt) {
 	gone := rtthread.Now()
 	l.heardUntil(t, gone.Add(time.Second))
 
-	// What each speaker plays: the tone on the wire and its level, of the last 150 ms.
+	figures.atMost(t, "a speaker above the slider's last 150 ms", d.over(l), 0.2, "dB")
+	figures.atMost(t, "stream after one has gone", math.Abs(latest(l)+20), 0.5, "dB off -20")
+}
+
+// late is how much a speaker may be behind the slider.
+const late = 150 * time.Millisecond
+
+// over is by how much, in dB, any speaker was above the slider of the last 150 ms: what it
+// plays is the tone on the wire, and its level.
+func (d *speakersDesk) over(l listener) (db float64) {
+	d.t.Helper()
 	x, arrivals := l.samples(), l.Arrivals(0)
 	if len(arrivals) == 0 {
-		t.Fatal("nothing was received")
+		d.t.Fatal("nothing was received")
 	}
-	over := math.Inf(-1)
+	db = math.Inf(-1)
 	for _, a := range arrivals {
 		frame := a.Frame
 		if frame < 0 || frame+480 > len(x) || frame%480 != 0 {
@@ -200,12 +209,60 @@ func dragsTheSlider(t *attempt) {
 		_, allowed := d.slider.within(a.At.Add(-late), a.At.Add(10*time.Millisecond))
 		for _, h := range d.levels {
 			least, _ := h.within(a.At, a.At.Add(10*time.Millisecond))
-			over = max(over, stream+least-pairReference-allowed)
+			db = max(db, stream+least-pairReference-allowed)
 		}
 	}
-	figures.atMost(t, "a speaker above the slider's last 150 ms", over, 0.2, "dB")
-	tail := x[len(x)-4800:]
-	figures.atMost(t, "stream after one has gone", math.Abs(lab.DBFS(lab.Peak(tail))-toneDBFS+20), 0.5, "dB off -20")
+	return db
+}
+
+// latest is the tone's level on the wire, in dB of what is played, in the last 100 ms.
+func latest(l listener) (db float64) {
+	x := l.samples()
+	return lab.DBFS(lab.Peak(x[max(0, len(x)-4800):])) - toneDBFS
+}
+
+// TestLocalWhileItPlays turns the switch at the rear of one of two speakers, which the
+// slider moves, to LOCAL and back while a tone plays: the stream has the slider's volume,
+// then the speakers have it again, and neither was louder at any time.
+func TestLocalWhileItPlays(t *testing.T) {
+	shared(t)
+	measured(t, func(t *attempt) {
+		d := newSpeakersDesk(t, "pipewire")
+		d.at(pairReference - 40)
+		const length = 60 * time.Second
+		start(t, "paplay", d.sound.env, d.sound.by("paplay", "--latency-msec=20", "--device=aes67", makeTones(t, length))...)
+		d.slider.add(-20) // the most that it is set to
+		d.last = -20
+		for _, db := range []float64{-30, -20} { // in steps that no guard holds
+			pass(handsPause)
+			d.to(db)
+		}
+		d.at(pairReference - 20)
+		l := listen(t, d.wire, d.descriptions()[0], nil, length)
+		l.lasts(t, time.Second)
+		figures.atMost(t, "stream while the slider moves the speakers", math.Abs(latest(l)), 0.1, "dB off 0")
+
+		d.sims[0].SetLocal(true)
+		stream := func(r report) bool {
+			return slices.ContainsFunc(r.Problems, func(f health.Finding) bool {
+				return f.Code == "slider-moves-stream" && strings.Contains(f.Sentence, "Left is set to LOCAL")
+			})
+		}
+		d.reaches(10*time.Second, "LOCAL is told", stream)
+		d.at2(1, pairReference) // the other one can be set, and is
+		l.heardUntil(t, rtthread.Now().Add(time.Second))
+		figures.atMost(t, "stream while one is LOCAL", math.Abs(latest(l)+20), 0.5, "dB off -20")
+		if db := d.sims[0].Level(); math.Abs(db-pairReference+20) > 0.11 {
+			t.Errorf("the one that is LOCAL was set to %.1f dB", db)
+		}
+
+		d.sims[0].SetLocal(false)
+		d.reaches(30*time.Second, "it is told no longer", func(r report) bool { return !stream(r) })
+		d.at(pairReference - 20)
+		l.heardUntil(t, rtthread.Now().Add(time.Second))
+		figures.atMost(t, "stream after LOCAL", math.Abs(latest(l)), 0.1, "dB off 0")
+		figures.atMost(t, "a speaker above the slider, with LOCAL", d.over(l), 0.2, "dB")
+	})
 }
 
 // at2 waits until one speaker is at a level.
