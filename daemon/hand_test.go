@@ -75,7 +75,7 @@ func TestTheFormsOfThePageSetSpeakers(t *testing.T) {
 	pair := speakers.Pair{ReferenceDB: 84}
 	var sims [2]*speakersim.Speaker
 	for i, side := range []*speakers.Identity{&pair.Left, &pair.Right} {
-		sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67})
+		sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67, Serial: string(rune('1' + i))})
 		at, err := sims[i].Start(ctx)
 		if err != nil {
 			t.Fatal(err)

@@ -120,6 +120,7 @@ type turned struct {
 	now     aes67.MonoTime
 	law     aes67.Law
 	muted   [2]bool
+	byHand  [2]bool // muted by hand last, not by the slider
 	level   [2]float64
 	pending []slider.Write
 	hand    uint64
@@ -161,7 +162,7 @@ func (w *turned) answer() {
 	o := w.pending[i]
 	w.pending = slices.Delete(w.pending, int(i), int(i)+1)
 	if o.Mute {
-		w.muted[o.Speaker] = o.Muted
+		w.muted[o.Speaker], w.byHand[o.Speaker] = o.Muted, o.Hand != 0
 	} else {
 		w.level[o.Speaker] = o.LevelDB
 	}
@@ -251,8 +252,25 @@ func TestAHandNeverUnmutesTheSlider(t *testing.T) {
 		}
 		w.see(false)
 		w.settle()
-		if w.muted[0] || w.muted[1] {
-			t.Fatalf("seed %d: unmuted, the speakers are muted: %v", seed, w.muted)
+		if w.muted[0] && w.muted[1] {
+			t.Fatalf("seed %d: unmuted, both speakers are muted", seed)
+		}
+		for i := range w.muted { // one that was muted by hand alone stays so, and can be unmuted
+			if !w.muted[i] {
+				continue
+			}
+			if !w.byHand[i] {
+				t.Fatalf("seed %d: unmuted, speaker %d is muted, and by no hand", seed, i)
+			}
+			o, err := w.machine.Mute(w.now, i, false, 2)
+			if err != nil {
+				t.Fatalf("seed %d: it cannot be unmuted by hand: %v", seed, err)
+			}
+			w.take(o)
+			w.settle()
+			if w.muted[i] || w.law.Muted {
+				t.Fatalf("seed %d: unmuted by hand, it is muted still", seed)
+			}
 		}
 	}
 	if mutes < 2000 {

@@ -36,6 +36,9 @@ const (
 	mostLevelDB = 120
 	// askLimit bounds each request: what takes longer is a doubt.
 	askLimit = time.Second
+	// sameDB: a level that differs by less is the one that was told; half of the finest
+	// step that the slider writes.
+	sameDB = 0.05
 )
 
 // Pair are the two speakers of the pair.
@@ -43,7 +46,8 @@ type Pair struct {
 	loudness *Loudness
 	file     state.File[speakers.Pair] // what pairing has left
 	wants    atomic.Bool               // the slider is to move them
-	levels   *state.Keeper[[]float64]  // those that were set last
+	levels   *state.Keeper[lastLevels]
+	find     func(context.Context) ([]speakers.Found, error)
 	now      func() aes67.MonoTime
 	log      zerolog.Logger
 	anew     chan struct{} // the pair may be another
@@ -53,6 +57,9 @@ type Pair struct {
 	asked []*asked
 	hands hands
 }
+
+// lastLevels are those that were set last, in the speakers' own dB, by serial number.
+type lastLevels map[string]float64
 
 // Member is what is known of one.
 type Member struct {
@@ -81,8 +88,8 @@ type Rest struct {
 func NewPair(l *Loudness, directory, sinkID string, wants bool, now func() aes67.MonoTime, log zerolog.Logger) *Pair {
 	levels := filepath.Join(directory, "speaker-levels-"+sinkID+".json")
 	p := &Pair{
-		loudness: l, file: speakers.PairFile(directory), now: now, log: log, anew: make(chan struct{}, 1),
-		levels: state.NewKeeper[[]float64](levels, func(err error) {
+		loudness: l, file: speakers.PairFile(directory), find: speakers.Find, now: now, log: log, anew: make(chan struct{}, 1),
+		levels: state.NewKeeper[lastLevels](levels, func(err error) {
 			log.Warn().Err(err).Str("file", levels).Msg("speakers' levels not remembered")
 		}),
 	}
@@ -141,23 +148,18 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 		both = []speakers.Identity{pair.Left, pair.Right}
 	}
 	count := len(both)
-	last, err := p.levels.Load()
-	if err != nil || len(last) != count {
-		last = slices.Repeat([]float64{0}, count)
-	}
-	for i := range last {
-		if last[i] <= 0 { // JSON has no NaN
-			last[i] = math.NaN()
-		}
-	}
-	all := make([]*asked, count)
+	kept, _ := p.levels.Load() // what cannot be read is as if it were not there
+	last, all := make([]float64, count), make([]*asked, count)
 	p.mu.Lock()
 	p.told = make([]Member, count)
 	for i, m := range both {
 		p.told[i].Identity = m
+		if last[i] = math.NaN(); kept[m.Serial] > 0 {
+			last[i] = kept[m.Serial]
+		}
 		all[i] = &asked{Pair: p, index: i, ended: ctx.Done(), writes: make(chan slider.Write, 1), shows: make(chan show), rouses: make(chan struct{}, 1)}
 		if address, err := netip.ParseAddrPort(m.Address); err == nil {
-			all[i].device = ssc.NewDevice(address, askLimit)
+			all[i].device = meant(address, m.Serial)
 		}
 	}
 	p.asked = all
@@ -182,7 +184,7 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 			p.rouseAll()
 		case <-p.anew:
 			next, wants := p.plan()
-			same = next == pair && wants == wanted
+			same = next == p.located(pair) && wants == wanted
 		}
 	}
 	end()
@@ -192,14 +194,14 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 
 // keep remembers the levels that were set, so that the next run knows them as its own.
 func (p *Pair) keep() {
-	last := p.loudness.last()
-	for i := range last {
-		if math.IsNaN(last[i]) {
-			last[i] = 0
+	last, kept := p.loudness.last(), lastLevels{}
+	for i, m := range p.Snapshot() {
+		if i < len(last) && !math.IsNaN(last[i]) { // JSON has none
+			kept[m.Serial] = last[i]
 		}
 	}
-	if len(last) > 0 {
-		p.levels.Save(last)
+	if len(kept) > 0 {
+		p.levels.Save(kept)
 	}
 }
 
@@ -219,13 +221,14 @@ type asked struct {
 	writes chan slider.Write
 	shows  chan show
 	asks   uint
+	search search
 	// rouses asks for it to be woken; rousing is until when it is waited for, 0: it is not.
 	rouses  chan struct{}
 	rousing aes67.MonoTime
 }
 
 func (a *asked) run(ctx context.Context, wanted bool) {
-	defer a.device.Close()
+	defer func() { a.device.Close() }()
 	every, each := askSeldom, uint(1)
 	if wanted {
 		every, each = askEvery, askRest
@@ -249,7 +252,9 @@ func (a *asked) run(ctx context.Context, wanted bool) {
 				again.Reset(rouseEvery)
 				continue
 			}
-			a.ask(ctx, each)
+			if a.ask(ctx, each); a.search.due(a.now(), a.answers()) {
+				a.look(ctx)
+			}
 			again.Reset(every)
 		}
 	}
@@ -263,6 +268,14 @@ func (a *asked) write(ctx context.Context, w slider.Write) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
+	if w.Checked {
+		if is, err := a.device.Get(ctx, wire.Level); err == nil {
+			if level, known := is.Float(); known && math.Abs(level-w.FromDB) > sameDB {
+				a.loudness.wrote(w, level, slider.Turned)
+				return
+			}
+		}
+	}
 	confirmed, err := a.device.Set(ctx, path, value)
 	level, known := confirmed.Float()
 	var refused *ssc.Error
@@ -306,6 +319,9 @@ func (a *asked) ask(ctx context.Context, each uint) {
 	problem := ""
 	if err != nil {
 		problem, a.asks = err.Error(), 0
+	}
+	if another := (*ssc.Another)(nil); errors.As(err, &another) {
+		problem += "; it is looked for elsewhere; if it was replaced, pair them again (aes67-sink speakers pair)"
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

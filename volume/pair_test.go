@@ -86,7 +86,7 @@ func newDesktop(t *testing.T, wanted bool) *desktop {
 	pair := speakers.Pair{ReferenceDB: 84}
 	d := &desktop{desk: &desk{begun: make(chan struct{}, 1)}}
 	for i, side := range []*speakers.Identity{&pair.Left, &pair.Right} {
-		d.sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67})
+		d.sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67, Serial: string(rune('1' + i))})
 		if err := d.sims[i].Turn("audio/out/level", 84.0); err != nil {
 			t.Fatal(err)
 		}
