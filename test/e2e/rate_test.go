@@ -42,18 +42,17 @@ func TestTheRateFollows(t *testing.T) {
 				}
 				for _, rate := range []aes67.Hz{44100, 48000} {
 					first := s.play(makeTonesAt(t, rate, 7*time.Second))
-					b.playing(5 * time.Second)
-					if r := b.sends(time.Second); r.Sink.RateHz == int(rate) || r.Sink.ResampledHz != int(rate) {
-						t.Errorf("the first at %d Hz: status says %+v", rate, r.Sink)
-					}
+					b.reaches(5*time.Second, "the server resamples the first", func(r report) bool {
+						return r.Sink.RateHz != int(rate) && r.Sink.ResampledHz == int(rate)
+					})
 					if err := first.wait(15 * time.Second); err != nil {
 						t.Fatal(err)
 					}
 					b.reaches(10*time.Second, "the rate follows", func(r report) bool { return r.Sink.RateHz == int(rate) && r.Sink.RateFollows == "played" })
 					length := 6 * time.Second
 					second := s.play(makeTonesAt(t, rate, 4*length))
-					b.playing(5 * time.Second)
-					from := rtthread.Now()
+					b.reaches(5*time.Second, "the second plays", func(r report) bool { return r.Sink.Playing == 1 })
+					from := rtthread.Now().Add(time.Second) // behind its beginning
 					if got := s.graphRate(); c.tells && got != words(rate) {
 						t.Errorf("pw-top says that the graph runs at %s Hz, want %d", got, rate)
 					}
