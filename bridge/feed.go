@@ -35,19 +35,19 @@ const (
 
 // arrival is one message: the count of all frames accepted by then. With joint
 // it is none: what comes after that count does not continue what came before;
-// with anew neither does the count.
+// with anew neither does the count. What comes after a joint is at a rate.
 type arrival struct {
 	total aes67.Frames
 	at    aes67.MonoTime
 	joint bool
 	anew  bool
+	rate  aes67.Hz
 }
 
 // feed is the way from the capture context to the sender's: it tells how many
 // frames of one sound are ready.
 type feed struct {
 	channels int
-	rate     aes67.Hz
 
 	ring     *ring.Ring
 	arrivals *ring.Queue[arrival]
@@ -56,6 +56,7 @@ type feed struct {
 	sounded  atomic.Int64 // when there was last any sound, aes67.MonoTime
 
 	// Of the capture context.
+	in      aes67.Hz       // of what comes
 	heard   bool           // a message has come
 	heardAt aes67.MonoTime // the last one
 	lump    aes67.Frames   // of the cycle that is arriving
@@ -63,8 +64,10 @@ type feed struct {
 	missed  bool // a joint that found no room
 
 	// Of the sender context.
-	taken aes67.Frames // read or dropped since the start
-	joint joint
+	rate   aes67.Hz     // of what is read
+	behind aes67.Hz     // of what is behind the last joint
+	taken  aes67.Frames // read or dropped since the start
+	joint  joint
 }
 
 // joint is where two sounds meet in the ring that do not join: played across,
@@ -78,7 +81,7 @@ type joint struct {
 func newFeed(channels int, rate aes67.Hz, capacity aes67.Frames) *feed {
 	f := &feed{
 		channels: channels,
-		rate:     rate,
+		in:       rate, rate: rate, behind: rate,
 		ring:     ring.New(channels, capacity),
 		arrivals: ring.NewQueue[arrival](arrivalsHeld),
 	}
@@ -125,13 +128,13 @@ func (f *feed) write(samples []float32, at aes67.MonoTime) {
 func (f *feed) measure(frames aes67.Frames, at aes67.MonoTime) {
 	since := at.Sub(f.heardAt)
 	if !f.heard || since >= together {
-		if f.lump > 0 && f.lump.Duration(f.rate) <= longestCycle {
+		if f.lump > 0 && f.lump.Duration(f.in) <= longestCycle {
 			f.cycle.Store(int64(f.cycles.add(f.lump)))
 		}
 		f.lump = 0
 	}
 	f.lump += frames
-	if f.heard && since > max(pauseLimit, 4*aes67.Frames(f.cycle.Load()).Duration(f.rate)) {
+	if f.heard && since > max(pauseLimit, 4*aes67.Frames(f.cycle.Load()).Duration(f.in)) {
 		f.gap()
 	}
 	f.heard, f.heardAt = true, at
@@ -145,7 +148,7 @@ func (f *feed) gap() {
 }
 
 func (f *feed) push(a arrival) bool {
-	a.total = f.ring.Written()
+	a.total, a.rate = f.ring.Written(), f.in
 	return f.arrivals.Push(a)
 }
 
@@ -153,21 +156,27 @@ func (f *feed) push(a arrival) bool {
 func (f *feed) next() (a arrival, ok bool) {
 	a, ok = f.arrivals.Pop()
 	if ok && a.joint {
-		f.meet(a.total)
+		f.meet(a)
 	}
 	return a, ok
 }
 
-// meet takes note of a joint, unless it was passed already.
-func (f *feed) meet(at aes67.Frames) {
+// meet takes note of a joint, unless it was passed already, which one of the rate never is.
+func (f *feed) meet(a arrival) {
+	turns := a.rate != f.behind
+	f.behind = a.rate
+	at := max(a.total, f.taken)
 	switch {
-	case at < f.taken:
+	case a.total < f.taken && !turns:
 	case f.joint.ahead:
 		f.joint.behind = at // what lies between is not worth playing
 	default:
 		f.joint = joint{true, at, at}
 	}
 }
+
+// turns reports whether what is read next is at another rate than what was read.
+func (f *feed) turns() bool { return f.behind != f.rate && !f.joint.ahead }
 
 // ready returns the frames that can be read as one sound.
 func (f *feed) ready() aes67.Frames {
@@ -230,8 +239,12 @@ func leadingZeros(samples []float32) int {
 // clear forgets all that has come so far.
 func (f *feed) clear() {
 	for range arrivalsHeld {
-		if _, ok := f.arrivals.Pop(); !ok {
+		a, ok := f.arrivals.Pop()
+		if !ok {
 			break
+		}
+		if a.joint {
+			f.behind = a.rate
 		}
 	}
 	f.advance(f.ring.Available())

@@ -6,6 +6,7 @@ package bridge
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type PipelineConfig struct {
 	Channels     int
 	SinkRate     aes67.Hz
+	OtherRates   []aes67.Hz // that the sink may change to; see Pipeline.Rate
 	StreamRate   aes67.Hz
 	PacketFrames aes67.Frames // at StreamRate; the length of every pulled block
 	// Latency is the fill to keep, as average frames written less frames read.
@@ -46,7 +48,8 @@ const (
 type Pipeline struct {
 	cfg   PipelineConfig
 	feed  *feed
-	rate  *rate
+	rate  *rate   // one of rates
+	rates []*rate // of each rate of the sink
 	stage *safety.Stage
 	guard guard // doubt belongs to the capture context, settle to the control context
 
@@ -69,6 +72,7 @@ type Pipeline struct {
 
 // report is what the sender context tells the others.
 type report struct {
+	rate       atomic.Uint32 // number of Pipeline.rate
 	phase      atomic.Uint32
 	ratio      atomic.Uint64 // float64 bits, ppb
 	fill       atomic.Uint64 // float64 bits, sink frames
@@ -98,10 +102,12 @@ const (
 // NewPipeline makes a pipeline; it is silent until SetConfirmed and enough
 // frames have come.
 func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error) {
+	all := append([]aes67.Hz{cfg.SinkRate}, cfg.OtherRates...)
+	fastest := slices.Max(all)
 	p := &Pipeline{
 		cfg:    cfg,
-		feed:   newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), cfg.SinkRate)),
-		guard:  newGuard(cfg.SinkRate, cfg.StreamRate),
+		feed:   newFeed(cfg.Channels, cfg.SinkRate, aes67.FramesIn(max(ringTime, 4*cfg.Latency), fastest)),
+		guard:  newGuard(fastest, cfg.StreamRate),
 		silent: true,
 		empty:  awayAfter,
 
@@ -109,17 +115,21 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 		waking:  waking{begun: make(chan struct{}, 1)},
 	}
 	p.guard.balance = newBalance(cfg.Channels, cfg.StreamRate)
-	pull := aes67.FramesIn(cfg.PacketFrames.Duration(cfg.StreamRate), cfg.SinkRate) + 1
-	p.target = newTarget(cfg.SinkRate, aes67.FramesIn(cfg.Latency, cfg.SinkRate), pull)
+	p.target = newTarget(cfg.SinkRate, cfg.Latency, cfg.PacketFrames.Duration(cfg.StreamRate))
 	p.goal = p.target.goal(true)
-	var err error
-	p.rate, err = newRate(cfg, clock, p.goal)
-	if err != nil {
-		return nil, err
+	least, most := math.Inf(1), 0.0
+	for _, hz := range all {
+		r, err := newRate(cfg, hz, clock, p.goal)
+		if err != nil {
+			return nil, err
+		}
+		p.rates = append(p.rates, r)
+		least, most = min(least, r.resampler.Delay()), max(most, r.resampler.Delay())
 	}
+	p.rate = p.rates[0]
 	p.stage = safety.New(safety.Config{
-		Channels: cfg.Channels, SinkRate: cfg.SinkRate, StreamRate: cfg.StreamRate,
-		Delay: p.rate.resampler.Delay(), CeilingDBFS: cfg.CeilingDBFS,
+		Channels: cfg.Channels, SinkRate: fastest, StreamRate: cfg.StreamRate,
+		Delay: least, LongestDelay: most, CeilingDBFS: cfg.CeilingDBFS,
 	})
 	p.report.target.Store(int64(p.goal))
 	return p, nil
@@ -165,6 +175,13 @@ func (p *Pipeline) sounded() aes67.MonoTime { return aes67.MonoTime(p.feed.sound
 // context of Frames, which finds long pauses by itself.
 func (p *Pipeline) Gap() { p.feed.gap() }
 
+// Rate tells, before a message, that from it on the sink is recorded at another rate, and
+// so that it does not continue the last one. It belongs to the context of Frames.
+func (p *Pipeline) Rate(hz aes67.Hz) {
+	p.feed.in = hz
+	p.feed.gap()
+}
+
 // Doubt tells that the sink's volume changes: the frames that come next may be at
 // another one, which Settle tells. It belongs to the context of Frames.
 func (p *Pipeline) Doubt() { p.guard.doubt(p.feed.ring.Written()) }
@@ -200,6 +217,9 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	switch p.watch.state {
 	case stateFilling:
 		p.feed.toJoint()
+		if p.feed.turns() {
+			p.retune(due)
+		}
 		p.feed.drop(p.feed.surplus(p.goal))
 	case statePlaying:
 		if p.inSilence() {
@@ -213,7 +233,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 		}
 	default:
 	}
-	cycle := p.target.cycle.Duration(p.cfg.SinkRate)
+	cycle := p.target.cycle.Duration(p.rate.in)
 	skip, place := p.place(due, block)
 	do := p.watch.next(watchInput{
 		place:   place,
@@ -223,7 +243,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 		primed:  p.rate.primed(),
 		silent:  p.silent,
 		since:   since,
-		patient: patience + max(2*cycle, p.goal.Duration(p.cfg.SinkRate)),
+		patient: patience + max(2*cycle, p.goal.Duration(p.rate.in)),
 	})
 	p.tell(since, do)
 	switch {
@@ -284,6 +304,26 @@ func (p *Pipeline) stop() {
 	p.quiet = 0
 }
 
+// retune goes on, in silence, with what the sink is recorded at from here on. A rate
+// that is none of the configured ones is not waited for.
+func (p *Pipeline) retune(due aes67.MonoTime) {
+	p.feed.rate = p.feed.behind
+	for i, r := range p.rates {
+		if r.in != p.feed.rate {
+			continue
+		}
+		r.forward = p.rate.forward
+		p.rate = r
+		p.report.rate.Store(uint32(i))
+		p.target.retune(r.in)
+		p.goal = p.target.goal(true)
+		p.report.target.Store(int64(p.goal))
+		r.loop.Reset()
+		r.loop.SetTarget(p.goal)
+		_, p.jumps, _ = r.loop.Behind(due)
+	}
+}
+
 // refill forgets what has come so far, and measures the server afresh.
 func (p *Pipeline) refill() {
 	p.feed.clear()
@@ -325,7 +365,7 @@ func (p *Pipeline) aim() {
 	p.report.least.Store(int64(p.target.least()))
 	filling := p.watch.state == stateFilling
 	goal := p.target.goal(filling)
-	if goal > p.goal || goal < p.goal && (filling || p.goal-goal > aes67.FramesIn(retarget, p.cfg.SinkRate)) {
+	if goal > p.goal || goal < p.goal && (filling || p.goal-goal > aes67.FramesIn(retarget, p.rate.in)) {
 		p.goal = goal
 		p.rate.loop.SetTarget(goal)
 		p.report.target.Store(int64(goal))
@@ -343,7 +383,7 @@ func (p *Pipeline) hold(block aes67.Frames) bool {
 		return false
 	}
 	off := p.rate.loop.Fill() - float64(p.goal)
-	limit := trimFrom.Seconds() * float64(p.cfg.SinkRate)
+	limit := trimFrom.Seconds() * float64(p.rate.in)
 	block = p.rate.ofSink(block)
 	switch {
 	case off > limit:

@@ -29,17 +29,17 @@ type rate struct {
 	untouched untouched
 }
 
-func newRate(cfg PipelineConfig, clock *mediaclock.Clock, goal aes67.Frames) (*rate, error) {
-	resampler, err := resample.New(cfg.Channels, cfg.SinkRate, cfg.StreamRate)
+func newRate(cfg PipelineConfig, in aes67.Hz, clock *mediaclock.Clock, goal aes67.Frames) (*rate, error) {
+	resampler, err := resample.New(cfg.Channels, in, cfg.StreamRate)
 	if err != nil {
 		return nil, err
 	}
 	return &rate{
-		in: cfg.SinkRate, out: cfg.StreamRate, clock: clock,
-		loop:      drift.NewLoop(drift.Config{InRate: cfg.SinkRate, Target: goal}),
+		in: in, out: cfg.StreamRate, clock: clock,
+		loop:      drift.NewLoop(drift.Config{InRate: in, Target: goal}),
 		resampler: resampler,
 		history:   aes67.Frames(2 * math.Ceil(resampler.Delay())),
-		predictor: newPredictor(cfg.Channels, cfg.SinkRate),
+		predictor: newPredictor(cfg.Channels, in),
 		untouched: newUntouched(cfg.Channels, cfg.StreamRate),
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 // PipelineSnapshot is what status tells of the pipeline.
 type PipelineSnapshot struct {
 	Phase     Phase
+	Rate      aes67.Hz  // of the sink, as it is recorded
 	Ratio     aes67.PPB // output frames per input frame at nominal rates, less 1
 	Fill      float64   // sink frames, smoothed
 	Target    aes67.Frames
@@ -32,15 +33,17 @@ type PipelineSnapshot struct {
 // Snapshot may be called from any goroutine.
 func (p *Pipeline) Snapshot() PipelineSnapshot {
 	target := aes67.Frames(p.report.target.Load())
-	cycle := aes67.Frames(p.feed.cycle.Load()).Duration(p.cfg.SinkRate)
+	r := p.rates[p.report.rate.Load()]
+	cycle := aes67.Frames(p.feed.cycle.Load()).Duration(r.in)
 	phase, fill := Phase(p.report.phase.Load()), math.Float64frombits(p.report.fill.Load())
 	if phase == Filling {
 		fill = float64(target)
 	}
-	held := time.Duration(fill / float64(p.cfg.SinkRate) * float64(time.Second))
-	delay := p.rate.resampler.Delay() / float64(p.cfg.SinkRate)
+	held := time.Duration(fill / float64(r.in) * float64(time.Second))
+	delay := r.resampler.Delay() / float64(r.in)
 	return PipelineSnapshot{
 		Phase:     phase,
+		Rate:      r.in,
 		Ratio:     aes67.PPB(math.Float64frombits(p.report.ratio.Load())),
 		Fill:      fill,
 		Target:    target,
@@ -51,9 +54,9 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		Overruns:  p.feed.ring.Overruns(),
 		Jumps:     p.report.jumps.Load(),
 		Asked:     p.cfg.Latency,
-		Least:     aes67.Frames(p.report.least.Load()).Duration(p.cfg.SinkRate),
+		Least:     aes67.Frames(p.report.least.Load()).Duration(r.in),
 		Cycle:     cycle,
-		Buffer:    target.Duration(p.cfg.SinkRate),
+		Buffer:    target.Duration(r.in),
 		// The fill counts to the end of the newest cycle, of which a frame lies half
 		// before, and from the beginning of the packet that is sent.
 		Waits:     max(0, held-cycle/2-p.cfg.PacketFrames.Duration(p.cfg.StreamRate)),

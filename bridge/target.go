@@ -17,8 +17,9 @@ import (
 // arrived: exactly that is learnt, and forgotten after ten minutes.
 type target struct {
 	rate  aes67.Hz
-	asked aes67.Frames // by the configuration; 0: automatic
-	pull  aes67.Frames // that one pull needs, at most
+	asked time.Duration // by the configuration; 0: automatic
+	block time.Duration // of one pull
+	pull  aes67.Frames  // that it needs, at most
 
 	cycle aes67.Frames // of the sound server
 
@@ -52,8 +53,19 @@ const (
 	usualCycle = 5333 * time.Microsecond
 )
 
-func newTarget(rate aes67.Hz, asked, pull aes67.Frames) target {
-	return target{rate: rate, asked: asked, pull: pull, cycle: aes67.FramesIn(usualCycle, rate)}
+func newTarget(rate aes67.Hz, asked, block time.Duration) target {
+	return target{rate: rate, asked: asked, block: block, pull: aes67.FramesIn(block, rate) + 1, cycle: aes67.FramesIn(usualCycle, rate)}
+}
+
+// retune goes on with the sink at another rate: what was late is known in time.
+func (t *target) retune(rate aes67.Hz) {
+	by := float64(rate) / float64(t.rate)
+	t.rate, t.pull = rate, aes67.FramesIn(t.block, rate)+1
+	t.now, t.short, t.excuse = 0, 0, false
+	t.young *= by
+	for i := range t.minutes {
+		t.minutes[i] *= by
+	}
 }
 
 func (t *target) frames(d time.Duration) float64 { return d.Seconds() * float64(t.rate) }
@@ -123,7 +135,7 @@ func (t *target) age(at aes67.MonoTime) {
 // at this moment counts too.
 func (t *target) goal(begin bool) aes67.Frames {
 	if t.asked > 0 {
-		return max(t.asked, t.least())
+		return max(aes67.FramesIn(t.asked, t.rate), t.least())
 	}
 	late := t.young
 	for _, l := range t.minutes {

@@ -16,7 +16,7 @@ type punctualServer struct {
 }
 
 func newPunctual() *punctualServer {
-	s := &punctualServer{target: newTarget(48000, 0, 49)}
+	s := &punctualServer{target: newTarget(48000, 0, time.Millisecond)}
 	s.cycled(256)
 	return s
 }
@@ -142,7 +142,7 @@ func TestALongerCycleIsNoLateness(t *testing.T) {
 func TestTheTargetIsBounded(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 3))
 	for _, asked := range []aes67.Frames{0, 96, 4800} {
-		target := newTarget(48000, asked, 49)
+		target := newTarget(48000, asked.Duration(48000), time.Millisecond)
 		var at aes67.MonoTime
 		for range 100_000 {
 			at = at.Add(time.Duration(random.IntN(2_000_000)))

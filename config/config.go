@@ -27,9 +27,9 @@ type Config struct {
 
 // Sink is what programs play into.
 type Sink struct {
-	Name     string // label in the desktop's sound settings
-	ID       string // name for pactl and PULSE_SINK
-	Rate     aes67.Hz
+	Name     string        // label in the desktop's sound settings
+	ID       string        // name for pactl and PULSE_SINK
+	Rate     aes67.Hz      // 0: what plays decides, of FollowedRates
 	Channels []string      // PulseAudio position names
 	Latency  time.Duration // buffer between sound server and network; 0: the bridge chooses
 	// KeepOffline: the sink stays when there is no network.

@@ -186,7 +186,7 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"a value for a table", "sink = 3", `config.toml:1: sink: not a table; write [sink] on a line of its own and the keys below it`},
 		{"a list of tables", "[[network]]\ninterface = \"x\"", `config.toml:1: network: not a table; write [network] on a line of its own and the keys below it`},
 		{"a list of no tables", "sink = [3]", `config.toml:1: sink: not a table; write [sink] on a line of its own and the keys below it`},
-		{"a table for a value", "[sink.rate]\nhz = 48000", `config.toml:1: sink.rate = {…}: a table where a whole number belongs; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
+		{"a table for a value", "[sink.rate]\nhz = 48000", `config.toml:1: sink.rate = {…}: a table where a whole number belongs; must be "auto" or one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
 		{
 			"several", "[stream]\nlayout = \"mono\"\naddresses = [\"239.1.1.1\"]\nttl = 0\n[sink]\nx = 1",
 			`config.toml:3: stream.addresses = ["239.1.1.1"]: 1 address for 2 streams; must be 2 in channel order, or [] to derive them` + "\n" +
@@ -204,8 +204,8 @@ func TestFaultsOfAFile(t *testing.T) {
 		{"a number that would wrap", "[stream]\nttl = 257", `config.toml:2: stream.ttl = 257: out of range; must be 1 to 255 hops; the default is 15`},
 		{"a number that is none", "[safety]\nceiling = nan", `config.toml:2: safety.ceiling = NaN: out of range; must be -60 to 0 dBFS; the default is 0.0`},
 		{"a ceiling above full scale", "[safety]\nceiling = 0.1", `config.toml:2: safety.ceiling = 0.1: out of range; must be -60 to 0 dBFS; the default is 0.0`},
-		{"an unknown rate", "[sink]\nrate = 32000", `config.toml:2: sink.rate = 32000: unknown sample rate; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
-		{"a rate that would wrap", "[sink]\nrate = 4295015296", `config.toml:2: sink.rate = 4295015296: unknown sample rate; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
+		{"an unknown rate", "[sink]\nrate = 32000", `config.toml:2: sink.rate = 32000: unknown sample rate; must be "auto" or one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
+		{"a rate that would wrap", "[sink]\nrate = 4295015296", `config.toml:2: sink.rate = 4295015296: unknown sample rate; must be "auto" or one of 44100, 48000, 88200, 96000 Hz; the default is 48000`},
 		{"an unknown word", "[stream]\nptime = \"2ms\"", `config.toml:2: stream.ptime = "2ms": unknown word; must be one of "125us", "250us", "333us", "1ms", "4ms"; the default is "1ms"`},
 		{"a duration without unit", "[sink]\nlatency = \"20\"", `config.toml:2: sink.latency = "20": not a number with a unit (us, ms, s, m, h); must be "auto" or a duration from 2ms to 2s in quotes; the default is "auto"`},
 		{"a duration without quotes", "[sink]\nlatency = 20", `config.toml:2: sink.latency = 20: a whole number where a text belongs; must be "auto" or a duration from 2ms to 2s in quotes; the default is "auto"`},

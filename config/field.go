@@ -54,6 +54,7 @@ const (
 	formTexts   = "list of texts"
 	formNumbers = "list of numbers"
 	formInteger = "whole number"
+	formRate    = "whole number or text"
 	formDecimal = "number"
 	formBoolean = "true or false"
 )
@@ -175,6 +176,22 @@ func rates(at func(*Config) *aes67.Hz) field {
 		}
 		return aes67.Hz(n), err
 	}, func(r aes67.Hz) any { return int64(r) }}
+}
+
+// ratesOrAuto is one of the sample rates, or 0 for Auto.
+func ratesOrAuto(at func(*Config) *aes67.Hz) field {
+	fixed := rates(at).(value[aes67.Hz])
+	return value[aes67.Hz]{at, formRate, strconv.Quote(Auto) + " or " + fixed.within, func(raw any) (aes67.Hz, error) {
+		if raw == any(Auto) {
+			return 0, nil
+		}
+		return fixed.parse(raw)
+	}, func(r aes67.Hz) any {
+		if r == 0 {
+			return Auto
+		}
+		return fixed.print(r)
+	}}
 }
 
 // decimal is a number from low to high; whole numbers need no point.

@@ -61,8 +61,8 @@ var Options = []Option{
 	{
 		Key: "sink.rate", Default: "48000", Unit: "Hz",
 		Help:   "the sample rate that programs play into",
-		Detail: "Leave it equal to stream.rate unless nearly everything you play has another rate; the bridge resamples anyway.",
-		field:  rates(func(c *Config) *aes67.Hz { return &c.Sink.Rate }),
+		Detail: "Leave it equal to stream.rate unless nearly everything you play has another rate; the bridge resamples anyway. \"auto\" is 48000 or 44100, whichever was played last: it changes while nothing plays, so that music from discs is not resampled by the sound server. That takes PipeWire, and its leave to switch (docs/latency.md).",
+		field:  ratesOrAuto(func(c *Config) *aes67.Hz { return &c.Sink.Rate }),
 	},
 	{
 		Key: "sink.channels", Default: `["front-left", "front-right"]`,

@@ -5,7 +5,7 @@ import "strings"
 // fromSet is the source of an override.
 const fromSet = "--set"
 
-// override takes over one "table.key=value". Text values need no quotes.
+// override takes over one "table.key=value". Text values need no quotes, nor does Auto.
 func (s *settings) override(setting string) {
 	key, text, ok := strings.Cut(setting, "=")
 	key, text = strings.TrimSpace(key), strings.TrimSpace(text)
@@ -20,7 +20,7 @@ func (s *settings) override(setting string) {
 		return
 	}
 	o, known := find(option)
-	if known && o.bare() && !strings.HasPrefix(text, `"`) && !strings.HasPrefix(text, "'") {
+	if known && (o.bare() || text == Auto) && !strings.HasPrefix(text, `"`) && !strings.HasPrefix(text, "'") {
 		s.take(option, number, text, from)
 		return
 	}

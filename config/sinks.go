@@ -31,6 +31,21 @@ func (c Config) SinkIDs() (ids []string) {
 	return ids
 }
 
+// FollowedRates are those of a sink whose rate is Auto, first the one to begin with: music
+// from discs, and all else.
+var FollowedRates = [...]aes67.Hz{48000, 44100}
+
+// StartRate is what a sink has before anything has played.
+func (s Sink) StartRate() aes67.Hz { return s.Rates()[0] }
+
+// Rates are those that a sink may have, first the one to begin with.
+func (s Sink) Rates() []aes67.Hz {
+	if s.Rate == 0 {
+		return FollowedRates[:]
+	}
+	return []aes67.Hz{s.Rate}
+}
+
 // Everywhere reports whether a sink has no streams of its own.
 func (s Sink) Everywhere() bool { return len(s.PlaysInto) > 0 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aes67-sink/aes67"
 )
 
 // furnish gives a random configuration further sinks, sometimes.
@@ -89,6 +91,19 @@ func TestSeveralSinks(t *testing.T) {
 	}
 }
 
+// TestARateMayFollowWhatPlays: "auto" is a word beside the numbers, of each sink.
+func TestARateMayFollowWhatPlays(t *testing.T) {
+	c, faults := read("[sink]\nrate = \"auto\"\n")
+	if len(faults) != 0 || !slices.Equal(c.Sink.Rates(), []aes67.Hz{48000, 44100}) || c.Sink.StartRate() != 48000 {
+		t.Errorf("got %+v, %v", c.Sink, faults)
+	}
+	readsBack(t, c)
+	c, faults = read(threeSinks, "sink.0.rate=auto", "sink.cinema.rate=96000")
+	if len(faults) != 0 || c.Sink.StartRate() != 48000 || !slices.Equal(c.More[0].Rates(), []aes67.Hz{96000}) {
+		t.Errorf("got %+v, %v", c.Sinks(), faults)
+	}
+}
+
 func TestSettingsOfSeveralSinks(t *testing.T) {
 	c, faults := read(threeSinks, "sink.0.rate=44100", "sink.cinema.latency=20ms", "sink.2.name=All")
 	if len(faults) != 0 || c.Sink.Rate != 44100 || c.More[0].Latency != 20*time.Millisecond || c.More[1].Name != "All" {
@@ -102,7 +117,7 @@ func TestSettingsOfSeveralSinks(t *testing.T) {
 		"sink.rate=44100":       `--set: sink.rate: there are 3 sinks; say which: sink.living.rate or sink.0.rate`,
 		"sink.3.rate=44100":     `--set: sink.3.rate: no sink "3"; the sinks are living, cinema, all`,
 		"sink.hall.rate=44100":  `--set: sink.hall.rate: no sink "hall"; the sinks are living, cinema, all`,
-		"sink.1.rate=1":         `--set: sink.1.rate = 1: unknown sample rate; must be one of 44100, 48000, 88200, 96000 Hz; the default is 48000`,
+		"sink.1.rate=1":         `--set: sink.1.rate = 1: unknown sample rate; must be "auto" or one of 44100, 48000, 88200, 96000 Hz; the default is 48000`,
 		"sink.1.rates=1":        `--set: sink.1.rates: unknown key; did you mean sink.rate?`,
 		"sink.cinema.gains=[0]": `--set: sink.1.gains = [0.0]: 1 gain for 6 channels; must be 6 in the order of the channels, or []`,
 	} {

@@ -25,7 +25,7 @@ func DoctorFacts(cfg config.Config, faults error, unit service.Unit, version str
 		Program: program, Version: version, Root: os.DirFS("/"), UID: os.Geteuid(),
 		StartCommand: unit.StartCommand(), RestartCommand: restart, Unit: unit.Words(), Service: unit.State,
 		Configuration: faults, Interface: cfg.Network.Interface,
-		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, SinkRateHz: int(cfg.Sink.Rate),
+		SinkID: cfg.Sink.ID, SinkName: cfg.Sink.Name, SinkRateHz: int(cfg.Sink.StartRate()), RateFollows: cfg.Sink.Rate == 0,
 		StateDirectory: state.Directory(),
 		Sound: func(ctx context.Context) (doctor.SoundServer, error) {
 			a, err := pulse.Ask(ctx)

@@ -67,7 +67,7 @@ func planRecording(cfg config.Config) recorder.Plan {
 	}
 	return recorder.Plan{
 		Packet: frames.Duration(cfg.Stream.Rate), Offset: aes67.SendOffset(frames, cfg.Stream.Rate),
-		SinkRate: cfg.Sink.Rate, Channels: channels,
+		SinkRate: cfg.Sink.StartRate(), Channels: channels,
 	}
 }
 

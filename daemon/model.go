@@ -122,7 +122,10 @@ func (t *teller) Sessions() []status.Session {
 func describeSink(cfg config.Sink, s pulse.Status) status.Sink {
 	m := status.Sink{
 		State: s.State.String(), Server: s.Server, Name: cfg.Name, ID: cfg.ID,
-		RateHz: int(cfg.Rate), Channels: cfg.Channels,
+		RateHz: int(cfg.StartRate()), Channels: cfg.Channels,
+	}
+	if s.Rate > 0 {
+		m.RateHz, m.RateFollows = int(s.Rate), string(s.Follows)
 	}
 	if s.State == pulse.StateRunning {
 		m.Clients, m.Playing, m.ResampledHz = &s.Clients, &s.Playing, int(s.OtherRate)

@@ -23,7 +23,8 @@ func (e *edges) furnish(volumes []volumeMemory, follows func() bool, part func(s
 		s := seat{cfg: sink}
 		s.pipeline, err = bridge.NewPipeline(bridge.PipelineConfig{
 			Channels:     len(sink.Channels),
-			SinkRate:     sink.Rate,
+			SinkRate:     sink.StartRate(),
+			OtherRates:   sink.Rates()[1:],
 			StreamRate:   cfg.Stream.Rate,
 			PacketFrames: frames,
 			Latency:      sink.Latency,
@@ -41,7 +42,7 @@ func (e *edges) furnish(volumes []volumeMemory, follows func() bool, part func(s
 			law = e.loudness.Obey
 		}
 		s.sink = pulse.New(pulse.Config{
-			SinkID: sink.ID, SinkName: sink.Name, Host: hostName(), Rate: sink.Rate, Channels: sink.Channels,
+			SinkID: sink.ID, SinkName: sink.Name, Host: hostName(), Rate: sink.StartRate(), OtherRates: sink.Rates()[1:], Channels: sink.Channels,
 			FirstVolumeDB: cfg.Safety.FirstVolumeDB, MaxVolumeDB: cfg.Safety.MaxVolumeDB, JumpGuard: cfg.Safety.JumpGuard,
 			Follows: follows, Law: law,
 			Latency: func() (time.Duration, bool) { return e.toEar(i) },

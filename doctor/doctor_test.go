@@ -590,3 +590,21 @@ func TestThePageHasTheTable(t *testing.T) {
 		t.Errorf("%s is not what the table says: go test ./doctor -update", page)
 	}
 }
+
+// TestTheRatesAreTold of a sink that has one, and of one that follows what plays.
+func TestTheRatesAreTold(t *testing.T) {
+	for _, c := range []struct {
+		hz      int
+		follows bool
+		says    string
+	}{
+		{48000, false, "music at 44.1 kHz passes the server's resampler first"},
+		{44100, false, "into the sink at 44100 Hz"},
+		{48000, true, "what played last, 48000 or 44100 Hz"},
+	} {
+		f := &Facts{SinkRateHz: c.hz, RateFollows: c.follows, sound: func() (SoundServer, error) { return SoundServer{RateHz: 48000}, nil }}
+		if got := checkSoundRate(t.Context(), f); !strings.Contains(got.Sentence, c.says) {
+			t.Errorf("%+v: %q, want %q", c, got.Sentence, c.says)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type Facts struct {
 	SinkID         string
 	SinkName       string
 	SinkRateHz     int
+	RateFollows    bool // sink.rate is "auto"
 	StateDirectory string
 
 	// Service asks the user's manager whether the unit starts by itself and whether it

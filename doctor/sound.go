@@ -28,6 +28,8 @@ func checkSoundRate(_ context.Context, f *Facts) Result {
 		return unknown("the sound server does not answer")
 	case f.SinkRateHz == cd:
 		return fact("programs play into the sink at %d Hz, the sound server mixes at %d Hz", f.SinkRateHz, s.RateHz)
+	case f.RateFollows:
+		return fact("the sound server mixes at %d Hz, and the sink takes what played last, %d or %d Hz, where the server may switch", s.RateHz, f.SinkRateHz, cd)
 	}
 	return fact("the sound server mixes at %d Hz, the sink takes %d Hz: music at %.1f kHz passes the server's resampler first", s.RateHz, f.SinkRateHz, cd/1e3)
 }

@@ -139,13 +139,24 @@ func (c *connection) sync(on func(message)) error {
 	if err := c.send(core, coreSync, pod.AppendInt(pod.AppendInt(nil, core), int32(asked))); err != nil {
 		return err
 	}
+	return c.until(func(m message) (done bool) {
+		if m.to != core {
+			on(m)
+		}
+		return m.to == core && m.opcode == coreDone && len(m.body) >= 2 && m.body[1].Int() == asked
+	})
+}
+
+// until hands on what comes until that was enough.
+func (c *connection) until(enough func(message) bool) error {
 	for {
 		m, err := c.next()
 		switch {
 		case err != nil:
 			return err
+		case enough(m):
+			return nil
 		case m.to != core:
-			on(m)
 		case m.opcode == corePing && len(m.body) >= 2:
 			pong := pod.AppendInt(pod.AppendInt(nil, int32(m.body[0].Int())), int32(m.body[1].Int()))
 			if err := c.send(core, corePong, pong); err != nil {
@@ -153,8 +164,6 @@ func (c *connection) sync(on func(message)) error {
 			}
 		case m.opcode == coreError && len(m.body) >= 4:
 			return fmt.Errorf("it refuses: %q (%w)", m.body[3].Text(), unix.Errno(-m.body[2].Int()))
-		case m.opcode == coreDone && len(m.body) >= 2 && m.body[1].Int() == asked:
-			return nil
 		}
 	}
 }

@@ -1,6 +1,7 @@
 // Package pipewire speaks as much of PipeWire's native protocol as it takes to tell players
-// a sink's latency: it sets the parameter latencyOffsetNsec of a node, and reads what the
-// node's ports tell. PulseAudio's protocol, which all else uses, has no request for it.
+// a sink's latency, and to know its graph's rate: it sets the parameter latencyOffsetNsec of a
+// node, and reads what the node's ports and the server's profiler tell. PulseAudio's
+// protocol, which all else uses, has no request for it.
 //
 // The protocol (PipeWire, "Native Protocol"; module-protocol-native): messages over a
 // stream socket, each a header of 16 bytes (receiver, opcode and length, sequence number,

@@ -25,7 +25,9 @@ type Config struct {
 	SinkName string   // the label in the desktop's sound settings
 	Host     string   // this computer's name, for the label where another sink has ours
 	Rate     aes67.Hz // what programs play into
-	Channels []string // PulseAudio position names
+	// OtherRates are those that Rate may change to, where the server can: see follow.go.
+	OtherRates []aes67.Hz
+	Channels   []string // PulseAudio position names
 	// Fragment is how much audio a message should have; 0 means 5 ms, and 2.67 ms
 	// of PipeWire. It is a wish: PipeWire's messages come in its graph's cycles.
 	Fragment time.Duration
@@ -62,8 +64,10 @@ type Config struct {
 func (c *Config) Validate() error {
 	_, channels := channelMap(c.Channels)
 	faults := []error{checkSinkID(c.SinkID), checkSinkName(c.SinkName), channels}
-	if !aes67.ValidRate(c.Rate) {
-		faults = append(faults, fmt.Errorf("sink rate %d Hz: not one of %v", c.Rate, aes67.Rates))
+	for _, rate := range c.rates() {
+		if !aes67.ValidRate(rate) {
+			faults = append(faults, fmt.Errorf("sink rate %d Hz: not one of %v", rate, aes67.Rates))
+		}
 	}
 	if c.Fragment < 0 || c.Fragment > time.Second {
 		faults = append(faults, fmt.Errorf("fragment %v: must be at most 1 s", c.Fragment))
@@ -80,13 +84,19 @@ func (c *Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-func (c *Config) fragment(pipeWire bool) time.Duration {
+// rates are those that the sink may have.
+func (c *Config) rates() []aes67.Hz { return append([]aes67.Hz{c.Rate}, c.OtherRates...) }
+
+// fragment is how many frames a message should have; of PipeWire's cycles none is to be
+// cut in unequal parts.
+func (c *Config) fragment(pipeWire bool, rate aes67.Hz) aes67.Frames {
 	switch {
 	case c.Fragment != 0:
-		return c.Fragment
+		return aes67.FramesIn(c.Fragment, rate)
 	case pipeWire:
-		return pipeWireFragment
+		const least = 128
+		return (aes67.FramesIn(pipeWireFragment, rate) + least - 1) / least * least
 	default:
-		return defaultFragment
+		return aes67.FramesIn(defaultFragment, rate)
 	}
 }

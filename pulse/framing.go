@@ -56,6 +56,13 @@ type GapHandler interface {
 	Gap()
 }
 
+// RateHandler is a FrameHandler whose frames may come at another rate than before. Rate is
+// called on the capture goroutine, before the first frame at it; what comes then does not
+// continue what came before.
+type RateHandler interface {
+	Rate(hz aes67.Hz)
+}
+
 // VolumeHandler is a FrameHandler that can apply a gain of our own from the very
 // frame on at which the sink's volume changes.
 type VolumeHandler interface {
@@ -85,13 +92,15 @@ type framer struct {
 	frames   FrameHandler // nil: audio is skipped
 	gaps     GapHandler   // the same, nil: does not want to know
 	volumes  VolumeHandler
+	rates    RateHandler
 	// Whose volumes are in the audio: the sink, its monitor and the recording.
 	sink, source, output atomic.Uint32
 	control              func(payload []byte)
 	// stream is which channel is recorded (low half), and how often that was
 	// changed (high half), because a server may use a number again.
 	stream  atomic.Uint64
-	current uint64 // the stream that tail and samples belong to
+	rate    atomic.Int64 // of that stream, Hz
+	current uint64       // the stream that tail and samples belong to
 
 	head    [descriptorSize]byte
 	headLen int
@@ -119,6 +128,7 @@ func newFramer(channels int, frames FrameHandler) *framer {
 	f.current = noStream
 	f.gaps, _ = frames.(GapHandler)
 	f.volumes, _ = frames.(VolumeHandler)
+	f.rates, _ = frames.(RateHandler)
 	for _, of := range [...]*atomic.Uint32{&f.sink, &f.source, &f.output} {
 		of.Store(noStream)
 	}
@@ -191,6 +201,9 @@ func (f *framer) begin() error {
 		f.kind = kindAudio
 		if stream != f.current {
 			f.current, f.tailLen, f.count, f.risen = stream, 0, 0, 0
+			if f.rates != nil {
+				f.rates.Rate(aes67.Hz(f.rate.Load()))
+			}
 			f.gap()
 		}
 	default:

@@ -102,7 +102,8 @@ func (s *server) isPipeWire() bool { return strings.Contains(s.name, "PipeWire")
 
 // clientProperties are what the server is told of us. The last two are
 // pipewire-pulse's (pulse-server.c, stream_new): messages of 128 frames are taken,
-// but the graph is asked for cycles of 256. A player may ask for shorter ones.
+// but the graph is asked for cycles of 256, at any rate: it makes powers of two of what is
+// asked for, the next lower. A player may ask for shorter ones.
 func clientProperties() proto.PropList {
 	return proto.PropList{
 		"application.name":           proto.PropListString(ownerValue),
@@ -111,6 +112,6 @@ func clientProperties() proto.PropList {
 		"application.process.binary": proto.PropListString(filepath.Base(os.Args[0])),
 		"application.icon_name":      proto.PropListString(Icon),
 		"pulse.min.frag":             proto.PropListString("128/48000"),
-		"pulse.min.quantum":          proto.PropListString("256/48000"),
+		"pulse.min.quantum":          proto.PropListString("256/44100"),
 	}
 }

@@ -67,6 +67,7 @@ func (t *session) establish(ctx context.Context) error {
 		t.module = adopted.ModuleIndex
 		t.offset = offset{front: t.wantsFront(), set: -1, failed: t.offset.failed}
 		t.take(adopted, true)
+		t.startRate(ctx)
 		if t.doubtful(volumeOf(adopted)) {
 			return t.wantVolume()
 		}

@@ -35,10 +35,10 @@ const (
 // that is older than itself; a new sink mends it.
 var errNoSound = errors.New("the sound server gives no sound of the sink's monitor: restart its session manager (`systemctl --user restart wireplumber`) if this lasts")
 
-// record begins to record the monitor, anew if it was recorded before. It stays
+// record begins to record the monitor at a rate, anew if it was recorded before. It stays
 // open as long as the sink: PulseAudio's null sink has a low latency only while
 // somebody asks for it, and both servers suspend a sink that nobody uses.
-func (t *session) record() error {
+func (t *session) record(rate aes67.Hz) error {
 	t.framer.record(noStream)
 	if t.stream != noStream {
 		err := t.server.request("ending the recording", &proto.DeleteRecordStream{StreamIndex: t.stream}, nil)
@@ -51,10 +51,10 @@ func (t *session) record() error {
 	if err != nil {
 		return err
 	}
-	fragment := aes67.FramesIn(t.cfg.fragment(t.server.isPipeWire()), t.cfg.Rate)
+	fragment := t.cfg.fragment(t.server.isPipeWire(), rate)
 	reply := &proto.CreateRecordStreamReply{}
 	err = t.server.requestWithin(recordTimeout, "recording the monitor", &proto.CreateRecordStream{
-		SampleSpec:      proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(channels)), Rate: uint32(t.cfg.Rate)},
+		SampleSpec:      proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(channels)), Rate: uint32(rate)},
 		ChannelMap:      channels,
 		SourceIndex:     t.monitor.Load(),
 		BufferMaxLength: recordBuffer,
@@ -89,11 +89,13 @@ func (t *session) record() error {
 	t.framer.source.Store(t.monitor.Load())
 	t.framer.output.Store(reply.SourceOutputIndex)
 	t.suspended.Store(reply.SourceSuspended)
+	t.framer.rate.Store(int64(rate))
 	t.framer.record(t.stream)
 	t.flow.begin(t.framer.meter.messages.Load(), t.cfg.Now())
-	t.log.Debug().Uint32("fragment_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).
+	t.log.Debug().Int("rate_hz", int(rate)).Uint32("fragment_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).
 		Str("source", reply.SourceName).Msg("monitor is recorded")
 	t.set(func(st *Status) { st.State, st.Flowing = StateRunning, false })
+	t.tellRate()
 	return nil
 }
 

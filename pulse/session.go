@@ -61,6 +61,7 @@ type session struct {
 	// deafened: a channel gives no sound, and will not until the sink is made anew.
 	deafened bool
 	offset   offset
+	follow   follow
 
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
@@ -71,7 +72,7 @@ type session struct {
 func newSession(s *Sink) *session {
 	s.volumeTo.Store(nil) // what was asked of another server's sink
 	s.mutedTo.Store(nil)
-	return &session{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream}
+	return &session{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream, follow: newFollow(s.cfg.rates())}
 }
 
 // session connects, makes the sink and serves it until the connection or ctx
@@ -89,6 +90,7 @@ func (s *Sink) session(ctx context.Context) error {
 
 	s.set(func(st *Status) { st.Connected, st.Server, st.State = true, server.name, StatePreparing })
 	s.log.Info().Str("server", server.name).Stringer("address", server.address).Msg("sound server found")
+	t.warnRate()
 	if channels, err := channelMap(s.cfg.Channels); err == nil && mixedChannels(channels) && server.isPipeWire() {
 		s.log.Warn().Strs("channels", s.cfg.Channels).Msg("PipeWire may silence aux and mono channels beside others")
 	}
@@ -192,6 +194,9 @@ func (t *session) serve(ctx context.Context) error {
 			t.tellLatency(ctx)
 			save.Reset(saveDelay)
 		case <-look.C:
+			if err := t.followRate(ctx); err != nil {
+				t.mark(dirtyMonitor)
+			}
 			look.Reset(t.watchFlow())
 		case <-save.C:
 			t.remember()
@@ -287,7 +292,7 @@ func (t *session) step(ctx context.Context) (err error) {
 		dirty |= dirtyInputs | dirtyMonitor
 	}
 	if dirty&dirtyMonitor != 0 || t.stream == noStream {
-		if err := t.record(); err != nil {
+		if err := t.record(t.follow.now); err != nil {
 			return err
 		}
 	}
@@ -354,6 +359,7 @@ func (t *session) absent() {
 	t.set(func(st *Status) {
 		*st = Status{Connected: true, Server: st.Server, State: StatePreparing, VolumeDB: st.VolumeDB, Muted: st.Muted, Problem: st.Problem}
 	})
+	t.follow.saw(t.cfg.Now(), nil)
 }
 
 // countPlayers counts the streams that play into the sink.
@@ -362,21 +368,24 @@ func (t *session) countPlayers() error {
 	if err := t.server.request("list of players", &proto.GetSinkInputInfoList{}, &inputs); err != nil {
 		return err
 	}
-	clients, playing, other := 0, 0, aes67.Hz(0)
+	clients, other := 0, aes67.Hz(0)
+	var playing []aes67.Hz
 	for _, input := range inputs {
 		if input.SinkIndex != t.index || input.ClientIndex == t.server.client {
 			continue
 		}
 		clients++
 		if !input.Corked {
-			playing++
-			if rate := aes67.Hz(input.SampleSpec.Rate); rate != t.cfg.Rate && t.server.isPipeWire() { // PulseAudio's sink cannot switch
+			rate := aes67.Hz(input.SampleSpec.Rate)
+			playing = append(playing, rate)
+			if rate != t.follow.now && t.server.isPipeWire() { // PulseAudio's sink cannot switch
 				other = rate
 			}
 		}
 	}
-	t.playing = playing
-	t.set(func(st *Status) { st.Clients, st.Playing, st.OtherRate = clients, playing, other })
+	t.playing = len(playing)
+	t.follow.saw(t.cfg.Now(), playing)
+	t.set(func(st *Status) { st.Clients, st.Playing, st.OtherRate = clients, t.playing, other })
 	return nil
 }
 

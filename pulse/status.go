@@ -43,8 +43,10 @@ type Status struct {
 	// VolumeConfirmed: the server has told the volume that VolumeDB shows, after
 	// the sink was made. What is recorded before that must not be heard.
 	VolumeConfirmed bool
-	Clients         int // streams that play into the sink
-	Playing         int // those that are not paused
+	Clients         int      // streams that play into the sink
+	Playing         int      // those that are not paused
+	Rate            aes67.Hz // at which the monitor is recorded
+	Follows         Follows
 	// OtherRate is that of a stream which plays with another than the sink's: PipeWire
 	// resamples it. 0: none does.
 	OtherRate aes67.Hz

@@ -26,6 +26,8 @@ type Config struct {
 	// Delay is how many frames of the sink a block shows what Ahead was told
 	// later: the resampler's own delay.
 	Delay float64
+	// LongestDelay is what Delay may be while the stage runs, if that is more.
+	LongestDelay float64
 	// CeilingDBFS bounds every sample.
 	CeilingDBFS float64
 }
@@ -57,7 +59,7 @@ type Stage struct {
 
 // New makes a closed stage.
 func New(cfg Config) *Stage {
-	span := int(math.Ceil(MaxBlock*float64(cfg.SinkRate)/float64(cfg.StreamRate)*(1+fastest))) + 2
+	span := int(math.Ceil(MaxBlock*float64(cfg.SinkRate)/float64(cfg.StreamRate)*(1+fastest)+max(0, cfg.LongestDelay-cfg.Delay))) + 2
 	s := &Stage{
 		fade:     FadeIn(int(FadeFrames(cfg.StreamRate))),
 		detector: newDetector(cfg.Channels),

@@ -54,16 +54,19 @@ type Health struct {
 
 // Sink is what programs play into.
 type Sink struct {
-	State    string   `json:"state,omitempty"`
-	Server   string   `json:"server,omitempty"`
-	Name     string   `json:"name"`
-	ID       string   `json:"id,omitempty"`
-	RateHz   int      `json:"rate_hz"`
-	Channels []string `json:"channels,omitempty"`
-	VolumeDB *Tenths  `json:"volume_db,omitempty"`
-	Muted    *bool    `json:"muted,omitempty"`
-	Clients  *int     `json:"clients,omitempty"`
-	Playing  *int     `json:"playing,omitempty"` // clients that are not paused
+	State  string `json:"state,omitempty"`
+	Server string `json:"server,omitempty"`
+	Name   string `json:"name"`
+	ID     string `json:"id,omitempty"`
+	RateHz int    `json:"rate_hz"` // at which it is recorded
+	// RateFollows is whether RateHz follows what plays, where that is asked for: "played",
+	// "unable" (not this sound server) or "kept" (it did not go along).
+	RateFollows string   `json:"rate_follows,omitempty"`
+	Channels    []string `json:"channels,omitempty"`
+	VolumeDB    *Tenths  `json:"volume_db,omitempty"`
+	Muted       *bool    `json:"muted,omitempty"`
+	Clients     *int     `json:"clients,omitempty"`
+	Playing     *int     `json:"playing,omitempty"` // clients that are not paused
 	// ResampledHz is the rate of a program that plays with another than the sink's.
 	ResampledHz int `json:"resampled_hz,omitempty"`
 }

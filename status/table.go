@@ -106,7 +106,11 @@ func sinkParts(s Sink) []string {
 	if s.Server != "" {
 		where += " on " + s.Server
 	}
-	parts := []string{where, fmt.Sprintf("%d Hz", s.RateHz)}
+	parts := []string{where, fmt.Sprintf("%d Hz", s.RateHz) + map[string]string{
+		"played": " as what played last",
+		"unable": " whatever plays (PulseAudio cannot switch)",
+		"kept":   " whatever plays (the server did not switch: docs/latency.md says how to let it)",
+	}[s.RateFollows]}
 	if s.VolumeDB != nil {
 		parts = append(parts, "volume "+decibels(*s.VolumeDB, "dB"))
 	}
@@ -116,7 +120,11 @@ func sinkParts(s Sink) []string {
 	if s.Playing != nil {
 		parts = append(parts, text.Count(*s.Playing, "program plays", "programs play"))
 	}
-	if s.ResampledHz > 0 {
+	switch {
+	case s.ResampledHz == 0:
+	case s.RateFollows == "played":
+		parts = append(parts, fmt.Sprintf("the server resamples %d Hz until nothing plays", s.ResampledHz))
+	default:
 		parts = append(parts, fmt.Sprintf("the server resamples %d Hz (docs/latency.md says how to let it switch)", s.ResampledHz))
 	}
 	return parts

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -27,6 +28,26 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 	}
 	golden(t, "testdata/narrow.txt", []byte(m.Table(80)))
 	golden(t, "testdata/wide.txt", []byte(m.Table(0)))
+}
+
+// TestTheRateIsTold says whether it follows what plays, and what the server resamples.
+func TestTheRateIsTold(t *testing.T) {
+	for _, c := range []struct {
+		follows   string
+		resampled int
+		want      []string
+	}{
+		{"", 44100, []string{"48000 Hz", "the server resamples 44100 Hz (docs/latency.md says how to let it switch)"}},
+		{"played", 0, []string{"48000 Hz as what played last"}},
+		{"played", 44100, []string{"48000 Hz as what played last", "the server resamples 44100 Hz until nothing plays"}},
+		{"unable", 0, []string{"48000 Hz whatever plays (PulseAudio cannot switch)"}},
+		{"kept", 0, []string{"48000 Hz whatever plays (the server did not switch: docs/latency.md says how to let it)"}},
+	} {
+		got := sinkParts(Sink{Name: "x", RateHz: 48000, RateFollows: c.follows, ResampledHz: c.resampled})[1:]
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q: %q, want %q", c.follows, got, c.want)
+		}
+	}
 }
 
 // TestEveryProblemIsTold has a line for each, its command below it, and none twice.

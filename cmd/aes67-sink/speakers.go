@@ -48,7 +48,7 @@ func playSide(ctx context.Context, side string) error {
 	if muted {
 		return fmt.Errorf("%s is muted: nothing would be heard; pactl set-sink-mute %[1]s 0", sink.ID)
 	}
-	err = pulse.PlaySide(ctx, sink.ID, sink.Rate, sink.Channels, side, min(maxToneDBFS, first-volume))
+	err = pulse.PlaySide(ctx, sink.ID, sink.StartRate(), sink.Channels, side, min(maxToneDBFS, first-volume))
 	if errors.Is(err, pulse.ErrNoSink) {
 		err = fmt.Errorf("%w; start the bridge with %s", err, ourUnit.StartCommand())
 	}

@@ -46,12 +46,12 @@ func (c *toneCommand) Run(to streams) error {
 	if err != nil {
 		return fmt.Errorf("tone --channel=%s: %w; use --channel=both", c.Channel, err)
 	}
-	t := pulse.NewTone(gains, c.Freq, sink.Rate, time.Duration(c.Seconds*float64(time.Second)))
+	t := pulse.NewTone(gains, c.Freq, sink.StartRate(), time.Duration(c.Seconds*float64(time.Second)))
 	fmt.Fprintf(to.stdout, "%g Hz at %g dBFS on %s for %g s\n", c.Freq, c.Level, c.Channel, c.Seconds)
 	if muted {
 		fmt.Fprintf(to.stdout, "%s is muted: nothing is heard; pactl set-sink-mute %[1]s 0\n", sink.ID)
 	}
-	play := pulse.PlayConfig{SinkID: sink.ID, Rate: sink.Rate, Channels: sink.Channels, Name: "aes67-sink test tone"}
+	play := pulse.PlayConfig{SinkID: sink.ID, Rate: sink.StartRate(), Channels: sink.Channels, Name: "aes67-sink test tone"}
 	switch err := pulse.Play(ctx, play, t.Read); {
 	case errors.Is(err, pulse.ErrNoSink) && running:
 		return fmt.Errorf("tone: %w; aes67-sink status says why", err)

@@ -21,6 +21,7 @@ const (
 	Long   Type = 5
 	Float  Type = 6
 	String Type = 8
+	Ratio  Type = 11 // SPA_TYPE_Fraction
 	Struct Type = 14
 	Object Type = 15
 )
@@ -108,6 +109,14 @@ func (v Value) Float() float32 {
 	return math.Float32frombits(endian.Uint32(v.Body))
 }
 
+// Ratio returns a Fraction's two numbers; 0 of another type.
+func (v Value) Ratio() (over, under uint32) {
+	if v.Type != Ratio || len(v.Body) != 8 {
+		return 0, 0
+	}
+	return endian.Uint32(v.Body), endian.Uint32(v.Body[4:])
+}
+
 // Text returns a String, up to its first zero byte; "" of another type.
 func (v Value) Text() string {
 	if v.Type != String {
@@ -132,6 +141,11 @@ func AppendInt(b []byte, n int32) []byte { return value(b, Int, endian.AppendUin
 
 // AppendLong appends a long whole number.
 func AppendLong(b []byte, n int64) []byte { return value(b, Long, endian.AppendUint64(nil, uint64(n))) }
+
+// AppendRatio appends a Fraction.
+func AppendRatio(b []byte, over, under uint32) []byte {
+	return value(b, Ratio, endian.AppendUint32(endian.AppendUint32(nil, over), under))
+}
 
 // AppendString appends a text.
 func AppendString(b []byte, s string) []byte { return value(b, String, append([]byte(s), 0)) }

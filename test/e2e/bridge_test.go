@@ -53,6 +53,11 @@ type report struct {
 		Server   string   `json:"server"`
 		VolumeDB *float64 `json:"volume_db"`
 		Muted    *bool    `json:"muted"`
+		Playing  int      `json:"playing"`
+
+		RateHz      int    `json:"rate_hz"`
+		RateFollows string `json:"rate_follows"`
+		ResampledHz int    `json:"resampled_hz"`
 	} `json:"sink"`
 	Clock struct {
 		State        string   `json:"state"`

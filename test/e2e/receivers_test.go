@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
 )
 
@@ -25,9 +26,14 @@ const (
 // faded in and out over 50 ms so that its own edges are no clicks.
 func makeTones(t testing.TB, length time.Duration) string {
 	t.Helper()
-	const rate = 48000
-	frames, fade := int(length.Seconds()*rate), rate/20
-	w := lab.WAV{Rate: rate, Channels: [][]float64{tone(leftHz, rate, frames, fade), tone(rightHz, rate, frames, fade)}}
+	return makeTonesAt(t, 48000, length)
+}
+
+// makeTonesAt makes them at a rate.
+func makeTonesAt(t testing.TB, rate aes67.Hz, length time.Duration) string {
+	t.Helper()
+	frames, fs := int(aes67.FramesIn(length, rate)), int(rate)
+	w := lab.WAV{Rate: rate, Channels: [][]float64{tone(leftHz, fs, frames, fs/20), tone(rightHz, fs, frames, fs/20)}}
 	return writeWAV(t, w, lab.WAVFloat32)
 }
 

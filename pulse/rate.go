@@ -1,0 +1,134 @@
+package pulse
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"aes67-sink/aes67"
+	"aes67-sink/internal/wake"
+	"aes67-sink/pipewire"
+)
+
+// A graph of PipeWire has one rate, of those that it is allowed, and each stream that has
+// another is resampled to it or from it. What runs in it wants a rate, and a recording is
+// such a stream. The graph takes one over only where nothing runs: so while no program
+// plays, the recording is ended and begun at the new rate, and the graph comes along. The
+// sink is not touched: its monitor has the graph's rate, whatever its own is (seen with
+// 0.3.65 and 1.4.2, bit for bit). The graph's rate is read from the server's profiler; where
+// it did not come along, the recording goes back, or else it would be resampled twice.
+// PulseAudio's null sink has the rate that it was loaded with.
+
+const (
+	// alongLimit is how long the graph may take to come along, alongPause the time between
+	// two looks, of which each waits for alongLook.
+	alongLimit = time.Second
+	alongPause = 25 * time.Millisecond
+	alongLook  = 250 * time.Millisecond
+)
+
+// Follows is whether the rate follows what plays, as status tells it.
+type Follows string
+
+// What Status.Follows may be.
+const (
+	FollowsNot    Follows = ""       // the rate is what the configuration says
+	FollowsPlayed Follows = "played" // it does
+	FollowsUnable Follows = "unable" // this sound server cannot
+	FollowsKept   Follows = "kept"   // it did not go along: it may not, or something else runs
+)
+
+// follows reports whether the server is one whose graph may come along: PipeWire of this
+// computer.
+func (t *session) follows() bool {
+	return len(t.cfg.OtherRates) > 0 && t.server.isPipeWire() && t.server.address.network == "unix"
+}
+
+// following is what Status tells of it.
+func (t *session) following() Follows {
+	switch {
+	case len(t.cfg.OtherRates) == 0:
+		return FollowsNot
+	case !t.follows():
+		return FollowsUnable
+	case t.follow.refused:
+		return FollowsKept
+	default:
+		return FollowsPlayed
+	}
+}
+
+// warnRate says once a session that what is asked for cannot be had.
+func (t *session) warnRate() {
+	if t.following() == FollowsUnable {
+		t.log.Warn().Str("server", t.server.name).Int("rate_hz", int(t.follow.now)).Msg("this sound server's rate cannot follow what plays")
+	}
+	t.tellRate()
+}
+
+// tellRate tells the rate at which the monitor is recorded.
+func (t *session) tellRate() {
+	t.set(func(st *Status) { st.Rate, st.Follows = t.follow.now, t.following() })
+}
+
+// startRate goes on at the rate of an adopted sink's graph, in which a program may play.
+func (t *session) startRate(ctx context.Context) {
+	if t.follows() {
+		if rate := t.graphRate(ctx); slices.Contains(t.cfg.rates(), rate) {
+			t.follow.now = rate
+		}
+	}
+}
+
+// followRate turns to another rate if it is time to.
+func (t *session) followRate(ctx context.Context) error {
+	t.follow.look(t.cfg.Now())
+	rate, due := t.follow.due(t.cfg.Now())
+	if !due || !t.follows() || !t.confirmed || t.stream == noStream {
+		return nil
+	}
+	if err := t.countPlayers(); err != nil || t.playing > 0 {
+		return err
+	}
+	err := t.record(rate)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if t.along(ctx, rate) {
+		t.log.Info().Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("rate follows what played last")
+		t.follow.turned(rate, true)
+	} else {
+		t.log.Info().Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("the sound server keeps its rate")
+		if err = t.countPlayers(); err == nil && t.playing == 0 { // nobody's recording is broken off
+			rate = t.follow.now
+			err = t.record(rate)
+		}
+		t.follow.turned(rate, false)
+	}
+	t.tellRate()
+	return err
+}
+
+// along waits until the graph has come along.
+func (t *session) along(ctx context.Context, rate aes67.Hz) bool {
+	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < alongLimit; {
+		if t.graphRate(ctx) == rate {
+			return true
+		}
+		if !wake.Pause(ctx, alongPause) {
+			return false
+		}
+	}
+	return false
+}
+
+// graphRate is that of the sink's graph; 0: not known.
+func (t *session) graphRate(ctx context.Context) aes67.Hz {
+	ctx, cancel := context.WithTimeout(ctx, alongLook)
+	defer cancel()
+	hz, err := pipewire.GraphRate(ctx, pipewire.Socket(t.where.getenv), t.cfg.SinkID)
+	if err != nil {
+		t.log.Debug().Err(err).Msg("the graph's rate is not known")
+	}
+	return aes67.Hz(hz)
+}

@@ -1,0 +1,118 @@
+package pulse
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"aes67-sink/aes67"
+)
+
+// turning is a recorder that is told of rates.
+type turning struct {
+	recorder
+	mu    sync.Mutex
+	rates []aes67.Hz
+}
+
+func (r *turning) Rate(hz aes67.Hz) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rates = append(r.rates, hz)
+}
+
+func (r *turning) told() []aes67.Hz {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.rates)
+}
+
+// noise is a file of raw float32 frames, of which the samples are its own.
+func noise(t *testing.T, l *lab, rate aes67.Hz, length time.Duration) (file string, samples []float32) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, uint64(rate)))
+	var b []byte
+	for range 2 * aes67.FramesIn(length, rate) {
+		x := float32(random.Float64() - 0.5)
+		samples, b = append(samples, x), binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	file = filepath.Join(l.dir, "noise.raw")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file, samples
+}
+
+// autoRate is a sink whose rate follows what plays, at full volume.
+func autoRate() Config {
+	cfg := stereo()
+	cfg.OtherRates = []aes67.Hz{44100}
+	cfg.Volume = remembered(0, 2)
+	return cfg
+}
+
+const playNoise = "timeout %d pacat --device=aes67 --format=float32le --channels=2 --rate=%d %s || test $? = 124"
+
+// TestTheRateFollowsWhatPlays lets a real PipeWire switch: music that follows music of its
+// rate is recorded bit for bit, no switch is under a program, and it goes back likewise.
+func TestTheRateFollowsWhatPlays(t *testing.T) {
+	l := startLab(t, "pipewire")
+	needs(t, "pacat", "pw-metadata")
+	r := &turning{recorder: recorder{channels: 2}}
+	b := l.runInto(autoRate(), r)
+	b.await("sound flows", flowing)
+	play := func(rate aes67.Hz) bool {
+		file, samples := noise(t, l, rate, heardFor+2*time.Second)
+		r.clear()
+		before := len(r.told())
+		l.sh(playNoise, 30, rate, file)
+		if now := r.told(); len(now) != before {
+			t.Errorf("the rate turned under a program: %v", now)
+		}
+		return r.has(samples)
+	}
+	if play(44100) {
+		t.Error("44.1 kHz was recorded bit for bit at 48 kHz: nothing is proven here")
+	}
+	b.await("the server keeps its rate", func(s Status) bool { return s.Follows == FollowsKept && s.Rate == 48000 })
+	l.sh("pw-metadata -n settings 0 clock.allowed-rates '[ 44100, 48000 ]'")
+	for _, rate := range []aes67.Hz{44100, 48000} {
+		first := play(rate)
+		b.await("the rate follows", func(s Status) bool { return s.Follows == FollowsPlayed && s.Rate == rate && flowing(s) })
+		if !play(rate) || first {
+			t.Errorf("%d Hz: bit for bit before the rate follows: %v; after it the samples are not those that were played", rate, first)
+		}
+	}
+	if got, want := r.told(), []aes67.Hz{48000, 44100, 48000, 44100, 48000}; !slices.Equal(got, want) {
+		t.Errorf("recorded at %v, want %v", got, want)
+	}
+}
+
+// TestPulseAudioCannotFollow, and says so.
+func TestPulseAudioCannotFollow(t *testing.T) {
+	l := startLab(t, "pulseaudio")
+	b := l.run(autoRate())
+	b.await("it is told", func(s Status) bool { return flowing(s) && s.Follows == FollowsUnable && s.Rate == 48000 })
+}
+
+// has reports whether half a second of samples was recorded in a row and bit for bit: a
+// busy computer may lose some between.
+func (r *recorder) has(samples []float32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	const row = 2 * 22050
+	for ; len(samples) >= row; samples = samples[row:] {
+		for i := 0; i+row <= len(r.samples); i += r.channels {
+			if r.samples[i] == samples[0] && slices.Equal(r.samples[i:i+row], samples[:row]) {
+				return true
+			}
+		}
+	}
+	return false
+}
