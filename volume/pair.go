@@ -66,6 +66,7 @@ type Member struct {
 	speakers.Identity
 	Told    slider.Speaker
 	Problem string // why it does not answer
+	another bool   // than the one that was paired is at its address
 	Rest
 	vain bool // it was asleep when a sound began, and did not wake in time
 }
@@ -320,13 +321,11 @@ func (a *asked) ask(ctx context.Context, each uint) {
 	if err != nil {
 		problem, a.asks = err.Error(), 0
 	}
-	if another := (*ssc.Another)(nil); errors.As(err, &another) {
-		problem += "; it is looked for elsewhere; if it was replaced, pair them again (aes67-sink speakers pair)"
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := &a.told[a.index]
 	m.Told, m.Problem, m.Rest = told, problem, rest
+	_, m.another = errors.AsType[*ssc.Another](err)
 	a.await()
 	wake.Signal(a.loudness.changed)
 }

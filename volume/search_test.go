@@ -80,7 +80,7 @@ func TestASpeakerIsFoundAtAnotherAddress(t *testing.T) {
 	defer d.run(t)()
 	eventually(t, "another is told", func() bool {
 		all := d.Problems(true, true)
-		return len(all) == 1 && strings.Contains(all[0], "Right does not answer: at ") && strings.Contains(all[0], "answers another speaker, serial 7, not 2; it is looked for elsewhere")
+		return len(all) == 1 && strings.Contains(all[0], "Right is looked for: at ") && strings.Contains(all[0], "answers another speaker, serial 7, not 2; if it was replaced, pair")
 	})
 	known.Store(true)
 	eventually(t, "it is driven where it is", func() bool { return d.Moves() && near(d.sims[1].Level(), 54) })

@@ -33,9 +33,10 @@ func (p *Pair) Problems(playing, pipeWire bool) (all []string) {
 
 // sliderProblem says what keeps the slider from the speakers, or nothing.
 func sliderProblem(fault slider.Fault, told []Member, pipeWire bool) string {
-	name, problem := "", ""
+	name, problem, another := "", "", false
 	if fault.Speaker < len(told) {
-		name, problem = told[fault.Speaker].Name, told[fault.Speaker].Problem
+		m := &told[fault.Speaker]
+		name, problem, another = m.Name, m.Problem, m.another
 	}
 	switch fault.Why {
 	case slider.Scaled:
@@ -44,6 +45,9 @@ func sliderProblem(fault slider.Fault, told []Member, pipeWire bool) string {
 		}
 		return "the slider moves the stream's level, not the speakers': PulseAudio scales what is recorded whatever one does; use PipeWire, or set speakers.volume = \"sink\""
 	case slider.Unreachable:
+		if another {
+			return "the slider moves the stream's level, not the speakers': " + name + " is looked for: " + problem + "; if it was replaced, pair them again (`aes67-sink speakers pair`)"
+		}
 		if problem == "" {
 			return "the slider moves the stream's level, not the speakers': " + name + " does not answer; is it on?"
 		}
