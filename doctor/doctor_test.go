@@ -233,6 +233,15 @@ var faults = map[health.Code][]struct {
 		f.Bridge.Problems = []health.Finding{health.Find("no PTP master is heard in domain 0")}
 	}, "no PTP master is heard in domain 0", ""}},
 	"descriptions": {{func(f *Facts) { f.Listing.Sessions[1].Clock = "ptp=IEEE1588-2008:00-00-00-FF-FE-00-00-09:0" }, `"Stage" of 192.168.1.9 goes by grandmaster 00-00-00-FF-FE-00-00-09`, "aes67-sink list"}},
+	"speakers": {
+		{func(f *Facts) {
+			speakersAre(f, func(s *status.Speaker) { s.Reachable, s.Problem = false, "connection refused; is it on?" })
+		}, "Right does not answer: connection refused", ""},
+		{func(f *Facts) {
+			speakersAre(f, func(s *status.Speaker) { s.Warnings = []string{"TEMPERATURE", "FAN"} })
+		}, "Right warns: TEMPERATURE, FAN", ""},
+		{func(f *Facts) { speakersAre(f, func(s *status.Speaker) { s.Muted = new(true) }) }, "Right is muted at the speaker", `aes67-sink speakers mute off --on "Right"`},
+	},
 	"sap-not-sent": {{func(f *Facts) {
 		f.Bridge.Problems = []health.Finding{health.Find("SAP announcements " + "cannot be sent: no")}
 	}, "cannot be sent: no", ""}},
@@ -244,6 +253,49 @@ var faults = map[health.Code][]struct {
 			f.Bridge.Problems = []health.Finding{health.Find("RAVENNA receivers do " + "not list the streams: no Avahi")}
 		}, "not list the streams: no Avahi", "sudo apt install avahi-daemon"},
 	},
+}
+
+// speakersAre gives the bridge a pair, of which the right one is changed.
+func speakersAre(f *Facts, change func(*status.Speaker)) {
+	left := status.Speaker{Name: "Left", Reachable: true, LevelDBSPL: new(status.Tenths(72)), Muted: new(false), Local: new(false), StandbyInM: new(status.Tenths(90))}
+	right := left
+	right.Name = "Right"
+	change(&right)
+	f.Bridge.Speakers = []status.Speaker{left, right}
+}
+
+// TestThePairIsAFactWhereNothingIsIll, and is asked where there is no bridge.
+func TestThePairIsAFactWhereNothingIsIll(t *testing.T) {
+	for _, test := range []struct {
+		change  func(*status.Speaker)
+		outcome Outcome
+		says    string
+	}{
+		{func(*status.Speaker) {}, Well, "Left at 72.0 dB, Right at 72.0 dB"},
+		{func(s *status.Speaker) { s.Local = new(true) }, Fact, "Right is set to LOCAL: its level is that of the switch at its rear"},
+		{func(s *status.Speaker) { s.StandbyInM = new(status.Tenths(0)) }, Fact, "Right sleeps until something plays"},
+	} {
+		f := healthy()
+		speakersAre(f, test.change)
+		pair := f.Bridge.Speakers
+		if r := checkSpeakers(t.Context(), f); r.Outcome != test.outcome || r.Sentence != test.says {
+			t.Errorf("%+v, want %s: %s", r, test.outcome, test.says)
+		}
+		f.Bridge, f.Speakers = nil, func(context.Context) []status.Speaker { return pair }
+		if r := checkSpeakers(t.Context(), f); r.Outcome != test.outcome || r.Sentence != test.says {
+			t.Errorf("without a bridge %+v, want %s: %s", r, test.outcome, test.says)
+		}
+	}
+}
+
+// TestWhatTheBridgeSaysOfASpeakerIsSaidOnce.
+func TestWhatTheBridgeSaysOfASpeakerIsSaidOnce(t *testing.T) {
+	f := healthy()
+	speakersAre(f, func(s *status.Speaker) { s.Reachable = false })
+	f.Bridge.Problems = []health.Finding{health.Find("the slider moves the stream's level, " + "not the speakers': Right does not answer; is it on?")}
+	if got := told(Run(t.Context(), f)); !slices.Equal(got, []health.Code{"slider-moves-stream"}) {
+		t.Errorf("told are %v", got)
+	}
 }
 
 func ptp4l(f *Facts) {

@@ -41,6 +41,9 @@ type Facts struct {
 	// Sound asks the sound server. It is called once.
 	Sound func(context.Context) (SoundServer, error)
 
+	// Speakers asks those of the pair that is remembered; nil, or none: there is no pair.
+	Speakers func(context.Context) []status.Speaker
+
 	Probes
 
 	iface Interface // in use, or, without a bridge, the one that would be

@@ -162,6 +162,11 @@ func Checks() []Check {
 			Severity: health.Defect, Run: checkAvahi,
 		},
 		{
+			Code: "speakers", Title: "Loudspeakers",
+			Looks:    "the pair that is remembered: what the bridge knows of it, else what the speakers say",
+			Severity: health.Notice, Says: []string{"not the speakers'", "is muted at the speaker", "although something plays"}, Run: checkSpeakers,
+		},
+		{
 			Code: "others", Title: "Others heard",
 			Looks:     "how many sessions and masters are heard",
 			DependsOn: on("no-carrier", "no-address", "firewall"), Run: checkOthers,
