@@ -191,8 +191,11 @@ func TestTheSubwooferIsSetAsItsProfileSays(t *testing.T) {
 			t.Errorf("firmware %s: %v\n%s", version, err, table)
 		}
 		for _, c := range []struct{ verb, value, says string }{
-			{"standby", "off", "KH 750 lets nobody set device/standby/enabled"}, {"brightness", "20", "KH 750 has no ui/logo/brightness"},
-			{"delay", "1001", "the speaker takes 0 to 1000"}, {"dim", "20", "KH 750 has no audio/out/dimm"}, {"save", "on", "KH 750 has no device/save_settings"},
+			{"standby", "off", "KH 750 lets nobody set device/standby/enabled"},
+			{"brightness", "20", "KH 750 has no ui/logo/brightness"},
+			{"delay", "1001", "the speaker takes 0 to 1000"},
+			{"dim", "20", "KH 750 has no audio/out/dimm"},
+			{"save", "on", "KH 750 has no device/save_settings"},
 		} {
 			if said, err := d.run(c.verb, c.value, on("Sub")); err == nil || !strings.Contains(said, c.says) {
 				t.Errorf("%s %s: %v, %q, want %q", c.verb, c.value, err, said, c.says)
