@@ -119,7 +119,7 @@ func (w *world) poll(i int) {
 
 // act does as it is ordered.
 func (w *world) act(o Orders) {
-	if a, b := &w.speakers[0], &w.speakers[1]; w.slider.law.Muted && a.kept && b.kept {
+	if a, b := &w.speakers[0], &w.speakers[1]; w.slider.mode == Device && w.slider.law.Muted && a.kept && b.kept {
 		a.kept, b.kept = false, false // with both the slider has them
 	}
 	if mode, fault := w.slider.Mode(); mode != w.mode {

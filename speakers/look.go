@@ -33,28 +33,34 @@ type Speaker struct {
 
 	found  Found
 	fifth  bool // its own output is the fifth
+	slow   bool // it answers, and not all could be asked in time
 	device *ssc.Device
 }
 
 // Look asks a speaker what it is and how it is set. It stops at the first question
-// that gets no answer, and says so in Problem; a refusal leaves a gap.
+// that gets no answer, and says so in Problem; a refusal leaves a gap. One that answers so
+// slowly that the time is over is known as far as it has said who it is.
 func Look(ctx context.Context, d *ssc.Device) Speaker {
 	ctx, stop := context.WithTimeout(ctx, budget)
 	defer stop()
 	s := Speaker{Address: d.Addr().String(), device: d}
 	ask := func(p ssc.Path) ssc.Value {
-		if s.Problem != "" {
+		if s.Problem != "" || s.slow {
 			return ssc.Value{}
 		}
 		v, err := d.Get(ctx, p)
 		var refused *ssc.Error
-		if err != nil && !errors.As(err, &refused) {
+		switch {
+		case err == nil, errors.As(err, &refused):
+		case ctx.Err() != nil && s.Name != "" && !s.sub(): // of a subwoofer the outputs must be known
+			s.slow = true
+		default:
 			s.Problem = err.Error()
 		}
 		return v
 	}
 	text := func(p ssc.Path) string { t, _ := ask(p).Text(); return t }
-	s.Model, s.Serial, s.Firmware, s.Name = text(wire.Product), text(wire.Serial), text(wire.Version), text(wire.Name)
+	s.Model, s.Serial, s.Name, s.Firmware = text(wire.Product), text(wire.Serial), text(wire.Name), text(wire.Version)
 	s.LevelDB = pointer(ask(wire.Level).Float())
 	if s.sub() {
 		if level, ok := ask(wire.SubLevel).Float(); ok {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"aes67-sink/internal/speakersim"
+	"aes67-sink/ssc"
+	"aes67-sink/ssc/wire"
 )
 
 // desk is some speakers, and a directory of states.
@@ -323,5 +325,33 @@ func TestKeptNameStaysInItsDirectory(t *testing.T) {
 	name := Command{StateDir: "/state"}.keepName(Speaker{Serial: "../../etc/1"}, time.Unix(0, 0).UTC())
 	if filepath.Dir(name) != "/state" || !strings.Contains(name, "speaker-etc1-") {
 		t.Error(name)
+	}
+}
+
+// TestASpeakerThatAnswersSlowlyIsSetAllTheSame: what it could not be asked in time is
+// missing, and told; the subwoofer, of which the output to set is not known then, is not set.
+func TestASpeakerThatAnswersSlowlyIsSetAllTheSame(t *testing.T) {
+	for profile, sets := range map[speakersim.Profile]bool{speakersim.KH120IIAES67: true, speakersim.KH750: false} {
+		s := speakersim.New(speakersim.Config{Profile: profile, Name: "Slow"})
+		at, err := s.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SetFaults(speakersim.Faults{Slow: 100 * time.Millisecond})
+		d := ssc.NewDevice(at, time.Second)
+		ctx, end := context.WithTimeout(t.Context(), 450*time.Millisecond)
+		seen := Look(ctx, d)
+		end()
+		if seen.Name != "Slow" || seen.LevelDB != nil || (seen.Problem == "") != sets {
+			t.Fatalf("%v: %+v", profile, seen)
+		}
+		r := seen.set(t.Context(), seen.mute(), wire.Bool(true))
+		d.Close()
+		if (r.Problem == "") != sets || s.Muted() != sets {
+			t.Errorf("%v: %+v, muted %v", profile, r, s.Muted())
+		}
+		if table := Table([]Speaker{seen}); sets && !strings.Contains(table, "answers slowly: what is missing was not asked") {
+			t.Errorf("it says\n%s", table)
+		}
 	}
 }

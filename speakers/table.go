@@ -50,6 +50,9 @@ func (s Speaker) details() []string {
 	if s.asleep() {
 		lines = append(lines, "asleep: its countdown to standby has ended")
 	}
+	if s.slow {
+		lines = append(lines, "answers slowly: what is missing was not asked")
+	}
 	for _, warning := range s.Warnings {
 		lines = append(lines, "warns: "+cut(warning, 60))
 	}

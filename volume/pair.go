@@ -270,11 +270,14 @@ func (a *asked) write(ctx context.Context, w slider.Write) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	if w.Checked {
-		if is, err := a.device.Get(ctx, wire.Level); err == nil {
-			if level, known := is.Float(); known && math.Abs(level-w.FromDB) > sameDB {
-				a.loudness.wrote(w, level, slider.Turned)
-				return
-			}
+		is, _ := a.device.Get(ctx, wire.Level)
+		switch level, known := is.Float(); {
+		case !known:
+			a.loudness.wrote(w, 0, slider.Silence)
+			return
+		case math.Abs(level-w.FromDB) > sameDB:
+			a.loudness.wrote(w, level, slider.Turned)
+			return
 		}
 	}
 	confirmed, err := a.device.Set(ctx, path, value)
