@@ -274,6 +274,7 @@ func TestThePairIsAFactWhereNothingIsIll(t *testing.T) {
 		{func(*status.Speaker) {}, Well, "Left at 72.0 dB, Right at 72.0 dB"},
 		{func(s *status.Speaker) { s.Local = new(true) }, Fact, "Right is set to LOCAL: its level is that of the switch at its rear"},
 		{func(s *status.Speaker) { s.StandbyInM = new(status.Tenths(0)) }, Fact, "Right sleeps until something plays"},
+		{func(s *status.Speaker) { s.Warnings = []string{"FAN"} }, Ill, "Right warns: FAN"},
 	} {
 		f := healthy()
 		speakersAre(f, test.change)
@@ -285,6 +286,21 @@ func TestThePairIsAFactWhereNothingIsIll(t *testing.T) {
 		if r := checkSpeakers(t.Context(), f); r.Outcome != test.outcome || r.Sentence != test.says {
 			t.Errorf("without a bridge %+v, want %s: %s", r, test.outcome, test.says)
 		}
+	}
+}
+
+// TestBothSpeakersAreTold, and a mute only where the slider has not done it.
+func TestBothSpeakersAreTold(t *testing.T) {
+	f := healthy()
+	speakersAre(f, func(s *status.Speaker) { s.Warnings = []string{"FAN"} })
+	f.Bridge.Speakers[0].Muted = new(true)
+	if r := checkSpeakers(t.Context(), f); r.Outcome != Ill || r.Sentence != "Left is muted at the speaker: nothing is heard of it; Right warns: FAN" || r.Command != "" {
+		t.Errorf("%+v", r)
+	}
+	speakersAre(f, func(s *status.Speaker) { s.Muted = new(true) })
+	f.Bridge.Sink.Muted = new(true)
+	if r := checkSpeakers(t.Context(), f); r.Outcome != Well {
+		t.Errorf("with the sink muted: %+v", r)
 	}
 }
 

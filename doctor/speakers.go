@@ -21,16 +21,19 @@ func checkSpeakers(ctx context.Context, f *Facts) Result {
 	if len(all) == 0 {
 		return fact("no pair of speakers is remembered (aes67-sink speakers pair)")
 	}
-	var said, odd []string
+	hushed := f.Bridge != nil && f.Bridge.Sink.Muted != nil && *f.Bridge.Sink.Muted // and the speakers with it, which is told of the sink
+	command := ""
+	var said, wrong, odd []string
 	for i := range all {
 		s := &all[i]
 		switch {
 		case !s.Reachable:
-			return ill("", "%s does not answer: %s", s.Name, s.Problem)
+			wrong = append(wrong, s.Name+" does not answer: "+s.Problem)
 		case len(s.Warnings) > 0:
-			return ill("", "%s warns: %s", s.Name, strings.Join(s.Warnings, ", "))
-		case s.Muted != nil && *s.Muted:
-			return ill(fmt.Sprintf("aes67-sink speakers mute off --on %q", s.Name), "%s is muted at the speaker: nothing is heard of it", s.Name)
+			wrong = append(wrong, s.Name+" warns: "+strings.Join(s.Warnings, ", "))
+		case s.Muted != nil && *s.Muted && !hushed:
+			wrong = append(wrong, s.Name+" is muted at the speaker: nothing is heard of it")
+			command = fmt.Sprintf("aes67-sink speakers mute off --on %q", s.Name)
 		case s.Local != nil && *s.Local:
 			odd = append(odd, s.Name+" is set to LOCAL: its level is that of the switch at its rear")
 		case s.StandbyInM != nil && *s.StandbyInM <= 0:
@@ -40,7 +43,13 @@ func checkSpeakers(ctx context.Context, f *Facts) Result {
 			said = append(said, fmt.Sprintf("%s at %.1f dB", s.Name, float64(*s.LevelDBSPL)))
 		}
 	}
-	if len(odd) > 0 {
+	switch {
+	case len(wrong) > 1:
+		command = "" // of one alone it would not be the mend
+		fallthrough
+	case len(wrong) > 0:
+		return ill(command, "%s", strings.Join(wrong, "; "))
+	case len(odd) > 0:
 		return fact("%s", strings.Join(odd, "; "))
 	}
 	return well("%s", strings.Join(said, ", "))
