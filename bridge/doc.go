@@ -5,7 +5,7 @@
 // The path of the data (pipeline.go) is made of small pieces:
 //
 //	capture context          sender context, once a packet time
-//	Frames, Gap, Doubt       Pull
+//	Frames, Gap, Rate, Doubt Pull
 //	       |                   |
 //	       v                   v
 //	     feed ── ring ──> what is ready, as one sound

@@ -64,10 +64,10 @@ type feed struct {
 	missed  bool // a joint that found no room
 
 	// Of the sender context.
-	rate   aes67.Hz     // of what is read
-	behind aes67.Hz     // of what is behind the last joint
-	taken  aes67.Frames // read or dropped since the start
-	joint  joint
+	rate     aes67.Hz     // of what is read
+	nextRate aes67.Hz     // of what is behind the last joint
+	taken    aes67.Frames // read or dropped since the start
+	joint    joint
 }
 
 // joint is where two sounds meet in the ring that do not join: played across,
@@ -81,7 +81,7 @@ type joint struct {
 func newFeed(channels int, rate aes67.Hz, capacity aes67.Frames) *feed {
 	f := &feed{
 		channels: channels,
-		in:       rate, rate: rate, behind: rate,
+		in:       rate, rate: rate, nextRate: rate,
 		ring:     ring.New(channels, capacity),
 		arrivals: ring.NewQueue[arrival](arrivalsHeld),
 	}
@@ -163,8 +163,8 @@ func (f *feed) next() (a arrival, ok bool) {
 
 // meet takes note of a joint, unless it was passed already, which one of the rate never is.
 func (f *feed) meet(a arrival) {
-	turns := a.rate != f.behind
-	f.behind = a.rate
+	turns := a.rate != f.nextRate
+	f.nextRate = a.rate
 	at := max(a.total, f.taken)
 	switch {
 	case a.total < f.taken && !turns:
@@ -176,7 +176,7 @@ func (f *feed) meet(a arrival) {
 }
 
 // turns reports whether what is read next is at another rate than what was read.
-func (f *feed) turns() bool { return f.behind != f.rate && !f.joint.ahead }
+func (f *feed) turns() bool { return f.nextRate != f.rate && !f.joint.ahead }
 
 // ready returns the frames that can be read as one sound.
 func (f *feed) ready() aes67.Frames {
@@ -244,7 +244,7 @@ func (f *feed) clear() {
 			break
 		}
 		if a.joint {
-			f.behind = a.rate
+			f.nextRate = a.rate
 		}
 	}
 	f.advance(f.ring.Available())

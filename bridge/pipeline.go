@@ -72,7 +72,7 @@ type Pipeline struct {
 
 // report is what the sender context tells the others.
 type report struct {
-	rate       atomic.Uint32 // number of Pipeline.rate
+	rate       atomic.Uint32 // index of Pipeline.rate in rates
 	phase      atomic.Uint32
 	ratio      atomic.Uint64 // float64 bits, ppb
 	fill       atomic.Uint64 // float64 bits, sink frames
@@ -307,7 +307,7 @@ func (p *Pipeline) stop() {
 // retune goes on, in silence, with what the sink is recorded at from here on. A rate
 // that is none of the configured ones is not waited for.
 func (p *Pipeline) retune(due aes67.MonoTime) {
-	p.feed.rate = p.feed.behind
+	p.feed.rate = p.feed.nextRate
 	for i, r := range p.rates {
 		if r.in != p.feed.rate {
 			continue

@@ -66,7 +66,6 @@ func TestASoundWaitsForASpeakerToWake(t *testing.T) {
 			r := newRig(t, PipelineConfig{}, 0)
 			r.SetConfirmed(true)
 			r.program = silence
-			r.program = silence
 			r.pullFor(3*time.Second, nil)
 			if rests { // nobody pulls
 				for range 50 {

@@ -42,6 +42,8 @@ type recording struct {
 	log   zerolog.Logger
 	saves chan *recorder.Kept
 
+	gaveBack time.Time // of keep
+
 	// Of Run.
 	looks           int
 	sender, capture procstat.Thread
@@ -67,7 +69,7 @@ func planRecording(cfg config.Config) recorder.Plan {
 	}
 	return recorder.Plan{
 		Packet: frames.Duration(cfg.Stream.Rate), Offset: aes67.SendOffset(frames, cfg.Stream.Rate),
-		SinkRate: cfg.Sink.StartRate(), Channels: channels,
+		Channels: channels,
 	}
 }
 
@@ -238,11 +240,17 @@ func (r *recording) keep(ctx context.Context) error {
 	}
 }
 
-// save writes an incident, and gives back the memory that it took: a megabyte, which the
-// runtime would keep.
+// givesBack is how often at most the memory is given back that an incident took: a
+// megabyte, which the runtime would keep.
+const givesBack = time.Minute
+
+// save writes an incident.
 func (r *recording) save(k *recorder.Kept) {
-	defer debug.FreeOSMemory()
 	err := r.store.Save(k)
+	if now := time.Now(); err == nil && now.Sub(r.gaveBack) >= givesBack {
+		r.gaveBack = now
+		debug.FreeOSMemory()
+	}
 	switch {
 	case errors.Is(err, incidents.ErrFull):
 		r.log.Info().Err(err).Str("id", k.ID).Msg("incident not kept")

@@ -63,7 +63,7 @@ func (o lookout) look() recorder.Look {
 		}
 	}
 	pipeline := e.seats[0].pipeline.Snapshot()
-	l.Target = float64(pipeline.Target)
+	l.Target, l.SinkRate = float64(pipeline.Target), pipeline.Rate
 	channels := make([][]string, len(b.Sessions))
 	for i := range b.Sessions {
 		channels[i] = b.Sessions[i].Stream.Channels

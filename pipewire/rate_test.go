@@ -30,12 +30,12 @@ func profile(ours uint32) []byte {
 }
 
 // profiles plays a server that tells of objects, and goes on with profiles.
-func profiles(t *testing.T, globals [][]byte, told ...[]byte) (int, error) {
+func profiles(t *testing.T, patience time.Duration, globals [][]byte, told ...[]byte) (int, error) {
 	t.Helper()
 	const asked = 3 // messages before the Sync
 	done := event(core, coreDone, pod.AppendInt(pod.AppendInt(nil, core), asked))
 	socket, _ := serve(t, slices.Concat(globals, [][]byte{done}, told))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return GraphRate(ctx, socket, "aes67")
 }
@@ -55,7 +55,11 @@ func TestGraphRateIsThatOfTheNodesGraph(t *testing.T) {
 		{"no node", [][]byte{profiler}, nil, 0, "no such node"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			rate, err := profiles(t, c.globals, c.told...)
+			patience := 10 * time.Second
+			if c.says == "timeout" {
+				patience = 50 * time.Millisecond
+			}
+			rate, err := profiles(t, patience, c.globals, c.told...)
 			if rate != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%d Hz, %v; want %d, %q", rate, err, c.want, c.says)
 			}

@@ -65,6 +65,13 @@ func (f *follow) due(now aes67.MonoTime) (rate aes67.Hz, yes bool) {
 	return f.heard, f.silent && now.Sub(f.since) >= restFor && f.heard != 0 && f.heard != f.now
 }
 
+// again asks for a rate that was about to be taken over, in the next silence.
+func (f *follow) again(rate aes67.Hz) {
+	if rate != f.now {
+		f.heard, f.refused = rate, false
+	}
+}
+
 // turned tells what became of a turn: the rate at which the monitor is recorded now, and
 // whether the server went along. If not, the rate is asked for again when it has been heard
 // again; a recording that could not go back to the rate before does so when it may.

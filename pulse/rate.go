@@ -2,6 +2,8 @@ package pulse
 
 import (
 	"context"
+	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -24,7 +26,7 @@ const (
 	// two looks, of which each waits for alongLook.
 	alongLimit = time.Second
 	alongPause = 25 * time.Millisecond
-	alongLook  = 250 * time.Millisecond
+	alongLook  = 150 * time.Millisecond
 )
 
 // Follows is whether the rate follows what plays, as status tells it.
@@ -74,7 +76,7 @@ func (t *session) tellRate() {
 // startRate goes on at the rate of an adopted sink's graph, in which a program may play.
 func (t *session) startRate(ctx context.Context) {
 	if t.follows() {
-		if rate := t.graphRate(ctx); slices.Contains(t.cfg.rates(), rate) {
+		if rate, _ := t.graphRate(ctx); slices.Contains(t.cfg.rates(), rate) {
 			t.follow.now = rate
 		}
 	}
@@ -84,51 +86,84 @@ func (t *session) startRate(ctx context.Context) {
 func (t *session) followRate(ctx context.Context) error {
 	t.follow.look(t.cfg.Now())
 	rate, due := t.follow.due(t.cfg.Now())
-	if !due || !t.follows() || !t.confirmed || t.stream == noStream {
+	if !due || !t.follows() || !t.confirmed || t.stream == noStream || t.sounds() {
 		return nil
 	}
 	if err := t.countPlayers(); err != nil || t.playing > 0 {
 		return err
 	}
-	err := t.record(rate)
-	if err != nil || ctx.Err() != nil {
-		return err
+	if err := t.record(rate); err != nil { // the sink is worth more than a rate
+		t.log.Warn().Err(err).Int("rate_hz", int(rate)).Msg("not recorded at another rate")
+		t.worn = false
+		t.follow.turned(t.follow.now, false)
+		t.tellRate()
+		return t.record(t.follow.now)
 	}
-	if t.along(ctx, rate) {
+	came, err := t.along(ctx, rate)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case came:
 		t.log.Info().Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("rate follows what played last")
 		t.follow.turned(rate, true)
-	} else {
-		t.log.Info().Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("the sound server keeps its rate")
-		if err = t.countPlayers(); err == nil && t.playing == 0 { // nobody's recording is broken off
+	default:
+		t.log.Info().Err(err).Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("the sound server keeps its rate")
+		wanted := rate
+		if err := t.countPlayers(); err == nil && t.playing == 0 { // nobody's recording is broken off
 			rate = t.follow.now
-			err = t.record(rate)
+			if err := t.record(rate); err != nil {
+				return err
+			}
 		}
-		t.follow.turned(rate, false)
+		if t.follow.turned(rate, false); errors.Is(err, errBusy) {
+			t.follow.again(wanted)
+		}
 	}
 	t.tellRate()
-	return err
+	return nil
 }
 
-// along waits until the graph has come along.
-func (t *session) along(ctx context.Context, rate aes67.Hz) bool {
-	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < alongLimit; {
-		if t.graphRate(ctx) == rate {
+// sounds reports whether the sink sounds, or did until a moment ago: a program may play into
+// it without the server's counting it among the players.
+func (t *session) sounds() bool {
+	for _, at := range t.framer.meter.heardAt(len(t.cfg.Channels)) {
+		if t.cfg.Now().Sub(at) < restFor {
 			return true
-		}
-		if !wake.Pause(ctx, alongPause) {
-			return false
 		}
 	}
 	return false
 }
 
+// errBusy says that something else is to be done first.
+var errBusy = errors.New("the volume or a player has changed meanwhile")
+
+// along waits until the graph has come along. The control loop stands still meanwhile, so it
+// ends where that has something to do: a change of the volume is in doubt until it is asked.
+func (t *session) along(ctx context.Context, rate aes67.Hz) (came bool, why error) {
+	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < alongLimit; {
+		if len(t.asked) > 0 || t.dirty.Load()&(dirtyVolumes|dirtyInputs) != 0 {
+			return false, errBusy
+		}
+		is, err := t.graphRate(ctx)
+		switch {
+		case is == rate:
+			return true, nil
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded):
+			return false, err
+		case !wake.Pause(ctx, alongPause):
+			return false, ctx.Err()
+		}
+	}
+	return false, nil
+}
+
 // graphRate is that of the sink's graph; 0: not known.
-func (t *session) graphRate(ctx context.Context) aes67.Hz {
+func (t *session) graphRate(ctx context.Context) (aes67.Hz, error) {
 	ctx, cancel := context.WithTimeout(ctx, alongLook)
 	defer cancel()
 	hz, err := pipewire.GraphRate(ctx, pipewire.Socket(t.where.getenv), t.cfg.SinkID)
 	if err != nil {
 		t.log.Debug().Err(err).Msg("the graph's rate is not known")
 	}
-	return aes67.Hz(hz)
+	return aes67.Hz(hz), err
 }

@@ -47,7 +47,7 @@ type Status struct {
 	Playing         int      // those that are not paused
 	Rate            aes67.Hz // at which the monitor is recorded
 	Follows         Follows
-	// OtherRate is that of a stream which plays with another than the sink's: PipeWire
+	// OtherRate is that of a stream which plays with another than Rate: PipeWire
 	// resamples it. 0: none does.
 	OtherRate aes67.Hz
 	// Flowing: messages arrive, with sound or silence in them.

@@ -161,7 +161,7 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 	case CauseSendCall:
 		return heard, fmt.Sprintf("the kernel took %s to send one packet of each stream", inMS(longest))
 	case CauseServerLate:
-		return heard, fmt.Sprintf("the sound server gave nothing for %s, and the buffer held %s", inMS(milliseconds(f.pause)), inMS(c.buffer(plan)))
+		return heard, fmt.Sprintf("the sound server gave nothing for %s, and the buffer held %s", inMS(milliseconds(f.pause)), inMS(c.buffer()))
 	case CauseServerSkipped:
 		if f.ahead {
 			return heard, fmt.Sprintf("the sound server rendered %s ahead at once", inMS(milliseconds(f.skipped)))
@@ -216,11 +216,11 @@ func (c *Case) policy() string {
 }
 
 // buffer is what the target holds, in ms.
-func (c *Case) buffer(plan Plan) float64 {
-	if plan.SinkRate == 0 || math.IsNaN(c.Before.Target) {
+func (c *Case) buffer() float64 {
+	if c.Before.SinkRate == 0 || math.IsNaN(c.Before.Target) {
 		return 0
 	}
-	return c.Before.Target / float64(plan.SinkRate) * 1000
+	return c.Before.Target / float64(c.Before.SinkRate) * 1000
 }
 
 // stepped is by how much the virtual clock jumped between two looks.

@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var testPlan = Plan{Packet: time.Millisecond, Offset: 500 * time.Microsecond, SinkRate: 48000, Channels: 2}
+var testPlan = Plan{Packet: time.Millisecond, Offset: 500 * time.Microsecond, Channels: 2}
 
 // desk is a bridge in simulated time: a look each LookEach, a record each millisecond.
 type desk struct {
@@ -36,7 +36,7 @@ func newDesk(plan Plan) *desk {
 		At: time.Date(2026, 11, 29, 20, 14, 0, 0, time.UTC), State: StateSending,
 		Streams: Called([][]string{{"left"}, {"right"}}), Server: "PipeWire 1.4.2", Volume: "volume -20.0 dB", Network: "eth0 192.168.7.2",
 		Clock: "locked", Master: "00-1D-C1-FF-FE-12-34-56", OffsetNS: 120, BoundNS: 900, Policy: "SCHED_FIFO", RealTime: true,
-		Fill: 1000, Target: 1056, RatioPPB: 1200, PeaksDBFS: []float64{-6, -7},
+		SinkRate: 48000, Fill: 1000, Target: 1056, RatioPPB: 1200, PeaksDBFS: []float64{-6, -7},
 	}}
 	d.look.PTP = 1e18
 	d.look.Raw = d.now

@@ -76,7 +76,7 @@ func (c *Case) find(plan Plan) (f facts) {
 		}
 		f.least = min(f.least, float64(s.Fill))
 		if s.has(Skipped) && i > 0 {
-			f.skip(float64(all[i-1].Fill), all[i:min(len(all), i+int(100*time.Millisecond/plan.Packet))], plan.SinkRate)
+			f.skip(float64(all[i-1].Fill), all[i:min(len(all), i+int(100*time.Millisecond/plan.Packet))], c.Before.SinkRate)
 		}
 	}
 	return f

@@ -35,7 +35,8 @@ type Look struct {
 	RealTime bool   `json:"real_time"`
 	Why      string `json:"why,omitempty"` // it is not real-time
 
-	Fill      float64   `json:"-"` // sink frames
+	SinkRate  aes67.Hz  `json:"sink_rate_hz"` // at which it is recorded
+	Fill      float64   `json:"-"`            // sink frames
 	Target    float64   `json:"target"`
 	RatioPPB  float64   `json:"-"`
 	LimitedDB float64   `json:"limited_db"`

@@ -3,15 +3,12 @@ package recorder
 import (
 	"math"
 	"time"
-
-	"aes67-sink/aes67"
 )
 
 // Plan is what stays as it is while a bridge runs.
 type Plan struct {
 	Packet   time.Duration // time of one packet
 	Offset   time.Duration // from a frame's RTP time to its sending; aes67.SendOffset
-	SinkRate aes67.Hz
 	Channels int
 }
 

@@ -14,10 +14,10 @@ import (
 //	┌──────┐ ─────────────────────────────────────> ┌──────────┐
 //	│ Sink │ <── a doubt, or the slider is not ──── │ Entering │ the slider goes to what
 //	└──────┘     there in time                      └──────────┘ is heard, if that is less
-//	   ^                                                 │
-//	   │          ┌────────┐      it is there, or need not move
-//	   └──────────│ Device │ <────────────────────────────┘
-//	  a doubt     └────────┘
+//	   ^                                                 │  ^
+//	   │          ┌────────┐      it is there, or need   │  │ one was turned by its owner
+//	   └──────────│ Device │ <──────────── not move ─────┘  │ before it was first written
+//	  a doubt     └────────┘ ───────────────────────────────┘
 //
 //	              what is heard of a speaker, with the slider at volume V, the guard's
 //	              gain G (at most 0 dB), the pair's reference R and a level L:
@@ -109,6 +109,7 @@ const (
 	Refusal          // the speaker says no
 	Silence          // it says nothing
 	Turned           // it was at another level than what the write was checked against
+	Unasked          // it did not say at which level it is, so nothing was written
 )
 
 const (
@@ -146,6 +147,23 @@ func New(reference float64, last []float64) *Slider {
 		s.devices[i] = device{set: last[i], asked: math.NaN(), lost: math.NaN()}
 	}
 	return s
+}
+
+// Mutes are whether the slider has muted each speaker.
+func (s *Slider) Mutes() []bool {
+	all := make([]bool, len(s.devices))
+	for i := range all {
+		all[i] = s.devices[i].muted && s.devices[i].ours
+	}
+	return all
+}
+
+// Muted tells, of the same speakers, what Mutes of an earlier Slider was: what it has muted
+// it unmutes.
+func (s *Slider) Muted(earlier []bool) {
+	for i, yes := range earlier {
+		s.devices[i].muted, s.devices[i].ours = yes, yes
+	}
 }
 
 // Want lets the speakers be used, or not.
@@ -219,8 +237,9 @@ func (s *Slider) Wrote(now aes67.MonoTime, w Write, confirmedDB float64, result 
 	case result == Refusal && w.Hand != 0: // it is as it was, and the slider none the worse
 	case result == Refusal:
 		s.fail(now, Fault{Refused, w.Speaker})
-	case result == Silence:
+	case result == Silence, result == Unasked:
 		switch {
+		case result == Unasked:
 		case !w.Mute:
 			d.lost = w.LevelDB
 		case w.Hand == 0:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aes67-sink/internal/speakersim"
+	"aes67-sink/internal/wake"
 	"aes67-sink/ssc"
 	"aes67-sink/ssc/wire"
 )
@@ -339,9 +340,16 @@ func TestASpeakerThatAnswersSlowlyIsSetAllTheSame(t *testing.T) {
 		}
 		s.SetFaults(speakersim.Faults{Slow: 100 * time.Millisecond})
 		d := ssc.NewDevice(at, time.Second)
-		ctx, end := context.WithTimeout(t.Context(), 450*time.Millisecond)
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { // after model, serial number and name
+			defer close(ended)
+			for s.Asked() < 4 && wake.Pause(t.Context(), time.Millisecond) {
+			}
+			end()
+		}()
 		seen := Look(ctx, d)
-		end()
+		<-ended
 		if seen.Name != "Slow" || seen.LevelDB != nil || (seen.Problem == "") != sets {
 			t.Fatalf("%v: %+v", profile, seen)
 		}

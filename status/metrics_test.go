@@ -117,7 +117,7 @@ scrape_configs:
 What is not known is absent, never 0. Times are in seconds, levels in decibels;
 counters begin at 0 with the bridge. All streams leave together, so their figures of
 lateness are alike. The label ` + "`channel`" + ` has all channels of a stream, with commas
-between.
+between; ` + "`sink`" + ` is a sink's id.
 
 | Metric | Kind | Labels | What it tells |
 |---|---|---|---|

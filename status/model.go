@@ -59,17 +59,23 @@ type Sink struct {
 	Name   string `json:"name"`
 	ID     string `json:"id,omitempty"`
 	RateHz int    `json:"rate_hz"` // at which it is recorded
-	// RateFollows is whether RateHz follows what plays, where that is asked for: "played",
-	// "unable" (not this sound server) or "kept" (it did not go along).
+	// RateFollows is whether RateHz follows what plays, where that is asked for.
 	RateFollows string   `json:"rate_follows,omitempty"`
 	Channels    []string `json:"channels,omitempty"`
 	VolumeDB    *Tenths  `json:"volume_db,omitempty"`
 	Muted       *bool    `json:"muted,omitempty"`
 	Clients     *int     `json:"clients,omitempty"`
 	Playing     *int     `json:"playing,omitempty"` // clients that are not paused
-	// ResampledHz is the rate of a program that plays with another than the sink's.
+	// ResampledHz is the rate of a program that plays with another than RateHz.
 	ResampledHz int `json:"resampled_hz,omitempty"`
 }
+
+// What Sink.RateFollows may be (pulse.Follows).
+const (
+	RateFollows = "played"
+	RateUnable  = "unable" // not this sound server
+	RateKept    = "kept"   // it did not go along
+)
 
 // Room is one sink among several, and its way to the streams.
 type Room struct {

@@ -25,6 +25,9 @@ type Speaker struct {
 }
 
 // speakerParts are those of a line of the table.
+// Asleep reports whether its countdown to standby has ended.
+func (s *Speaker) Asleep() bool { return s.StandbyInM != nil && *s.StandbyInM <= 0 }
+
 func speakerParts(s *Speaker) []string {
 	parts := []string{fmt.Sprintf("%s (%s)", s.Name, strings.TrimPrefix(s.Channel, "front-"))}
 	if !s.Reachable {
@@ -39,7 +42,7 @@ func speakerParts(s *Speaker) []string {
 	if s.Local != nil && *s.Local {
 		parts = append(parts, "LOCAL")
 	}
-	if s.StandbyInM != nil && *s.StandbyInM <= 0 {
+	if s.Asleep() {
 		parts = append(parts, "asleep")
 	}
 	if s.InputDB != nil {

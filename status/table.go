@@ -107,9 +107,9 @@ func sinkParts(s Sink) []string {
 		where += " on " + s.Server
 	}
 	parts := []string{where, fmt.Sprintf("%d Hz", s.RateHz) + map[string]string{
-		"played": " as what played last",
-		"unable": " whatever plays (PulseAudio cannot switch)",
-		"kept":   " whatever plays (the server did not switch: docs/latency.md says how to let it)",
+		RateFollows: " as what played last",
+		RateUnable:  " whatever plays (this sound server cannot switch)",
+		RateKept:    " whatever plays (the server did not switch: docs/latency.md says how to let it)",
 	}[s.RateFollows]}
 	if s.VolumeDB != nil {
 		parts = append(parts, "volume "+decibels(*s.VolumeDB, "dB"))

@@ -40,7 +40,7 @@ func TestTheRateIsTold(t *testing.T) {
 		{"", 44100, []string{"48000 Hz", "the server resamples 44100 Hz (docs/latency.md says how to let it switch)"}},
 		{"played", 0, []string{"48000 Hz as what played last"}},
 		{"played", 44100, []string{"48000 Hz as what played last", "the server resamples 44100 Hz until nothing plays"}},
-		{"unable", 0, []string{"48000 Hz whatever plays (PulseAudio cannot switch)"}},
+		{"unable", 0, []string{"48000 Hz whatever plays (this sound server cannot switch)"}},
 		{"kept", 0, []string{"48000 Hz whatever plays (the server did not switch: docs/latency.md says how to let it)"}},
 	} {
 		got := sinkParts(Sink{Name: "x", RateHz: 48000, RateFollows: c.follows, ResampledHz: c.resampled})[1:]

@@ -87,12 +87,15 @@ func (l *Loudness) Obey(doubts uint64, law aes67.Law) {
 	l.carry(l.machine.See(l.now(), law), &doubts)
 }
 
-// use begins with a pair, or with none.
-func (l *Loudness) use(referenceDB float64, last []float64, wanted bool, write func(slider.Write)) {
+// use begins with a pair, or with none; same: with the one that there was.
+func (l *Loudness) use(referenceDB float64, last []float64, wanted, same bool, write func(slider.Write)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
+	now, before := l.now(), l.machine
 	l.machine, l.wanted, l.write, l.number = slider.New(referenceDB, last), wanted, write, math.MaxUint64
+	if same {
+		l.machine.Muted(before.Mutes())
+	}
 	l.machine.Delay(l.delay())
 	orders := l.machine.Want(now, wanted)
 	if l.lawful {

@@ -52,6 +52,9 @@ type Pair struct {
 	log      zerolog.Logger
 	anew     chan struct{} // the pair may be another
 
+	served speakers.Pair // of Run
+	filing sync.Mutex    // of a change of the file
+
 	mu    sync.Mutex
 	told  []Member
 	asked []*asked
@@ -166,7 +169,9 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	p.asked = all
 	p.await()
 	p.mu.Unlock()
-	p.loudness.use(pair.ReferenceDB, last, wanted, func(w slider.Write) {
+	same := pair.Left.Serial == p.served.Left.Serial && pair.Right.Serial == p.served.Right.Serial
+	p.served = pair
+	p.loudness.use(pair.ReferenceDB, last, wanted, same, func(w slider.Write) {
 		select {
 		case all[w.Speaker].writes <- w:
 		default: // the slider gives no second one before the first is answered
@@ -201,7 +206,7 @@ func (p *Pair) keep() {
 			kept[m.Serial] = last[i]
 		}
 	}
-	if len(kept) > 0 {
+	if len(last) > 0 {
 		p.levels.Save(kept)
 	}
 }
@@ -273,7 +278,7 @@ func (a *asked) write(ctx context.Context, w slider.Write) {
 		is, _ := a.device.Get(ctx, wire.Level)
 		switch level, known := is.Float(); {
 		case !known:
-			a.loudness.wrote(w, 0, slider.Silence)
+			a.loudness.wrote(w, 0, slider.Unasked)
 			return
 		case math.Abs(level-w.FromDB) > sameDB:
 			a.loudness.wrote(w, level, slider.Turned)
@@ -328,6 +333,7 @@ func (a *asked) ask(ctx context.Context, each uint) {
 	defer a.mu.Unlock()
 	m := &a.told[a.index]
 	m.Told, m.Problem, m.Rest = told, problem, rest
+	m.vain = m.vain && m.asleep()
 	_, m.another = errors.AsType[*ssc.Another](err)
 	a.await()
 	wake.Signal(a.loudness.changed)

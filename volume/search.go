@@ -71,17 +71,28 @@ func (a *asked) look(ctx context.Context) {
 	a.mu.Lock()
 	serial := a.told[a.index].Serial
 	a.mu.Unlock()
+	answered := make(chan *ssc.Device, len(found)) // nil: it is not the one
 	for _, f := range found {
-		if f.Addr == a.device.Addr() {
-			continue
-		}
-		d := meant(f.Addr, serial)
-		if _, err := d.Get(ctx, wire.Serial); err != nil {
+		go func() {
+			d := meant(f.Addr, serial)
+			if _, err := d.Get(ctx, wire.Serial); err != nil || f.Addr == a.device.Addr() {
+				d.Close()
+				d = nil
+			}
+			answered <- d
+		}()
+	}
+	var there *ssc.Device
+	for range found {
+		switch d := <-answered; {
+		case d != nil && there == nil:
+			there = d
+		case d != nil: // by another interface
 			d.Close()
-			continue
 		}
-		a.moved(d)
-		return
+	}
+	if there != nil {
+		a.moved(there)
 	}
 }
 
@@ -98,6 +109,8 @@ func (a *asked) moved(d *ssc.Device) {
 	a.mu.Unlock()
 	a.log.Info().Str("serial", serial).Str("from", from).Str("to", at).Msg("speaker has another address")
 	wake.Signal(a.loudness.changed)
+	a.filing.Lock()
+	defer a.filing.Unlock()
 	pair, err := a.file.Load()
 	if side := []*speakers.Identity{&pair.Left, &pair.Right}[a.index]; err == nil && side.Serial == serial {
 		side.Address = at

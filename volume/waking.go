@@ -2,6 +2,7 @@ package volume
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -17,7 +18,9 @@ const (
 )
 
 // asleep reports whether it has gone to sleep: its countdown to that has ended.
-func (m *Member) asleep() bool { return m.Told.Reachable && m.Sleeps && m.Counts && m.Countdown <= 0 }
+func (m *Member) asleep() bool {
+	return m.Told.Reachable && !m.Told.Local && m.Sleeps && m.Counts && m.Countdown <= 0
+}
 
 // waited reports whether a sound that begins is to wait for it.
 func (m *Member) waited() bool { return m.asleep() && !m.vain }
@@ -47,8 +50,12 @@ func (a *asked) rouse(ctx context.Context) {
 	a.rousing = a.now().Add(rouseLimit)
 	ctx, cancel := context.WithTimeout(ctx, rouseLimit)
 	defer cancel()
-	if _, err := a.device.Set(ctx, wire.StandbyEnabled, wire.Bool(true)); err != nil {
-		a.roused(0)
+	v, err := a.device.Get(ctx, wire.StandbyEnabled)
+	if sleeps, _ := v.Bool(); err == nil && sleeps { // else somebody has ended that
+		_, err = a.device.Set(ctx, wire.StandbyEnabled, v)
+	}
+	if err != nil {
+		a.roused(math.NaN())
 	}
 }
 
@@ -58,21 +65,27 @@ func (a *asked) watch(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(rouseEvery, left))
 	defer cancel()
 	v, err := a.device.Get(ctx, wire.StandbyIn)
-	minutes, _ := v.Float()
-	if err != nil || minutes > 0 || left <= 0 {
+	minutes, known := v.Float()
+	if err != nil || !known {
+		minutes = math.NaN()
+	}
+	if !(minutes <= 0) || left <= 0 {
 		a.roused(minutes)
 	}
 }
 
-// roused notes how many minutes it has left until it sleeps; one that has none is not
-// waited for again, for the stream alone may wake it.
+// roused notes how many minutes it has left until it sleeps, NaN: it did not say. One that
+// has none, or does not say, is not waited for again until it is awake, for the stream alone
+// may wake it.
 func (a *asked) roused(minutes float64) {
 	a.rousing = 0
-	a.log.Info().Str("speaker", a.device.Addr().String()).Float64("countdown_min", minutes).Msg("speaker was asleep when a sound began")
+	a.log.Info().Str("speaker", a.device.Addr().String()).Float64("countdown_min", minutes).Bool("woken", minutes > 0).Msg("speaker was asleep when a sound began")
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := &a.told[a.index]
-	m.Countdown, m.vain = minutes, minutes <= 0
+	if m.vain = !(minutes > 0); !math.IsNaN(minutes) {
+		m.Countdown = minutes
+	}
 	a.await()
 	wake.Signal(a.loudness.changed)
 }

@@ -17,15 +17,15 @@ func (p *Pair) Problems(playing, pipeWire bool) (all []string) {
 		}
 	}
 	for i := range told {
-		m := &told[i]
+		m, side := &told[i], []string{"left", "right"}[i]
 		switch {
 		case !m.Told.Reachable:
 		case m.Told.Muted && !p.loudness.muted():
-			all = append(all, fmt.Sprintf("%s is muted at the speaker: nothing is heard of it; `aes67-sink speakers mute off --on %q`", m.Name, m.Name))
+			all = append(all, fmt.Sprintf("%s is muted at the speaker: nothing is heard of it; `aes67-sink speakers mute off --on %s`", m.Name, side))
 		case playing && m.asleep():
-			all = append(all, fmt.Sprintf("%s sleeps although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %q`", m.Name, m.asleepDB, m.Name))
+			all = append(all, fmt.Sprintf("%s sleeps although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %s`", m.Name, m.asleepDB, side))
 		case playing && m.sleepsSoon():
-			all = append(all, fmt.Sprintf("%s goes to sleep in %g minutes although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %q`", m.Name, m.Countdown, m.asleepDB, m.Name))
+			all = append(all, fmt.Sprintf("%s goes to sleep in %g minutes although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %s`", m.Name, m.Countdown, m.asleepDB, side))
 		}
 	}
 	return all

@@ -152,12 +152,23 @@ func (r *Redactor) unlessReplaced(kind, found string) string {
 	return r.name(kind, strings.ToLower(found))
 }
 
+// small writes s in small letters, each at its place: what is no letter, or is of another
+// length then, stays.
+func small(s string) string {
+	b := []byte(s)
+	for i, size := 0, 0; i < len(b); i += size {
+		var c rune
+		c, size = utf8.DecodeRune(b[i:])
+		if l := unicode.ToLower(c); c != utf8.RuneError && utf8.RuneLen(l) == size {
+			utf8.EncodeRune(b[i:], l)
+		}
+	}
+	return string(b)
+}
+
 // replaceWord replaces a word where no letter and no digit touches it.
 func replaceWord(s string, w word) string {
-	lower := strings.ToLower(s)
-	if len(lower) != len(s) || !strings.Contains(lower, w.secret) { // letters of other lengths: as they are
-		lower = s
-	}
+	lower := small(s)
 	var b strings.Builder
 	from := 0
 	for at := 0; ; {

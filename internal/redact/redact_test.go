@@ -89,6 +89,7 @@ func FuzzText(f *testing.F) {
 	f.Add("studio-pc", "anna", "at ", ": well", uint32(0xC0A80A01), uint64(0x001B21FFFE3A4C5D))
 	f.Add("ß.x", "İ", "\x80", "\xff::", uint32(1), uint64(1<<40))
 	f.Add("0", "host", "a:", ":5", uint32(0xEF450101), uint64(0xFFFFFFFF00000000))
+	f.Add("studio-pc", "anna", "a\x90", "a ANNA", uint32(1), uint64(1)) // no letter, and a capital
 	f.Fuzz(func(t *testing.T, host, user, before, after string, v4 uint32, id uint64) {
 		secrets := []string{strings.TrimSpace(host), strings.TrimSpace(user)}
 		a4 := netip.AddrFrom4([4]byte{10, byte(v4 >> 16), byte(v4 >> 8), byte(v4)}).String()

@@ -55,7 +55,7 @@ func speakerTexts(l language, s *status.Speaker, id string, all map[string]strin
 			all[id+".mute"] = l.word("speaker.muted")
 		}
 	}
-	if s.StandbyInM != nil && *s.StandbyInM <= 0 {
+	if s.Asleep() {
 		all[id+".standby"] = l.word("speaker.asleep")
 	} else if s.StandbyInM != nil {
 		all[id+".standby"] = l.fill("speaker.in", l.decimal(float64(*s.StandbyInM), 0))

@@ -26,6 +26,9 @@ func TestTheRateFollows(t *testing.T) {
 		{"pipewire of Debian 13", func(t testing.TB, w wire) *server { return startNewPipeWire(t, w, "") }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.tells && !full {
+				t.Skip("the same on a newer server: LAB_FULL=1")
+			}
 			shared(t)
 			measured(t, func(t *attempt) {
 				w := newWire(t)
@@ -53,8 +56,10 @@ func TestTheRateFollows(t *testing.T) {
 					second := s.play(makeTonesAt(t, rate, 4*length))
 					b.reaches(5*time.Second, "the second plays", func(r report) bool { return r.Sink.Playing == 1 })
 					from := rtthread.Now().Add(time.Second) // behind its beginning
-					if got := s.graphRate(); c.tells && got != words(rate) {
-						t.Errorf("pw-top says that the graph runs at %s Hz, want %d", got, rate)
+					if c.tells {
+						if got := s.graphRate(); got != words(rate) {
+							t.Errorf("pw-top says that the graph runs at %s Hz, want %d", got, rate)
+						}
 					}
 					own[0].enough(t, leftHz, from, length)
 					own[1].heardUntil(t, rtthread.Now())
