@@ -65,10 +65,10 @@ func (f *follow) due(now aes67.MonoTime) (rate aes67.Hz, yes bool) {
 	return f.heard, f.silent && now.Sub(f.since) >= restFor && f.heard != 0 && f.heard != f.now
 }
 
-// again asks for a rate that was about to be taken over, in the next silence.
-func (f *follow) again(rate aes67.Hz) {
+// again asks for a rate that was about to be taken over, after another silence.
+func (f *follow) again(now aes67.MonoTime, rate aes67.Hz) {
 	if rate != f.now {
-		f.heard, f.refused = rate, false
+		f.heard, f.refused, f.since = rate, false, now
 	}
 }
 

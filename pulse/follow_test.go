@@ -99,3 +99,20 @@ func TestARefusedRateWaitsToBeHeardAgain(t *testing.T) {
 		t.Errorf("a recording at a refused rate goes back to %d, %v", rate, due)
 	}
 }
+
+// TestATurnThatWasInterruptedIsTriedAfterAnotherSilence, and not at once, time and again.
+func TestATurnThatWasInterruptedIsTriedAfterAnotherSilence(t *testing.T) {
+	f, at := newFollow([]aes67.Hz{48000, 44100}), aes67.MonoTime(0)
+	f.saw(at, []aes67.Hz{44100})
+	at = at.Add(time.Minute)
+	f.saw(at, nil)
+	at = at.Add(restFor)
+	f.turned(48000, false)
+	f.again(at, 44100)
+	if _, due := f.due(at.Add(restFor - 1)); due {
+		t.Error("due at once")
+	}
+	if rate, due := f.due(at.Add(restFor)); rate != 44100 || !due || f.refused {
+		t.Errorf("%d, %v, refused %v", rate, due, f.refused)
+	}
+}

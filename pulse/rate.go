@@ -116,7 +116,7 @@ func (t *session) followRate(ctx context.Context) error {
 			}
 		}
 		if t.follow.turned(rate, false); errors.Is(err, errBusy) {
-			t.follow.again(wanted)
+			t.follow.again(t.cfg.Now(), wanted)
 		}
 	}
 	t.tellRate()
@@ -135,13 +135,21 @@ func (t *session) sounds() bool {
 }
 
 // errBusy says that something else is to be done first.
-var errBusy = errors.New("the volume or a player has changed meanwhile")
+var errBusy = errors.New("a player came, or something was asked for")
 
-// along waits until the graph has come along. The control loop stands still meanwhile, so it
-// ends where that has something to do: a change of the volume is in doubt until it is asked.
+// along waits until the graph has come along. The control loop stands still meanwhile, so
+// what is in doubt of the volume is looked at here, and it ends where a player comes or
+// somebody asks for something.
 func (t *session) along(ctx context.Context, rate aes67.Hz) (came bool, why error) {
 	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < alongLimit; {
-		if len(t.asked) > 0 || t.dirty.Load()&(dirtyVolumes|dirtyInputs) != 0 {
+		if volumes := t.dirty.Load() & dirtyVolumes; volumes != 0 {
+			t.dirty.And(^volumes)
+			if err := t.look(volumes); err != nil || !t.present {
+				t.dirty.Or(volumes)
+				return false, errBusy
+			}
+		}
+		if len(t.asked) > 0 || t.dirty.Load()&dirtyInputs != 0 {
 			return false, errBusy
 		}
 		is, err := t.graphRate(ctx)

@@ -195,6 +195,8 @@ func (w *world) write(write Write) {
 		}
 	}
 	switch {
+	case lost && write.Checked && w.random.IntN(2) == 0:
+		w.in(time.Second+w.upTo(time.Second/2), answer(0, Unasked))
 	case lost:
 		if w.random.IntN(2) == 0 {
 			w.in(w.upTo(5*time.Second), func() {

@@ -192,3 +192,17 @@ func TestWhatIsSaidOfThePair(t *testing.T) {
 		t.Errorf("nothing plays: %q", said)
 	}
 }
+
+// TestWhatTheSliderMutedItUnmutes, though it moves the stream by then.
+func TestWhatTheSliderMutedItUnmutes(t *testing.T) {
+	d := newDesktop(t, true)
+	d.loudness.Obey(1, law(-30, false))
+	defer d.run(t)()
+	eventually(t, "the slider moves them", d.Moves)
+	d.loudness.Obey(2, law(-30, true))
+	eventually(t, "the mutes", func() bool { return d.sims[0].Muted() && d.sims[1].Muted() })
+	d.Want(false)
+	eventually(t, "the stream is moved", func() bool { return !d.Moves() })
+	d.loudness.Obey(3, law(-30, false))
+	eventually(t, "no mutes", func() bool { return !d.sims[0].Muted() && !d.sims[1].Muted() })
+}
