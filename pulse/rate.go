@@ -99,15 +99,13 @@ func (t *session) followRate(ctx context.Context) error {
 		t.tellRate()
 		return t.record(t.follow.now)
 	}
-	came, err := t.along(ctx, rate)
-	switch {
+	switch came, busy := t.along(ctx, rate); {
 	case ctx.Err() != nil:
-		return nil
 	case came:
 		t.log.Info().Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("rate follows what played last")
 		t.follow.turned(rate, true)
 	default:
-		t.log.Info().Err(err).Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("the sound server keeps its rate")
+		t.log.Info().Bool("busy", busy).Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("the sound server keeps its rate")
 		wanted := rate
 		if err := t.countPlayers(); err == nil && t.playing == 0 { // nobody's recording is broken off
 			rate = t.follow.now
@@ -115,7 +113,7 @@ func (t *session) followRate(ctx context.Context) error {
 				return err
 			}
 		}
-		if t.follow.turned(rate, false); errors.Is(err, errBusy) {
+		if t.follow.turned(rate, false); busy {
 			t.follow.again(t.cfg.Now(), wanted)
 		}
 	}
@@ -134,35 +132,32 @@ func (t *session) sounds() bool {
 	return false
 }
 
-// errBusy says that something else is to be done first.
-var errBusy = errors.New("a player came, or something was asked for")
-
 // along waits until the graph has come along. The control loop stands still meanwhile, so
 // what is in doubt of the volume is looked at here, and it ends where a player comes or
-// somebody asks for something.
-func (t *session) along(ctx context.Context, rate aes67.Hz) (came bool, why error) {
+// somebody asks for something (busy).
+func (t *session) along(ctx context.Context, rate aes67.Hz) (came, busy bool) {
 	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < alongLimit; {
 		if volumes := t.dirty.Load() & dirtyVolumes; volumes != 0 {
 			t.dirty.And(^volumes)
 			if err := t.look(volumes); err != nil || !t.present {
 				t.dirty.Or(volumes)
-				return false, errBusy
+				return false, true
 			}
 		}
 		if len(t.asked) > 0 || t.dirty.Load()&dirtyInputs != 0 {
-			return false, errBusy
+			return false, true
 		}
 		is, err := t.graphRate(ctx)
 		switch {
 		case is == rate:
-			return true, nil
+			return true, false
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded):
-			return false, err
+			return false, false
 		case !wake.Pause(ctx, alongPause):
-			return false, ctx.Err()
+			return false, false
 		}
 	}
-	return false, nil
+	return false, false
 }
 
 // graphRate is that of the sink's graph; 0: not known.

@@ -24,10 +24,10 @@ type Speaker struct {
 	Problem    string   `json:"problem,omitempty"` // why it does not answer
 }
 
-// speakerParts are those of a line of the table.
 // Asleep reports whether its countdown to standby has ended.
 func (s *Speaker) Asleep() bool { return s.StandbyInM != nil && *s.StandbyInM <= 0 }
 
+// speakerParts are those of a line of the table.
 func speakerParts(s *Speaker) []string {
 	parts := []string{fmt.Sprintf("%s (%s)", s.Name, strings.TrimPrefix(s.Channel, "front-"))}
 	if !s.Reachable {
