@@ -99,12 +99,16 @@ func (t *session) followRate(ctx context.Context) error {
 		t.tellRate()
 		return t.record(t.follow.now)
 	}
-	switch came, busy := t.along(ctx, rate); {
-	case ctx.Err() != nil:
-	case came:
+	came, busy := t.along(ctx, rate)
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+	}
+	if came {
 		t.log.Info().Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("rate follows what played last")
 		t.follow.turned(rate, true)
-	default:
+	} else {
 		t.log.Info().Bool("busy", busy).Int("rate_hz", int(rate)).Int("before_hz", int(t.follow.now)).Msg("the sound server keeps its rate")
 		wanted := rate
 		if err := t.countPlayers(); err == nil && t.playing == 0 { // nobody's recording is broken off
