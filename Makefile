@@ -113,7 +113,7 @@ apps: packages build ## programs play as docs/programs.md says, four sound serve
 	$(ROOT) test/lab/trixie.sh make >/dev/null
 	ROOT='$(ROOT) env APPS=$(or $(APPS),.) APPS_UPDATE=$(APPS_UPDATE)' scripts/e2e.sh -test.run '^TestApps' -test.timeout 2h
 
-film: packages build ## a film by mpv: when a flash is on the screen against when its click is heard, as docs/latency.md has it (10 min, root)
+film: packages build ## a film by mpv: when a flash is on the screen against when its click is heard, as docs/latency.md has it (7 min, root)
 	@scripts/install-packages.sh trixie film
 	$(ROOT) test/lab/trixie.sh make >/dev/null
 	ROOT='$(ROOT) env FILM=1' scripts/e2e.sh -test.run '^TestFilmsAreInStep$$'
