@@ -43,7 +43,7 @@ SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 
 .DEFAULT_GOAL := help
-.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults apps formats lab-trixie flaky \
+.PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults apps film formats lab-trixie flaky \
 	bench-first-sound bench-discovery bench-clock sim-clock sim-day fuzz-clock bench-latency bench-quality bench-cost bench-pages bench-recorder bench-streams bench-resample plots \
 	fuzz-liveness test-arm64 golden deb release repository release-check package-test \
 	install install-files uninstall clean ci
@@ -112,6 +112,11 @@ apps: packages build ## programs play as docs/programs.md says, four sound serve
 	@scripts/install-packages.sh trixie apps
 	$(ROOT) test/lab/trixie.sh make >/dev/null
 	ROOT='$(ROOT) env APPS=$(or $(APPS),.) APPS_UPDATE=$(APPS_UPDATE)' scripts/e2e.sh -test.run '^TestApps' -test.timeout 2h
+
+film: packages build ## a film by mpv: when a flash is on the screen against when its click is heard, as docs/latency.md has it (7 min, root)
+	@scripts/install-packages.sh trixie film
+	$(ROOT) test/lab/trixie.sh make >/dev/null
+	ROOT='$(ROOT) env FILM=1' scripts/e2e.sh -test.run '^TestFilmsAreInStep$$'
 
 lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseAudio 17, in a tree of their own (root)
 	@scripts/install-packages.sh run trixie

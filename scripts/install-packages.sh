@@ -13,6 +13,7 @@
 #       page    a browser without a window (make page-test)
 #       pictures  the sound settings on a screen that nobody sees (make pictures, with page)
 #       apps    the programs that play (make apps, with run, lab and trixie)
+#       film    a player and a screen that nobody sees (make film, with run, lab and trixie)
 #       desktops  GNOME's and KDE's sound settings (make pictures)
 #       npm     what fetches axe-core for it, where it is not there already
 #       machines  what boots whole machines (make package-test)
@@ -36,6 +37,7 @@ declare -A sets=(
   [page]="chromium-headless-shell fonts-dejavu-core"
   [pictures]="xvfb pavucontrol imagemagick x11-utils pngquant"
   [apps]="mpv mpd mpc vlc-bin vlc-plugin-base chromium firefox-esr"
+  [film]="mpv xvfb"
   [desktops]="gnome-control-center adwaita-icon-theme systemsettings plasma-pa qml-module-org-kde-kcoreaddons qml-module-org-kde-kitemmodels
     breeze-icon-theme"
   [npm]="npm"

@@ -29,16 +29,21 @@ const (
 // MarkSample is the signal at a frame; a mark's peak is at MarkEvery/2 and at
 // each MarkEvery frames from there.
 func MarkSample(frame aes67.Frames) float64 {
-	n := frame / MarkEvery
-	from := float64(frame%MarkEvery - MarkEvery/2)
+	sign := 1.0
+	if frame/MarkEvery%2 == 1 {
+		sign = -1
+	}
+	return MarkAround(frame, frame-frame%MarkEvery+MarkEvery/2, sign)
+}
+
+// MarkAround is the signal at a frame in the neighbourhood of one mark, by the frame of
+// its peak and its sign.
+func MarkAround(frame, peak aes67.Frames, sign float64) float64 {
+	from := float64(frame - peak)
 	if math.Abs(from) >= markLength/2 {
 		return ground * math.Cos(float64(frame)/8)
 	}
-	v := markPeak * (1 + math.Cos(2*math.Pi*from/markLength)) / 2
-	if n%2 == 1 {
-		return -v
-	}
-	return v
+	return sign * markPeak * (1 + math.Cos(2*math.Pi*from/markLength)) / 2
 }
 
 // MarkPeak tells whether the peak of a mark lies in so many frames from a frame
