@@ -196,7 +196,7 @@ func (t *session) tellLatency(ctx context.Context) {
 		t.offset.proved = false
 		t.log.Debug().Err(err).Msg("what players are told of the latency is not known")
 	}
-	t.set(func(st *Status) { st.LatencyTold = known && t.offset.proved })
+	t.set(func(st *Status) { st.LatencyTold = t.offset.proved })
 }
 
 // hidden lists the modules of hidden sinks of ours.
