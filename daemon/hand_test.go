@@ -126,6 +126,17 @@ func TestTheFormsOfThePageSetSpeakers(t *testing.T) {
 		}
 		<-time.After(time.Millisecond)
 	}
+	for { // until it listens
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		<-time.After(time.Millisecond)
+	}
 	shown := read(client.Get("http://" + address + "/")) //nolint:bodyclose // read closes it
 	forms := aForm.FindAllString(shown, -1)
 	if len(forms) != 2 {
