@@ -52,7 +52,7 @@ func rememberedSpeakers(ctx context.Context) []status.Speaker {
 	if err != nil || !pair.Complete() {
 		return nil
 	}
-	all := []status.Speaker{{Name: pair.Left.Name}, {Name: pair.Right.Name}}
+	all := []status.Speaker{{Name: pair.Left.Name, Channel: "front-left"}, {Name: pair.Right.Name, Channel: "front-right"}}
 	var asked sync.WaitGroup
 	for i, m := range []speakers.Identity{pair.Left, pair.Right} {
 		asked.Go(func() { askSpeaker(ctx, m, &all[i]) })

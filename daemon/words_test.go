@@ -7,6 +7,7 @@ import (
 
 	"aes67-sink/bridge"
 	"aes67-sink/ptp"
+	"aes67-sink/pulse"
 	"aes67-sink/status"
 )
 
@@ -38,6 +39,15 @@ func TestOneVocabularyOfStates(t *testing.T) {
 	for _, state := range status.States() {
 		if status.Words(state) == state && state != status.Sending {
 			t.Errorf("state %q has no words for people", state)
+		}
+	}
+}
+
+// TestTheRatesWordsAreTheSoundServers: status and its table say what package pulse does.
+func TestTheRatesWordsAreTheSoundServers(t *testing.T) {
+	for does, said := range map[pulse.Follows]string{pulse.FollowsPlayed: status.RateFollows, pulse.FollowsUnable: status.RateUnable, pulse.FollowsKept: status.RateKept} {
+		if string(does) != said {
+			t.Errorf("status says %q of %q", said, does)
 		}
 	}
 }

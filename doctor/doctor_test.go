@@ -257,9 +257,9 @@ var faults = map[health.Code][]struct {
 
 // speakersAre gives the bridge a pair, of which the right one is changed.
 func speakersAre(f *Facts, change func(*status.Speaker)) {
-	left := status.Speaker{Name: "Left", Reachable: true, LevelDBSPL: new(status.Tenths(72)), Muted: new(false), Local: new(false), StandbyInM: new(status.Tenths(90))}
+	left := status.Speaker{Name: "Left", Channel: "front-left", Reachable: true, LevelDBSPL: new(status.Tenths(72)), Muted: new(false), Local: new(false), StandbyInM: new(status.Tenths(90))}
 	right := left
-	right.Name = "Right"
+	right.Name, right.Channel = "Right", "front-right"
 	change(&right)
 	f.Bridge.Speakers = []status.Speaker{left, right}
 }

@@ -34,7 +34,7 @@ func checkSpeakers(ctx context.Context, f *Facts) Result {
 			wrong = append(wrong, s.Name+" warns: "+strings.Join(s.Warnings, ", "))
 		case s.Muted != nil && *s.Muted && !hushed:
 			wrong = append(wrong, s.Name+" is muted at the speaker: nothing is heard of it")
-			command = "aes67-sink speakers mute off --on " + []string{"left", "right"}[min(i, 1)]
+			command = "aes67-sink speakers mute off --on " + s.Side()
 		case s.Local != nil && *s.Local:
 			odd = append(odd, s.Name+" is set to LOCAL: its level is that of the switch at its rear")
 		case s.Asleep():

@@ -100,6 +100,9 @@ func serverName(info *proto.GetServerInfoReply) string {
 
 func (s *server) isPipeWire() bool { return strings.Contains(s.name, "PipeWire") }
 
+// speaksNative reports whether PipeWire's own protocol is there too: it is on this computer.
+func (s *server) speaksNative() bool { return s.isPipeWire() && s.address.network == "unix" }
+
 // clientProperties are what the server is told of us. The last two are
 // pipewire-pulse's (pulse-server.c, stream_new): messages of 128 frames are taken,
 // but the graph is asked for cycles of 256, at any rate: it makes powers of two of what is

@@ -40,11 +40,8 @@ const (
 	FollowsKept   Follows = "kept"   // it did not go along: it may not, or something else runs
 )
 
-// follows reports whether the server is one whose graph may come along: PipeWire of this
-// computer.
-func (t *session) follows() bool {
-	return len(t.cfg.OtherRates) > 0 && t.server.isPipeWire() && t.server.address.network == "unix"
-}
+// follows reports whether the server is one whose graph may come along.
+func (t *session) follows() bool { return len(t.cfg.OtherRates) > 0 && t.server.speaksNative() }
 
 // following is what Status tells of it.
 func (t *session) following() Follows {

@@ -61,7 +61,7 @@ func (s *server) tellsLatency() bool {
 	_, version, _ := strings.Cut(s.name, "PipeWire ")
 	var major, minor int
 	n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor)
-	return n == 2 && (major > 1 || major == 1 && minor >= 4) && s.address.network == "unix"
+	return n == 2 && (major > 1 || major == 1 && minor >= 4) && s.speaksNative()
 }
 
 func (t *session) wantsFront() bool {

@@ -1,7 +1,6 @@
 package speakers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,13 +64,13 @@ func Look(ctx context.Context, d *ssc.Device) Speaker {
 	s.Model, s.Serial, s.Name = text(wire.Product), text(wire.Serial), text(wire.Name)
 	s.Firmware = text(wire.Version)
 	s.LevelDB = pointer(ask(wire.Level).Float())
-	if s.sub() { // an error that is not "unknown" tells nothing of its outputs, so it is not set
+	if s.sub() && s.Problem == "" { // an error that is not "unknown" tells nothing of its outputs, so it is not set
 		v, err := d.Get(ctx, wire.SubLevel)
 		var refused *ssc.Error
 		if level, ok := v.Float(); ok {
 			s.LevelDB, s.fifth = &level, true
 		} else if !errors.As(err, &refused) || refused.Code != 404 {
-			s.Problem = cmp.Or(s.Problem, fmt.Sprintf("%s has not told whether it has an output of its own (%v)", s.Model, err))
+			s.Problem = fmt.Sprintf("%s has not told whether it has an output of its own (%v)", s.Model, err)
 		}
 	}
 	s.Muted = pointer(ask(s.mute()).Bool())

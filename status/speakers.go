@@ -24,12 +24,15 @@ type Speaker struct {
 	Problem    string   `json:"problem,omitempty"` // why it does not answer
 }
 
+// Side is left or right.
+func (s *Speaker) Side() string { return strings.TrimPrefix(s.Channel, "front-") }
+
 // Asleep reports whether its countdown to standby has ended.
 func (s *Speaker) Asleep() bool { return s.StandbyInM != nil && *s.StandbyInM <= 0 }
 
 // speakerParts are those of a line of the table.
 func speakerParts(s *Speaker) []string {
-	parts := []string{fmt.Sprintf("%s (%s)", s.Name, strings.TrimPrefix(s.Channel, "front-"))}
+	parts := []string{fmt.Sprintf("%s (%s)", s.Name, s.Side())}
 	if !s.Reachable {
 		return append(parts, "does not answer")
 	}

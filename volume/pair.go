@@ -161,7 +161,7 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 		if last[i] = math.NaN(); kept[m.Serial] > 0 {
 			last[i] = kept[m.Serial]
 		}
-		all[i] = &asked{Pair: p, index: i, ended: ctx.Done(), writes: make(chan slider.Write, 1), shows: make(chan show), rouses: make(chan struct{}, 1)}
+		all[i] = &asked{Pair: p, index: i, serial: m.Serial, ended: ctx.Done(), writes: make(chan slider.Write, 1), shows: make(chan show), rouses: make(chan struct{}, 1)}
 		if address, err := netip.ParseAddrPort(m.Address); err == nil {
 			all[i].device = meant(address, m.Serial)
 		}
@@ -222,6 +222,7 @@ func (p *Pair) Snapshot() []Member {
 type asked struct {
 	*Pair
 	index  int
+	serial string
 	device *ssc.Device     // nil: its address is none
 	ended  <-chan struct{} // it is asked no longer
 	writes chan slider.Write

@@ -3,6 +3,7 @@ package volume
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"aes67-sink/aes67"
@@ -68,14 +69,12 @@ func (a *asked) look(ctx context.Context) {
 		a.log.Debug().Err(err).Msg("a speaker cannot be looked for")
 		return
 	}
-	a.mu.Lock()
-	serial := a.told[a.index].Serial
-	a.mu.Unlock()
+	found = slices.DeleteFunc(found, func(f speakers.Found) bool { return f.Addr == a.device.Addr() })
 	answered := make(chan *ssc.Device, len(found)) // nil: it is not the one
 	for _, f := range found {
 		go func() {
-			d := meant(f.Addr, serial)
-			if _, err := d.Get(ctx, wire.Serial); err != nil || f.Addr == a.device.Addr() {
+			d := meant(f.Addr, a.serial)
+			if _, err := d.Get(ctx, wire.Serial); err != nil {
 				d.Close()
 				d = nil
 			}
@@ -105,14 +104,13 @@ func (a *asked) moved(d *ssc.Device) {
 	m := &a.told[a.index]
 	from := m.Address
 	m.Address = at
-	serial := m.Serial
 	a.mu.Unlock()
-	a.log.Info().Str("serial", serial).Str("from", from).Str("to", at).Msg("speaker has another address")
+	a.log.Info().Str("serial", a.serial).Str("from", from).Str("to", at).Msg("speaker has another address")
 	wake.Signal(a.loudness.changed)
 	a.filing.Lock()
 	defer a.filing.Unlock()
 	pair, err := a.file.Load()
-	if side := []*speakers.Identity{&pair.Left, &pair.Right}[a.index]; err == nil && side.Serial == serial {
+	if side := []*speakers.Identity{&pair.Left, &pair.Right}[a.index]; err == nil && side.Serial == a.serial {
 		side.Address = at
 		err = a.file.Save(pair)
 	}

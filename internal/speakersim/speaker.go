@@ -24,8 +24,6 @@ type Config struct {
 	NoSchema bool
 	// WakeTime is how long it needs to wake; 0: some tenths of a second.
 	WakeTime time.Duration
-	// Minute is how long one of its countdown to standby lasts; 0: it does not count.
-	Minute time.Duration
 }
 
 // Faults are what is wrong with a speaker. The zero value is none.

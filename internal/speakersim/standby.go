@@ -9,12 +9,11 @@ import (
 	"aes67-sink/internal/wake"
 )
 
-// standby is how a speaker goes to sleep by itself, and wakes. No source tells how long
+// standby is whether a speaker sleeps, and how it wakes. No source tells how long
 // waking takes, nor by what beside a signal: that a write wakes one too is a guess, and so
 // is that its level is compared with the input meter, dB for dBu.
 type standby struct {
 	asleep bool
-	quiet  time.Time // since when no signal is above its level
 	roused time.Time // since when it wakes; zero: it does not
 }
 
@@ -41,36 +40,24 @@ func (s *Speaker) live(ctx context.Context) {
 // step brings its sleep up to an instant, and reports whether it has woken; mu is held.
 func (s *Speaker) step(now time.Time) (woke bool) {
 	b := &s.standby
-	level, _ := s.leaves["device/standby/level"].value.(float64)
-	signal := s.meter != nil && slices.Max(append(s.meter(), math.Inf(-1))) > level
-	after, _ := s.leaves["device/standby/auto_standby_time"].value.(int)
-	enabled, _ := s.leaves["device/standby/enabled"].value.(bool)
-	if b.asleep {
-		if signal && b.roused.IsZero() {
-			b.roused = now
-		}
-		if !b.roused.IsZero() && now.Sub(b.roused) >= s.config.WakeTime {
-			s.sleep(false, now)
-			return true
-		}
+	if !b.asleep {
 		return false
 	}
-	if signal || b.quiet.IsZero() || !enabled {
-		b.quiet = now
+	level, _ := s.leaves["device/standby/level"].value.(float64)
+	signal := s.meter != nil && slices.Max(append(s.meter(), math.Inf(-1))) > level
+	if signal && b.roused.IsZero() {
+		b.roused = now
 	}
-	if s.config.Minute > 0 {
-		left := after - int(now.Sub(b.quiet)/s.config.Minute)
-		s.leaves["device/standby/countdown"].value = max(0, left)
-		if left <= 0 {
-			s.sleep(true, now)
-		}
+	if b.roused.IsZero() || now.Sub(b.roused) < s.config.WakeTime {
+		return false
 	}
-	return false
+	s.sleep(false)
+	return true
 }
 
 // sleep puts it to sleep, or wakes it; mu is held.
-func (s *Speaker) sleep(yes bool, now time.Time) {
-	s.standby = standby{asleep: yes, quiet: now}
+func (s *Speaker) sleep(yes bool) {
+	s.standby = standby{asleep: yes}
 	s.leaves["device/standby/countdown"].value = s.leaves["device/standby/auto_standby_time"].value
 	if yes {
 		s.leaves["device/standby/countdown"].value = 0
@@ -82,7 +69,7 @@ func (s *Speaker) sleep(yes bool, now time.Time) {
 func (s *Speaker) SetAsleep(asleep bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sleep(asleep, time.Now())
+	s.sleep(asleep)
 }
 
 // SetWakeTime has it need so long to wake from now on.
