@@ -193,6 +193,13 @@ func (r *recorder) clear() {
 	r.samples, r.sizes, r.stamps = nil, nil, nil
 }
 
+// rise waits until a sound that begins is not faded in any more.
+func (r *recorder) rise(t *testing.T, rate aes67.Hz) {
+	t.Helper()
+	r.clear()
+	eventually(t, "the end of the rise", func() bool { _, n := r.peaks(); return n > int(aes67.FramesIn(fadeIn, rate)) })
+}
+
 // peaks returns the largest magnitude in each channel and how many frames came.
 func (r *recorder) peaks() ([]float64, int) {
 	r.mu.Lock()

@@ -228,6 +228,7 @@ func passesUntouched(t *testing.T, l *lab) {
 	cfg.Volume = remembered(0, 2)
 	s := l.run(cfg)
 	s.await("the flow of the monitor", flowing)
+	s.rise(t, cfg.Rate)
 	l.play(cfg, counting(2))
 	eventually(t, "half a second", func() bool { return s.counted(t) > 24000 })
 }
@@ -238,6 +239,7 @@ func eightChannels(t *testing.T, l *lab) {
 	cfg.Volume = remembered(0, 8)
 	s := l.run(cfg)
 	s.await("the flow of the monitor", flowing)
+	s.rise(t, cfg.Rate)
 	l.play(cfg, counting(8))
 	eventually(t, "0.2 s", func() bool { return s.counted(t) > 9600 })
 }
