@@ -81,8 +81,10 @@ func (c *Case) explain(plan Plan, f *facts, e *Evidence) Incident {
 // cause decides: what others follow from comes first.
 func (c *Case) cause(f *facts, bill []Share) string {
 	has := func(t Trigger) bool { return c.Triggers&t != 0 }
-	// A server that was not read for long gives nothing for a while after.
-	held := f.packets > 0 && (2*f.most >= f.pause-usualPause || f.most > longHold && f.most >= f.pauseThen-usualPause)
+	// A server that was not read for long gives nothing for a while after; what breaks
+	// off for much longer than a short hold does not follow from it.
+	held := f.packets > 0 && (2*f.most >= f.pause-usualPause && (f.most > longHold || f.broke <= f.most+longHold) ||
+		f.most > longHold && f.most >= f.pauseThen-usualPause)
 	switch {
 	case has(State) && c.Ill.State == StateWaitingNetwork, f.refused > 0 && c.After.Network == "":
 		return CauseNetworkLost

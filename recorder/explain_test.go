@@ -164,6 +164,22 @@ var faults = []struct {
 		d.late(1300*time.Microsecond, 60*time.Microsecond, 15*time.Microsecond)
 		d.run(2 * time.Second)
 	}},
+	{"the server is recorded anew, and a packet is late beside it", CauseServerLate, Evidence{Span: time.Second, StoodStill: 9 * time.Millisecond}, func(d *desk) {
+		d.late(9*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		held, n := d.record, 0
+		d.record = func(s *Record) {
+			held(s)
+			switch n++; {
+			case n == 20:
+				s.Marks |= Starved
+				fallthrough
+			case n > 20 && n < 285:
+				s.Pause = uint16(min(60, n-20) * 10)
+				s.Marks &^= Flows
+			}
+		}
+		d.run(2 * time.Second)
+	}},
 	{"the sound server skips", CauseServerSkipped, Evidence{Span: 500 * time.Millisecond}, func(d *desk) {
 		d.skip(-1008)
 	}},

@@ -44,12 +44,13 @@ func (f *fakeSender) next() []byte {
 
 // play sends packets through a stream; each letter is one packet time: "."
 // arrives, "x" is lost, "d" comes twice, "s" is held back and comes after the
-// next, "j" is preceded by a jump of 96 frames, "n" begins a new SSRC with new
+// next, "q" arrives in its turn and is read after the next, "j" is preceded by a jump of 96 frames, "n" begins a new SSRC with new
 // numbers, "w" is too short, "p" has another payload type, "m" is no RTP.
 func play(s *stream, f *fakeSender, script string) {
 	at := aes67.MonoTime(1_000_000_000)
 	var held []byte
-	for _, letter := range script {
+	var since aes67.MonoTime
+	for n, letter := range script {
 		switch letter {
 		case 'j':
 			f.timestamp += 96
@@ -65,8 +66,8 @@ func play(s *stream, f *fakeSender, script string) {
 		switch letter {
 		case 'x':
 			continue
-		case 's':
-			held = b
+		case 's', 'q':
+			held, since = b, at
 			continue
 		case 'd':
 			arrive(b)
@@ -79,8 +80,12 @@ func play(s *stream, f *fakeSender, script string) {
 		}
 		arrive(b)
 		if held != nil {
+			now := at
+			if script[n-1] == 'q' {
+				at = since
+			}
 			arrive(held)
-			held = nil
+			held, at = nil, now
 		}
 	}
 }
@@ -95,6 +100,7 @@ func TestEveryFaultHasItsCounter(t *testing.T) {
 		{"five lost", "..xxxxx..", Counts{Packets: 4, Lost: 5}},
 		{"one comes twice", "..d..", Counts{Packets: 5, Duplicates: 1}},
 		{"two change places", "..s...", Counts{Packets: 6, Reordered: 1}},
+		{"two change places in this machine", "..q...", Counts{Packets: 6}},
 		{"a jump of the timestamps", "...j..", Counts{Packets: 6, TimestampJumps: 1}},
 		{"a jump and a loss", "..xj..", Counts{Packets: 5, Lost: 1, TimestampJumps: 1}},
 		{"a new sender", "...n..", Counts{Packets: 6, SSRCChanges: 1}},
