@@ -104,6 +104,8 @@ func (c *Case) cause(f *facts, bill []Share) string {
 		return CausePriority
 	case held:
 		return ofBill[bill[0].Name]
+	case has(Skip) && f.pause < f.held: // the buffer outlasted the pause, and not what was skipped
+		return CauseServerSkipped
 	case has(Underrun), has(State) && c.Ill.State == StateFilling:
 		return CauseServerLate
 	case has(Skip):
@@ -163,7 +165,7 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 	case CauseSendCall:
 		return heard, fmt.Sprintf("the kernel took %s to send one packet of each stream", inMS(longest))
 	case CauseServerLate:
-		return heard, fmt.Sprintf("the sound server gave nothing for %s, and the buffer held %s", inMS(milliseconds(f.pause)), inMS(c.buffer()))
+		return heard, fmt.Sprintf("the sound server gave nothing for %s, and the buffer held %s", inMS(milliseconds(f.pause)), inMS(milliseconds(f.held)))
 	case CauseServerSkipped:
 		if f.ahead {
 			return heard, fmt.Sprintf("the sound server rendered %s ahead at once", inMS(milliseconds(f.skipped)))
@@ -215,14 +217,6 @@ func (c *Case) policy() string {
 		return cmp.Or(l.Policy, "of unknown priority")
 	}
 	return l.Policy + ": " + l.Why
-}
-
-// buffer is what the target holds, in ms.
-func (c *Case) buffer() float64 {
-	if c.Before.SinkRate == 0 || math.IsNaN(c.Before.Target) {
-		return 0
-	}
-	return c.Before.Target / float64(c.Before.SinkRate) * 1000
 }
 
 // stepped is by how much the virtual clock jumped between two looks.

@@ -20,6 +20,7 @@ type facts struct {
 	lasts                bool          // and there still was none when the record ends
 	pause                time.Duration // the longest since the server's last message
 	pauseThen            time.Duration // that at the worst packet
+	held                 time.Duration // by the buffer when the longest pause began
 	from, worst, longest int           // indices: where it begins, of the worst packet, of the longest pause
 	skipped              time.Duration // that the server lost, or rendered ahead
 	ahead                bool          // it is the latter
@@ -78,6 +79,10 @@ func (c *Case) find(plan Plan) (f facts) {
 		if s.has(Skipped) && i > 0 {
 			f.skip(float64(all[i-1].Fill), all[i:min(len(all), i+int(100*time.Millisecond/plan.Packet))], c.Before.SinkRate)
 		}
+	}
+	if c.Before.SinkRate > 0 {
+		began := &all[max(0, f.longest-int(f.pause/plan.Packet))]
+		f.held = time.Duration(float64(began.Fill) / float64(c.Before.SinkRate) * float64(time.Second))
 	}
 	return f
 }
