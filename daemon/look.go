@@ -53,6 +53,7 @@ func (o lookout) look() recorder.Look {
 		l.Network = l.Interface + " " + used.Chosen.Address.String()
 	}
 	sink := e.seats[0].sink.Snapshot()
+	l.Zeros = sink.Zeros
 	if sink.Connected {
 		l.Server = sink.Server
 	}

@@ -83,3 +83,7 @@ func (d *deaf) look(now aes67.MonoTime, heard []aes67.MonoTime, audible bool) cu
 	d.since, d.wait, d.tries = now, 2*d.wait, d.tries+1
 	return d.tries
 }
+
+// lost reports that channels which sounded until the change have not since, and that
+// something was tried for it.
+func (d *deaf) lost() bool { return d.tries != noCure && d.sounded != 0 }

@@ -30,7 +30,7 @@ func TestADeafRecordingIsBegunAnew(t *testing.T) {
 	for _, test := range tests {
 		var d deaf
 		d.changed(change, test.heard[:])
-		did := map[cure]time.Duration{}
+		did, lost := map[cure]time.Duration{}, false
 		for at := time.Duration(0); at < 100*time.Second; at += 50 * ms {
 			now, heard := change.Add(at), test.heard
 			for c, goesOn := range test.goesOn {
@@ -38,7 +38,9 @@ func TestADeafRecordingIsBegunAnew(t *testing.T) {
 					heard[c] = now
 				}
 			}
-			if what := d.look(now, heard[:], test.audible); what != noCure {
+			what := d.look(now, heard[:], test.audible)
+			lost = lost || d.lost()
+			if what != noCure {
 				if did[what] != 0 {
 					t.Errorf("%s: %d once more after %v", test.name, what, at)
 				}
@@ -48,6 +50,9 @@ func TestADeafRecordingIsBegunAnew(t *testing.T) {
 		if did[recordAnew] != test.record || did[sinkAnew] != test.sink {
 			t.Errorf("%s: recorded anew after %v, the sink made anew after %v; want %v and %v", test.name,
 				did[recordAnew], did[sinkAnew], test.record, test.sink)
+		}
+		if sounded := test.heard[0] == recent; lost != (sounded && test.record != 0) {
+			t.Errorf("%s: sound that was lost: %t", test.name, lost)
 		}
 	}
 }

@@ -138,9 +138,6 @@ func (t *session) cure(now aes67.MonoTime) {
 	if t.deafened && t.playing == 0 {
 		t.mark(dirtyMonitor) // which step begins with a new sink
 	}
-	if !t.deaf.suspicious {
-		return
-	}
 	switch t.deaf.look(now, t.framer.meter.heardAt(len(t.cfg.Channels)), t.playing > 0 && !t.guard.seen.silent()) {
 	case recordAnew:
 		t.log.Info().Msg("zeros are recorded while a program plays; recording anew")
@@ -151,6 +148,10 @@ func (t *session) cure(now aes67.MonoTime) {
 		t.deafened = true
 		t.set(func(st *Status) { st.Notice = t.notice(now) })
 	case noCure:
+	}
+	if zeros := t.deafened || t.deaf.lost() && !t.asleep; zeros != t.zeros {
+		t.zeros = zeros
+		t.set(func(st *Status) { st.Zeros = zeros })
 	}
 }
 

@@ -60,6 +60,7 @@ type session struct {
 	deaf    deaf
 	// deafened: a channel gives no sound, and will not until the sink is made anew.
 	deafened bool
+	zeros    bool // as status has it
 	offset   offset
 	follow   follow
 
@@ -353,7 +354,7 @@ func (t *session) removed() {
 // absent notes that there is no sink.
 func (t *session) absent() {
 	t.present, t.confirmed, t.stream, t.playing = false, false, noStream, 0
-	t.deaf, t.deafened = deaf{}, false
+	t.deaf, t.deafened, t.zeros = deaf{}, false, false
 	t.framer.sink.Store(noStream)
 	t.framer.close()
 	t.set(func(st *Status) {

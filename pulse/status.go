@@ -53,6 +53,9 @@ type Status struct {
 	// Flowing: messages arrive, with sound or silence in them.
 	Flowing  bool
 	Fragment aes67.Frames // the largest of the latest seconds
+	// Zeros: what was heard until something about the sink changed is zeros now, though a
+	// program plays; what helps is being tried.
+	Zeros bool
 	// LatencyTold: players see the latency that Config.Latency tells.
 	LatencyTold bool
 	// Notice is a sentence about what the listener may wonder at while all works:

@@ -25,6 +25,7 @@ const (
 	CauseSendCall      = "send-call"
 	CauseServerLate    = "sound-server-late"
 	CauseServerSkipped = "sound-server-skipped"
+	CauseServerZeros   = "sound-server-zeros"
 	CauseLimiter       = "limiter"
 	CausePriority      = "priority-lost"
 	CauseState         = "state"
@@ -34,7 +35,7 @@ const (
 func Causes() []string {
 	return []string{
 		CauseNetworkLost, CauseServerLost, CauseSenderFailed, CauseClockStep, CauseClockLost, CauseRefused, CauseStoodStill, CauseCore,
-		CauseTimer, CauseWork, CauseSendCall, CauseServerLate, CauseServerSkipped, CauseLimiter, CausePriority, CauseState,
+		CauseTimer, CauseWork, CauseSendCall, CauseServerLate, CauseServerSkipped, CauseServerZeros, CauseLimiter, CausePriority, CauseState,
 	}
 }
 
@@ -67,12 +68,12 @@ func (c *Case) explain(plan Plan, f *facts, e *Evidence) Incident {
 		Context:    c.context(f, e),
 	}
 	if line, ok := map[string]string{
-		CauseServerLost: BillServer, CauseServerLate: BillServer, CauseServerSkipped: BillSkipped,
+		CauseServerLost: BillServer, CauseServerLate: BillServer, CauseServerSkipped: BillSkipped, CauseServerZeros: BillServer,
 		CauseClockStep: BillClock, CauseClockLost: BillClock, CauseNetworkLost: BillNetwork, CauseRefused: BillNetwork,
 	}[cause]; ok {
 		i.Bill = charge(map[string]time.Duration{line: max(f.broke, f.skipped, time.Duration(f.refused)*plan.Packet)})
 	}
-	if cause == CauseLimiter || cause == CauseState || f.packets == 0 && (cause == CausePriority || cause == CauseSenderFailed) {
+	if cause == CauseLimiter || cause == CauseState || cause == CauseServerZeros && f.broke == 0 || f.packets == 0 && (cause == CausePriority || cause == CauseSenderFailed) {
 		i.Bill = nil // nothing was late
 	}
 	return i
@@ -98,6 +99,8 @@ func (c *Case) cause(f *facts, bill []Share) string {
 		return CauseClockLost
 	case f.refused > 0:
 		return CauseRefused
+	case has(Zeros):
+		return CauseServerZeros
 	case held && bill[0].Name == BillStill && (f.most > longHold || !has(Priority)):
 		return CauseStoodStill
 	case has(Priority):
@@ -171,6 +174,11 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 			return heard, fmt.Sprintf("the sound server rendered %s ahead at once", inMS(milliseconds(f.skipped)))
 		}
 		return heard, fmt.Sprintf("the sound server skipped %s: it is overloaded", inMS(milliseconds(f.skipped)))
+	case CauseServerZeros:
+		if f.broke == 0 {
+			heard = "went silent"
+		}
+		return heard, "the sound server gave zeros for what a program played, since the sink was suspended or changed; it is recorded anew"
 	case CauseLimiter:
 		return fmt.Sprintf("were turned down by %.1f dB", max(c.Ill.LimitedDB, c.After.LimitedDB)),
 			"a program plays far louder than safety.ceiling allows, and the limiter works hard; turn that program down"

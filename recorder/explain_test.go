@@ -186,6 +186,16 @@ var faults = []struct {
 	{"the sound server renders ahead", CauseServerSkipped, Evidence{Span: 500 * time.Millisecond}, func(d *desk) {
 		d.skip(480)
 	}},
+	{"the sound server gives zeros", CauseServerZeros, Evidence{Span: time.Second}, func(d *desk) {
+		d.look.Zeros = true
+		d.run(2 * time.Second)
+	}},
+	{"the sound server gives zeros, and is recorded anew while a packet is late", CauseServerZeros, Evidence{Span: time.Second}, func(d *desk) {
+		d.look.Zeros = true
+		d.late(9*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(100 * time.Millisecond)
+		d.server(265 * time.Millisecond)
+	}},
 	{"the sound server is lost", CauseServerLost, Evidence{Span: time.Second}, func(d *desk) {
 		d.server(120 * time.Millisecond)
 		d.look.State, d.look.Server, d.look.Problem = StateWaitingSoundServer, "", "no sound server answers; start pipewire-pulse"

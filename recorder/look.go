@@ -22,6 +22,7 @@ type Look struct {
 
 	Server    string  `json:"server,omitempty"`    // the sound server's name, while it is connected
 	Volume    string  `json:"volume,omitempty"`    // in words, once it is confirmed
+	Zeros     bool    `json:"zeros,omitempty"`     // the server gives them for what is played
 	Network   string  `json:"network,omitempty"`   // interface and address in use
 	Interface string  `json:"interface,omitempty"` // of that
 	Clock     string  `json:"clock,omitempty"`     // the word of ptp.State

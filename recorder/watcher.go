@@ -21,6 +21,7 @@ const (
 	Limited                      // the limiter works hard
 	Priority                     // the sender's thread lost its real-time priority
 	State                        // the bridge stopped to send
+	Zeros                        // the sound server gives zeros for what is played
 )
 
 const (
@@ -200,6 +201,9 @@ func (w *watcher) compare(l *Look) (found Trigger) {
 	}
 	if w.last.RealTime && !l.RealTime && l.Policy != "" {
 		found |= Priority
+	}
+	if l.Zeros && !w.last.Zeros {
+		found |= Zeros
 	}
 	if l.Network != "" && w.last.Network == "" {
 		w.joined = l.Raw

@@ -76,8 +76,8 @@ type meter struct {
 
 // Counts is what went right and wrong on the way.
 type Counts struct {
-	Packets          uint64 `json:"packets"` // good ones, duplicates aside
-	Lost             uint64 `json:"lost"`    // sequence numbers that never came
+	Packets          uint64 `json:"packets"`   // good ones, duplicates aside
+	Lost             uint64 `json:"lost"`      // sequence numbers that never came
 	Reordered        uint64 `json:"reordered"` // by when the kernel took them in
 	Duplicates       uint64 `json:"duplicates"`
 	SSRCChanges      uint64 `json:"ssrc_changes"`

@@ -97,7 +97,7 @@ var musicFaults = []fault{
 	},
 	{
 		// PipeWire 0.3.65 resumes it at once, without the links of its monitor.
-		name: "the sink is suspended for a moment", code: "monitor-zeros", cause: flight.CauseServerLate,
+		name: "the sink is suspended for a moment", code: "monitor-zeros", cause: flight.CauseServerZeros,
 		make: func(r *room) { r.desk.pactl("suspend-sink", "aes67", "1") },
 		undo: func(r *room) { r.player.stop(); pass(2 * time.Second) },
 	},
