@@ -53,7 +53,7 @@ SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## hear it: the bridge on this desktop, or, where there is none, a whole demonstration
 	scripts/run.sh $(ARGS)
@@ -248,6 +248,9 @@ install: install-files ## what `make build` made, into DESTDIR and PREFIX (/usr/
 	@[[ -n "$(DESTDIR)" ]] || setcap cap_net_bind_service+ep "$(PREFIX)/bin/aes67-sink" || \
 		echo "make: no capability, so no PTP: setcap cap_net_bind_service+ep $(PREFIX)/bin/aes67-sink" >&2
 
+# DOCUMENTS are those that link one another, and their pictures.
+DOCUMENTS = $(filter-out CHANGELOG.md,$(wildcard *.md docs/*.md $(addprefix docs/,adr/* buffer/* grafana/* pictures/* resampler/*)))
+
 # FILES are what is installed: source, then where to below the root.
 FILES = \
 	$(PROGRAM):$(PREFIX)/bin/aes67-sink:755 \
@@ -258,30 +261,7 @@ FILES = \
 	packaging/completions/aes67-sink.fish:$(PREFIX)/share/fish/vendor_completions.d/aes67-sink.fish \
 	packaging/aes67-sink.metainfo.xml:$(PREFIX)/share/metainfo/aes67-sink.metainfo.xml \
 	packaging/config.toml:$(PREFIX)/share/doc/aes67-sink/examples/config.toml \
-	README.md:$(PREFIX)/share/doc/aes67-sink/README.md \
-	docs/configuration.md:$(PREFIX)/share/doc/aes67-sink/docs/configuration.md \
-	docs/clocks.md:$(PREFIX)/share/doc/aes67-sink/docs/clocks.md \
-	docs/resampler.md:$(PREFIX)/share/doc/aes67-sink/docs/resampler.md \
-	docs/resampler/sinad.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/sinad.svg \
-	docs/resampler/spectrum-18k.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/spectrum-18k.svg \
-	docs/resampler/passband.svg:$(PREFIX)/share/doc/aes67-sink/docs/resampler/passband.svg \
-	docs/discovery.md:$(PREFIX)/share/doc/aes67-sink/docs/discovery.md \
-	docs/formats.md:$(PREFIX)/share/doc/aes67-sink/docs/formats.md \
-	docs/troubleshooting.md:$(PREFIX)/share/doc/aes67-sink/docs/troubleshooting.md \
-	docs/doctor.md:$(PREFIX)/share/doc/aes67-sink/docs/doctor.md \
-	docs/faults.md:$(PREFIX)/share/doc/aes67-sink/docs/faults.md \
-	docs/speakers.md:$(PREFIX)/share/doc/aes67-sink/docs/speakers.md \
-	docs/latency.md:$(PREFIX)/share/doc/aes67-sink/docs/latency.md \
-	docs/rooms.md:$(PREFIX)/share/doc/aes67-sink/docs/rooms.md \
-	docs/programs.md:$(PREFIX)/share/doc/aes67-sink/docs/programs.md \
-	docs/buffer.md:$(PREFIX)/share/doc/aes67-sink/docs/buffer.md \
-	docs/buffer/late.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/late.svg \
-	docs/buffer/standstill.svg:$(PREFIX)/share/doc/aes67-sink/docs/buffer/standstill.svg \
-	docs/page.md:$(PREFIX)/share/doc/aes67-sink/docs/page.md \
-	docs/glossary.md:$(PREFIX)/share/doc/aes67-sink/docs/glossary.md \
-	docs/metrics.md:$(PREFIX)/share/doc/aes67-sink/docs/metrics.md \
-	docs/grafana/dashboard.json:$(PREFIX)/share/doc/aes67-sink/docs/grafana/dashboard.json \
-	docs/grafana/alerts.yml:$(PREFIX)/share/doc/aes67-sink/docs/grafana/alerts.yml \
+	$(foreach document,$(DOCUMENTS),$(document):$(PREFIX)/share/doc/aes67-sink/$(document)) \
 	packaging/udev.rules:$(PREFIX)/lib/udev/rules.d/60-aes67-sink.rules \
 	packaging/firewall/firewalld.xml:$(PREFIX)/lib/firewalld/services/aes67-sink.xml \
 	packaging/firewall/ufw:/etc/ufw/applications.d/aes67-sink
@@ -301,7 +281,7 @@ uninstall: ## remove what `make install` put there
 		IFS=: read -r from to mode <<<"$$file"
 		rm -f "$(DESTDIR)$$to"
 	done
-	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink"/{examples,docs/resampler,docs/grafana,docs,} 2>/dev/null || true
+	find "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink" -depth -type d -empty -delete
 
 clean: ## remove what was built (the package cache of go and the Debian 13 tree stay)
 	rm -rf build dist

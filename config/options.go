@@ -235,7 +235,7 @@ var Options = []Option{
 	{
 		Key: "clock.mode", Default: `"auto"`,
 		Help:   "\"auto\": follow the best PTP master, serve when there is none; \"follower\": never serve; \"grandmaster\": serve unless a better one is heard",
-		Detail: "Leave it at \"auto\" unless the network has a master that must never be replaced (\"follower\").",
+		Detail: "\"auto\" serves while something is sent, and on while anybody follows: a desk on which nothing plays is no grandmaster (stream.when). Leave it at \"auto\" unless the network has a master that must never be replaced (\"follower\").",
 		field: choice(func(c *Config) *aes67.ClockMode { return &c.Clock.Mode },
 			[]aes67.ClockMode{aes67.ClockAuto, aes67.ClockFollower, aes67.ClockGrandmaster}, aes67.ClockMode.String),
 	},
@@ -293,7 +293,7 @@ var Options = []Option{
 		Key: "speakers.volume", Default: `"auto"`,
 		Alive:  true,
 		Help:   "what the desktop's slider moves: \"sink\", or \"device\": the speakers' own level",
-		Detail: "\"device\" leaves the stream at full resolution, bit for bit, and turns the two speakers of the pair (`aes67-sink speakers pair`) together; whenever one cannot be reached or is not alike, the stream has the slider's volume again. It needs PipeWire: PulseAudio scales what is recorded whatever one does. \"auto\" is \"sink\" until there is a pair, then \"device\".",
+		Detail: "\"device\" leaves the stream at full resolution, bit for bit, and turns the two speakers of the pair (`aes67-sink speakers pair`) together; whenever one cannot be reached or is not alike, the stream has the slider's volume again. It needs PipeWire: PulseAudio scales what is recorded whatever one does. \"auto\" is \"sink\" until there is a pair, then \"device\". With several sinks it is \"sink\", since each has a slider and a speaker has one level; \"device\" is an error there.",
 		field: choice(func(c *Config) *SpeakerVolume { return &c.Speakers.Volume },
 			[]SpeakerVolume{VolumeAuto, VolumeSink, VolumeDevice}, SpeakerVolume.String),
 	},

@@ -4,6 +4,7 @@ package packaging
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,10 +72,37 @@ func TestInstallDoesNotBuild(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	linksLead(t, filepath.Join(dir, "usr/local/share/doc/aes67-sink"))
 	mustRun(t, project, nil, "make", "uninstall", noGo, "PROGRAM="+built, "DESTDIR="+dir)
-	left := mustRun(t, dir, nil, "find", ".", "-type", "f")
+	left := mustRun(t, dir, nil, "find", ".", "-type", "f", "-o", "-type", "d", "-name", "aes67-sink")
 	if left != "" {
 		t.Errorf("left by make uninstall:\n%s", left)
+	}
+}
+
+// link is one of a document to another file of the project.
+var link = regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
+
+// linksLead holds that what installed documents link is installed.
+func linksLead(t *testing.T, dir string) {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".md" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, target := range link.FindAllStringSubmatch(string(text), -1) {
+			n++
+			// A package has its licence in the file copyright.
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), target[1])); err != nil && target[1] != "LICENSE" {
+				t.Errorf("%s links %s, which is not installed", path, target[1])
+			}
+		}
+		return err
+	})
+	if err != nil || n < 40 {
+		t.Errorf("%d links in installed documents (%v)", n, err)
 	}
 }
 

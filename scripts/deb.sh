@@ -61,13 +61,15 @@ for arch in "${arches[@]}"; do
   (cd "$work/aes67-sink" && dpkg-buildpackage --build=binary --host-arch="$arch" --unsigned-source --unsigned-changes \
     --no-check-builddeps >"$work/build.log" 2>&1) || { tail -30 "$work/build.log" >&2; exit 1; }
   package=aes67-sink_${VERSION}_$arch.deb
+  rm -f "$out"/aes67-sink_*_"$arch".deb # of other versions
   mv "$work/$package" "$out/$package"
   say "lintian $package"
   lintian --allow-root --fail-on error,warning "$out/$package"
+  # Documents link one another by these names.
+  dpkg-deb --contents "$out/$package" | grep -q '/docs/troubleshooting\.md$' || { say "$package has its documents under other names"; exit 1; }
   if [[ $arch != "$(dpkg --print-architecture)" ]]; then
     dpkg-deb --extract "$out/$package" "$work/tree"
-    # shellcheck disable=SC2086
-    emulate=qemu-$([[ $arch == arm64 ]] && echo aarch64 || echo $arch)-static
+    emulate=qemu-$(sed 's/^arm64$/aarch64/; s/^amd64$/x86_64/' <<<"$arch")-static
     say "$("$emulate" "$work/tree/usr/bin/aes67-sink" version | head -1), under $emulate"
     "$emulate" "$work/tree/usr/bin/aes67-sink" check --config "$work/tree/usr/share/doc/aes67-sink/examples/config.toml"
   fi

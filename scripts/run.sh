@@ -175,7 +175,7 @@ run_demo() {
   (in_pc "$bridge" run --set "network.interface=$interface" "$@") >"$dir/bridge.log" 2>&1 &
   bridge_pid=$!
   soon 15 volume_known || fail "the sink does not come: $(tail -n 5 "$dir/bridge.log")"
-  # The sink starts at -40 dB; nobody has ears on this server. In steps, because
+  # The sink starts at -40 dB; nobody listens to this server. In steps, because
   # a jump would rise slowly.
   for _ in 1 2 3 4; do
     (in_pc pactl set-sink-volume aes67 +10dB)

@@ -184,7 +184,7 @@ func clockParts(c Clock) []string {
 }
 
 func driftParts(d Drift) []string {
-	parts := []string{d.State, map[string]string{"resample": "resampling", "exact": "no resampling", "network": "run by the network's clock"}[d.Mode]}
+	parts := []string{d.State, map[string]string{"resample": "resampling", "exact": "no resampling"}[d.Mode]}
 	if d.BitExact {
 		parts = append(parts, "bit-exact")
 	}
