@@ -55,3 +55,20 @@ func TestTheLatencyThatIsToldIsTrue(t *testing.T) {
 		}
 	}
 }
+
+// A cycle of the server that changes the least latency that can be kept wakes who tells of
+// it: nothing else may.
+func TestALeastLatencyThatChangesIsTold(t *testing.T) {
+	r := newRig(t, PipelineConfig{Latency: 10 * time.Millisecond}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(2*time.Second, nil)
+	for len(r.Changed()) > 0 {
+		<-r.Changed()
+	}
+	before := r.Snapshot().Least
+	r.feed.cycle.Store(2048)
+	r.pull()
+	if after := r.Snapshot().Least; after == before || len(r.Changed()) == 0 {
+		t.Errorf("least %d, then %d frames; %d were woken", before, after, len(r.Changed()))
+	}
+}

@@ -135,7 +135,7 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	return p, nil
 }
 
-// Changed wakes its one reader when the phase has changed, something went wrong that
+// Changed wakes its one reader when the phase or the least latency has changed, something went wrong that
 // Snapshot counts, or a sound begins after silence.
 func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 
@@ -362,7 +362,9 @@ func (p *Pipeline) aim() {
 	cycle := aes67.Frames(p.feed.cycle.Load())
 	p.target.cycled(cycle)
 	p.rate.loop.SetCycle(cycle)
-	p.report.least.Store(int64(p.target.least()))
+	if least := int64(p.target.least()); p.report.least.Swap(least) != least {
+		wake.Signal(p.changed)
+	}
 	filling := p.watch.state == stateFilling
 	goal := p.target.goal(filling)
 	if goal > p.goal || goal < p.goal && (filling || p.goal-goal > aes67.FramesIn(retarget, p.rate.in)) {

@@ -15,9 +15,10 @@ import (
 //	            something changed, not the volume
 //	calm ────────────────────────────────────────> suspicious
 //	  ^                                              │    ^
-//	  ├───── every channel sounds that did before ───┤    │ a program plays, and one
-//	  └──────── neither was a help ──────────────────┘    └─ does not: record anew,
-//	                                                         then the sink, when it may
+//	  ├───── every channel sounds that did before ───┤    │ a program plays, and none
+//	  └──────── neither was a help ──────────────────┘    └─ does: record anew; one of
+//	                                                         them does not: then the
+//	                                                         sink, when it may
 type deaf struct {
 	suspicious bool
 	since      aes67.MonoTime // the change, or the last attempt
@@ -71,13 +72,16 @@ func (d *deaf) look(now aes67.MonoTime, heard []aes67.MonoTime, audible bool) cu
 	switch {
 	case !d.suspicious:
 		return noCure
-	case sounds != 0 && sounds&d.sounded == d.sounded, d.tries == sinkAnew:
+	case sounds != 0 && (sounds&d.sounded == d.sounded || d.tries == noCure), d.tries == sinkAnew:
 		*d = deaf{}
 		return noCure
 	case !audible:
 		d.since = now
 		return noCure
 	case now.Sub(d.since) < d.wait:
+		return noCure
+	case d.sounded == 0 && d.tries == recordAnew: // a program may play silence
+		*d = deaf{}
 		return noCure
 	}
 	d.since, d.wait, d.tries = now, 2*d.wait, d.tries+1

@@ -23,7 +23,8 @@ func TestADeafRecordingIsBegunAnew(t *testing.T) {
 		{"a new recording is a help", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{250 * ms, 250 * ms}, true, 200 * ms, 0},
 		{"it is a help for the left channel alone", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{250 * ms, 0}, true, 200 * ms, 600 * ms},
 		{"only the left channel has sounded", [2]aes67.MonoTime{recent, long}, [2]time.Duration{250 * ms, 0}, true, 200 * ms, 0},
-		{"it was silent before", [2]aes67.MonoTime{long, long}, [2]time.Duration{}, true, 2 * time.Second, 6 * time.Second},
+		{"it was silent before", [2]aes67.MonoTime{long, long}, [2]time.Duration{}, true, 2 * time.Second, 0},
+		{"one channel pauses at that moment", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{10 * ms, 0}, true, 0, 0},
 		{"the sound goes on", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{10 * ms, 10 * ms}, true, 0, 0},
 		{"nothing plays, or it is muted", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{}, false, 0, 0},
 	}

@@ -228,24 +228,25 @@ func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
 }
 
 // leave removes the sink.
-func (t *session) leave() {
+func (t *session) leave() error {
 	t.framer.record(noStream)
 	t.leftBehind = false
 	defer t.unloadHidden()
 	if t.module == noModule {
-		return
+		return nil
 	}
 	if err := t.unload(t.module); err != nil {
 		t.log.Warn().Err(err).Str("sink", t.cfg.SinkID).Msg("sink could not be removed")
-		return
+		return err
 	}
 	t.log.Info().Str("sink", t.cfg.SinkID).Msg("sink removed")
+	return nil
 }
 
 // end removes the sink, or leaves it to the run that follows.
 func (t *session) end() {
 	if !t.stays() {
-		t.leave()
+		_ = t.leave() // which has told it
 		return
 	}
 	t.framer.record(noStream)
@@ -263,7 +264,9 @@ func (t *session) withdraw() error {
 	for _, info := range sinks {
 		if t.isOurs(info) {
 			t.module = info.ModuleIndex
-			t.leave()
+			if err := t.leave(); err != nil {
+				return err
+			}
 		}
 	}
 	t.unloadHidden()
@@ -297,7 +300,7 @@ func (s *Sink) sweep() {
 	for _, info := range sinks {
 		if t.isOurs(info) {
 			t.module = info.ModuleIndex
-			t.leave()
+			_ = t.leave() // nobody is there to try again
 		}
 	}
 	t.unloadHidden()

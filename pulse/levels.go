@@ -14,7 +14,7 @@ import (
 // that has happened our own gain takes back what they add.
 
 // levels sets the volumes of the monitor and of the recording back, and returns
-// what they add until then, in dB.
+// what they add until then, in dB. What the server refuses is tried at the next look.
 func (t *session) levels() (addedDB float64, err error) {
 	monitor := &proto.GetSourceInfoReply{}
 	if err := t.server.request("monitor's volume", &proto.GetSourceInfo{SourceIndex: t.monitor.Load()}, monitor); err != nil {
@@ -46,7 +46,10 @@ func (t *session) levels() (addedDB float64, err error) {
 		set("setting the recording's volume", &proto.SetSourceOutputVolume{SourceOutputIndex: t.output.Load(), ChannelVolumes: whole(len(own.Levels)).wire()})
 		set("unmuting the recording", &proto.SetSourceOutputMute{SourceOutputIndex: t.output.Load()})
 	}
-	return addedDB, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		t.log.Warn().Err(err).Float64("added_db", addedDB).Msg("volume of the monitor or its recording could not be set back")
+	}
+	return addedDB, nil
 }
 
 // whole is 0 dB on so many channels.

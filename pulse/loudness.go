@@ -34,7 +34,7 @@ func (t *session) heardBefore() Volume {
 func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
 	now, pending := t.cfg.Now(), t.guard.pending
 	t.guard.see(now, v, circumstances{
-		program: time.Duration(t.volumeAt.Load()-t.playerAt.Load()).Abs() <= oneStep,
+		program: t.byPlayer(),
 		playing: t.playing > 0,
 	})
 	law := t.law(addedDB)
@@ -52,6 +52,11 @@ func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
 	if t.guard.over() > 0 {
 		t.turnBack(now)
 	}
+}
+
+// byPlayer reports whether the volume changed when a player came or went.
+func (t *session) byPlayer() bool {
+	return time.Duration(t.volumeAt.Load()-t.playerAt.Load()).Abs() <= oneStep
 }
 
 // turnBack sets the sink to the most that it may be at. Our own gain has bounded

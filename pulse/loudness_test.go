@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"aes67-sink/aes67"
 )
 
@@ -294,5 +296,21 @@ func TestAnEventOfTheSinksVolumeIsRecognized(t *testing.T) {
 		if got := f.changesVolume(c.payload); got != c.want {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)
 		}
+	}
+}
+
+// Where no player came or went, none has raised the volume.
+func TestNoPlayerIsBlamedForWhatNobodySaw(t *testing.T) {
+	s := newSession(New(stereo(), nil, zerolog.Nop()))
+	if s.byPlayer() {
+		t.Error("a player is blamed before anything was seen")
+	}
+	s.volumeAt.Store(int64(time.Hour))
+	if s.byPlayer() {
+		t.Error("a player is blamed, and none came")
+	}
+	s.playerAt.Store(int64(time.Hour + oneStep/2))
+	if !s.byPlayer() {
+		t.Error("a player that came with it is not blamed")
 	}
 }

@@ -52,6 +52,7 @@ func (t *session) record(rate aes67.Hz) error {
 		return err
 	}
 	fragment := t.cfg.fragment(t.server.isPipeWire(), rate)
+	t.suspended.Store(false) // which the capture goroutine may tell before the answer is looked at
 	reply := &proto.CreateRecordStreamReply{}
 	err = t.server.requestWithin(recordTimeout, "recording the monitor", &proto.CreateRecordStream{
 		SampleSpec:      proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(channels)), Rate: uint32(rate)},
@@ -88,7 +89,6 @@ func (t *session) record(rate aes67.Hz) error {
 	t.output.Store(reply.SourceOutputIndex)
 	t.framer.source.Store(t.monitor.Load())
 	t.framer.output.Store(reply.SourceOutputIndex)
-	t.suspended.Store(reply.SourceSuspended)
 	t.framer.rate.Store(int64(rate))
 	t.framer.record(t.stream)
 	t.flow.begin(t.framer.meter.messages.Load(), t.cfg.Now())
@@ -138,16 +138,21 @@ func (t *session) cure(now aes67.MonoTime) {
 	if t.deafened && t.playing == 0 {
 		t.mark(dirtyMonitor) // which step begins with a new sink
 	}
-	switch t.deaf.look(now, t.framer.meter.heardAt(len(t.cfg.Channels)), t.playing > 0 && !t.guard.seen.silent()) {
+	heard := t.framer.meter.heardAt(len(t.cfg.Channels))
+	switch t.deaf.look(now, heard, t.playing > 0 && !t.guard.seen.silent()) {
 	case recordAnew:
 		t.log.Info().Msg("zeros are recorded while a program plays; recording anew")
 		t.mark(dirtyMonitor)
 	case sinkAnew:
 		// Not while something plays: the server would move it to another output.
 		t.log.Warn().Msg("zeros are recorded while a program plays")
-		t.deafened = true
+		t.deafened, t.lost = true, t.deaf.sounded
 		t.set(func(st *Status) { st.Notice = t.notice(now) })
 	case noCure:
+	}
+	if t.deafened && since(heard, now.Add(-flowCheck-inFlight))&t.lost == t.lost { // by itself
+		t.deafened = false
+		t.set(func(st *Status) { st.Notice = t.notice(now) })
 	}
 	if zeros := t.deafened || t.deaf.lost() && !t.asleep; zeros != t.zeros {
 		t.zeros = zeros
@@ -185,7 +190,7 @@ func (t *session) watchFlow() time.Duration {
 			t.mark(dirtyMonitor)
 		default: // a new recording was no help
 			t.worn = true
-			t.mark(dirtySink)
+			t.mark(dirtyMonitor) // which step begins with a new sink
 		}
 	}
 	if t.flow.flowing && !t.deaf.suspicious || now.Sub(t.flow.last) > startTime {

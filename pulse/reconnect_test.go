@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
+	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
 )
@@ -198,5 +199,25 @@ func TestFlowIsToldByTheCount(t *testing.T) {
 		if stalled := f.stalled(at(step.after)); stalled != step.stalled {
 			t.Errorf("%s: stalled %v, want %v", step.name, stalled, step.stalled)
 		}
+	}
+}
+
+// A recording that stalls again after it was begun anew leads to a new sink, by a mark that
+// the volume's way does not take for its own.
+func TestARecordingThatStallsTwiceLeadsToANewSink(t *testing.T) {
+	c, peer := wire(t, nil)
+	c.open()
+	defer c.close()
+	peer.answer(func(_, tag uint32) []byte { return packet(controlChannel, 0, replyTo(tag, nil)) })
+	at := aes67.MonoTime(time.Hour)
+	cfg := stereo()
+	cfg.Now = func() aes67.MonoTime { return at }
+	s := newSession(New(cfg, nil, zerolog.Nop()))
+	s.server, s.present, s.confirmed, s.stream = &server{conn: c}, true, true, 7
+	s.flow.begin(0, at)
+	at = at.Add(stallLimit + time.Second)
+	s.watchFlow()
+	if dirty := s.dirty.Load(); !s.worn || dirty&^dirtyVolumes == 0 {
+		t.Errorf("a new sink is to be made: %t, marks %b", s.worn, dirty)
 	}
 }

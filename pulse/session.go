@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +61,8 @@ type session struct {
 	deaf    deaf
 	// deafened: a channel gives no sound, and will not until the sink is made anew.
 	deafened bool
-	zeros    bool // as status has it
+	lost     channelSet // those that it had before
+	zeros    bool       // as status has it
 	offset   offset
 	follow   follow
 
@@ -73,7 +75,9 @@ type session struct {
 func newSession(s *Sink) *session {
 	s.volumeTo.Store(nil) // what was asked of another server's sink
 	s.mutedTo.Store(nil)
-	return &session{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream, follow: newFollow(s.cfg.rates())}
+	t := &session{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream, follow: newFollow(s.cfg.rates())}
+	t.playerAt.Store(math.MinInt64 / 2) // never
+	return t
 }
 
 // session connects, makes the sink and serves it until the connection or ctx
@@ -333,7 +337,8 @@ func (t *session) look(dirty uint32) error {
 	if !t.confirmed {
 		return nil
 	}
-	if dirty&dirtySink != 0 && volumeOf(info).equal(t.guard.seen) { // something else has changed
+	// Something else has changed. PulseAudio never takes the links off.
+	if dirty&dirtySink != 0 && t.server.isPipeWire() && volumeOf(info).equal(t.guard.seen) {
 		t.deaf.changed(t.cfg.Now(), t.framer.meter.heardAt(len(t.cfg.Channels)))
 	}
 	added, err := t.levels()
