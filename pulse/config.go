@@ -25,7 +25,7 @@ type Config struct {
 	SinkName string   // the label in the desktop's sound settings
 	Host     string   // this computer's name, for the label where another sink has ours
 	Rate     aes67.Hz // what programs play into
-	// OtherRates are those that Rate may change to, where the server can: see follow.go.
+	// OtherRates are those that Rate may change to, where the server can: see followrate.go.
 	OtherRates []aes67.Hz
 	Channels   []string // PulseAudio position names
 	// Fragment is how much audio a message should have; 0 means 5 ms, and 2.67 ms

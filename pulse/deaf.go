@@ -25,6 +25,7 @@ type deaf struct {
 	wait       time.Duration  // from then to the next one
 	sounded    channelSet     // until the change
 	tries      cure
+	gone       channelSet // what nothing helped, until it sounds by itself
 }
 
 // cure is what is to be done.
@@ -43,13 +44,15 @@ const (
 	// deafSoon is waited where there was sound until the change, deafLate where
 	// there was none: a program may begin with silence.
 	deafSoon, deafLate = 200 * time.Millisecond, 2 * time.Second
-	// inFlight is how long after a change sound of before may still come.
+	// inFlight is how long after a change sound of before may still come, and recently a
+	// time in which it is looked at least once.
 	inFlight = 100 * time.Millisecond
+	recently = flowCheck + inFlight
 )
 
 // changed takes note of a change; heard is when each channel last sounded.
 func (d *deaf) changed(now aes67.MonoTime, heard []aes67.MonoTime) {
-	*d = deaf{suspicious: true, since: now, wait: deafLate, sounded: since(heard, now.Add(-2*inFlight))}
+	*d = deaf{suspicious: true, since: now, wait: deafLate, sounded: since(heard, now.Add(-2*inFlight)), gone: d.gone}
 	if d.sounded != 0 {
 		d.wait = deafSoon
 	}
@@ -68,12 +71,15 @@ func since(heard []aes67.MonoTime, at aes67.MonoTime) (set channelSet) {
 // look tells what to do. audible says that a program plays and that the sink's
 // volume lets it be heard.
 func (d *deaf) look(now aes67.MonoTime, heard []aes67.MonoTime, audible bool) cure {
+	if since(heard, now.Add(-recently))&d.gone == d.gone {
+		d.gone = 0
+	}
 	sounds := since(heard, d.since.Add(inFlight))
 	switch {
 	case !d.suspicious:
 		return noCure
 	case sounds != 0 && (sounds&d.sounded == d.sounded || d.tries == noCure), d.tries == sinkAnew:
-		*d = deaf{}
+		*d = deaf{gone: d.gone}
 		return noCure
 	case !audible:
 		d.since = now
@@ -81,13 +87,19 @@ func (d *deaf) look(now aes67.MonoTime, heard []aes67.MonoTime, audible bool) cu
 	case now.Sub(d.since) < d.wait:
 		return noCure
 	case d.sounded == 0 && d.tries == recordAnew: // a program may play silence
-		*d = deaf{}
+		*d = deaf{gone: d.gone}
 		return noCure
 	}
 	d.since, d.wait, d.tries = now, 2*d.wait, d.tries+1
+	if d.tries == sinkAnew {
+		d.gone = d.sounded
+	}
 	return d.tries
 }
 
-// lost reports that channels which sounded until the change have not since, and that
+// deafened reports that a channel gives no sound and will not until the sink is made anew.
+func (d *deaf) deafened() bool { return d.gone != 0 }
+
+// lost reports that channels which sounded until a change have not since, and that
 // something was tried for it.
-func (d *deaf) lost() bool { return d.tries != noCure && d.sounded != 0 }
+func (d *deaf) lost() bool { return d.deafened() || d.tries != noCure && d.sounded != 0 }

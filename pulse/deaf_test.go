@@ -23,6 +23,7 @@ func TestADeafRecordingIsBegunAnew(t *testing.T) {
 		{"a new recording is a help", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{250 * ms, 250 * ms}, true, 200 * ms, 0},
 		{"it is a help for the left channel alone", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{250 * ms, 0}, true, 200 * ms, 600 * ms},
 		{"only the left channel has sounded", [2]aes67.MonoTime{recent, long}, [2]time.Duration{250 * ms, 0}, true, 200 * ms, 0},
+		{"it comes back by itself after all", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{5 * time.Second, 5 * time.Second}, true, 200 * ms, 600 * ms},
 		{"it was silent before", [2]aes67.MonoTime{long, long}, [2]time.Duration{}, true, 2 * time.Second, 0},
 		{"one channel pauses at that moment", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{10 * ms, 0}, true, 0, 0},
 		{"the sound goes on", [2]aes67.MonoTime{recent, recent}, [2]time.Duration{10 * ms, 10 * ms}, true, 0, 0},
@@ -51,6 +52,9 @@ func TestADeafRecordingIsBegunAnew(t *testing.T) {
 		if did[recordAnew] != test.record || did[sinkAnew] != test.sink {
 			t.Errorf("%s: recorded anew after %v, the sink made anew after %v; want %v and %v", test.name,
 				did[recordAnew], did[sinkAnew], test.record, test.sink)
+		}
+		if deafened := test.sink != 0 && (test.goesOn[0] == 0 || test.goesOn[1] == 0); d.deafened() != deafened {
+			t.Errorf("%s: in the end a channel is lost: %t", test.name, d.deafened())
 		}
 		if sounded := test.heard[0] == recent; lost != (sounded && test.record != 0) {
 			t.Errorf("%s: sound that was lost: %t", test.name, lost)

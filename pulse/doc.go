@@ -13,7 +13,7 @@
 //     after that, judge each change of it (guard.go) and have the sound kept down
 //     where it jumped (loudness.go)
 //  6. watch: volume, players, removal, stalls, silence of the server (session.go);
-//     in silence let the rate follow what played last (follow.go, rate.go)
+//     in silence let the rate follow what played last (followrate.go, turnrate.go)
 //  7. when the server is lost begin again, for ever (sink.go); unload at the end
 //
 // Contexts: one control goroutine makes all requests. The capture goroutine,

@@ -93,7 +93,7 @@ func (t *session) notice(now aes67.MonoTime) string {
 	if t.asleep && !t.flow.flowing {
 		return "the sink is suspended, so nothing is heard of it: resume it (`pactl suspend-sink " + t.cfg.SinkID + " 0`)"
 	}
-	if t.deafened {
+	if t.deaf.deafened() {
 		return "the sound server gives zeros for what is played, since the sink was suspended: pause what plays for a second, and the sink is made anew"
 	}
 	return t.guard.notice(now)

@@ -135,29 +135,20 @@ func (t *session) sleeps() bool {
 
 // cure mends a recording that is deaf.
 func (t *session) cure(now aes67.MonoTime) {
-	if t.deafened && t.playing == 0 {
+	if t.deaf.deafened() && t.playing == 0 {
 		t.mark(dirtyMonitor) // which step begins with a new sink
 	}
-	heard := t.framer.meter.heardAt(len(t.cfg.Channels))
-	switch t.deaf.look(now, heard, t.playing > 0 && !t.guard.seen.silent()) {
+	switch t.deaf.look(now, t.framer.meter.heardAt(len(t.cfg.Channels)), t.playing > 0 && !t.guard.seen.silent()) {
 	case recordAnew:
 		t.log.Info().Msg("zeros are recorded while a program plays; recording anew")
 		t.mark(dirtyMonitor)
 	case sinkAnew:
 		// Not while something plays: the server would move it to another output.
 		t.log.Warn().Msg("zeros are recorded while a program plays")
-		t.deafened, t.lost = true, t.deaf.sounded
-		t.set(func(st *Status) { st.Notice = t.notice(now) })
 	case noCure:
 	}
-	if t.deafened && since(heard, now.Add(-flowCheck-inFlight))&t.lost == t.lost { // by itself
-		t.deafened = false
-		t.set(func(st *Status) { st.Notice = t.notice(now) })
-	}
-	if zeros := t.deafened || t.deaf.lost() && !t.asleep; zeros != t.zeros {
-		t.zeros = zeros
-		t.set(func(st *Status) { st.Zeros = zeros })
-	}
+	zeros := t.deaf.lost() && !t.asleep
+	t.set(func(st *Status) { st.Zeros, st.Notice = zeros, t.notice(now) })
 }
 
 // watchFlow tells changes of the flow. A stalled recording is begun anew, and if

@@ -59,12 +59,8 @@ type session struct {
 	playing int  // players that are not paused
 	asleep  bool // the sink is suspended, as far as is known
 	deaf    deaf
-	// deafened: a channel gives no sound, and will not until the sink is made anew.
-	deafened bool
-	lost     channelSet // those that it had before
-	zeros    bool       // as status has it
-	offset   offset
-	follow   follow
+	offset  offset
+	follow  follow
 
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
@@ -267,7 +263,7 @@ func (t *session) step(ctx context.Context) (err error) {
 	if t.withdrawn.Load() {
 		return t.withdraw()
 	}
-	if t.present && (t.deafened || t.unscaled != t.alone()) { // nobody's sink is taken away under him
+	if t.present && (t.deaf.deafened() || t.unscaled != t.alone()) { // nobody's sink is taken away under him
 		if err := t.countPlayers(); err != nil {
 			return err
 		}
@@ -276,7 +272,7 @@ func (t *session) step(ctx context.Context) (err error) {
 	case t.present && t.worn:
 		t.absent()
 		t.trouble(errNoSound)
-	case t.present && t.deafened && t.playing == 0:
+	case t.present && t.deaf.deafened() && t.playing == 0:
 		t.log.Info().Msg("nothing plays; making the sink anew, for a channel of it gave no sound")
 		t.absent()
 		t.worn = true
@@ -359,7 +355,7 @@ func (t *session) removed() {
 // absent notes that there is no sink.
 func (t *session) absent() {
 	t.present, t.confirmed, t.stream, t.playing = false, false, noStream, 0
-	t.deaf, t.deafened, t.zeros = deaf{}, false, false
+	t.deaf = deaf{}
 	t.framer.sink.Store(noStream)
 	t.framer.close()
 	t.set(func(st *Status) {

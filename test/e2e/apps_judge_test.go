@@ -20,6 +20,8 @@ type outcome struct {
 	ours   time.Duration // of that, behind the monitor
 	faults []string
 	spoilt bool // the machine stood still in every try
+	// leftFirst: it is on the left first, and on the right when that is over.
+	leftFirst bool
 }
 
 func (o *outcome) fault(format string, v ...any) {
@@ -71,9 +73,17 @@ func (r *appRoom) heardSince(at aes67.MonoTime) (wire, monitor [2]heard) {
 	return wire, monitor
 }
 
+// ears are the sides on which a program is to be heard.
+func (o *outcome) ears() int {
+	if o.leftFirst {
+		return 1
+	}
+	return len(sides)
+}
+
 // begins notes when the sound began.
 func (o *outcome) begins(at aes67.MonoTime, wire, monitor [2]heard) bool {
-	for i, side := range sides {
+	for i, side := range sides[:o.ears()] {
 		if from, to := loud(wire[i].x); from == to {
 			if from, to = loud(monitor[i].x); from == to {
 				o.fault("nothing is in the monitor, %s", side.name)
@@ -225,13 +235,14 @@ func quietTime(h heard) (sum time.Duration) {
 
 // besideMonitor judges what was done to a sound since an instant: so much of it is there,
 // and no step that the monitor has not.
-func (r *appRoom) besideMonitor(at aes67.MonoTime, least time.Duration) (out outcome) {
+func (r *appRoom) besideMonitor(at aes67.MonoTime, least time.Duration, leftFirst bool) (out outcome) {
 	r.t.Helper()
+	out.leftFirst = leftFirst
 	wire, monitor := r.heardSince(at)
 	if !out.begins(at, wire, monitor) {
 		return out
 	}
-	for i, side := range sides {
+	for i, side := range sides[:out.ears()] {
 		out.steps(side.name, wire[i], monitor[i], side.hz)
 		from, to := loud(wire[i].x)
 		if sounds := time.Duration(wire[i].seconds(to-from)*1e9) - quietTime(wire[i]); sounds < least {

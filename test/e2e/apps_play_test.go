@@ -30,8 +30,11 @@ func (r *appRoom) playFile(a *app, c clip) outcome {
 func (r *appRoom) playHeld(in remote, c clip) outcome {
 	r.t.Helper()
 	in.load(c.write(r.t, r.files))
+	r.sounding()
 	at := in.play()
-	pass(c.length + 700*time.Millisecond)
+	soon(5*time.Second, r.sounding)
+	pass(c.length)
+	soon(5*time.Second, func() bool { pass(250 * time.Millisecond); return !r.sounding() })
 	return r.heardOf(c, at)
 }
 
@@ -72,7 +75,7 @@ func (r *appRoom) transport(in remote) outcome {
 	pass(time.Second)
 	in.pause()
 	pass(300 * time.Millisecond)
-	return r.besideMonitor(at, 2*time.Second)
+	return r.besideMonitor(at, 2*time.Second, false)
 }
 
 // moveFile moves a program that plays a file.
@@ -81,7 +84,7 @@ func (r *appRoom) moveFile(a *app) outcome {
 	path, at := long(0).write(r.t, r.files), rtthread.Now()
 	p := r.run(a, 0, path)
 	defer p.stop()
-	return r.move(at)
+	return r.move(at, a.tones)
 }
 
 func (r *appRoom) moveHeld(in remote) outcome {
@@ -89,11 +92,11 @@ func (r *appRoom) moveHeld(in remote) outcome {
 	in.load(long(0).write(r.t, r.files))
 	at := in.play()
 	defer func() { in.pause(); pass(300 * time.Millisecond) }()
-	return r.move(at)
+	return r.move(at, false)
 }
 
-// move moves what plays away and back again.
-func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
+// move moves what plays away and back again; what is on the left first needs the left alone.
+func (r *appRoom) move(at aes67.MonoTime, leftFirst bool) (out outcome) {
 	r.t.Helper()
 	input := ""
 	if !soon(5*time.Second, func() bool { input = r.plays("aes67"); return input != "" && r.sounding() }) {
@@ -101,18 +104,19 @@ func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
 	}
 	pass(300 * time.Millisecond)
 	r.server.pactl("move-sink-input", input, otherSink)
-	if !soon(2*time.Second, func() bool { return !r.sounding() }) {
-		out.faults = append(out.faults, "it is heard still after it was moved away")
-	}
+	silent := soon(2*time.Second, func() bool { return !r.sounding() })
 	pass(200 * time.Millisecond)
 	back := rtthread.Now()
 	r.server.pactl("move-sink-input", input, "aes67")
 	pass(time.Second)
-	out = r.besideMonitor(at, time.Second)
+	out = r.besideMonitor(at, time.Second, leftFirst)
+	if !silent {
+		out.fault("it is heard still after it was moved away")
+	}
 	if first, ok := firstSound(r.own[0].tail(back)); !ok {
-		out.faults = append(out.faults, "it is not heard after it was moved to the sink")
+		out.fault("it is not heard after it was moved to the sink")
 	} else if took := first.Sub(back); took > movedWithin {
-		out.faults = append(out.faults, fmt.Sprintf("moved to the sink, it is heard after %v", took))
+		out.fault("moved to the sink, it is heard after %v", took)
 	}
 	return out
 }

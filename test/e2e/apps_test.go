@@ -193,7 +193,7 @@ func (r *appRoom) judgeFirst(a *app) {
 	c := clip{48000, 16, 2, 500 * time.Millisecond, 0}
 	file := c.write(r.t, r.files)
 	for range firstTries {
-		var out outcome
+		out := outcome{leftFirst: a.tones}
 		at := rtthread.Now()
 		silence := in.pause
 		if a.served {

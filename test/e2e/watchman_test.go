@@ -64,7 +64,7 @@ type excuse struct{ least, reach time.Duration }
 
 const (
 	// standstill is what the least buffer does not outlast: its margin is 2 ms
-	// (bridge/target.go), and a pause is known within half a watchPeriod.
+	// (bridge/latencytarget.go), and a pause is known within half a watchPeriod.
 	standstill = 3 * time.Millisecond
 	// onTheWay is how long after a standstill what it did may leave the bridge,
 	// its buffer aside: cycles of two servers, and a sender's backlog.
