@@ -103,20 +103,20 @@ lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpe
 	@scripts/e2e.sh -test.run '$(RUN)'
 
 faults: packages build ## every fault that the lab can make, asked of status, page, doctor and why (FAULTS=regexp; FAULTS_UPDATE=1 writes docs/faults.md) (20 min)
-	@ROOT='$(ROOT) env FAULTS=$(or $(FAULTS),.) FAULTS_UPDATE=$(FAULTS_UPDATE)' scripts/e2e.sh -test.run '^Test(Faults|HealthyRun)'
+	@FAULTS='$(or $(FAULTS),.)' scripts/e2e.sh -test.run '^Test(Faults|HealthyRun)'
 
 formats: packages build ## each combination of rate, encoding, packet time, layout and channels, bit for bit in three receivers, as a table, and how packets of 125 us keep their time (10 min; root, or ROOT=sudo)
-	@ROOT='$(ROOT) env FORMATS=all' scripts/e2e.sh -test.run '^Test(Formats|ShortPackets)'
+	@FORMATS=all scripts/e2e.sh -test.run '^Test(Formats|ShortPackets)'
 
 apps: packages build ## programs play as docs/programs.md says, four sound servers, judged on the wire (APPS=regexp; APPS_UPDATE=1 writes the table there) (40 min, root)
 	@scripts/install-packages.sh trixie apps
 	$(ROOT) test/lab/trixie.sh make >/dev/null
-	ROOT='$(ROOT) env APPS=$(or $(APPS),.) APPS_UPDATE=$(APPS_UPDATE)' scripts/e2e.sh -test.run '^TestApps' -test.timeout 2h
+	APPS='$(or $(APPS),.)' scripts/e2e.sh -test.run '^TestApps' -test.timeout 2h
 
 film: packages build ## a film by mpv: when a flash is on the screen against when its click is heard, as docs/latency.md has it (7 min, root)
 	@scripts/install-packages.sh trixie film
 	$(ROOT) test/lab/trixie.sh make >/dev/null
-	ROOT='$(ROOT) env FILM=1' scripts/e2e.sh -test.run '^TestFilmsAreInStep$$'
+	FILM=1 scripts/e2e.sh -test.run '^TestFilmsAreInStep$$'
 
 lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseAudio 17, in a tree of their own (root)
 	@scripts/install-packages.sh run trixie
@@ -146,7 +146,7 @@ bench-discovery: packages build ## the figures of discovery: recovery of Avahi a
 bench-latency: packages build ## from a program's write to the wire, beside PipeWire 1.4's own sender (8 min, with LAB_FULL=1 90 min; root)
 	@scripts/install-packages.sh run trixie
 	$(ROOT) test/lab/trixie.sh make >/dev/null
-	ROOT='$(ROOT) env LAB_BENCH=1' scripts/e2e.sh -test.run '^TestLatencyBesidePipeWire$$'
+	LAB_BENCH=1 scripts/e2e.sh -test.run '^TestLatencyBesidePipeWire$$'
 
 bench-quality: packages build ## purity, pitch and bit-exactness on the wire, each over 40 s or more (20 min, root)
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'

@@ -36,7 +36,7 @@ type Config struct {
 	// MaxVolumeDB bounds the sink's volume: it is turned back to it, and until that
 	// is done the sound is. Only a VolumeHandler can do the latter.
 	MaxVolumeDB float64
-	// JumpGuard lets the sound rise slowly where the volume jumps: see guard.go.
+	// JumpGuard lets the sound rise slowly where the volume jumps: see jumpguard.go.
 	JumpGuard bool
 	// Follows is asked at the end: the sink is left, with those who play into it, to a
 	// run that follows at once. nil: none does.

@@ -10,7 +10,7 @@
 //  4. record the monitor and hand each fragment to the FrameHandler, as zeros at
 //     first (monitor.go, framing.go)
 //  5. read the volume back; only when it stands let sound pass (confirm.go)
-//     after that, judge each change of it (guard.go) and have the sound kept down
+//     after that, judge each change of it (jumpguard.go) and have the sound kept down
 //     where it jumped (loudness.go)
 //  6. watch: volume, players, removal, stalls, silence of the server (session.go);
 //     in silence let the rate follow what played last (followrate.go, turnrate.go)

@@ -13,6 +13,11 @@ if command -v go >/dev/null; then CGO_ENABLED=0 go test -c -trimpath -o build/e2
 read -ra root <<<"${ROOT:-}"
 limit=40m
 [[ ${LAB_FULL:-} != 1 ]] || limit=4h # each measurement may be tried for 20 minutes
+# What chooses among tests goes along, also through sudo.
+chosen=()
+for name in LAB_FULL LAB_BENCH APPS APPS_UPDATE FAULTS FAULTS_UPDATE FILM FORMATS; do
+  chosen+=("$name=${!name:-}")
+done
 cd test/e2e
 # madvdontneed=0: memory that was fetched once stays (main_test.go, furnish).
-exec "${root[@]}" env LAB_FULL="${LAB_FULL:-}" GODEBUG=madvdontneed=0 ../../build/e2e.test -test.v -test.parallel 3 -test.timeout "$limit" "$@"
+exec "${root[@]}" env "${chosen[@]}" GODEBUG=madvdontneed=0 ../../build/e2e.test -test.v -test.parallel 3 -test.timeout "$limit" "$@"
