@@ -50,9 +50,11 @@ const (
 	recently = flowCheck + inFlight
 )
 
-// changed takes note of a change; heard is when each channel last sounded.
+// changed takes note of a change; heard is when each channel last sounded. What a change
+// just before has silenced is missed still, and what was tried for it stays tried.
 func (d *deaf) changed(now aes67.MonoTime, heard []aes67.MonoTime) {
-	*d = deaf{suspicious: true, since: now, wait: deafLate, sounded: since(heard, now.Add(-2*inFlight)), gone: d.gone}
+	d.suspicious, d.since, d.wait = true, now, deafLate
+	d.sounded |= since(heard, now.Add(-2*inFlight))
 	if d.sounded != 0 {
 		d.wait = deafSoon
 	}

@@ -70,3 +70,24 @@ func TestARecordingIsNotDeafWithoutAReason(t *testing.T) {
 		}
 	}
 }
+
+func TestASecondChangeForgetsNoChannel(t *testing.T) {
+	var d deaf
+	first := aes67.MonoTime(10e9)
+	heard := []aes67.MonoTime{first, first}
+	d.changed(first, heard)
+	did := map[cure]int{}
+	for at := 50 * time.Millisecond; at < 10*time.Second; at += 50 * time.Millisecond {
+		now := first.Add(at)
+		if at >= 250*time.Millisecond {
+			heard[0] = now // the new recording has the left channel alone
+		}
+		if at == 300*time.Millisecond {
+			d.changed(now, heard)
+		}
+		did[d.look(now, heard, true)]++
+	}
+	if did[recordAnew] == 0 || did[sinkAnew] != 1 || !d.deafened() {
+		t.Errorf("recorded anew %d times, the sink made anew %d times, a channel is lost: %t", did[recordAnew], did[sinkAnew], d.deafened())
+	}
+}

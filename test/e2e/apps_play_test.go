@@ -75,7 +75,7 @@ func (r *appRoom) transport(in remote) outcome {
 	pass(time.Second)
 	in.pause()
 	pass(300 * time.Millisecond)
-	return r.besideMonitor(at, 2*time.Second, false)
+	return r.besideMonitor(at, 2*time.Second)
 }
 
 // moveFile moves a program that plays a file.
@@ -84,7 +84,7 @@ func (r *appRoom) moveFile(a *app) outcome {
 	path, at := long(0).write(r.t, r.files), rtthread.Now()
 	p := r.run(a, 0, path)
 	defer p.stop()
-	return r.move(at, a.tones)
+	return r.move(at)
 }
 
 func (r *appRoom) moveHeld(in remote) outcome {
@@ -92,11 +92,11 @@ func (r *appRoom) moveHeld(in remote) outcome {
 	in.load(long(0).write(r.t, r.files))
 	at := in.play()
 	defer func() { in.pause(); pass(300 * time.Millisecond) }()
-	return r.move(at, false)
+	return r.move(at)
 }
 
-// move moves what plays away and back again; what is on the left first needs the left alone.
-func (r *appRoom) move(at aes67.MonoTime, leftFirst bool) (out outcome) {
+// move moves what plays away and back again.
+func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
 	r.t.Helper()
 	input := ""
 	if !soon(5*time.Second, func() bool { input = r.plays("aes67"); return input != "" && r.sounding() }) {
@@ -109,7 +109,7 @@ func (r *appRoom) move(at aes67.MonoTime, leftFirst bool) (out outcome) {
 	back := rtthread.Now()
 	r.server.pactl("move-sink-input", input, "aes67")
 	pass(time.Second)
-	out = r.besideMonitor(at, time.Second, leftFirst)
+	out = r.besideMonitor(at, time.Second)
 	if !silent {
 		out.fault("it is heard still after it was moved away")
 	}

@@ -22,6 +22,8 @@ type app struct {
 	served bool
 	// tones: it makes its own, one side after the other.
 	tones bool
+	// leavesOut: it leaves out what it is late for.
+	leavesOut bool
 	// cannot tells what of the table it cannot, and why, by the column's name; "…, SERVER"
 	// on one kind of server alone.
 	cannot map[string]string
@@ -58,7 +60,7 @@ var apps = []app{
 	{name: "GStreamer", needs: []string{"gst-launch-1.0"}},
 	{name: "mpv", needs: []string{"mpv"}, hold: holdMPV},
 	{name: "MPD", needs: []string{"mpd", "mpc"}, hold: holdMPD, served: true},
-	{name: "VLC", needs: []string{"cvlc", "unshare"}, hold: holdVLC, as: asSomebody},
+	{name: "VLC", needs: []string{"cvlc", "unshare"}, hold: holdVLC, as: asSomebody, leavesOut: true},
 	{name: "Chromium", needs: []string{"chromium"}, hold: holdChromium("audio"), served: true},
 	{name: "Chromium, video", needs: []string{"chromium", "ffmpeg"}, hold: holdChromium("video"), served: true},
 	{name: "Firefox", needs: []string{"firefox"}, hold: holdFirefox("audio"), served: true},

@@ -95,6 +95,7 @@ type appRoom struct {
 	descriptions [2]string
 	files        string // the directory of what is played
 	recipe       recipe
+	leavesOut    bool                 // the program does what it is late for
 	firsts       map[string][]outcome // of each program
 	own          [2]listener
 	monitor      *sidesTap
@@ -233,7 +234,11 @@ func (r *appRoom) judge(a *app) {
 		}
 		return *held
 	}
-	for _, c := range clips(900 * time.Millisecond) {
+	length := 900 * time.Millisecond
+	if r.leavesOut = a.leavesOut; r.leavesOut {
+		length = 3 * time.Second
+	}
+	for _, c := range clips(length) {
 		if !everyApp && (c.channels != 2 || c.rate == 48000) {
 			continue
 		}
@@ -259,9 +264,12 @@ func (r *appRoom) judge(a *app) {
 		} else {
 			row.put("Pause, seek, next", "–")
 		}
-		if a.served {
+		switch {
+		case a.tones: // it hands its sound over at once, and a stream that drains is moved late if at all
+			row.put("Moved", "–")
+		case a.served:
 			row.cell(r.t, a, r.kind, "Moved", r.again(false, func() outcome { return r.moveHeld(hold()) }))
-		} else {
+		default:
 			row.cell(r.t, a, r.kind, "Moved", r.again(false, func() outcome { return r.moveFile(a) }))
 		}
 		appRows.add(row)
