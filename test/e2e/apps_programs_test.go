@@ -24,8 +24,8 @@ type app struct {
 	tones bool
 	// leavesOut: it leaves out what it is late for.
 	leavesOut bool
-	// cannot tells what of the table it cannot, and why, by the column's name; "…, SERVER"
-	// on one kind of server alone.
+	// cannot tells what of the table it cannot, and why, by the name of a column or of what
+	// is in it; "…, SERVER" on one kind of server alone.
 	cannot map[string]string
 	// as is the command that the recipe is run by.
 	as []string
@@ -64,7 +64,10 @@ var apps = []app{
 	{name: "Chromium", needs: []string{"chromium"}, hold: holdChromium("audio"), served: true},
 	{name: "Chromium, video", needs: []string{"chromium", "ffmpeg"}, hold: holdChromium("video"), served: true},
 	{name: "Firefox", needs: []string{"firefox"}, hold: holdFirefox("audio"), served: true},
-	{name: "Firefox, video", needs: []string{"firefox", "ffmpeg"}, hold: holdFirefox("video"), served: true},
+	{name: "Firefox, video", needs: []string{"firefox", "ffmpeg"}, hold: holdFirefox("video"), served: true, cannot: map[string]string{
+		// https://github.com/mozilla/mp4parse-rust/pull/454
+		"96 kHz": "it takes the rate of FLAC in MP4 from a field that ends at 65,535 Hz",
+	}},
 }
 
 const alsaOrder = "aplay hands the file's channels over as they come, and ALSA's order is another"

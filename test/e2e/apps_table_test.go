@@ -46,7 +46,7 @@ func (row *appRow) put(column, text string) {
 // program is known for.
 func (row *appRow) judge(t testing.TB, a *app, kind, column, what string, out outcome) {
 	t.Helper()
-	why, faults := a.why(what, kind), out.faults
+	why, faults := cmp.Or(a.why(what, kind), a.why(column, kind)), out.faults
 	switch {
 	case len(faults) == 0 && why == "":
 		row.put(column, what)

@@ -245,8 +245,8 @@ func (r *appRoom) judge(a *app) {
 		if a.tones && c.channels != 2 {
 			continue
 		}
-		_, what := c.column()
-		out := r.again(a.why(what, r.kind) != "", func() outcome {
+		column, what := c.column()
+		out := r.again(a.why(what, r.kind) != "" || a.why(column, r.kind) != "", func() outcome {
 			switch {
 			case a.tones:
 				return r.playTones(a, c)
