@@ -63,7 +63,9 @@ var apps = []app{
 	{name: "VLC", needs: []string{"cvlc", "unshare"}, hold: holdVLC, as: asSomebody, leavesOut: true},
 	{name: "Chromium", needs: []string{"chromium"}, hold: holdChromium("audio"), served: true},
 	{name: "Chromium, video", needs: []string{"chromium", "ffmpeg"}, hold: holdChromium("video"), served: true},
-	{name: "Firefox", needs: []string{"firefox"}, hold: holdFirefox("audio"), served: true},
+	{name: "Firefox", needs: []string{"firefox"}, hold: holdFirefox("audio"), served: true, cannot: map[string]string{
+		"5.1": "of a WAV with six channels of 24 bits it mixes the channels up, of 16 bits it does not",
+	}},
 	{name: "Firefox, video", needs: []string{"firefox", "ffmpeg"}, hold: holdFirefox("video"), served: true, cannot: map[string]string{
 		// https://github.com/mozilla/mp4parse-rust/pull/454
 		"96 kHz": "it takes the rate of FLAC in MP4 from a field that ends at 65,535 Hz",

@@ -287,6 +287,11 @@ func (r *appRoom) again(known bool, try func() outcome) (out outcome) {
 		tries = 5 // short, and the machine may be busy
 	}
 	for n := range tries {
+		soon(5*time.Second, func() bool { // what a try before has left in the buffers is over
+			r.sounding()
+			pass(300 * time.Millisecond)
+			return !r.sounding()
+		})
 		from, before := rtthread.Now(), r.bridge.sends(5*time.Second)
 		if out = try(); len(out.faults) == 0 {
 			return out
