@@ -99,13 +99,19 @@ func (r *appRoom) moveHeld(in remote) outcome {
 func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
 	r.t.Helper()
 	input := ""
-	if !soon(5*time.Second, func() bool { input = r.plays("aes67"); return input != "" && r.sounding() }) {
+	if !soon(5*time.Second, func() bool {
+		if away := r.plays(otherSink); away != "" { // where a try before has left it
+			r.server.pactl("move-sink-input", away, "aes67")
+		}
+		input = r.plays("aes67")
+		return input != "" && r.sounding()
+	}) {
 		return outcome{faults: []string{"it does not play to the sink"}}
 	}
-	pass(300 * time.Millisecond)
+	pass(betweenMoves)
 	r.server.pactl("move-sink-input", input, otherSink)
 	silent := soon(2*time.Second, func() bool { return !r.sounding() })
-	pass(200 * time.Millisecond)
+	pass(betweenMoves)
 	back := rtthread.Now()
 	r.server.pactl("move-sink-input", input, "aes67")
 	pass(time.Second)
@@ -120,6 +126,9 @@ func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
 	}
 	return out
 }
+
+// betweenMoves lets a session manager settle, as between two clicks.
+const betweenMoves = 800 * time.Millisecond
 
 // movedWithin is how soon what is moved to the sink is heard, inHand and all.
 const movedWithin = 700 * time.Millisecond
