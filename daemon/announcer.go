@@ -155,12 +155,23 @@ func (a *announcer) publish() {
 	a.voice.publish(a.network.Interface, a.sessions)
 }
 
-// refused returns the names that somebody else has.
-func (a *announcer) refused() []string {
-	if a.publisher == nil {
-		return nil
+// publishers are those of each network.
+func (a *announcer) publishers() (all []*avahi.Publisher) {
+	if a.publisher != nil {
+		all = append(all, a.publisher)
 	}
-	return a.publisher.Snapshot().Collided
+	if a.mirror != nil && a.mirror.publisher != nil {
+		all = append(all, a.mirror.publisher)
+	}
+	return all
+}
+
+// refused returns the names that somebody else has.
+func (a *announcer) refused() (names []string) {
+	for _, p := range a.publishers() {
+		names = append(names, p.Snapshot().Collided...)
+	}
+	return names
 }
 
 // isOurs reports whether DNS-SD found what is published here.
@@ -210,11 +221,11 @@ func (a *announcer) setInterval(interval time.Duration) {
 }
 
 // unlisted is why receivers that find sessions by DNS-SD do not; the others do.
-func (a *announcer) unlisted() string {
-	if a.publisher == nil {
-		return ""
+func (a *announcer) unlisted() (problem string) {
+	for _, p := range a.publishers() {
+		problem = cmp.Or(problem, p.Snapshot().Problem)
 	}
-	return a.publisher.Snapshot().Problem
+	return problem
 }
 
 // ways are those by which the sessions are announced at present.

@@ -47,6 +47,7 @@ type edges struct {
 	unserved   atomic.Pointer[string] // why the status is not served at status.listen; nil: it is
 
 	// Of the supervisor's goroutine.
+	heard    mastersHeard
 	filtered bool          // a grandmaster is, or may be, on the network that is not heard here
 	withheld bool          // we are not to serve
 	wake     chan struct{} // the supervisor
@@ -79,7 +80,9 @@ func (e *edges) clockInput() bridge.ClockInput {
 	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
 	e.filtered = false
 	if used := e.network.input(); used.Usable {
-		named, filtered := unheard(e.ears.references(used.Chosen.Interface.Index), s, len(e.ears.masters()))
+		masters := e.ears.masters()
+		e.heard.note(used.Chosen.Interface.Index, masters)
+		named, filtered := unheard(e.ears.references(used.Chosen.Interface.Index), s, len(masters), e.heard.all)
 		switch {
 		case filtered:
 			in.Problem = filteredProblem(named, s.Domain, used.Chosen.Interface.Name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 
 	"aes67-sink/aes67"
 	"aes67-sink/internal/firewall"
@@ -11,16 +12,38 @@ import (
 	"aes67-sink/sdp"
 )
 
+// mastersHeard remembers the masters that an interface has had, the latest: one of them
+// that is silent now is gone, and nothing keeps it from us, whatever others still say.
+type mastersHeard struct {
+	index int // of the interface
+	all   []aes67.ClockIdentity
+}
+
+// mostMastersHeard bounds it.
+const mostMastersHeard = 32
+
+// note takes the masters that are heard now.
+func (h *mastersHeard) note(index int, masters []ptp.Announcement) {
+	if index != h.index {
+		h.index, h.all = index, nil
+	}
+	for i := range masters {
+		if m := &masters[i]; m.Interface == index && !slices.Contains(h.all, m.Identity) {
+			h.all = append(h.all[max(0, len(h.all)-mostMastersHeard+1):], m.Identity)
+		}
+	}
+}
+
 // unheard returns the grandmaster that others on the network say they follow in our
-// domain, where no master at all is heard here. Of several it is the lowest, always
-// the same.
-func unheard(references []sdp.Reference, clock ptp.Status, masters int) (named aes67.ClockIdentity, filtered bool) {
+// domain, where no master at all is heard here, nor was that one. Of several it is the
+// lowest, always the same.
+func unheard(references []sdp.Reference, clock ptp.Status, masters int, heard []aes67.ClockIdentity) (named aes67.ClockIdentity, filtered bool) {
 	if masters > 0 || !clock.Silent {
 		return named, false // heard, or it is too early to tell
 	}
 	for _, r := range references {
 		ours := r.Grandmaster == clock.Grandmaster // others follow us
-		if r.Domain == clock.Domain && !ours && (!filtered || bytes.Compare(r.Grandmaster[:], named[:]) < 0) {
+		if r.Domain == clock.Domain && !ours && !slices.Contains(heard, r.Grandmaster) && (!filtered || bytes.Compare(r.Grandmaster[:], named[:]) < 0) {
 			named, filtered = r.Grandmaster, true
 		}
 	}

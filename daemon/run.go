@@ -179,8 +179,8 @@ func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{})
 	if e.ptp != nil {
 		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})
 	}
-	if e.announcer.publisher != nil {
-		changes = append(changes, relayed{e.announcer.publisher.Changed(), []chan<- struct{}{e.neighbours.wake, judge}})
+	for _, p := range e.announcer.publishers() {
+		changes = append(changes, relayed{p.Changed(), []chan<- struct{}{e.neighbours.wake, judge}})
 	}
 	return changes
 }

@@ -126,6 +126,7 @@ func (s *Server) Changed() <-chan struct{} { return s.changed }
 // told once and tried again.
 func (s *Server) Run(ctx context.Context) error {
 	var at place
+	failed := false // to be where it is wanted
 	var listeners []net.Listener
 	var port int
 	var accepting sync.WaitGroup
@@ -143,12 +144,13 @@ func (s *Server) Run(ctx context.Context) error {
 		s.mu.Lock()
 		wanted := s.wanted
 		s.mu.Unlock()
-		if !wanted.same(at) {
+		if failed || !wanted.same(at) {
 			shut()
-			at = place{}
+			at, failed = place{}, false
 			var err error
 			switch listeners, port, err = s.open(wanted); {
 			case err != nil:
+				failed = true
 				s.fail(wanted, err)
 				retry.Reset(retryAfter)
 			default:

@@ -343,6 +343,17 @@ func TestAPortThatIsTakenIsWaitedFor(t *testing.T) {
 	eventually(t, "it is served", func() bool { s := h.Snapshot(); return s.State == StateListening && s.Problem == "" && s.Port == 8554 })
 }
 
+func TestAPortThatNobodyWantsAnyMoreIsNoProblem(t *testing.T) {
+	h := serve(t)
+	h.mu.Lock()
+	h.refuse = fmt.Errorf("listen: %w", syscall.EADDRINUSE)
+	h.mu.Unlock()
+	h.Serve(loopback, home, two())
+	eventually(t, "it is told", func() bool { return h.Snapshot().State == StateFailed })
+	h.Serve(net.Interface{}, netip.Addr{}, nil)
+	eventually(t, "it is over", func() bool { s := h.Snapshot(); return s.State == StateOff && s.Problem == "" })
+}
+
 func TestAPortThatIsTakenMakesRoomForTheNext(t *testing.T) {
 	h := serve(t)
 	h.mu.Lock()

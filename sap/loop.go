@@ -113,6 +113,15 @@ func (s *Service) transmit(w wire, now aes67.MonoTime) {
 		s.mu.Lock()
 		s.going = false
 		s.mu.Unlock()
+		s.sends()
+	}
+}
+
+// sends notes that nothing keeps announcements from being sent.
+func (s *Service) sends() {
+	if s.unsent != "" {
+		s.unsent = ""
+		s.tell(s.deaf)
 	}
 }
 
@@ -136,8 +145,7 @@ func (s *Service) count(t transmission, err error) {
 			"check the interface, and the firewall for a rule against multicast", t.via.addr, text.Cause(err))
 		s.tell(s.unsent)
 	case s.unsent != "":
-		s.unsent = ""
-		s.tell("")
+		s.sends()
 	case !was:
 		s.log.Debug().Int("interface_index", t.via.index).Msg("SAP announcements leave")
 	}

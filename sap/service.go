@@ -76,6 +76,7 @@ type Service struct {
 	changed  chan struct{}
 	schedule schedule // Run's alone, as is what follows
 	unsent   string   // the problem of sending that was told; empty: none
+	deaf     string   // that of hearing others; empty: none
 
 	mu     sync.Mutex
 	table  *table
@@ -266,11 +267,11 @@ func (s *Service) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.unsent, s.deaf = "", ""
 	if err := w.hears(); err != nil {
-		s.tell(fmt.Sprintf("SAP: %v: the sessions of others are not heard, and their groups may be taken; end the program that holds UDP port %d", err, Port))
-	} else {
-		s.tell("")
+		s.deaf = fmt.Sprintf("SAP: %v: the sessions of others are not heard, and their groups may be taken; end the program that holds UDP port %d", err, Port)
 	}
+	s.tell(s.deaf)
 	s.setOpen(true)
 	failed := make(chan error, 1)
 	var reader sync.WaitGroup

@@ -499,6 +499,31 @@ func TestServiceSendsWhereItCannotHear(t *testing.T) {
 	})
 }
 
+func TestTroubleWithSendingEndsWithTheSessionsAndThatWithHearingDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink()
+		l.deaf, l.down = errors.New("UDP port 9875: address already in use"), errors.New("operation not permitted")
+		s, _, stop := start(t, l, Config{})
+		says := func(phrase string) {
+			t.Helper()
+			time.Sleep(5 * time.Second)
+			if got := s.Problem(); !strings.Contains(got, phrase) {
+				t.Errorf("problem %q, want %q", got, phrase)
+			}
+		}
+		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
+		says("operation not permitted")
+		l.set(func() { l.down = nil })
+		says("others are not heard")
+		l.set(func() { l.down = errors.New("operation not permitted") })
+		time.Sleep(time.Minute)
+		says("operation not permitted")
+		s.Announce(net.Interface{}, netip.Addr{}, nil)
+		says("others are not heard")
+		stop()
+	})
+}
+
 func TestServiceTellsThatItCannotSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLink()

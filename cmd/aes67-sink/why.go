@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -80,12 +81,16 @@ func (c *whyCommand) show(out *os.File, chosen []recorder.Kept, directory string
 	return err
 }
 
-// nothing says that nothing is kept, and since when nothing went wrong if a bridge
-// runs that knows.
+// nothing says that nothing is kept, and for how long the bridge has run, if one does.
+// What a full disk had no room for is on the page alone.
 func nothing(directory string) string {
+	kept := "nothing that went wrong is kept in " + directory
 	m, err := status.NewClient().Model(context.Background()) // it has a time limit of its own
-	if err != nil {
-		return "nothing that went wrong is kept in " + directory + ", and no bridge of this user is running"
+	switch {
+	case errors.Is(err, status.ErrNotRunning):
+		return kept + ", and no bridge of this user is running"
+	case err != nil:
+		return kept + "; of the bridge that runs nothing is known: " + err.Error()
 	}
-	return "nothing went wrong since the bridge started, " + time.Duration(float64(m.UptimeS)*float64(time.Second)).Round(time.Second).String() + " ago"
+	return kept + "; the bridge has run for " + time.Duration(float64(m.UptimeS)*float64(time.Second)).Round(time.Second).String()
 }

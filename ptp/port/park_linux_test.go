@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/rtthread"
+	"aes67-sink/mediaclock"
 )
 
 // TestAParkedSocketTakesNothingFromAnother opens the ports twice, as two users'
@@ -67,4 +71,27 @@ func TestAParkedSocketIsNobody(t *testing.T) {
 	if inode != 7007 || uid != 1001 {
 		t.Errorf("one that hears is %d of user %d, want 7007 of 1001", inode, uid)
 	}
+}
+
+// A bridge that waits for its turn from its start, or has given it away, has no socket
+// that another user's bridge could take for a PTP program's.
+func TestAServiceThatHearsNothingIsParked(t *testing.T) {
+	ports, err := openSockets(43191, 43201, 46)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ports.Close()
+	s := New(Config{Now: rtthread.Raw}, ports, &mediaclock.Clock{}, zerolog.Nop())
+	is := func(when string, want bool) {
+		t.Helper()
+		if ports.parked != want {
+			t.Errorf("%s: parked %t", when, ports.parked)
+		}
+	}
+	is("at the start", true)
+	s.used = 1 // as Use says, of a network that can be had
+	_ = s.Listen(nil)
+	is("in use", false)
+	s.Stop()
+	is("given away", true)
 }

@@ -62,6 +62,7 @@ func New(cfg Config, ports *Sockets, clock *mediaclock.Clock, log zerolog.Logger
 	if r := cfg.Resume; r != nil {
 		s.loop.engine.Resume(*r)
 	}
+	ports.park(true)
 	return s
 }
 
@@ -218,6 +219,7 @@ func (s *Service) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used = 0
+	_ = s.join() // of those that are only listened to, which has been told
 	s.do(func(l *loop) {
 		l.engine.Stop(s.cfg.Now())
 		l.used, l.deaf, l.waits = 0, false, false
