@@ -87,15 +87,14 @@ func (l *Loudness) Obey(doubts uint64, law aes67.Law) {
 	l.carry(l.machine.See(l.now(), law), &doubts)
 }
 
-// use begins with a pair, or with none; same: with the one that there was.
-func (l *Loudness) use(referenceDB float64, last []float64, wanted, same bool, write func(slider.Write)) {
+// use begins with a pair, or with none: with the levels that were set last, and with what the
+// slider has muted.
+func (l *Loudness) use(referenceDB float64, last []float64, muted []bool, wanted bool, write func(slider.Write)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, before := l.now(), l.machine
+	now := l.now()
 	l.machine, l.wanted, l.write, l.number = slider.New(referenceDB, last), wanted, write, math.MaxUint64
-	if same {
-		l.machine.Muted(before.Mutes())
-	}
+	l.machine.Muted(muted)
 	l.machine.Delay(l.delay())
 	orders := l.machine.Want(now, wanted)
 	if l.lawful {
@@ -192,6 +191,12 @@ func (l *Loudness) last() []float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.machine.Last())
+}
+
+func (l *Loudness) mutes() []bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.machine.Mutes()
 }
 
 // Run looks when the slider wants to be looked at.

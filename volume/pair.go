@@ -46,7 +46,7 @@ type Pair struct {
 	loudness *Loudness
 	file     state.File[speakers.Pair] // what pairing has left
 	wants    atomic.Bool               // the slider is to move them
-	levels   *state.Keeper[lastLevels]
+	levels   *state.Keeper[lastSet]
 	find     func(context.Context) ([]speakers.Found, error)
 	now      func() aes67.MonoTime
 	log      zerolog.Logger
@@ -61,8 +61,11 @@ type Pair struct {
 	hands hands
 }
 
-// lastLevels are those that were set last, in the speakers' own dB, by serial number.
-type lastLevels map[string]float64
+// lastSet is what the slider set each speaker to last, by serial number.
+type lastSet map[string]struct {
+	LevelDB float64 `json:"level_db"` // its own; 0: none
+	Muted   bool    `json:"muted"`
+}
 
 // Member is what is known of one.
 type Member struct {
@@ -93,7 +96,7 @@ func NewPair(l *Loudness, directory, sinkID string, wants bool, now func() aes67
 	levels := filepath.Join(directory, "speaker-levels-"+sinkID+".json")
 	p := &Pair{
 		loudness: l, file: speakers.PairFile(directory), find: speakers.Find, now: now, log: log, anew: make(chan struct{}, 1),
-		levels: state.NewKeeper[lastLevels](levels, func(err error) {
+		levels: state.NewKeeper[lastSet](levels, func(err error) {
 			log.Warn().Err(err).Str("file", levels).Msg("speakers' levels not remembered")
 		}),
 	}
@@ -153,14 +156,15 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	}
 	count := len(both)
 	kept, _ := p.levels.Load() // what cannot be read is as if it were not there
-	last, all := make([]float64, count), make([]*asked, count)
+	last, muted, all := make([]float64, count), make([]bool, count), make([]*asked, count)
 	p.mu.Lock()
 	p.told = make([]Member, count)
 	for i, m := range both {
 		p.told[i].Identity = m
-		if last[i] = math.NaN(); kept[m.Serial] > 0 {
-			last[i] = kept[m.Serial]
+		if last[i] = math.NaN(); kept[m.Serial].LevelDB > 0 {
+			last[i] = kept[m.Serial].LevelDB
 		}
+		muted[i] = kept[m.Serial].Muted
 		all[i] = &asked{Pair: p, index: i, serial: m.Serial, ended: ctx.Done(), writes: make(chan slider.Write, 1), shows: make(chan show), rouses: make(chan struct{}, 1)}
 		if address, err := netip.ParseAddrPort(m.Address); err == nil {
 			all[i].device = meant(address, m.Serial)
@@ -169,9 +173,11 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	p.asked = all
 	p.await()
 	p.mu.Unlock()
-	same := pair.Left.Serial == p.served.Left.Serial && pair.Right.Serial == p.served.Right.Serial
+	if pair.Left.Serial == p.served.Left.Serial && pair.Right.Serial == p.served.Right.Serial {
+		muted = p.loudness.mutes() // what is not written yet counts
+	}
 	p.served = pair
-	p.loudness.use(pair.ReferenceDB, last, wanted, same, func(w slider.Write) {
+	p.loudness.use(pair.ReferenceDB, last, muted, wanted, func(w slider.Write) {
 		select {
 		case all[w.Speaker].writes <- w:
 		default: // the slider gives no second one before the first is answered
@@ -198,12 +204,16 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	p.keep()
 }
 
-// keep remembers the levels that were set, so that the next run knows them as its own.
+// keep remembers what was set, so that the next run knows it as its own.
 func (p *Pair) keep() {
-	last, kept := p.loudness.last(), lastLevels{}
+	last, muted, kept := p.loudness.last(), p.loudness.mutes(), lastSet{}
 	for i, m := range p.Snapshot() {
-		if i < len(last) && !math.IsNaN(last[i]) { // JSON has none
-			kept[m.Serial] = last[i]
+		if i < min(len(last), len(muted)) {
+			set := kept[m.Serial]
+			if set.Muted = muted[i]; !math.IsNaN(last[i]) { // JSON has none
+				set.LevelDB = last[i]
+			}
+			kept[m.Serial] = set
 		}
 	}
 	if len(last) > 0 {

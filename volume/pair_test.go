@@ -75,16 +75,16 @@ func eventually(t *testing.T, what string, holds func() bool) {
 type desktop struct {
 	*desk
 	*Pair
-	loudness *Loudness
-	sims     [2]*speakersim.Speaker
+	loudness  *Loudness
+	sims      [2]*speakersim.Speaker
+	directory string
 }
 
 // newDesktop does not run yet.
 func newDesktop(t *testing.T, wanted bool) *desktop {
 	t.Helper()
-	directory := t.TempDir()
 	pair := speakers.Pair{ReferenceDB: 84}
-	d := &desktop{desk: &desk{begun: make(chan struct{}, 1)}}
+	d := &desktop{directory: t.TempDir()}
 	for i, side := range []*speakers.Identity{&pair.Left, &pair.Right} {
 		d.sims[i] = speakersim.New(speakersim.Config{Profile: speakersim.KH120IIAES67, Serial: string(rune('1' + i))})
 		if err := d.sims[i].Turn("audio/out/level", 84.0); err != nil {
@@ -96,14 +96,20 @@ func newDesktop(t *testing.T, wanted bool) *desktop {
 		}
 		*side = speakers.Identity{Serial: string(rune('1' + i)), Name: []string{"Left", "Right"}[i], Address: at.String()}
 	}
-	if err := speakers.PairFile(directory).Save(pair); err != nil {
+	if err := speakers.PairFile(d.directory).Save(pair); err != nil {
 		t.Fatal(err)
 	}
+	d.start(wanted)
+	return d
+}
+
+// start is that of a run with these speakers.
+func (d *desktop) start(wanted bool) {
+	d.desk = &desk{begun: make(chan struct{}, 1)}
 	d.loudness = NewLoudness(d.desk, clock, zerolog.Nop())
 	d.loudness.Join(d.desk, func() bool { return true })
-	d.Pair = NewPair(d.loudness, directory, "aes67", wanted, clock, zerolog.Nop())
+	d.Pair = NewPair(d.loudness, d.directory, "aes67", wanted, clock, zerolog.Nop())
 	d.Begin()
-	return d
 }
 
 // run lets it run; end ends it, and waits.
@@ -204,5 +210,21 @@ func TestWhatTheSliderMutedItUnmutes(t *testing.T) {
 	d.Want(false)
 	eventually(t, "the stream is moved", func() bool { return !d.Moves() })
 	d.loudness.Obey(3, law(-30, false))
+	eventually(t, "no mutes", func() bool { return !d.sims[0].Muted() && !d.sims[1].Muted() })
+}
+
+// TestWhatTheSliderMutedIsUnmutedByTheNextRun, though that moves the stream.
+func TestWhatTheSliderMutedIsUnmutedByTheNextRun(t *testing.T) {
+	d := newDesktop(t, true)
+	d.loudness.Obey(1, law(-30, false))
+	end := d.run(t)
+	eventually(t, "the slider moves them", d.Moves)
+	d.loudness.Obey(2, law(-30, true))
+	eventually(t, "the mutes", func() bool { return d.sims[0].Muted() && d.sims[1].Muted() })
+	end()
+	d.Flush()
+	d.start(false)
+	d.loudness.Obey(1, law(-30, true)) // which mutes the stream
+	defer d.run(t)()
 	eventually(t, "no mutes", func() bool { return !d.sims[0].Muted() && !d.sims[1].Muted() })
 }
