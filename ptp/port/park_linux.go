@@ -6,8 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// discard is where nobody sends from: the discard port of this computer (RFC 863).
-var discard = &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+// discard is where nobody sends from: the discard port of this computer (RFC 863). x/sys
+// writes into what it is given, so each call has its own.
+func discard() *unix.SockaddrInet4 {
+	return &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+}
 
 // park makes the sockets deaf, or lets them hear again. Of several sockets on one
 // port the kernel gives what is sent to this computer alone to one, so a bridge that
@@ -22,7 +25,7 @@ func (p *Sockets) park(yes bool) {
 	p.parked = yes
 	for _, fd := range []int{p.event, p.general} {
 		if yes {
-			_ = unix.Connect(fd, discard) // it has nothing to refuse
+			_ = unix.Connect(fd, discard()) // it has nothing to refuse
 		} else {
 			disconnect(fd)
 		}
