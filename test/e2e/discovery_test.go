@@ -22,7 +22,7 @@ func TestDiscovery(t *testing.T) {
 	startGrandmaster(t, w, 0)
 	desk := stationAt(w, s)
 	desk.host, s.env = "lab-pc", append(s.env, here.env())
-	b := desk.run()
+	b := desk.run("--set", inHand)
 	b.loud(15 * time.Second)
 	s.realtime()
 	b.follows(15 * time.Second)
@@ -59,19 +59,23 @@ func TestDiscovery(t *testing.T) {
 
 	t.Run("curl, ffmpeg and GStreamer by the description that it got", func(t *testing.T) {
 		need(t, "curl")
-		for i, side := range sides {
-			path := filepath.Join(tempDir(t, "curl"), "session.sdp")
-			mustOutput(t, os.Environ(), w.in(speaker, "curl", "--fail", "--silent", "--max-time", "5", "--output", path,
-				"http://10.67.0.1:8554/by-name/"+url.PathEscape(names[i]))...)
-			hears(t, side, startFFmpeg(t, w, path), startGStreamer(t, w, path))
-		}
+		measured(t, func(t *attempt) {
+			for i, side := range sides {
+				path := filepath.Join(tempDir(t, "curl"), "session.sdp")
+				mustOutput(t, os.Environ(), w.in(speaker, "curl", "--fail", "--silent", "--max-time", "5", "--output", path,
+					"http://10.67.0.1:8554/by-name/"+url.PathEscape(names[i]))...)
+				hears(t, side, startFFmpeg(t, w, path), startGStreamer(t, w, path))
+			}
+		})
 	})
 
 	t.Run("ffmpeg and GStreamer by the RTSP address alone", func(t *testing.T) {
-		for i, side := range sides {
-			address := "rtsp://10.67.0.1:8554/by-name/" + url.PathEscape(names[i])
-			hears(t, side, openFFmpeg(t, w, address), openFFmpeg(t, w, address, "-rtsp_transport", "udp_multicast"), openGStreamer(t, w, address))
-		}
+		measured(t, func(t *attempt) {
+			for i, side := range sides {
+				address := "rtsp://10.67.0.1:8554/by-name/" + url.PathEscape(names[i])
+				hears(t, side, openFFmpeg(t, w, address), openFFmpeg(t, w, address, "-rtsp_transport", "udp_multicast"), openGStreamer(t, w, address))
+			}
+		})
 	})
 
 	t.Run("aes67-sink list, here and elsewhere", func(t *testing.T) {
