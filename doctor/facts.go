@@ -156,7 +156,7 @@ func (f *Facts) read(name string) string {
 
 // sends reports whether the running bridge has streams on the wire.
 func (f *Facts) sends() bool {
-	return f.Bridge != nil && len(f.Bridge.Streams) > 0 && slices.Contains([]string{status.Sending, status.Holdover}, f.Bridge.State)
+	return f.Bridge != nil && len(f.Bridge.Streams) > 0 && slices.Contains([]string{status.Filling, status.Sending, status.Holdover}, f.Bridge.State)
 }
 
 // hasPTP reports whether the running bridge has the PTP ports.

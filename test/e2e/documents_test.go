@@ -54,7 +54,7 @@ func commandsIn(text string) []string {
 
 // elsewhere names the test that runs a command which changes a whole machine.
 var elsewhere = map[string]string{
-	"sudo apt install ./build/deb/aes67-sink_*_amd64.deb":                      "TestPackageInstall",
+	"sudo apt install ./build/deb/aes67-sink_*_\"$(dpkg --print-architecture)\".deb": "TestPackageInstall",
 	"sudo apt install avahi-daemon":                                            "TestPackageInstall",
 	"systemctl --user start pipewire-pulse":                                    "TestPackageInstall",
 	"systemctl --user restart pipewire-pulse":                                  "TestPackageRepository",
@@ -69,7 +69,7 @@ var elsewhere = map[string]string{
 	"sudo apt install git make":                                                "TestDocumentedCommands", // make is asked for each target
 	"sudo make install":                                                        "TestInstallDoesNotBuild",
 	"sudo make uninstall":                                                      "TestInstallDoesNotBuild",
-	"scripts/release.sh --build v0.1.0 DIR":                                    "TestReleaseMakesAllOrNothing",
+	"scripts/release.sh --build vx.y.z DIR":                                    "TestReleaseMakesAllOrNothing",
 	"systemctl --user mask --now aes67-sink":                                   "TestPackageInstall",
 	"sudo apt purge aes67-sink":                                                "TestPackageUpgrade",
 	"rm -r ~/.local/state/aes67-sink":                                          "TestPackageUpgrade",
