@@ -281,7 +281,7 @@ uninstall: ## remove what `make install` put there
 		IFS=: read -r from to mode <<<"$$file"
 		rm -f "$(DESTDIR)$$to"
 	done
-	find "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink" -depth -type d -empty -delete
+	[[ ! -d "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink" ]] || find "$(DESTDIR)$(PREFIX)/share/doc/aes67-sink" -depth -type d -empty -delete
 
 clean: ## remove what was built (the package cache of go and the Debian 13 tree stay)
 	rm -rf build dist
