@@ -135,8 +135,8 @@ func NewPipeline(cfg PipelineConfig, clock *mediaclock.Clock) (*Pipeline, error)
 	return p, nil
 }
 
-// Changed wakes its one reader when the phase or the least latency has changed, something went wrong that
-// Snapshot counts, or a sound begins after silence.
+// Changed wakes its one reader when the phase or the least latency has changed, something
+// went wrong that Snapshot counts, or a sound begins after silence.
 func (p *Pipeline) Changed() <-chan struct{} { return p.changed }
 
 // SetConfirmed opens the pipeline once the sound server has confirmed the

@@ -327,13 +327,20 @@ func TestASlowReaderHoldsUpNobody(t *testing.T) {
 	eventually(t, "the slow one is left", func() bool { return h.Snapshot().Connections == 1 })
 }
 
-func TestAPortThatIsTakenIsWaitedFor(t *testing.T) {
+// serveRefused serves where every port is taken.
+func serveRefused(t *testing.T) *host {
+	t.Helper()
 	h := serve(t)
 	h.mu.Lock()
 	h.refuse = fmt.Errorf("listen: %w", syscall.EADDRINUSE)
 	h.mu.Unlock()
 	h.Serve(loopback, home, two())
 	eventually(t, "it is told", func() bool { return h.Snapshot().State == StateFailed })
+	return h
+}
+
+func TestAPortThatIsTakenIsWaitedFor(t *testing.T) {
+	h := serveRefused(t)
 	if p := h.Snapshot().Problem; !strings.Contains(p, "port 8554 on 127.0.0.1") || !strings.Contains(p, "choose another announce.rtsp-port") {
 		t.Errorf("problem %q", p)
 	}
@@ -344,12 +351,7 @@ func TestAPortThatIsTakenIsWaitedFor(t *testing.T) {
 }
 
 func TestAPortThatNobodyWantsAnyMoreIsNoProblem(t *testing.T) {
-	h := serve(t)
-	h.mu.Lock()
-	h.refuse = fmt.Errorf("listen: %w", syscall.EADDRINUSE)
-	h.mu.Unlock()
-	h.Serve(loopback, home, two())
-	eventually(t, "it is told", func() bool { return h.Snapshot().State == StateFailed })
+	h := serveRefused(t)
 	h.Serve(net.Interface{}, netip.Addr{}, nil)
 	eventually(t, "it is over", func() bool { s := h.Snapshot(); return s.State == StateOff && s.Problem == "" })
 }

@@ -3,7 +3,6 @@ package volume
 import (
 	"context"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -186,17 +185,11 @@ func (l *Loudness) muted() bool {
 	return l.law.Muted
 }
 
-// last are the levels that were set last.
-func (l *Loudness) last() []float64 {
+// last are the levels that were set last, and whether the slider has muted each.
+func (l *Loudness) last() (levels []float64, muted []bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.machine.Last())
-}
-
-func (l *Loudness) mutes() []bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.machine.Mutes()
+	return l.machine.Last(), l.machine.Mutes()
 }
 
 // Run looks when the slider wants to be looked at.

@@ -174,7 +174,7 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	p.await()
 	p.mu.Unlock()
 	if pair.Left.Serial == p.served.Left.Serial && pair.Right.Serial == p.served.Right.Serial {
-		muted = p.loudness.mutes() // what is not written yet counts
+		_, muted = p.loudness.last() // what is not written yet counts
 	}
 	p.served = pair
 	p.loudness.use(pair.ReferenceDB, last, muted, wanted, func(w slider.Write) {
@@ -206,9 +206,10 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 
 // keep remembers what was set, so that the next run knows it as its own.
 func (p *Pair) keep() {
-	last, muted, kept := p.loudness.last(), p.loudness.mutes(), lastSet{}
+	last, muted := p.loudness.last()
+	kept := lastSet{}
 	for i, m := range p.Snapshot() {
-		if i < min(len(last), len(muted)) {
+		if i < len(last) {
 			set := kept[m.Serial]
 			if set.Muted = muted[i]; !math.IsNaN(last[i]) { // JSON has none
 				set.LevelDB = last[i]

@@ -44,8 +44,8 @@ func (f *fakeSender) next() []byte {
 
 // play sends packets through a stream; each letter is one packet time: "."
 // arrives, "x" is lost, "d" comes twice, "s" is held back and comes after the
-// next, "q" arrives in its turn and is read after the next, "j" is preceded by a jump of 96 frames, "n" begins a new SSRC with new
-// numbers, "w" is too short, "p" has another payload type, "m" is no RTP.
+// next, "q" arrives in its turn and is read after the next, "j" is preceded by a
+// jump of 96 frames, "n" begins a new SSRC with new numbers, "w" is too short, "p" has another payload type, "m" is no RTP.
 func play(s *stream, f *fakeSender, script string) {
 	at := aes67.MonoTime(1_000_000_000)
 	var held []byte
@@ -62,7 +62,7 @@ func play(s *stream, f *fakeSender, script string) {
 		}
 		b := f.next()
 		at = at.Add(time.Millisecond)
-		arrive := func(b []byte) { s.take(arrival{datagram: b, at: at, ttl: 15, tos: 0x88}) }
+		arrive := func(b []byte, at aes67.MonoTime) { s.take(arrival{datagram: b, at: at, ttl: 15, tos: 0x88}) }
 		switch letter {
 		case 'x':
 			continue
@@ -70,7 +70,7 @@ func play(s *stream, f *fakeSender, script string) {
 			held, since = b, at
 			continue
 		case 'd':
-			arrive(b)
+			arrive(b, at)
 		case 'w':
 			b = b[:len(b)-3]
 		case 'p':
@@ -78,14 +78,13 @@ func play(s *stream, f *fakeSender, script string) {
 		case 'm':
 			b[0] = 0
 		}
-		arrive(b)
+		arrive(b, at)
 		if held != nil {
-			now := at
-			if script[n-1] == 'q' {
-				at = since
+			if script[n-1] == 's' {
+				since = at
 			}
-			arrive(held)
-			held, at = nil, now
+			arrive(held, since)
+			held = nil
 		}
 	}
 }

@@ -75,17 +75,12 @@ func (r *appRoom) heardSince(at aes67.MonoTime) (wire, monitor [2]heard) {
 	return wire, monitor
 }
 
-// ears are the sides on which a program is to be heard.
-func (o *outcome) ears() int {
-	if o.leftFirst {
-		return 1
-	}
-	return len(sides)
-}
-
 // begins notes when the sound began.
 func (o *outcome) begins(at aes67.MonoTime, wire, monitor [2]heard) bool {
-	for i, side := range sides[:o.ears()] {
+	for i, side := range sides {
+		if i > 0 && o.leftFirst {
+			break
+		}
 		if from, to := loud(wire[i].x); from == to {
 			if from, to = loud(monitor[i].x); from == to {
 				o.fault("nothing is in the monitor, %s", side.name)

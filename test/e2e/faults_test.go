@@ -511,10 +511,11 @@ func (r *room) isWell(what string) {
 	}
 	page := ""
 	if !soon(10*time.Second, func() bool {
-		page = r.page()
+		if page = r.page(); strings.Contains(page, `data-state="healthy"`) {
+			return true
+		}
 		m, _ := r.look()
-		its := len(m.Problems) > 0 && len(r.unasked(nil, m.Problems)) == 0 // the machine's
-		return its || strings.Contains(page, `data-state="healthy"`)
+		return len(m.Problems) > 0 && len(r.unasked(nil, m.Problems)) == 0 // the machine's
 	}) {
 		r.fail("%s: the page says %s", what, page)
 	}
