@@ -158,25 +158,31 @@ func (r *rivals) accept(l net.Listener, peer func(net.Conn) (uid, pid int)) {
 			return
 		}
 		uid, _ := peer(conn)
-		r.mu.Lock()
-		refused := r.closed || len(r.waiting) >= mostRivals
-		if !refused {
-			r.waiting[conn] = uid
-		}
-		r.mu.Unlock()
-		if refused {
+		if !r.add(conn, uid) {
 			_ = conn.Close()
 			continue
 		}
 		wake.Signal(r.changed)
-		r.readers.Go(func() {
-			_, _ = io.Copy(io.Discard, conn) // until it goes
-			r.mu.Lock()
-			delete(r.waiting, conn)
-			r.mu.Unlock()
-			_ = conn.Close()
-		})
 	}
+}
+
+// add reports whether there is room for one more. Its reader begins under the lock,
+// for close waits for those that have begun.
+func (r *rivals) add(conn net.Conn, uid int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || len(r.waiting) >= mostRivals {
+		return false
+	}
+	r.waiting[conn] = uid
+	r.readers.Go(func() {
+		_, _ = io.Copy(io.Discard, conn) // until it goes
+		r.mu.Lock()
+		delete(r.waiting, conn)
+		r.mu.Unlock()
+		_ = conn.Close()
+	})
+	return true
 }
 
 // nearer reports whether one of them has a higher rank than a user.
