@@ -24,13 +24,15 @@ import (
 // A sound in doubt that is to be sent before it is settled is faded out, and in
 // again afterwards: to be heard too late is better than too loud. A gain that
 // falls has fallen before the first frame that it is for; one that rises does so
-// after it. What cannot be kept count of is in doubt. A balance belongs to its ramp:
+// after it: after the last doubt that is answered, for what the volume was meanwhile
+// nobody knows, and after what a server that was held up has made by then. What cannot be kept count of is in doubt. A balance belongs to its ramp:
 // a channel that it turns down has fallen before the gain rises, and one that it turns
 // up rises only once the gain is in force.
 type guard struct {
-	rate aes67.Hz     // of the stream
-	fade aes67.Frames // of the sink: how long a gain falls
-	lead aes67.Frames // of the sink: how early it has fallen, where there is the time
+	rate    aes67.Hz     // of the stream
+	backlog aes67.Frames // of the sink: the most that a server is known to hold back
+	fade    aes67.Frames // of the sink: how long a gain falls
+	lead    aes67.Frames // of the sink: how early it has fallen, where there is the time
 
 	doubted atomic.Uint64 // doubts so far
 	doubts  *ring.Queue[doubt]
@@ -42,6 +44,8 @@ type guard struct {
 	inForce  atomic.Uint64 // the last one that is in force, or nothing is sent before it is
 
 	// Owned by the sender context.
+	made    aes67.Frames // by the server up to now, delivered or not; 0: not known
+	rises   aes67.Frames // up to it no gain does
 	popped  uint64       // the last doubt that was seen
 	taken   uint64       // the last answer
 	settled uint64       // the last one that is settled
@@ -58,6 +62,7 @@ type guard struct {
 type doubt struct {
 	number uint64
 	at     aes67.Frames
+	rises  aes67.Frames // what the server had made by then: no gain rises before it
 }
 
 // answer settles all doubts up to a number.
@@ -71,6 +76,7 @@ type answer struct {
 // change is a ramp, and the balance that belongs to it, that begins at a frame.
 type change struct {
 	at      aes67.Frames
+	rises   aes67.Frames // a gain does not before it
 	ramp    aes67.Ramp
 	balance []float64
 }
@@ -87,7 +93,8 @@ const (
 	guardLead = 5 * time.Millisecond
 	// guardReturn is how quickly, in dB a second, a gain rises to its ramp when the
 	// server's volume has fallen: the change is told up to 20 ms before it is
-	// heard, in which time this is less than a decibel.
+	// heard, in which time this is less than a decibel. What a server that was held up
+	// has yet to deliver was made before that, and waits for its end.
 	guardReturn = 40
 	// guardLeast is where a gain begins to rise that was less: -80 dB.
 	guardLeast = 1e-4
@@ -95,7 +102,7 @@ const (
 
 func newGuard(sink, stream aes67.Hz) guard {
 	return guard{
-		rate: stream, fade: aes67.FramesIn(guardFade, sink), lead: aes67.FramesIn(guardLead, sink),
+		rate: stream, backlog: aes67.FramesIn(keepBeyond, sink), fade: aes67.FramesIn(guardFade, sink), lead: aes67.FramesIn(guardLead, sink),
 		doubts:  ring.NewQueue[doubt](guardDepth),
 		answers: ring.NewQueue[answer](guardDepth),
 		gain:    1, duck: 1,
@@ -105,7 +112,7 @@ func newGuard(sink, stream aes67.Hz) guard {
 // doubt notes that the volume may be another one from frame at on.
 func (g *guard) doubt(at aes67.Frames) {
 	number := g.doubted.Load() + 1
-	g.doubts.Push(doubt{number, at}) // one that finds no room is missed by its number
+	g.doubts.Push(doubt{number: number, at: at}) // one that finds no room is missed by its number
 	g.doubted.Store(number)
 }
 
@@ -130,6 +137,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	for g.ahead.count > 0 && g.ahead.first().at < until {
 		g.ramp = g.ahead.first().ramp
 		g.balance.set(g.ahead.first().balance)
+		g.rises = max(g.rises, g.ahead.first().rises)
 		g.ahead.drop()
 		least = min(least, g.ramp.Gain(due))
 	}
@@ -140,6 +148,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	case g.balance.falls(): // a channel that is turned down must not rise before
 	case g.ramp.Alone:
 		to = min(least, to+float64(frames)/float64(aes67.FramesIn(guardRise, g.rate)))
+	case until <= g.rises:
 	default:
 		rise := math.Pow(10, guardReturn*float64(frames)/float64(g.rate)/20)
 		to = min(least, max(to, guardLeast)*rise)
@@ -235,6 +244,7 @@ func (g *guard) takeDoubts() (all bool) {
 		}
 		g.popped = d.number
 		if d.number > g.settled {
+			d.rises = max(d.at, min(g.made, d.at+g.backlog))
 			g.open.add(d)
 		}
 	}
@@ -254,6 +264,7 @@ func (g *guard) take(a answer) {
 		if first && !a.ramp.Alone {
 			c.at = max(c.at, g.open.first().at)
 		}
+		c.rises = max(c.rises, g.open.first().rises)
 		g.open.drop()
 	}
 	g.ahead.add(c)

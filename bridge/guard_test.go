@@ -290,3 +290,58 @@ func TestContextsShareAGuard(t *testing.T) {
 		t.Errorf("the gain is %v in the end, want %v", to, want)
 	}
 }
+
+// A server that was held up tells that its volume has fallen before it delivers what
+// it made at the old one: the gain waits for that, and for no more than the most that
+// servers hold back.
+func TestAGainDoesNotRiseForWhatWasMadeBefore(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		made, rises aes67.Frames
+	}{
+		{"in time", 9600 + 200, 9600 + 200},
+		{"held up by 50 ms", 9600 + 2400, 9600 + 2400},
+		{"lost time", 9600 + 96000, 9600 + 12000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newTestGuard()
+			g.doubt(4800)
+			g.settle(1, own(-10))
+			least := math.Pow(10, -10.0/20)
+			told, rose := false, aes67.Frames(0)
+			var to float64
+			for until := aes67.Frames(48); until < 60_000; until += 48 {
+				if until >= 9600-300 && !told {
+					g.made, told = c.made, true
+					g.doubt(9600)
+					g.settle(2, aes67.Ramp{})
+				}
+				_, to = g.next(until, 48, 0, 48)
+				if rose == 0 && told && to > least*1.0001 {
+					rose = until
+				}
+			}
+			if rose <= c.rises || rose > c.rises+96 || to != 1 {
+				t.Errorf("rises at frame %d to %v in the end, want at %d and 1", rose, to, c.rises)
+			}
+		})
+	}
+}
+
+// A volume that rose and fell again may be answered when it has fallen: between the
+// two doubts the gain stays where it is.
+func TestAGainDoesNotRiseBeforeTheLastDoubtThatIsAnswered(t *testing.T) {
+	g := newTestGuard()
+	g.doubt(0)
+	g.settle(1, own(-10))
+	g.next(48, 48, 0, 48)
+	g.doubt(480)
+	g.doubt(2400)
+	g.settle(3, aes67.Ramp{})
+	least := math.Pow(10, -10.0/20)
+	for until := aes67.Frames(96); until < 4800; until += 48 {
+		if _, to := g.next(until, 48, 0, 48); near(to, least) != (until <= 2400) {
+			t.Fatalf("gain %v at frame %d, want one that rises behind frame 2400", to, until)
+		}
+	}
+}

@@ -344,6 +344,7 @@ func (p *Pipeline) take(due aes67.MonoTime) {
 				wake.Signal(p.changed)
 			}
 			p.target.behind(behind, known && jumps == p.jumps, due)
+			p.guard.made = p.feed.ring.Written() + aes67.Frames(behind)
 			p.jumps = jumps
 			return
 		case a.anew:

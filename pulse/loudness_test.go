@@ -145,14 +145,17 @@ func TestAVolumeIsDoubtedBeforeItIsHeard(t *testing.T) {
 type answers struct {
 	mu       sync.Mutex
 	doubts   uint64
+	told     aes67.MonoTime // the last doubt
 	messages []message
 	answers  []answer
 }
 
 type message struct {
 	frames int
+	at     aes67.MonoTime
 	peak   float64
-	doubts uint64 // raised before it
+	doubts uint64         // raised before it
+	told   aes67.MonoTime // the last of them
 }
 
 type answer struct {
@@ -160,10 +163,10 @@ type answer struct {
 	gainDB float64
 }
 
-func (a *answers) Frames(samples []float32, _ aes67.MonoTime) {
+func (a *answers) Frames(samples []float32, at aes67.MonoTime) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := message{doubts: a.doubts, frames: len(samples) / 2}
+	m := message{doubts: a.doubts, told: a.told, frames: len(samples) / 2, at: at}
 	for _, s := range samples {
 		m.peak = max(m.peak, math.Abs(float64(s)))
 	}
@@ -174,6 +177,7 @@ func (a *answers) Doubt() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.doubts++
+	a.told = now()
 }
 
 func (a *answers) Doubts() uint64 {
@@ -190,18 +194,45 @@ func (a *answers) Settle(doubts uint64, gain aes67.Ramp, _ ...float64) (number u
 }
 
 // answered returns the least gain that the i-th message was answered with: what
-// was answered since the one before it counts, up to the answer for all its doubts.
-func (a *answers) answered(i int) (gainDB float64, known bool) {
+// was answered since the one before it counts, up to the answers for all its doubts,
+// and which doubts those ended.
+func (a *answers) answered(i int) (gainDB float64, doubts uint64, known bool) {
 	for _, answer := range a.answers {
-		if i > 0 && answer.doubts <= a.messages[i-1].doubts {
+		switch {
+		case i > 0 && answer.doubts <= a.messages[i-1].doubts:
 			continue
+		case doubts > 0 && answer.doubts > doubts:
+			return gainDB, doubts, true
+		case answer.doubts >= a.messages[i].doubts:
+			doubts = answer.doubts
 		}
 		gainDB = min(gainDB, answer.gainDB)
-		if answer.doubts >= a.messages[i].doubts {
-			return gainDB, true
-		}
 	}
-	return gainDB, false
+	return gainDB, doubts, doubts > 0
+}
+
+// punctual returns when each message's end was made by the server: those that came
+// soonest within a second before and after it were not held up.
+func (a *answers) punctual() []aes67.MonoTime {
+	made := make([]aes67.MonoTime, len(a.messages))
+	early := make([]time.Duration, len(a.messages)) // arrival less the time of its frames
+	frames := 0
+	for i, m := range a.messages {
+		frames += m.frames
+		early[i] = m.at.Sub(a.messages[0].at) - time.Duration(frames)*time.Second/48000
+		made[i] = a.messages[0].at.Add(time.Duration(frames) * time.Second / 48000)
+	}
+	for i, m := range a.messages {
+		least := early[i]
+		for j := i; j >= 0 && m.at.Sub(a.messages[j].at) < time.Second; j-- {
+			least = min(least, early[j])
+		}
+		for j := i; j < len(a.messages) && a.messages[j].at.Sub(m.at) < time.Second; j++ {
+			least = min(least, early[j])
+		}
+		made[i] = made[i].Add(least)
+	}
+	return made
 }
 
 // TestNoAnswerForgetsWhatTheMonitorAdds moves the sink's volume and its monitor's
@@ -226,10 +257,13 @@ func TestNoAnswerForgetsWhatTheMonitorAdds(t *testing.T) {
 			}
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			// As the bridge's guard does: a gain rises by 40 dB a second, since a fall of
-			// the server's volume is told before it is heard, and has fallen for the
-			// message before the one that it is for.
-			moved, untold, before, gain := 0, 0, uint64(0), 0.0
+			// As the bridge's guard does: a gain rises by 40 dB a second to what was
+			// answered last, since a fall of the server's volume is told before it is
+			// heard, and not before the last doubt that is answered, or before all has come
+			// that was made by then; it has fallen for the message before the one that it
+			// is for.
+			made := a.punctual()
+			moved, untold, before, ended, gain, most := 0, 0, uint64(0), uint64(0), 0.0, 0.0
 			last := len(a.messages) - 1
 			for i, m := range a.messages[:last] {
 				if m.peak > 0.11 {
@@ -238,13 +272,21 @@ func TestNoAnswerForgetsWhatTheMonitorAdds(t *testing.T) {
 				if m.peak <= 0.11 {
 					before = m.doubts
 				}
-				gain += 40 * float64(m.frames) / 48000
+				if m.doubts >= ended && made[i] > m.told {
+					gain += 40 * float64(m.frames) / 48000
+				}
 				for _, message := range []int{i, i + 1} {
-					if answered, known := a.answered(message); known && a.messages[message].doubts > a.messages[max(0, message-1)].doubts {
+					if answered, doubts, known := a.answered(message); known && a.messages[message].doubts > a.messages[max(0, message-1)].doubts {
 						gain = min(gain, answered)
+						if message == i {
+							most, ended = answered, doubts
+						}
 					}
 				}
-				gain = min(gain, 0)
+				gain = min(gain, most)
+				if len(a.answers) == 0 || m.doubts > a.answers[len(a.answers)-1].doubts {
+					break // the last changes are not answered: nothing is heard
+				}
 				heard := m.peak * math.Pow(10, gain/20)
 				switch {
 				case heard <= 0.115: // little more than a decibel
