@@ -141,6 +141,10 @@ var conditions = []Condition{
 	{Code: "ptp-filtered", Title: "PTP is filtered", Heading: "which is not heard here", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noNetwork, Pastes: true},
 	{Code: "firewall", Title: "A firewall keeps PTP out", Heading: "do not reach this program", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noNetwork, Pastes: true},
 	{Code: "no-sync", Title: "No Sync arrives", Heading: "announces itself but no Sync arrives", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noPTP},
+	{
+		Code: "ptp-not-sent", Title: "PTP messages cannot be sent", Heading: "PTP messages cannot be sent",
+		Severity: Defect, Domain: ExternalSynchronization, DependsOn: append(slices.Clone(noNetwork), "packets-not-sent"),
+	},
 	{Code: "no-transmit-timestamps", Title: "The driver gives no timestamps", Heading: "gives no transmit timestamps", Severity: Defect, Domain: ExternalSynchronization, DependsOn: noNetwork},
 	{Code: "clock-not-ticking", Title: "The grandmaster does not tick", Heading: "time does not tick", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noNetwork},
 	{Code: "other-ptp-program", Title: "Another PTP program runs here", Heading: "another PTP program runs on this computer", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noNetwork},

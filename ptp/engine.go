@@ -15,21 +15,42 @@ import (
 // Output is what the engine can do besides steering its clock.
 type Output interface {
 	// Send sends an encoded message to one address, or to the PTP group if to
-	// is zero. The bytes are reused afterwards. The engine is told by
-	// TxTimestamp when an event message left.
-	Send(b []byte, to netip.Addr)
+	// is zero, or says why it cannot. The bytes are reused afterwards. The engine
+	// is told by TxTimestamp when an event message left.
+	Send(b []byte, to netip.Addr) error
 }
+
+// unsentMessages in a row, of one port, tell that nothing leaves: half a second of
+// Syncs, or four Delay_Req.
+const unsentMessages = 4
 
 // sender encodes what is sent.
 type sender struct {
 	out Output
 	buf []byte
+	// How many in a row could not be sent, event messages (port 319) and general ones
+	// (320): a firewall may know them apart. And why the latest could not.
+	unsent [2]int
+	why    error
 }
 
-func (s *sender) send(m *wire.Message, to netip.Addr) {
+// send reports whether the message was handed over.
+func (s *sender) send(m *wire.Message, to netip.Addr) bool {
 	s.buf = m.Append(s.buf[:0])
-	s.out.Send(s.buf, to)
+	unsent := &s.unsent[0]
+	if !m.Kind.Event() {
+		unsent = &s.unsent[1]
+	}
+	if err := s.out.Send(s.buf, to); err != nil {
+		*unsent, s.why = *unsent+1, err
+		return false
+	}
+	*unsent = 0
+	return true
 }
+
+// stuck reports that nothing leaves by one of the ports.
+func (s *sender) stuck() bool { return max(s.unsent[0], s.unsent[1]) >= unsentMessages }
 
 // EngineConfig says what an engine is in the network's clock tree.
 type EngineConfig struct {

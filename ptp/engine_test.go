@@ -453,9 +453,9 @@ type segment struct {
 	announced []aes67.RawTime // when there was an Announce
 }
 
-func (s *station) Send(b []byte, _ netip.Addr) {
+func (s *station) Send(b []byte, _ netip.Addr) error {
 	if !s.on {
-		return
+		return nil
 	}
 	m, _ := wire.Decode(b)
 	if m.Kind == wire.KindAnnounce {
@@ -479,6 +479,7 @@ func (s *station) Send(b []byte, _ netip.Addr) {
 			}
 		})
 	}
+	return nil
 }
 
 func (w *segment) start(last byte, seconds float64) *station { return w.resume(last, seconds, nil) }

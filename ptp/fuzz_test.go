@@ -24,7 +24,7 @@ type checker struct {
 	sent   int
 }
 
-func (c *checker) Send(b []byte, _ netip.Addr) {
+func (c *checker) Send(b []byte, _ netip.Addr) error {
 	m, err := wire.Decode(b)
 	if err != nil || m.Domain != c.domain || m.Source != c.self {
 		c.t.Fatalf("sends %x: %+v, %v", b, m, err)
@@ -33,6 +33,7 @@ func (c *checker) Send(b []byte, _ netip.Addr) {
 		c.events = append(c.events, m)
 	}
 	c.sent++
+	return nil
 }
 
 const (

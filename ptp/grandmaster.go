@@ -101,9 +101,10 @@ func (g *grandmaster) tick(now aes67.RawTime, out *sender) {
 		if !g.deaf() {
 			m.Flags |= wire.FlagTwoStep
 		}
-		g.unstamped++
 		m.Time = g.timeAt(now)
-		out.send(&m, netip.Addr{})
+		if out.send(&m, netip.Addr{}) {
+			g.unstamped++
+		}
 	}
 	if now >= g.settleAt {
 		g.settleAt = now.Add(track.ServoInterval)

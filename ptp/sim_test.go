@@ -41,9 +41,10 @@ type network struct {
 	engine *ptp.Engine
 	self   wire.PortIdentity
 	peers  []*peer
-	heard  []wire.Message // what the engine sent
-	to     []netip.Addr   // whom
-	mute   bool           // the driver gives no transmit timestamps
+	heard  []wire.Message        // what the engine sent
+	to     []netip.Addr          // whom
+	mute   bool                  // the driver gives no transmit timestamps
+	refuse func(wire.Kind) error // what the kernel says of a message; nil: it sends all
 	// mono is the computer's CLOCK_MONOTONIC; all else is by RAW. nil: it is not read.
 	mono   func(aes67.RawTime) aes67.MonoTime
 	tether port.Tether
@@ -108,10 +109,15 @@ func (n *network) run(until aes67.RawTime) {
 }
 
 // Send takes what the engine sends.
-func (n *network) Send(b []byte, to netip.Addr) {
+func (n *network) Send(b []byte, to netip.Addr) error {
 	m, err := wire.Decode(b)
 	if err != nil {
 		panic(err)
+	}
+	if n.refuse != nil {
+		if err := n.refuse(m.Kind); err != nil {
+			return err
+		}
 	}
 	n.heard, n.to = append(n.heard, m), append(n.to, to)
 	left := n.now
@@ -135,6 +141,7 @@ func (n *network) Send(b []byte, to netip.Addr) {
 			})
 		}
 	}
+	return nil
 }
 
 func newNetwork(cfg ptp.EngineConfig) *network {

@@ -197,12 +197,14 @@ type Trouble struct {
 	ours   uint8               // the domain that we want
 
 	program string // the other one on this computer
+	why     error  // nothing can be sent
 }
 
 type troubleKind uint8
 
 const (
 	noTrouble       troubleKind = iota
+	notSent                     // the kernel refuses it
 	noTransmitTimes             // of Sync
 	noRequestTimes              // of Delay_Req
 	noSync
@@ -221,6 +223,9 @@ const (
 // Trouble tells the most important that there is.
 func (e *Engine) Trouble(now aes67.RawTime) Trouble {
 	f := &e.follower
+	if (e.state == PortMaster || e.following()) && e.out.stuck() {
+		return Trouble{kind: notSent, why: e.out.why}
+	}
 	if t := e.neighbourTrouble(now); t.Exists() {
 		return t
 	}
@@ -270,6 +275,8 @@ func (t Trouble) String() string {
 		nobody = fmt.Sprintf("no PTP master is heard in domain %d", t.ours)
 	}
 	switch t.kind {
+	case notSent:
+		return fmt.Sprintf("PTP messages cannot be sent: %v; check the firewall for a rule against outgoing UDP ports 319 and 320, and the interface", t.why)
 	case noTransmitTimes:
 		return "the network driver gives no transmit timestamps: this machine serves its time, some microseconds late; use another interface, or set clock.mode = \"follower\""
 	case noRequestTimes:

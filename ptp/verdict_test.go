@@ -13,7 +13,7 @@ import (
 // silentOutput sends nothing.
 type silentOutput struct{}
 
-func (silentOutput) Send([]byte, netip.Addr) {}
+func (silentOutput) Send([]byte, netip.Addr) error { return nil }
 
 func TestEveryMasterHasAReason(t *testing.T) {
 	now := 5000 * testSecond

@@ -1,6 +1,7 @@
 package port
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -181,10 +182,12 @@ func (l *loop) Transmitted(kind wire.Kind, sequence uint16, at aes67.RawTime) {
 }
 
 // Send lets the engine send.
-func (l *loop) Send(b []byte, to netip.Addr) {
-	if err := l.ports.Send(b, to); err != nil {
+func (l *loop) Send(b []byte, to netip.Addr) error {
+	err := l.ports.Send(b, to)
+	if err != nil {
 		l.failures.note(err)
 	}
+	return errors.Unwrap(err) // the reason alone
 }
 
 func (l *loop) mastersOn(ifindex int) *ptp.Masters {

@@ -39,10 +39,22 @@ func TestFirewalls(t *testing.T) {
 			if strings.Contains(b.output.String(), `"role":"grandmaster"`) {
 				t.Error("it served for a moment, with a grandmaster on the wire that is not heard")
 			}
-			mustOutput(t, nil, "nsenter", "--target", strconv.Itoa(b.cmd.Process.Pid), "--mount", "--net", "sh", "-c", strings.ReplaceAll(remedy, "sudo ", ""))
-			b.reaches(15*time.Second, "the grandmaster is followed", func(r report) bool {
+			inside := func(command string) {
+				mustOutput(t, nil, "nsenter", "--target", strconv.Itoa(b.cmd.Process.Pid), "--mount", "--net", "sh", "-c", command)
+			}
+			inside(strings.ReplaceAll(remedy, "sudo ", ""))
+			followed := func(r report) bool {
 				return r.Problem == "" && r.Clock.Role == "follower" && r.Clock.State == "locked"
-			})
+			}
+			b.reaches(15*time.Second, "the grandmaster is followed", followed)
+			if kind == "ufw" {
+				inside("ufw deny out 319,320/udp")
+				b.reaches(15*time.Second, "what cannot be sent is told", func(r report) bool {
+					return strings.HasPrefix(r.Problem, "PTP messages cannot be sent: operation not permitted") && r.Clock.Role == "follower"
+				})
+				inside("ufw delete deny out 319,320/udp")
+				b.reaches(15*time.Second, "the grandmaster is followed as before", followed)
+			}
 			b.end()
 		})
 	}
