@@ -72,7 +72,7 @@ func (p *desktopPolicy) look(m *status.Model, now aes67.MonoTime) (say desktopWo
 	}
 	due := max(p.silent.Add(silentFor), p.nextTold)
 	switch {
-	case m.Problem == p.told:
+	case m.Problem == p.told, m.Problem == "": // what is told stays until there is sound, or more to tell
 		return desktopNothing, 0
 	case p.told == "" && now < due:
 		return desktopNothing, due
@@ -188,7 +188,10 @@ func (d *desktopTeller) say(ctx context.Context, word desktopWord, m *status.Mod
 	case desktopSilence:
 		d.number, err = d.desktop.Show(ctx, desktop.Notification{Title: d.sinkName + ": " + silenceTitle(m), Text: m.Problem, Replaces: d.number})
 	case desktopSound:
-		err = d.desktop.TakeBack(ctx, d.number)
+		// One that its user has dismissed is an error to some servers.
+		if err := d.desktop.TakeBack(ctx, d.number); err != nil {
+			d.log.Debug().Err(err).Msg("the notification is not taken back")
+		}
 		d.number = 0
 	case desktopNothing:
 	}

@@ -39,6 +39,7 @@ func TestWhatTheDesktopIsTold(t *testing.T) {
 		"silence, and once":                             {{0, status.Sending, 1, "", desktopWelcome}, {1, status.WaitingClock, 1, lost, desktopNothing}, {11, status.WaitingClock, 1, lost, desktopSilence}, {12, status.WaitingClock, 1, lost, desktopNothing}, {900, status.WaitingClock, 1, lost, desktopNothing}},
 		"that it sounds again":                          {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, lost, desktopNothing}, {11, status.Failed, 1, lost, desktopSilence}, {15, status.Sending, 1, "", desktopSound}, {16, status.Sending, 1, "", desktopNothing}},
 		"silence with a problem that comes late":        {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, "", desktopNothing}, {11, status.Failed, 1, "", desktopNothing}, {30, status.Failed, 1, lost, desktopSilence}},
+		"its text stays until it sounds again":          {{0, status.Sending, 1, "", desktopWelcome}, {1, status.WaitingClock, 1, lost, desktopNothing}, {11, status.WaitingClock, 1, lost, desktopSilence}, {15, status.WaitingClock, 1, "", desktopNothing}, {20, status.Sending, 1, "", desktopSound}},
 		"nothing of what comes back within ten minutes": {{0, status.Sending, 1, "", desktopWelcome}, {1, status.Failed, 1, lost, desktopNothing}, {11, status.Failed, 1, lost, desktopSilence}, {15, status.Sending, 1, "", desktopSound}, {16, status.Failed, 1, lost, desktopNothing}, {30, status.Failed, 1, lost, desktopNothing}, {611, status.Failed, 1, lost, desktopSilence}},
 	} {
 		t.Run(name, func(t *testing.T) {

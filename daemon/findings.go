@@ -20,8 +20,9 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 	}
 	var packets, seconds, priority, page string
 	if stats != nil {
-		packets, priority = sendProblem(stats.Problem, network.Chosen.Interface.Name), priorityProblem(stats.Grant)
-		seconds = sendProblem(stats.SecondProblem, network.second.Interface.Name)
+		priority = priorityProblem(stats.Grant)
+		packets = sendProblem(stats.Problem, network.Chosen.Interface.Name)
+		seconds = secondProblem(sendProblem(stats.SecondProblem, network.second.Interface.Name), packets)
 	}
 	if why := e.unserved.Load(); why != nil {
 		page = *why
@@ -68,6 +69,15 @@ func clockProblem(state bridge.State) string {
 		return "holdover: the grandmaster is gone, and the streams go on at its last rate; see aes67-sink list for what is heard"
 	}
 	return ""
+}
+
+// secondProblem is what packets of the second leg are told as: where those of the first
+// leave, all is heard.
+func secondProblem(second, first string) string {
+	if second == "" || first != "" {
+		return second
+	}
+	return secondLost + second
 }
 
 // sendProblem says why packets do not leave, and what to do about it.

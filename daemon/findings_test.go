@@ -26,6 +26,21 @@ func TestPacketsThatCannotBeSentAreAProblem(t *testing.T) {
 	}
 }
 
+func TestPacketsOfOneLegAreNoSilence(t *testing.T) {
+	one, two := sendProblem("operation not permitted", "eno1"), sendProblem("operation not permitted", "eno2")
+	for _, c := range []struct {
+		first, second string
+		want          health.Code
+	}{{"", two, "second-leg-lost"}, {one, two, "packets-not-sent"}} {
+		if got := health.Find(secondProblem(c.second, c.first)); got.Code != c.want || !strings.Contains(got.Sentence, "eno2: packets cannot be sent") {
+			t.Errorf("%q beside %q is %+v, want %s", c.second, c.first, got, c.want)
+		}
+	}
+	if got := secondProblem("", one); got != "" {
+		t.Errorf("problem %q of a leg that is well", got)
+	}
+}
+
 func TestAPriorityThatWasLostIsAProblem(t *testing.T) {
 	for _, never := range []rtthread.Grant{
 		{Policy: rtthread.PolicyRR, Priority: 20, By: "RealtimeKit"},

@@ -17,6 +17,9 @@ type second struct {
 	address netip.Addr // that it had when it was last there
 }
 
+// secondLost begins what is told of a second leg by which nothing is sent.
+const secondLost = "the second leg is lost: "
+
 // secondOf returns how to look for it; nil: there is no such leg.
 func secondOf(cfg config.Network) func(aes67.MonoTime, []netif.Candidate) (legState, []netif.Candidate) {
 	if cfg.Secondary == "" {
@@ -33,7 +36,7 @@ func (s *second) look(now aes67.MonoTime, candidates []netif.Candidate) (state l
 	others = slices.DeleteFunc(slices.Clone(candidates), func(c netif.Candidate) bool { return c.Index == d.Index })
 	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == d.Index })
 	if !d.Use || i < 0 {
-		return legState{known: s.address, problem: "the second leg is lost: " + d.Reason}, others
+		return legState{known: s.address, problem: secondLost + d.Reason}, others
 	}
 	c := &candidates[i]
 	s.address = d.Addr

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"aes67-sink/health"
 	"aes67-sink/status"
 )
 
@@ -161,6 +162,11 @@ func (f *Facts) sends() bool {
 
 // hasPTP reports whether the running bridge has the PTP ports.
 func (f *Facts) hasPTP() bool { return f.Bridge != nil && f.Bridge.Clock.State != "" }
+
+// tells reports whether the running bridge tells of something.
+func (f *Facts) tells(code health.Code) bool {
+	return f.Bridge != nil && slices.ContainsFunc(f.Bridge.Problems, func(p health.Finding) bool { return p.Code == code })
+}
 
 // link names the interface.
 func (f *Facts) link() string { return cmp.Or(f.iface.Name, "no interface") }

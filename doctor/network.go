@@ -127,6 +127,9 @@ func checkPackets(ctx context.Context, f *Facts) Result {
 
 func checkFirewall(ctx context.Context, f *Facts) Result {
 	if f.hasPTP() {
+		if f.iface.Name == "" || f.tells("ptp-not-sent") || f.tells("other-user") {
+			return unknown("%s: nothing is sent to PTP's group, so nobody knows whether it would come back", f.link())
+		}
 		return well("what is sent to PTP's group comes back to the bridge")
 	}
 	heard, err := f.Echo(ctx, f.iface.Index)

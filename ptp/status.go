@@ -222,20 +222,20 @@ const (
 
 // Trouble tells the most important that there is.
 func (e *Engine) Trouble(now aes67.RawTime) Trouble {
-	f := &e.follower
-	if (e.state == PortMaster || e.following()) && e.out.stuck() {
-		return Trouble{kind: notSent, why: e.out.why}
-	}
-	if t := e.neighbourTrouble(now); t.Exists() {
-		return t
-	}
+	f, neighbour := &e.follower, e.neighbourTrouble(now)
 	switch {
-	case e.state == PortMaster && e.grandmaster.deaf():
-		return Trouble{kind: noTransmitTimes}
+	case neighbour.kind == otherServes:
+		return neighbour
 	case e.following() && f.silent(now):
 		return Trouble{kind: noSync, who: e.parent.Identity}
 	case e.following() && f.absurd:
 		return Trouble{kind: noClock, who: e.parent.Identity}
+	case (e.following() || e.state == PortMaster) && e.out.stuck():
+		return Trouble{kind: notSent, why: e.out.why}
+	case neighbour.Exists():
+		return neighbour
+	case e.state == PortMaster && e.grandmaster.deaf():
+		return Trouble{kind: noTransmitTimes}
 	case e.following() && f.exchange.absurd >= absurdAnswers:
 		return Trouble{kind: absurdDelayResponse, who: e.parent.Identity}
 	case e.following() && f.oneWay:

@@ -72,3 +72,39 @@ func TestAFollowerThatMayNeverSendFollowsOneWay(t *testing.T) {
 	n.run(at(20))
 	n.expect(t, "from the start", p, 100*time.Microsecond, "PTP messages cannot be sent")
 }
+
+// What a grandmaster could not send is no trouble of a follower.
+func TestWhatWasNotSentIsForgottenInAnotherRole(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{})
+	n.refuse = func(k wire.Kind) error {
+		if k.Event() {
+			return nil
+		}
+		return syscall.EPERM
+	}
+	n.run(at(20))
+	if s := n.status(); s.Role != ptp.RoleGrandmaster || !strings.Contains(s.Problem, "cannot be sent") {
+		t.Fatalf("%v, problem %q; want a grandmaster that is kept from sending", s.Role, s.Problem)
+	}
+	p := n.add(gmConfig(1, 40_000), cable(1), cable(2))
+	n.run(at(40))
+	n.expect(t, "as follower", p, 100*time.Microsecond, "")
+}
+
+// What silences comes before what makes the time a little worse.
+func TestNoSyncIsToldBeforeWhatCannotBeSent(t *testing.T) {
+	n, p := newFollower()
+	n.run(at(10))
+	n.refuse = func(wire.Kind) error { return syscall.EPERM }
+	n.run(at(20))
+	n.expect(t, "nothing is sent", p, 100*time.Microsecond, "cannot be sent")
+	p.edit = func(m *wire.Message) {
+		if m.Kind == wire.KindSync {
+			m.Domain = 99
+		}
+	}
+	n.run(at(40))
+	if s := n.status(); !strings.Contains(s.Problem, "no Sync arrives") {
+		t.Errorf("problem %q, want that no Sync arrives", s.Problem)
+	}
+}

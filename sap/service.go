@@ -1,6 +1,7 @@
 package sap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -267,17 +268,19 @@ func (s *Service) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.unsent, s.deaf = "", ""
+	s.deaf = ""
 	if err := w.hears(); err != nil {
 		s.deaf = fmt.Sprintf("SAP: %v: the sessions of others are not heard, and their groups may be taken; end the program that holds UDP port %d", err, Port)
 	}
-	s.tell(s.deaf)
+	s.tell(cmp.Or(s.unsent, s.deaf))
 	s.setOpen(true)
 	failed := make(chan error, 1)
 	var reader sync.WaitGroup
 	reader.Go(func() { failed <- s.read(w) })
 	err = s.loop(ctx, w, failed)
-	s.setOpen(false)
+	if !errors.Is(err, errHearAgain) { // after which announcements go on
+		s.setOpen(false)
+	}
 	err = errors.Join(err, w.Close())
 	reader.Wait()
 	return err
@@ -285,6 +288,6 @@ func (s *Service) session(ctx context.Context) error {
 
 func (s *Service) setOpen(open bool) {
 	s.mu.Lock()
-	s.open, s.going = open, false
+	s.open, s.going = open, open && s.going
 	s.mu.Unlock()
 }

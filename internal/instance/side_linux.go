@@ -29,6 +29,8 @@ const (
 	afterYou = time.Second
 	// sideAgain is how long a side that cannot be asked for is left alone.
 	sideAgain = 2 * time.Second
+	// soon is how long one that is refused waits.
+	soon = 100 * time.Millisecond
 	// mostRivals bounds the connections of those that wait.
 	mostRivals = 32
 )
@@ -107,21 +109,25 @@ func (s *Side) tell(held bool, why string) {
 func (s *Side) wait(ctx context.Context) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.name)
 	if err != nil { // it has gone this moment
-		wake.Pause(ctx, sideAgain/20)
+		wake.Pause(ctx, soon)
 		return
 	}
+	began := time.Now()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	defer func() { _ = conn.Close() }()
 	uid, pid := s.peer(conn)
 	s.tell(false, fmt.Sprintf("the aes67-sink of %s owns the network side: it hands over to the one who sits at the computer, and to anybody when it ends", person(uid, pid)))
 	_, _ = conn.Read(make([]byte, 1)) // nothing is ever said: it ends
+	if time.Since(began) < soon {     // too many wait already
+		wake.Pause(ctx, soon)
+	}
 }
 
 // hold keeps it until ctx is done or somebody else is nearer.
 func (s *Side) hold(ctx context.Context, l net.Listener) {
 	r := rivals{waiting: map[net.Conn]int{}, changed: make(chan struct{}, 1)}
 	var accepting sync.WaitGroup
-	accepting.Go(func() { r.accept(l, s.peer) })
+	accepting.Go(func() { r.accept(ctx, l, s.peer) })
 	defer accepting.Wait()
 	defer r.close()
 	defer func() { _ = l.Close() }()
@@ -151,11 +157,16 @@ type rivals struct {
 	readers sync.WaitGroup
 }
 
-func (r *rivals) accept(l net.Listener, peer func(net.Conn) (uid, pid int)) {
+// accept goes on until the listener is closed; without descriptors, say, it tries again.
+func (r *rivals) accept(ctx context.Context, l net.Listener, peer func(net.Conn) (uid, pid int)) {
 	for {
 		conn, err := l.Accept()
-		if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return
+		case err != nil:
+			wake.Pause(ctx, soon)
+			continue
 		}
 		uid, _ := peer(conn)
 		if !r.add(conn, uid) {

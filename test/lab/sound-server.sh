@@ -112,9 +112,14 @@ PA
     *) usage ;;
   esac
   soon 10 pulse_answers || fail "the server does not answer; see $dir/server.log"
+  [[ $kind == pulseaudio ]] || soon 10 outputs_are_chosen || fail "the session manager does not come; see $dir/wireplumber.log"
 }
 
 pulse_answers() { (inside pactl info); }
+
+# Who chooses the default output comes up after the server, which refuses such a choice
+# until then ("Not supported").
+outputs_are_chosen() { (inside pw-metadata -n default | grep -q '^Found'); }
 
 down() {
   reap server; reap wireplumber; reap pipewire
