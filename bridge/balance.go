@@ -10,6 +10,8 @@ type balance struct {
 	want []float64 // each at most 1
 	have []float64 // at the end of the last block
 	fade float64   // frames of the stream in which a gain goes from 0 to 1
+
+	holds bool // nothing rises: the gain for all channels still falls
 }
 
 func newBalance(channels int, rate aes67.Hz) balance {
@@ -48,7 +50,11 @@ func (b *balance) falls() bool {
 func (b *balance) apply(block [][]float64) (untouched bool) {
 	untouched = true
 	for c, channel := range block {
-		untouched = turn(channel, &b.have[c], b.want[c], b.fade) && untouched
+		want := b.want[c]
+		if b.holds {
+			want = min(want, b.have[c])
+		}
+		untouched = turn(channel, &b.have[c], want, b.fade) && untouched
 	}
 	return untouched
 }

@@ -44,17 +44,18 @@ type guard struct {
 	inForce  atomic.Uint64 // the last one that is in force, or nothing is sent before it is
 
 	// Owned by the sender context.
-	made    aes67.Frames // by the server up to now, delivered or not; 0: not known
-	rises   aes67.Frames // up to it no gain does
-	popped  uint64       // the last doubt that was seen
-	taken   uint64       // the last answer
-	settled uint64       // the last one that is settled
-	open    fifo[doubt]  // not settled
-	ahead   fifo[change] // settled, not yet to be heard
-	ramp    aes67.Ramp   // in force
-	gain    float64      // at the end of the last block
-	balance balance      // that of the ramp in force; without channels where there is none
-	duck    float64      // the fade of a doubt: 0 is silent
+	made    aes67.Frames   // by the server up to now, delivered or not; 0: not known
+	rises   aes67.Frames   // up to it no gain does
+	popped  uint64         // the last doubt that was seen
+	taken   uint64         // the last answer
+	settled uint64         // the last one that is settled
+	open    fifo[doubt]    // not settled
+	ahead   fifo[change]   // settled, not yet to be heard
+	ramp    aes67.Ramp     // in force
+	passed  aes67.MonoTime // since then
+	gain    float64        // at the end of the last block
+	balance balance        // that of the ramp in force; without channels where there is none
+	duck    float64        // the fade of a doubt: 0 is silent
 }
 
 // doubt is a frame, in the count of frames written, from which on the volume is
@@ -96,6 +97,8 @@ const (
 	// heard, in which time this is less than a decibel. What a server that was held up
 	// has yet to deliver was made before that, and waits for its end.
 	guardReturn = 40
+	// guardOver is when nothing is on its way any more that was made at the volume before.
+	guardOver = 300 * time.Millisecond
 	// guardLeast is where a gain begins to rise that was less: -80 dB.
 	guardLeast = 1e-4
 )
@@ -133,16 +136,13 @@ func (g *guard) settle(doubts uint64, ramp aes67.Ramp, balance ...float64) (numb
 // new in it, leaves at instant due and is some frames of the stream long.
 func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (from, to float64) {
 	lost := g.collect()
-	least := g.ramp.Gain(due)
-	for g.ahead.count > 0 && g.ahead.first().at < until {
-		g.ramp = g.ahead.first().ramp
-		g.balance.set(g.ahead.first().balance)
-		g.rises = max(g.rises, g.ahead.first().rises)
-		g.ahead.drop()
-		least = min(least, g.ramp.Gain(due))
-	}
+	least := g.pass(until, due)
 	from, to = g.gain, g.gain
+	g.balance.holds = false
 	switch {
+	case least < to && g.ramp.Alone: // no frame is louder than the last
+		g.balance.holds = true
+		to = max(least, to-float64(frames)/float64(aes67.FramesIn(guardFade, g.rate)))
 	case least <= to: // has not fallen in time, or just that
 		from, to = least, least
 	case g.balance.falls(): // a channel that is turned down must not rise before
@@ -169,10 +169,28 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	return from * duckFrom, to * duckTo
 }
 
-// rest takes the answers while nothing is sent.
-func (g *guard) rest() {
+// rest takes the answers while nothing is sent of what is behind frame until. What was
+// told long ago is in force when the sound comes back, and has not to come back slowly.
+func (g *guard) rest(until aes67.Frames, due aes67.MonoTime) {
 	g.collect()
+	if least := g.pass(until+1, due); least < g.gain || due.Sub(g.passed) >= guardOver {
+		g.gain = least
+	}
 	g.inForce.Store(g.taken)
+}
+
+// pass puts the changes in force that begin before a frame, and returns the least gain
+// since the last call.
+func (g *guard) pass(until aes67.Frames, due aes67.MonoTime) (least float64) {
+	least = g.ramp.Gain(due)
+	for g.ahead.count > 0 && g.ahead.first().at < until {
+		c := g.ahead.first()
+		g.ramp, g.rises, g.passed = c.ramp, max(g.rises, c.rises), due
+		g.balance.set(c.balance)
+		g.ahead.drop()
+		least = min(least, g.ramp.Gain(due))
+	}
+	return least
 }
 
 // ducked moves the fade of the oldest doubt.
@@ -217,7 +235,7 @@ func towards(gain, lower float64, left, need aes67.Frames) float64 {
 // nothing but its number is known.
 func (g *guard) collect() (lost bool) {
 	g.takeDoubts()
-	if a := g.newest.Swap(nil); a != nil {
+	if a := g.newest.Swap(nil); a != nil && a.number > g.taken {
 		g.ahead.clear()
 		g.take(*a)
 	}

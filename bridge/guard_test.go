@@ -345,3 +345,59 @@ func TestAGainDoesNotRiseBeforeTheLastDoubtThatIsAnswered(t *testing.T) {
 		}
 	}
 }
+
+// Where the gain is ours alone a fall is no step: nothing is louder than it was.
+func TestAGainOfOursAloneFallsWithoutAStep(t *testing.T) {
+	g := newTestGuard()
+	g.next(48, 48, 0, 48)
+	g.doubt(96)
+	g.settle(1, aes67.Ramp{FromDB: aes67.SilenceDB, Alone: true})
+	last, blocks := 1.0, 0
+	for until := aes67.Frames(96); last > 1e-6; until += 48 {
+		from, to := g.next(until, 48, 0, 48)
+		if !near(from, last) || to >= from || from-to > 0.5+1e-9 {
+			t.Fatalf("from %v to %v after %v, want a fade of %v", from, to, last, guardFade)
+		}
+		if blocks++; blocks > 3 {
+			t.Fatal("not silent after 3 ms")
+		}
+		last = to
+	}
+}
+
+// The answers that queue and the one that found no room keep their order.
+func TestAnOlderAnswerNeverReplacesANewerOne(t *testing.T) {
+	g := newTestGuard()
+	g.settle(0, own(0))
+	g.settle(0, own(-40))
+	g.next(48, 48, 0, 48)
+	g.newest.Store(&answer{number: 1, ramp: own(0)}) // it was under way meanwhile
+	for until := aes67.Frames(96); until < 96_000; until += 48 {
+		if _, to := g.next(until, 48, 0, 48); !near(to, 0.01) {
+			t.Fatalf("gain %v at frame %d, want that of the newest answer", to, until)
+		}
+	}
+}
+
+// After a long silence a sound is at its volume at once.
+func TestAGainOfLongAgoDoesNotComeBackSlowly(t *testing.T) {
+	const ms = aes67.MonoTime(time.Millisecond)
+	for _, c := range []struct {
+		name string
+		rest int // ms
+		want float64
+	}{{"long", 400, 1}, {"short", 100, 0.01}} {
+		g := newTestGuard()
+		g.doubt(0)
+		g.settle(1, own(-40))
+		g.next(48, 48, 0, 48)
+		g.doubt(48)
+		g.settle(2, aes67.Ramp{})
+		for i := range c.rest {
+			g.rest(96, aes67.MonoTime(i)*ms)
+		}
+		if from, _ := g.next(144, 48, aes67.MonoTime(c.rest)*ms, 48); !near(from, c.want) {
+			t.Errorf("%s: the sound begins at %v, want %v", c.name, from, c.want)
+		}
+	}
+}

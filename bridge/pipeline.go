@@ -285,11 +285,17 @@ func (p *Pipeline) resume(due aes67.MonoTime, block aes67.Frames) time.Duration 
 		p.refill()
 		p.empty = awayAfter
 		return 0
-	case pause > 3*block.Duration(p.cfg.StreamRate)/2:
+	case pause > lostPull(block.Duration(p.cfg.StreamRate)):
 		p.Skipped(0)
 	}
 	return pause
 }
+
+// lostPull is the time between two pulls from which one is missing. What the two clocks
+// that tell their instants may differ by (rtpsend) is none: a packet of 125 us is as long.
+func lostPull(block time.Duration) time.Duration { return max(3*block/2, block+clocksApart) }
+
+const clocksApart = 110 * time.Microsecond
 
 // cut breaks off: what comes next begins at zero.
 func (p *Pipeline) cut() {
@@ -435,7 +441,7 @@ func (p *Pipeline) read(need aes67.Frames) {
 // zeros gives zeros through the safety stage, so that it fades what may still
 // be open from the last block's end.
 func (p *Pipeline) zeros(out [][]float64, open bool) bool {
-	p.guard.rest()
+	p.guard.rest(p.feed.taken, aes67.MonoTime(p.feed.pulled.Load()))
 	for _, channel := range out {
 		clear(channel)
 	}

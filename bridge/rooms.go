@@ -289,7 +289,7 @@ func (r *Rooms) Adds(number int) time.Duration {
 func (r *Rooms) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	pause := due.Sub(r.pulled)
 	r.pulled = due
-	if pause > 3*aes67.Frames(len(out[0])).Duration(r.cfg.StreamRate)/2 {
+	if pause > lostPull(aes67.Frames(len(out[0])).Duration(r.cfg.StreamRate)) {
 		r.cut()
 	}
 	silent = true

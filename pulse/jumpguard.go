@@ -29,8 +29,8 @@ import (
 // A surprise is a rise of more than 12 dB within 50 ms that ends above a harmless
 // level, or any rise at the very moment at which a player comes or goes. 12 dB of
 // it are heard at once if something was playing before, and nothing if not: the
-// first sound is at the volume that the listener knows. While the sink is muted
-// nothing rises.
+// first sound is at the volume that the listener knows. While the sink is muted, or
+// nothing sounds, nothing rises.
 //
 // Above the most that is allowed, the sink is turned back, and until the server
 // has done so our own gain does it.
@@ -85,6 +85,7 @@ const (
 type circumstances struct {
 	program bool // a player came or went at that moment
 	playing bool // something has been playing before
+	silent  bool // nothing is heard at that moment
 }
 
 // begin makes a volume the trusted one, as at the start of a sink: what is seen
@@ -151,9 +152,15 @@ func (g *guard) see(now aes67.MonoTime, seen Volume, c circumstances) {
 	}
 	g.trusted.Muted, g.to = seen.Muted, g.bounded.DB()
 	g.own.Rise = riseRate
-	if seen.Muted {
+	if seen.Muted || c.silent {
 		g.own.Rise = 0
 	}
+}
+
+// waits reports whether the volume is to be seen anew, for a sound has begun or ended
+// under a gain of our own.
+func (g *guard) waits(silent bool) bool {
+	return g.own.FromDB < 0 && !g.seen.Muted && silent == (g.own.Rise > 0)
 }
 
 // surprise holds what is that much above what is heard.

@@ -137,6 +137,31 @@ func TestNothingRisesWhileMuted(t *testing.T) {
 	g.remembers("muted", -40)
 }
 
+// A surprise before the first sound is no smaller one: it rises while it is heard.
+func TestNothingRisesInSilence(t *testing.T) {
+	g := newGuarded(t, -40, 0)
+	g.set(0, circumstances{program: true, silent: true})
+	g.pass(time.Minute)
+	g.hears("a minute of silence later", -40)
+	if g.waits(true) || !g.waits(false) {
+		t.Error("waits for silence, and not for the sound")
+	}
+	g.set(0, circumstances{playing: true}) // sound
+	g.hears("at the first sound", -40)
+	g.pass(time.Second)
+	g.hears("a second later", -34)
+	if g.waits(false) || !g.waits(true) {
+		t.Error("waits for the sound, and not for its end")
+	}
+	g.set(0, circumstances{playing: true, silent: true})
+	g.pass(time.Minute)
+	g.hears("after a pause", -34)
+	g.set(0, circumstances{playing: true})
+	g.pass(10 * time.Second)
+	g.hears("in the end", 0)
+	g.remembers("in the end", -40)
+}
+
 func TestAWayDownIsHeardAtOnceAndTrusted(t *testing.T) {
 	g := newGuarded(t, -40, 0)
 	g.set(0, byPlayer)

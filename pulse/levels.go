@@ -31,6 +31,7 @@ func (t *session) levels() (addedDB float64, err error) {
 	at, own := fromWire(monitor.ChannelVolumes, monitor.Mute), fromWire(recording.ChannelVolumes, recording.Muted)
 	moved, ownMoved := !at.equal(whole(len(at.Levels))), !own.equal(whole(len(own.Levels)))
 	addedDB = max(0, at.DB()) + max(0, own.DB())
+	t.astray = moved || ownMoved
 	if !moved && !ownMoved {
 		return addedDB, nil
 	}

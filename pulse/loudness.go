@@ -36,6 +36,7 @@ func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
 	t.guard.see(now, v, circumstances{
 		program: t.byPlayer(),
 		playing: t.playing > 0,
+		silent:  t.silent(),
 	})
 	law := t.law(addedDB)
 	t.tellLaw(doubts, law)
@@ -82,7 +83,7 @@ func (t *session) beatVolume() {
 		t.volume = t.guard.trusted
 		t.log.Info().Float64("volume_db", t.volume.DB()).Msg("volume is listened to; it is remembered now")
 	}
-	if t.guard.over() > 0 {
+	if t.guard.over() > 0 || t.astray {
 		t.mark(dirtyLevels)
 	}
 	t.set(func(st *Status) { st.Notice = t.notice(now) })

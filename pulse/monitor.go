@@ -96,6 +96,7 @@ func (t *session) record(rate aes67.Hz) error {
 		Str("source", reply.SourceName).Msg("monitor is recorded")
 	t.set(func(st *Status) { st.State, st.Flowing = StateRunning, false })
 	t.tellRate()
+	t.mark(dirtyLevels) // nothing told of what was done to it until now
 	return nil
 }
 
@@ -171,6 +172,9 @@ func (t *session) watchFlow() time.Duration {
 	if t.flow.flowing {
 		t.worn = false
 		t.cure(now)
+	}
+	if t.confirmed && t.guard.waits(t.silent()) {
+		t.mark(dirtyLevels)
 	}
 	if t.flow.stalled(now) && !t.suspended.Load() {
 		t.flow.last = now

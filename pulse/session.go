@@ -65,6 +65,7 @@ type session struct {
 	want      Volume         // what was set when the sink was made; empty for an adopted one
 	confirmed bool           // the server has shown it
 	unscaled  bool           // its volume is ours to apply
+	astray    bool           // the monitor or its recording was not at 0 dB when last seen
 	backAt    aes67.MonoTime // when the sink was last turned back; 0: never
 }
 

@@ -124,9 +124,14 @@ func (t *session) followRate(ctx context.Context) error {
 
 // sounds reports whether the sink sounds, or did until a moment ago: a program may play into
 // it without the server's counting it among the players.
-func (t *session) sounds() bool {
+func (t *session) sounds() bool { return t.soundedWithin(restFor) }
+
+// silent reports whether nothing sounds at this moment.
+func (t *session) silent() bool { return !t.soundedWithin(2 * flowCheck) }
+
+func (t *session) soundedWithin(last time.Duration) bool {
 	for _, at := range t.framer.meter.heardAt(len(t.cfg.Channels)) {
-		if t.cfg.Now().Sub(at) < restFor {
+		if t.cfg.Now().Sub(at) < last {
 			return true
 		}
 	}

@@ -25,7 +25,6 @@ var causes = map[string]string{
 	"No DHCP":                                         "test/e2e/interfaces_test.go: TestInterfaces",
 	"this is the card that was":                       "netif/chooser_test.go: TestChooser",
 	"down while a program plays":                      "netif/chooser_test.go: TestChooser",
-	"packets cannot be sent":                          "daemon/findings_test.go: sendProblem",
 	"the sessions of others are not heard":            "sap/service_test.go: TestServiceWaitsForItsPort",
 	"RAVENNA receivers cannot fetch the descriptions": "rtsp/server_test.go: TestARealPortInUseIsNamed",
 	"RAVENNA receivers do not list the streams":       "test/e2e/flood_test.go: TestAvahiComesAndGoes",
