@@ -140,20 +140,27 @@ func countingSample(n, c int) float32 {
 
 // counted returns the longest row of a counter's frames that came without a gap
 // (a busy machine may starve the player). Every frame must be exactly right in
-// all channels.
+// all channels; where PipeWire mixes what a late player is just writing, one of them is
+// silent (seen once on a machine that stood still), which ends a row too.
 func (r *recorder) counted(t *testing.T) int {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for ; len(r.samples) >= r.channels; r.samples = r.samples[r.channels:] {
-		frame := r.samples[:r.channels]
-		n := int(frame[0] * (1 << 22))
-		for c, sample := range frame {
-			if n > 0 && sample != countingSample(n, c) || n == 0 && sample != 0 {
+		n, whole := 0, true
+		for c, sample := range r.samples[:r.channels] {
+			if sample == 0 {
+				whole = false
+				continue
+			}
+			if n == 0 {
+				n = int(max(sample, -sample)*(1<<22)) - c<<19
+			}
+			if n <= 0 || sample != countingSample(n, c) {
 				t.Fatalf("channel %d of frame %d: %v, want %v", c, n, sample, countingSample(n, c))
 			}
 		}
-		if n != r.last+1 {
+		if !whole || n != r.last+1 {
 			r.row = 0
 		}
 		r.row, r.last = r.row+1, n

@@ -78,8 +78,8 @@ func (e *echo) next(now aes67.RawTime, from wire.PortIdentity) []byte {
 	return e.sent[:]
 }
 
-// unsent notes that the latest message could not be sent: nothing is known then.
-func (e *echo) unsent(now aes67.RawTime) { e.awaited, e.missed, e.due = false, 0, now.Add(echoDeaf) }
+// unsent notes that the latest message could not be sent: of that one nothing follows.
+func (e *echo) unsent(now aes67.RawTime) { e.awaited, e.due = false, now.Add(echoDeaf) }
 
 // took reports whether a message is ours, and takes it.
 func (e *echo) took(d *Datagram, now aes67.RawTime) bool {
