@@ -81,17 +81,29 @@ func (s *settlement) compare(i int, f *Foreign) int {
 	return cmp.Or(s.address.Compare(f.Origin.Addr), cmp.Compare(s.identity.Streams[i].ID, f.Origin.ID))
 }
 
-// ids gives each stream a session id that nobody else has.
+// ids gives each stream a session id that nobody else has, and no stream of ours: what is
+// remembered may be of other sinks than there are now.
 func (s *settlement) ids() {
 	for i := range s.identity.Streams {
 		mine := &s.identity.Streams[i].ID
-		clash := *mine == 0 || slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine && s.yields(i, &f) })
+		clash := *mine == 0 || s.ours(*mine, i) < i ||
+			slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine && s.yields(i, &f) })
 		for clash {
 			*mine = s.plan.NewID()
-			clash = *mine == 0 || slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine }) ||
-				slices.ContainsFunc(s.identity.Streams[:i], func(o SessionIdentity) bool { return o.ID == *mine })
+			clash = *mine == 0 || s.ours(*mine, i) != i ||
+				slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine })
 		}
 	}
+}
+
+// ours is the first stream beside i that has an id; i: there is none.
+func (s *settlement) ours(id uint64, i int) int {
+	for o := range s.identity.Streams {
+		if o != i && s.identity.Streams[o].ID == id {
+			return o
+		}
+	}
+	return i
 }
 
 // names chooses the number of the streams' names. They share it, so that left

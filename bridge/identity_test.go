@@ -244,6 +244,21 @@ func TestIdentityLasts(t *testing.T) {
 	}
 }
 
+// What is remembered may be of fewer or other streams than there are now: the first of two
+// streams keeps an id, and no two have one.
+func TestNoTwoStreamsHaveOneSessionID(t *testing.T) {
+	drawn := []uint64{8, 7, 0, 5, 9, 9, 10}
+	plan := SessionPlan{NewID: func() uint64 { id := drawn[0]; drawn = drawn[1:]; return id }}
+	streams := []SessionIdentity{{ID: 7}, {ID: 8}, {ID: 8}, {ID: 7}}
+	s := settlement{plan: &plan, identity: &Identity{Streams: streams}, others: []Foreign{foreign("other", "10.0.0.9", 5, addr("239.69.9.9"))}}
+	s.ids()
+	for i, want := range []uint64{7, 8, 9, 10} {
+		if streams[i].ID != want {
+			t.Errorf("stream %d has the id %d, want %d", i, streams[i].ID, want)
+		}
+	}
+}
+
 func TestAGroupOfAnotherPrefixIsNotTakenOver(t *testing.T) {
 	plan := testPlan(1, 2)
 	plan.Identity.Streams[0].Group = addr("239.70.1.1")

@@ -276,13 +276,31 @@ func (r *Rooms) Exact(number int) bool {
 	return from.outright && (len(from.into) > 0 || from.exact.Load())
 }
 
-// Adds is the delay of a room's sums, beyond that of the pipelines.
-func (r *Rooms) Adds(number int) time.Duration {
+// Adds is the delay of a room's sums, beyond that of the pipelines, and the least of its
+// channels' own delays: by so much all of it is later.
+func (r *Rooms) Adds(number int) (d time.Duration) {
 	from := &r.rooms[number]
 	if from.mix != nil || len(from.into) > 0 {
-		return lookAhead
+		d = lookAhead
 	}
-	return 0
+	if len(from.into) == 0 {
+		return d + from.least().Duration(r.cfg.StreamRate)
+	}
+	least := r.rooms[from.into[0]].least()
+	for _, to := range from.into {
+		least = min(least, r.rooms[to].least())
+	}
+	return d + least.Duration(r.cfg.StreamRate)
+}
+
+// least is the least delay of a room's channels.
+func (to *room) least() (frames aes67.Frames) {
+	for c := range to.lines {
+		if own := aes67.Frames(len(to.lines[c].held)); c == 0 || own < frames {
+			frames = own
+		}
+	}
+	return frames
 }
 
 // Pull gives the next block of all rooms; see rtpsend.FrameSource.

@@ -238,6 +238,19 @@ func TestDelaysAreOfWholeFramesAndEndInAFade(t *testing.T) {
 	}
 }
 
+func TestTheLeastDelayIsToldAsLatency(t *testing.T) {
+	r := newRoomsRig(t, 0,
+		Room{Channels: stereo, Delays: []time.Duration{30 * time.Millisecond, 20 * time.Millisecond}},
+		Room{Channels: stereo, Delays: []time.Duration{40 * time.Millisecond}},
+		Room{Channels: stereo, Delays: []time.Duration{50 * time.Millisecond, 60 * time.Millisecond}},
+		Room{Channels: stereo, Into: []int{0, 2}})
+	for number, want := range []time.Duration{20*time.Millisecond + lookAhead, 0, 50*time.Millisecond + lookAhead, 20*time.Millisecond + lookAhead} {
+		if got := r.Adds(number); got != want {
+			t.Errorf("room %d adds %v, want %v", number, got, want)
+		}
+	}
+}
+
 func TestGainsChangeWithoutAClick(t *testing.T) {
 	r := newRoomsRig(t, 0, Room{Channels: stereo, GainsDB: []float64{0, -6}}, Room{Channels: stereo})
 	r.programs[0] = func(_ int, n aes67.Frames) float64 { return 0.9 * math.Sin(2*math.Pi*100*float64(n)/testRate) }

@@ -23,6 +23,9 @@ func checkSinkName(s string) error {
 	if strings.TrimSpace(s) == "" {
 		return errors.New("empty")
 	}
+	if strings.Contains(s, `\`) { // pulse/module.go
+		return errors.New("has a backslash, which the sound servers understand differently")
+	}
 	return checkStreamName(s)
 }
 

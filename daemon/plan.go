@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"aes67-sink/aes67"
@@ -91,7 +92,11 @@ func sessionNames(cfg config.Config, streamName, host string, number int) (names
 			if cfg.LayoutOf(sink) != config.Multi {
 				label = channelLabels(channels)
 			}
-			names = append(names, joinWords(head, strings.TrimSpace(label+" "+suffix)))
+			name := joinWords(head, strings.TrimSpace(label+" "+suffix))
+			for n := 2; slices.ContainsFunc(names, func(s string) bool { return strings.EqualFold(s, name) }); n++ { // what told them apart is cut off
+				name = joinWords(head, strings.TrimSpace(fmt.Sprintf("%s (%d) %s", label, n, suffix)))
+			}
+			names = append(names, name)
 		}
 	}
 	return names

@@ -67,6 +67,22 @@ func TestALongNameKeepsChannelAndNumber(t *testing.T) {
 	}
 }
 
+// What tells two sinks apart is cut off a long name: a number does it then.
+func TestStreamsOfLongNamesAreToldApart(t *testing.T) {
+	cfg := loaded(t)
+	more := cfg.Sink
+	more.ID, more.Name = "kitchen", "Kitchen"
+	cfg.More = append(cfg.More, more)
+	for _, number := range []int{1, 2} {
+		names := sessionNames(cfg, strings.Repeat("x", 62), "pc", number)
+		for i, name := range names {
+			if len(name) > 63 || slices.Contains(names[:i], name) || !strings.Contains(name, []string{"Left", "Right"}[i%2]) {
+				t.Errorf("names %q", names)
+			}
+		}
+	}
+}
+
 func TestPlanTakesGivenGroupsAsTheyAre(t *testing.T) {
 	cfg := config.Default()
 	cfg.Stream.Addresses = []netip.Addr{netip.MustParseAddr("239.1.2.3"), netip.MustParseAddr("239.1.2.4")}

@@ -28,6 +28,42 @@ type reloader struct {
 	mu      sync.Mutex
 	started config.Config // with what cannot be changed
 	inForce config.Config // with what can
+	gains   config.Config // whose gains are in force: the last one with the sinks of the start
+}
+
+// gains are of a sink's channels: with other sinks or channels they need a restart.
+const gainsKey = "sink.gains"
+
+var shapes = []string{"sink.id", "sink.channels", "sink.plays-into"}
+
+// differing returns what a configuration would change of what can be changed, and which keys
+// need a restart.
+func (r *reloader) differing(next config.Config) (taken, restart []string) {
+	begun := config.Differing(r.started, next)
+	reshaped := slices.ContainsFunc(begun, func(key string) bool { return slices.Contains(shapes, key) })
+	for _, key := range config.AliveKeys() {
+		before := r.inForce
+		if key == gainsKey {
+			before = r.gains
+		}
+		if r.alive[key] != nil && slices.Contains(config.Differing(before, next), key) && (key != gainsKey || !reshaped) {
+			taken = append(taken, key)
+		}
+	}
+	for _, key := range begun {
+		if r.alive[key] == nil || key == gainsKey && reshaped {
+			restart = append(restart, key)
+		}
+	}
+	return taken, restart
+}
+
+// differs returns the keys whose values are not what runs.
+func (r *reloader) differs(next config.Config) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken, restart := r.differing(next)
+	return slices.Concat(taken, restart)
 }
 
 // reload takes over nothing of a configuration that has a fault.
@@ -39,18 +75,14 @@ func (r *reloader) reload() status.Reloaded {
 		r.log.Warn().Str("problem", err.Error()).Msg("configuration not taken over; the old one stays in force")
 		return status.Reloaded{Faults: strings.Split(err.Error(), "\n")}
 	}
-	told := status.Reloaded{Taken: []string{}, Restart: []string{}, Faults: []string{}}
-	for _, key := range config.Differing(r.inForce, next) {
-		if apply, ok := r.alive[key]; ok {
-			apply(next)
-			told.Taken = append(told.Taken, key)
+	taken, restart := r.differing(next)
+	for _, key := range taken {
+		r.alive[key](next)
+		if key == gainsKey {
+			r.gains = next
 		}
 	}
-	for _, key := range config.Differing(r.started, next) {
-		if r.alive[key] == nil {
-			told.Restart = append(told.Restart, key)
-		}
-	}
+	told := status.Reloaded{Taken: append([]string{}, taken...), Restart: append([]string{}, restart...), Faults: []string{}}
 	r.inForce = next
 	r.log.Info().Strs("taken", slices.Clone(told.Taken)).Strs("needs_restart", told.Restart).Msg("configuration read anew")
 	return told

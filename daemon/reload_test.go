@@ -59,6 +59,41 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// Gains are of the channels that run: with other channels they need a restart, and what
+// was not taken over is when the channels are those of the start again.
+func TestGainsOfOtherChannelsAreNotTakenOver(t *testing.T) {
+	first := loaded(t, `sink.gains=[0.0, -12.0]`)
+	next, taken := first, []config.Config{}
+	r := &reloader{
+		read:    func() (config.Config, error) { return next, nil },
+		alive:   map[string]func(config.Config){"sink.gains": func(c config.Config) { taken = append(taken, c) }},
+		log:     zerolog.Nop(),
+		started: first, inForce: first, gains: first,
+	}
+	none := []string{}
+	for _, c := range []struct {
+		what    string
+		next    config.Config
+		want    status.Reloaded
+		differs []string
+	}{
+		{"one channel", loaded(t, `sink.channels=["mono"]`, `sink.gains=[0.0]`), status.Reloaded{Taken: none, Restart: []string{"sink.channels", "sink.gains"}, Faults: none}, []string{"sink.channels", "sink.gains"}},
+		{"the same gains again, and less", loaded(t, `sink.gains=[0.0, -6.0]`), status.Reloaded{Taken: []string{"sink.gains"}, Restart: none, Faults: none}, []string{}},
+		{"the first ones", first, status.Reloaded{Taken: []string{"sink.gains"}, Restart: none, Faults: none}, []string{}},
+	} {
+		next = c.next
+		if diff := cmp.Diff(c.want, r.reload()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.what, diff)
+		}
+		if got := r.differs(c.next); !slices.Equal(got, c.differs) {
+			t.Errorf("%s: differs in %v, want %v", c.what, got, c.differs)
+		}
+	}
+	if len(taken) != 2 {
+		t.Errorf("gains taken over %d times, want 2", len(taken))
+	}
+}
+
 func TestAHangUpReloads(t *testing.T) {
 	var reads atomic.Int32
 	done := make(chan struct{})

@@ -18,13 +18,16 @@ type successor struct {
 	ended      <-chan struct{} // of this run
 	read       func() (config.Config, error)
 	restarting func(context.Context) (bool, error) // asks the service manager
-	cfg        config.Config
+	differs    func(config.Config) []string        // from what runs
 	log        zerolog.Logger
 }
 
 // ends are the tables by which the next run finds what is left to it. With another of
 // them it begins anew.
 var ends = []string{"sink.", "network.", "announce."}
+
+// stay are keys of those tables of which nothing is left to the next run.
+var stay = []string{"sink.gains", "announce.sap-interval"}
 
 // follows reports whether one follows. It is false until this run ends, for a
 // configuration with a fault, and for one with another sink, network or announcement:
@@ -43,8 +46,8 @@ func (s *successor) follows() bool {
 		return false
 	}
 	next, err := s.read()
-	return err == nil && !slices.ContainsFunc(config.Differing(s.cfg, next), func(key string) bool {
-		return slices.ContainsFunc(ends, func(table string) bool { return strings.HasPrefix(key, table) })
+	return err == nil && !slices.ContainsFunc(s.differs(next), func(key string) bool {
+		return !slices.Contains(stay, key) && slices.ContainsFunc(ends, func(table string) bool { return strings.HasPrefix(key, table) })
 	})
 }
 

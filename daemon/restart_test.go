@@ -32,10 +32,12 @@ func TestWhoFollowsAndWhoDoesNot(t *testing.T) {
 		{"another sink", ended, true, nil, loaded(t, "sink.id=other"), nil, false},
 		{"another label", ended, true, nil, loaded(t, "sink.name=Other"), nil, false},
 		{"another interface", ended, true, nil, loaded(t, "network.interface=eth7"), nil, false},
+		{"other gains", ended, true, nil, loaded(t, `sink.gains=[0.0, -3.0]`), nil, true},
 		{"no SAP", ended, true, nil, loaded(t, "announce.sap=false"), nil, false},
 	} {
 		s := successor{
-			ended: c.ctx.Done(), cfg: loaded(t), log: zerolog.Nop(),
+			ended: c.ctx.Done(), log: zerolog.Nop(),
+			differs:    func(next config.Config) []string { return config.Differing(loaded(t), next) },
 			read:       func() (config.Config, error) { return c.next, c.fault },
 			restarting: func(context.Context) (bool, error) { return c.restarts, c.trouble },
 		}

@@ -66,7 +66,8 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	defer memory.flush()
 	flight := newRecording(planRecording(cfg), incidents.In(directory), part("recorder"))
 	e.ring = flight.recorder.Ring
-	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, cfg: cfg, log: part("service")}
+	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg, gains: cfg}
+	next := &successor{ended: ctx.Done(), read: source.Read, restarting: restarting, differs: again.differs, log: part("service")}
 	if err = e.furnish(memory.volumes, next.follows, part); err != nil {
 		return err
 	}
@@ -110,7 +111,6 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 		Rank: func(uid int) int { return int(ranks.Of(uid)) }, Changed: ranks.Changed(),
 		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
 	})
-	again := &reloader{read: source.Read, alive: e.changes(), log: part("configuration"), started: cfg, inForce: cfg}
 	judge := &judge{
 		look: func() ([]health.Finding, health.Activity) { return e.ill(supervisor.Snapshot()) },
 		now:  rtthread.Now, log: part("health"), wake: make(chan struct{}, 1),

@@ -99,6 +99,30 @@ func TestBothLegsCarryTheSamePackets(t *testing.T) {
 	}
 }
 
+// Streams that rest begin again by the second leg where the first is away, and use the first
+// when it is back.
+func TestAFirstLegThatIsAwayDoesNotKeepTheSecondFromBeginning(t *testing.T) {
+	cfg := onTwoLegs(t, 113)
+	there := cfg.Source
+	cfg.Source = netip.MustParseAddr("192.0.2.1") // not ours
+	s, err := New(cfg, new(mediaclock.Clock), &tone{}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+	if st := s.Snapshot().Streams[0]; st.Packets != 0 || st.SecondPackets != 1 {
+		t.Errorf("%+v, want it sent by the second leg alone", st)
+	}
+	if err := s.SetLegs(Leg{cfg.Interface, there}, cfg.Second); err != nil {
+		t.Fatal(err)
+	}
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+	if st := s.Snapshot().Streams[0]; st.Packets != 1 || st.SecondPackets != 2 {
+		t.Errorf("%+v, want it sent by both", st)
+	}
+}
+
 func TestALegThatIsRefusedDoesNotTouchTheOther(t *testing.T) {
 	cfg := onTwoLegs(t, 110)
 	s, err := New(cfg, new(mediaclock.Clock), &tone{}, zerolog.Nop())
