@@ -294,9 +294,9 @@ func (r *Rooms) Adds(number int) (d time.Duration) {
 }
 
 // least is the least delay of a room's channels.
-func (to *room) least() (frames aes67.Frames) {
-	for c := range to.lines {
-		if own := aes67.Frames(len(to.lines[c].held)); c == 0 || own < frames {
+func (from *room) least() (frames aes67.Frames) {
+	for c := range from.lines {
+		if own := aes67.Frames(len(from.lines[c].held)); c == 0 || own < frames {
 			frames = own
 		}
 	}

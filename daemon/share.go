@@ -6,6 +6,8 @@ import (
 
 	"aes67-sink/bundle"
 	"aes67-sink/internal/redact"
+	"aes67-sink/internal/state"
+	"aes67-sink/speakers"
 	"aes67-sink/status"
 )
 
@@ -18,6 +20,11 @@ func Redactor(heard *status.Listing, gone *redact.Others) *redact.Redactor {
 			if s := &heard.Sessions[i]; !s.Own { // ours has the computer's name in it, and the rest tells what it is
 				known.Hosts, known.Sessions = append(known.Hosts, s.Host), append(known.Sessions, s.Name)
 			}
+		}
+	}
+	if pair, err := speakers.PairFile(state.Directory()).Load(); err == nil {
+		for _, side := range []speakers.Identity{pair.Left, pair.Right} {
+			known.Speakers = append(known.Speakers, side.Name, side.Serial)
 		}
 	}
 	if gone != nil {

@@ -16,13 +16,14 @@ type entry struct {
 }
 
 // enter begins Device where it is no louder than what is heard. A speaker that is where
-// we left it is heard at R+V as before; one that somebody else has turned down is heard
-// at its level less the slider's, and the slider goes there first. Who turns one down
+// we left it is heard at R+V as before, unless the slider was moved up since: then, as one
+// that somebody else has turned down, it is heard at its level less the slider's, and
+// the slider goes there first. Who turns one down
 // meanwhile is heard no louder for it: the slider goes further.
 func (s *Slider) enter(now aes67.MonoTime) Mode {
 	below, volume, e := 0.0, s.law.VolumeDB, &s.entry
 	for i := range s.devices {
-		if d := &s.devices[i]; !(math.Abs(d.level-d.set) <= levelStep) { // NaN too
+		if d := &s.devices[i]; s.raised() || !(math.Abs(d.level-d.set) <= levelStep) { // NaN too
 			below = min(below, d.level-s.reference)
 		}
 	}
@@ -47,6 +48,9 @@ func (s *Slider) enter(now aes67.MonoTime) Mode {
 	s.again(e.since.Add(followLimit))
 	return Entering
 }
+
+// raised reports whether the slider is higher than when Device ended.
+func (s *Slider) raised() bool { return s.law.VolumeDB > s.left+sameDB } // never beyond NaN
 
 // overtaken goes back before Device, for a speaker that its owner has turned before it was
 // first written: what he hears was his wish, and the slider goes there.

@@ -49,6 +49,7 @@ type Slider struct {
 	entry     entry
 	follow    follow
 	gain      gain
+	left      float64 // the volume when Device ended; NaN: it has not been
 	out       Orders
 }
 
@@ -142,7 +143,7 @@ const (
 // a speaker, NaN where there is none.
 func New(reference float64, last []float64) *Slider {
 	s := &Slider{reference: reference, devices: make([]device, len(last))}
-	s.doubt.rest, s.gain.flight = firstRest, Flight
+	s.doubt.rest, s.gain.flight, s.left = firstRest, Flight, math.NaN()
 	for i := range s.devices {
 		s.devices[i] = device{set: last[i], asked: math.NaN(), lost: math.NaN()}
 	}
@@ -320,6 +321,9 @@ func (s *Slider) move(now aes67.MonoTime) {
 	case s.doubt.fault.Why != Well:
 		if s.mode != Sink {
 			s.doubt.rest = max(s.doubt.rest, nextRest)
+		}
+		if s.mode == Device {
+			s.left = s.law.VolumeDB
 		}
 		s.mode, s.entry, s.follow = Sink, entry{}, follow{}
 	case s.mode == Device:

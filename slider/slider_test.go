@@ -155,6 +155,31 @@ func TestADoubtIsNoLouderAndOneGoesBack(t *testing.T) {
 	}
 }
 
+// A slider that is moved up while a doubt makes the sound quieter is no burst when the
+// doubt is over: it goes to what is heard.
+func TestASliderThatIsRaisedInADoubtGoesToWhatIsHeard(t *testing.T) {
+	d := newDesk(t, -30, [2]float64{84, 84}, none)
+	d.told[1] = Speaker{Product: "KH 120 II"} // for a moment
+	d.tell(1)
+	d.pass(time.Second)
+	d.told[1] = Speaker{}
+	d.tell(1)
+	d.want(Sink, -30, [2]float64{54, 54})
+	d.volume(-5)
+	d.want(Sink, -5, [2]float64{54, 54})
+	for range 2000 { // until it is ordered
+		if d.pass(10 * time.Millisecond); d.orders.VolumeDB != nil {
+			break
+		}
+	}
+	if d.orders.VolumeDB == nil || *d.orders.VolumeDB != -35 {
+		t.Fatalf("the slider is ordered to %v, want -35", d.orders.VolumeDB)
+	}
+	d.want(Entering, -5, [2]float64{54, 54})
+	d.volume(-35)
+	d.want(Device, 0, [2]float64{49, 49})
+}
+
 func TestAServerThatScalesKeepsTheStream(t *testing.T) {
 	d := &desk{Slider: New(testReference, none[:]), t: t, now: 1e9, levels: [2]float64{84, 84}}
 	d.do(d.Want(d.now, true))

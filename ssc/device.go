@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"aes67-sink/internal/text"
 	"aes67-sink/ssc/wire"
 )
 
@@ -63,7 +62,7 @@ func (e *Another) Error() string {
 	if e.Serial == "" {
 		return fmt.Sprintf("at %s answers a speaker that tells no serial number, not %s", e.Addr, e.Meant)
 	}
-	return fmt.Sprintf("at %s answers another speaker, serial %s, not %s", e.Addr, text.Printable(e.Serial), e.Meant)
+	return fmt.Sprintf("at %s answers another speaker, serial %q, not %s", e.Addr, e.Serial, e.Meant)
 }
 
 // Device is a speaker. It connects when asked something, and anew after an error.
@@ -278,6 +277,11 @@ func (d *Device) connect(ctx context.Context) error {
 	conn, err := (&net.Dialer{}).DialContext(dialling, "tcp", d.addr.String())
 	if err != nil {
 		return fmt.Errorf("%w at %s: %w; is it on, and on the network of that interface?", ErrUnreachable, d.addr, cause(err))
+	}
+	// What is queued when a connection is given up must never be obeyed: closed so, it is
+	// discarded (socket(7), SO_LINGER with no time), and not sent again for a minute.
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
 	}
 	d.conn, d.lines = conn, bufio.NewReaderSize(conn, wire.MaxLine)
 	d.product, d.absent, d.limits, d.noLimits, d.noSchema = "", map[Path]*Error{}, map[Path]Limits{}, false, false

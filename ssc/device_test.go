@@ -206,7 +206,7 @@ func TestOnlyTheSpeakerThatIsMeantIsSpokenTo(t *testing.T) {
 	if asked := s.Asked(); asked != 6 {
 		t.Errorf("%d requests for 5 writes, want one more", asked)
 	}
-	for serial, says := range map[any]string{"2": "answers another speaker, serial 2, not 1", nil: "answers a speaker that tells no serial number, not 1"} {
+	for serial, says := range map[any]string{"2": `answers another speaker, serial "2", not 1`, nil: "answers a speaker that tells no serial number, not 1"} {
 		if err := s.Turn("device/identity/serial", serial); err != nil {
 			t.Fatal(err)
 		}

@@ -163,7 +163,7 @@ func TestTheSliderMovesASimulatedPair(t *testing.T) {
 	sims[1].SetFaults(speakersim.Faults{Off: true})
 	eventually(t, "the stream at -24 dB", func() bool { return near(d.gain(), -24) && !p.Moves() })
 	eventually(t, "the first back at its reference", func() bool { return near(sims[0].Level(), 84) })
-	if said := p.Problems(true, true); len(said) != 1 || !strings.Contains(said[0], "the slider moves the stream's level, not the speakers': Right does not answer") {
+	if said := p.Problems(true, true); len(said) != 1 || !strings.Contains(said[0], "the slider moves the stream's level, not the speakers': \"Right\" does not answer") {
 		t.Errorf("it says %q", said)
 	}
 }
@@ -172,8 +172,8 @@ func TestTheSliderMovesASimulatedPair(t *testing.T) {
 func TestWhatIsSaidOfThePair(t *testing.T) {
 	two := []Member{{Identity: speakers.Identity{Name: "A"}}, {Identity: speakers.Identity{Name: "B"}}}
 	for why, says := range map[slider.Why]string{
-		slider.Scaled: "PulseAudio scales", slider.Unreachable: "B does not answer; is it on?", slider.Local: "B is set to LOCAL",
-		slider.Mixed: "different models", slider.Bounded: "B takes less", slider.Refused: "B refuses", slider.NotConfirmed: "B confirms another",
+		slider.Scaled: "PulseAudio scales", slider.Unreachable: `"B" does not answer; is it on?`, slider.Local: `"B" is set to LOCAL`,
+		slider.Mixed: "different models", slider.Bounded: `"B" takes less`, slider.Refused: `"B" refuses`, slider.NotConfirmed: `"B" confirms another`,
 		slider.Unwanted: "", slider.Well: "",
 	} {
 		said := sliderProblem(slider.Fault{Why: why, Speaker: 1}, two, false)
@@ -189,7 +189,7 @@ func TestWhatIsSaidOfThePair(t *testing.T) {
 		{Identity: speakers.Identity{Name: "B"}, Told: slider.Speaker{Reachable: true}, Rest: Rest{Sleeps: true, Counts: true, afterMin: 30, Countdown: 14, asleepDB: -65}},
 	}
 	said := strings.Join(p.Problems(true, true), "\n")
-	for _, says := range []string{"A is muted at the speaker", "B goes to sleep in 14 minutes although something plays"} {
+	for _, says := range []string{`"A" is muted at the speaker`, `"B" goes to sleep in 14 minutes although something plays`} {
 		if !strings.Contains(said, says) {
 			t.Errorf("%q is not in %q", says, said)
 		}

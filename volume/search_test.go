@@ -80,7 +80,7 @@ func TestASpeakerIsFoundAtAnotherAddress(t *testing.T) {
 	defer d.run(t)()
 	eventually(t, "another is told", func() bool {
 		all := d.Problems(true, true)
-		return len(all) == 1 && strings.Contains(all[0], "Right is looked for: at ") && strings.Contains(all[0], "answers another speaker, serial 7, not 2; if it was replaced, pair")
+		return len(all) == 1 && strings.Contains(all[0], `"Right" is looked for: at `) && strings.Contains(all[0], "answers another speaker, serial \"7\", not 2; if it was replaced, pair")
 	})
 	eventually(t, "it is looked for in vain", func() bool { return looked.Load() == 1 })
 	known.Store(true)

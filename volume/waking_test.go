@@ -88,7 +88,7 @@ func TestASpeakerThatFellAsleepIsTold(t *testing.T) {
 			})
 		}
 	}
-	eventually(t, "one sleeps soon", said("Left goes to sleep in 40 minutes although something plays: it is below the speaker's auto-standby level of -65 dBu"))
+	eventually(t, "one sleeps soon", said(`"Left" goes to sleep in 40 minutes although something plays: it is below the speaker's auto-standby level of -65 dBu`))
 	if all := d.Problems(false, true); len(all) > 0 {
 		t.Errorf("nothing plays: %q", all)
 	}
@@ -97,7 +97,7 @@ func TestASpeakerThatFellAsleepIsTold(t *testing.T) {
 	d.Want(true) // which asks more often
 	eventually(t, "it sleeps", func() bool {
 		return slices.ContainsFunc(d.Problems(true, true), func(s string) bool {
-			return strings.Contains(s, "Left sleeps although something plays: it is below")
+			return strings.Contains(s, `"Left" sleeps although something plays: it is below`)
 		})
 	})
 }

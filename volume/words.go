@@ -2,6 +2,7 @@ package volume
 
 import (
 	"fmt"
+	"strconv"
 
 	"aes67-sink/slider"
 )
@@ -21,11 +22,11 @@ func (p *Pair) Problems(playing, pipeWire bool) (all []string) {
 		switch {
 		case !m.Told.Reachable:
 		case m.Told.Muted && !p.loudness.muted():
-			all = append(all, fmt.Sprintf("%s is muted at the speaker: nothing is heard of it; `aes67-sink speakers mute off --on %s`", m.Name, side))
+			all = append(all, fmt.Sprintf("%q is muted at the speaker: nothing is heard of it; `aes67-sink speakers mute off --on %s`", m.Name, side))
 		case playing && m.asleep():
-			all = append(all, fmt.Sprintf("%s sleeps although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %s`", m.Name, m.asleepDB, side))
+			all = append(all, fmt.Sprintf("%q sleeps although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %s`", m.Name, m.asleepDB, side))
 		case playing && m.sleepsSoon():
-			all = append(all, fmt.Sprintf("%s goes to sleep in %g minutes although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %s`", m.Name, m.Countdown, m.asleepDB, side))
+			all = append(all, fmt.Sprintf("%q goes to sleep in %g minutes although something plays: it is below the speaker's auto-standby level of %g dBu; play louder, or `aes67-sink speakers standby off --on %s`", m.Name, m.Countdown, m.asleepDB, side))
 		}
 	}
 	return all
@@ -36,7 +37,7 @@ func sliderProblem(fault slider.Fault, told []Member, pipeWire bool) string {
 	name, problem, another := "", "", false
 	if fault.Speaker < len(told) {
 		m := &told[fault.Speaker]
-		name, problem, another = m.Name, m.Problem, m.another
+		name, problem, another = strconv.Quote(m.Name), m.Problem, m.another
 	}
 	switch fault.Why {
 	case slider.Scaled:

@@ -24,6 +24,7 @@ type Known struct {
 	Users    []string // names of its user
 	Homes    []string // his directories, absolute
 	Networks []string // names of wireless networks (SSID)
+	Speakers []string // names and serial numbers of loudspeakers
 	Devices  []string // names of interfaces' hardware (MAC), 12 hexadecimal digits
 }
 
@@ -44,10 +45,14 @@ func New(k Known) *Redactor {
 	for _, kind := range []struct {
 		name string
 		all  []string
-	}{{home, k.Homes}, {host, k.Hosts}, {"user", k.Users}, {"network", k.Networks}, {"session", k.Sessions}} {
+	}{{home, k.Homes}, {host, k.Hosts}, {"user", k.Users}, {"network", k.Networks}, {"session", k.Sessions}, {"speaker", k.Speakers}} {
 		for _, secret := range kind.all {
-			if secret = strings.ToLower(strings.TrimRight(secret, "/")); !nobodys(secret) {
-				r.learn(secret, r.name(kind.name, secret))
+			if secret = small(strings.TrimRight(secret, "/")); !nobodys(secret) {
+				instead := r.name(kind.name, secret)
+				r.learn(secret, instead)
+				if kind.name == host && strings.Contains(secret, "-") { // as the device mapper writes it in /proc/cmdline
+					r.learn(strings.ReplaceAll(secret, "-", "--"), instead)
+				}
 			}
 		}
 	}
@@ -75,7 +80,7 @@ func (r *Redactor) name(kind, secret string) string {
 
 // nobodys reports whether a name is none, or one that is everywhere.
 func nobodys(name string) bool {
-	return len(name) < 2 || slices.Contains([]string{"root", "nobody", "localhost", "aes67", "aes67-sink"}, name)
+	return len(name) < 2 || slices.Contains([]string{"root", "nobody", "localhost", "aes67", "aes67-sink", "left", "right", "speaker", "speakers"}, name)
 }
 
 // learn takes a word, in small letters, as it is and as it is written in JSON.
@@ -104,7 +109,9 @@ var (
 	homes    = regexp.MustCompile(`/home/[\pL\pN_-]+(?:\.[\pL\pN_-]+)*`)
 	replaced = regexp.MustCompile(`^(?:host|/home/user)-[0-9]+$`)
 	uuid     = regexp.MustCompile(`(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`) // RFC 9562, 4
-	pairs    = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}`)
+	pairs    = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[:_-][0-9A-Fa-f]{2}){5,}`)       // "_": BlueZ
+	// An interface that is named by its hardware (systemd.net-naming-scheme(7)).
+	named = regexp.MustCompile(`\b(en|wl|ww)x([0-9a-f]{12})\b`)
 	// As linuxptp writes a clock's identity, and as sixteen digits with the
 	// ff-fe that an EUI-64 made of a MAC address has in the middle.
 	dotted = regexp.MustCompile(`[0-9A-Fa-f]{6}\.?(?i:fffe)\.?[0-9A-Fa-f]{6}`)
@@ -124,6 +131,13 @@ func (r *Redactor) Text(s string) string {
 	})
 	s = uuid.ReplaceAllStringFunc(s, func(found string) string {
 		return fmt.Sprintf("00000000-0000-0000-0000-%012d", r.number("uuid", strings.ToLower(found)))
+	})
+	s = named.ReplaceAllStringFunc(s, func(found string) string {
+		id, err := hex.DecodeString(found[3:])
+		if err != nil {
+			return found
+		}
+		return found[:3] + strings.ToLower(strings.ReplaceAll(r.hardware(id, "-"), "-", ""))
 	})
 	s = pairs.ReplaceAllStringFunc(s, r.identities)
 	s = dotted.ReplaceAllStringFunc(s, func(found string) string {
@@ -149,7 +163,7 @@ func (r *Redactor) unlessReplaced(kind, found string) string {
 	if replaced.MatchString(found) {
 		return found
 	}
-	return r.name(kind, strings.ToLower(found))
+	return r.name(kind, small(found))
 }
 
 // small writes s in small letters, each at its place: what is no letter, or is of another
@@ -197,7 +211,7 @@ func letter(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) ||
 func (r *Redactor) identities(found string) string {
 	separator := found[2:3]
 	var out []string
-	all := strings.FieldsFunc(found, func(c rune) bool { return c == ':' || c == '-' })
+	all := strings.FieldsFunc(found, func(c rune) bool { return strings.ContainsRune(":_-", c) })
 	for len(all) >= macBytes {
 		n := macBytes
 		if len(all) >= euiBytes {

@@ -10,7 +10,7 @@ import (
 
 var known = Known{
 	Hosts: []string{"studio-pc.example.org", "studio-pc"}, Users: []string{"anna", "nobody"}, Homes: []string{"/home/anna/"},
-	Sessions: []string{"Piano", "localhost"}, Networks: []string{`Anna's "WLAN"`}, Devices: []string{"001b213a4c5d"},
+	Sessions: []string{"Piano", "localhost"}, Networks: []string{`Anna's "WLAN"`}, Speakers: []string{"Left", "Anna's desk", "4711-0815"}, Devices: []string{"001b213a4c5d"},
 }
 
 func TestText(t *testing.T) {
@@ -38,6 +38,10 @@ func TestText(t *testing.T) {
 		{"port of a clock", "00-1B-21-FF-FE-3A-4C-5D-10", "00-00-5E-EF-10-00-00-01-10"},
 		{"with colons", "00:1b:21:ff:fe:3a:4c:5d", "00:00:5E:EF:10:00:00:01"},
 		{"card", "00:1b:21:3a:4c:5e, 00-1B-21-3A-4C-5D, KH-001B213A4C5D", "00:00:5E:00:53:02, 00-00-5E-00-53-01, KH-00005e005301"},
+		{"an interface that is named by its card", "enx001b213a4c5d and wlx0a0b0c0d0e0f, Annexx", "enx00005e005301 and wlx00005e005302, Annexx"},
+		{"Bluetooth", "bluez_output.AC_80_0A_1F_2B_3C.1", "bluez_output.00_00_5E_00_53_02.1"},
+		{"a speaker", `left: "Anna's desk", serial 4711-0815`, `left: "speaker-1", serial speaker-2`},
+		{"the device mapper", "root=/dev/mapper/studio--pc--vg-root", "root=/dev/mapper/host-2--vg-root"},
 		{"a disk", "root=UUID=0A1b2c3d-1111-2222-3333-444455556666", "root=UUID=00000000-0000-0000-0000-000000000001"},
 		{"no clock", "00-00-00-00-00-00-00-00", "00-00-00-00-00-00-00-00"},
 	} {
@@ -60,6 +64,15 @@ func TestOthersAreRememberedUpToABound(t *testing.T) {
 	}
 	if got := New(k).Text("Organ on Attic"); strings.Contains(got, "Organ") || strings.Contains(got, "Attic") {
 		t.Errorf("told: %s", got)
+	}
+}
+
+// A capital whose small letter is of another length is no hiding place.
+func TestCapitalsOfAnotherLengthAreFound(t *testing.T) {
+	for _, name := range []string{"İsmail Kaya", "STRAẞE", "straße"} {
+		if got := New(Known{Users: []string{name}}).Text("by " + name + "."); got != "by user-1." {
+			t.Errorf("%q became %q", name, got)
+		}
 	}
 }
 

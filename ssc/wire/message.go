@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -106,7 +107,7 @@ func (e *Error) Error() string {
 		said = fmt.Sprintf("the speaker refused %s with %d", e.Path, e.Code)
 	}
 	if e.Desc != "" {
-		said += " (" + e.Desc + ")"
+		said += " (" + strconv.Quote(e.Desc) + ")"
 	}
 	return said
 }

@@ -245,7 +245,7 @@ func TestLocalWhileItPlays(t *testing.T) {
 		d.sims[0].SetLocal(true)
 		stream := func(r report) bool {
 			return slices.ContainsFunc(r.Problems, func(f health.Finding) bool {
-				return f.Code == "slider-moves-stream" && strings.Contains(f.Sentence, "Left is set to LOCAL")
+				return f.Code == "slider-moves-stream" && strings.Contains(f.Sentence, `"Left" is set to LOCAL`)
 			})
 		}
 		d.reaches(10*time.Second, "LOCAL is told", stream)

@@ -109,7 +109,9 @@ func wakesThePair(t *attempt, d *speakersDesk, rests bool) {
 	}
 	player := d.sound.play(makeTones(t, 20*time.Second))
 	soon := func(r report) bool {
-		return slices.ContainsFunc(r.Problems, func(f health.Finding) bool { return strings.HasPrefix(f.Sentence, "Right goes to sleep in 40 minutes") })
+		return slices.ContainsFunc(r.Problems, func(f health.Finding) bool {
+			return strings.HasPrefix(f.Sentence, `"Right" goes to sleep in 40 minutes`)
+		})
 	}
 	r := d.reaches(20*time.Second, "it is told that one sleeps soon", soon)
 	figures.atMost(t, "latency that is kept", (*r.Drift.FillFrames-*r.Drift.FillTargetFrames)/48, 10, "ms")
