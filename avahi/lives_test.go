@@ -25,11 +25,15 @@ func spent(t testing.TB) time.Duration {
 func idle(t testing.TB, when string) {
 	t.Helper()
 	const length = 500 * time.Millisecond
-	before := spent(t)
-	<-time.After(length)
-	if used := spent(t) - before; used > length/10 {
-		t.Errorf("%s: %v of processor in %v", when, used, length)
+	least := time.Hour
+	for range 5 { // a virtual machine that stands still may be charged to whoever runs
+		before := spent(t)
+		<-time.After(length)
+		if least = min(least, spent(t)-before); least <= length/10 {
+			return
+		}
 	}
+	t.Errorf("%s: %v of processor in %v at the least", when, least, length)
 }
 
 func TestAHundredLivesLeaveNothing(t *testing.T) {

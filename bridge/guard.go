@@ -25,9 +25,10 @@ import (
 // again afterwards: to be heard too late is better than too loud. A gain that
 // falls has fallen before the first frame that it is for; one that rises does so
 // after it: after the last doubt that is answered, for what the volume was meanwhile
-// nobody knows, and after what a server that was held up has made by then. What cannot be kept count of is in doubt. A balance belongs to its ramp:
-// a channel that it turns down has fallen before the gain rises, and one that it turns
-// up rises only once the gain is in force.
+// nobody knows, and after what a server that was held up has made by then. What cannot
+// be kept count of is in doubt. A balance belongs to its ramp: a channel that it turns
+// down has fallen before the gain rises, and one that it turns up rises only once the
+// gain is in force.
 type guard struct {
 	rate    aes67.Hz     // of the stream
 	backlog aes67.Frames // of the sink: the most that a server is known to hold back
@@ -44,7 +45,7 @@ type guard struct {
 	inForce  atomic.Uint64 // the last one that is in force, or nothing is sent before it is
 
 	// Owned by the sender context.
-	made    aes67.Frames   // by the server up to now, delivered or not; 0: not known
+	made    aes67.Frames   // by the server up to now, delivered or not, as far as is known
 	rises   aes67.Frames   // up to it no gain does
 	popped  uint64         // the last doubt that was seen
 	taken   uint64         // the last answer
@@ -176,6 +177,7 @@ func (g *guard) rest(until aes67.Frames, due aes67.MonoTime) {
 	if least := g.pass(until+1, due); least < g.gain || due.Sub(g.passed) >= guardOver {
 		g.gain = least
 	}
+	g.balance.arrive()
 	g.inForce.Store(g.taken)
 }
 
@@ -236,7 +238,10 @@ func towards(gain, lower float64, left, need aes67.Frames) float64 {
 func (g *guard) collect() (lost bool) {
 	g.takeDoubts()
 	if a := g.newest.Swap(nil); a != nil && a.number > g.taken {
-		g.ahead.clear()
+		for g.ahead.count > 0 {
+			g.rises = max(g.rises, g.ahead.first().rises)
+			g.ahead.drop()
+		}
 		g.take(*a)
 	}
 	for g.ahead.room() {

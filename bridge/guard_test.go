@@ -401,3 +401,30 @@ func TestAGainOfLongAgoDoesNotComeBackSlowly(t *testing.T) {
 		}
 	}
 }
+
+// A sound after a rest begins with the balance that was settled meanwhile.
+func TestABalanceOfARestIsThereWhenTheSoundBegins(t *testing.T) {
+	g := newTestGuard()
+	g.balance = newBalance(2, guardRate)
+	alone := func(db float64, balance ...float64) {
+		g.settle(0, aes67.Ramp{FromDB: db, ToDB: db, Alone: true}, balance...)
+	}
+	alone(-40)
+	g.rest(0, 0)
+	alone(0, 1, 0.01)
+	for i := range 400 {
+		g.rest(0, aes67.MonoTime(i)*aes67.MonoTime(time.Millisecond))
+	}
+	from, to := g.next(48, 48, aes67.MonoTime(time.Second), 48)
+	block := [][]float64{make([]float64, 48), make([]float64, 48)}
+	for i := range 48 {
+		block[0][i], block[1][i] = 1, 1
+	}
+	apply(block, from, to)
+	g.balance.apply(block)
+	for i := range 48 {
+		if !near(block[0][i], 1) || !near(block[1][i], 0.01) {
+			t.Fatalf("sample %d: %v and %v, want 1 and 0.01", i, block[0][i], block[1][i])
+		}
+	}
+}

@@ -86,18 +86,18 @@ func (s *settlement) compare(i int, f *Foreign) int {
 func (s *settlement) ids() {
 	for i := range s.identity.Streams {
 		mine := &s.identity.Streams[i].ID
-		clash := *mine == 0 || s.ours(*mine, i) < i ||
+		clash := *mine == 0 || s.holder(*mine, i) < i ||
 			slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine && s.yields(i, &f) })
 		for clash {
 			*mine = s.plan.NewID()
-			clash = *mine == 0 || s.ours(*mine, i) != i ||
+			clash = *mine == 0 || s.holder(*mine, i) != i ||
 				slices.ContainsFunc(s.others, func(f Foreign) bool { return f.Origin.ID == *mine })
 		}
 	}
 }
 
-// ours is the first stream beside i that has an id; i: there is none.
-func (s *settlement) ours(id uint64, i int) int {
+// holder is the first stream beside i that has an id; i: there is none.
+func (s *settlement) holder(id uint64, i int) int {
 	for o := range s.identity.Streams {
 		if o != i && s.identity.Streams[o].ID == id {
 			return o

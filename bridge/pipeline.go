@@ -295,6 +295,7 @@ func (p *Pipeline) resume(due aes67.MonoTime, block aes67.Frames) time.Duration 
 // that tell their instants may differ by (rtpsend) is none: a packet of 125 us is as long.
 func lostPull(block time.Duration) time.Duration { return max(3*block/2, block+clocksApart) }
 
+// clocksApart is more than tieDoubt of rtpsend, and less than a packet of 125 us.
 const clocksApart = 110 * time.Microsecond
 
 // cut breaks off: what comes next begins at zero.

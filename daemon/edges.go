@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -105,16 +106,20 @@ func (e *edges) clockInput() bridge.ClockInput {
 }
 
 func (e *edges) StartSender(network bridge.Network, streams []aes67.Stream) error {
+	state, source := e.network.state(), network.Address
+	if state.lost != "" { // the first leg rests until it is back
+		source = netip.Addr{}
+	}
 	return e.sender.start(rtpsend.Config{
 		Streams:   streams,
 		Interface: network.Interface,
-		Source:    network.Address,
+		Source:    source,
 		DSCP:      e.cfg.Stream.DSCP,
 		Loop:      network.Address.IsLoopback(),
 		Priority:  senderPriority,
 		OnProblem: func() { wake.Signal(e.trouble) },
 		Recorder:  e.ring,
-		Second:    e.network.state().second.Leg,
+		Second:    state.second.Leg,
 	})
 }
 

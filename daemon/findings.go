@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func (e *edges) ill(b bridge.Snapshot) (found []health.Finding, does health.Acti
 	if stats != nil {
 		priority = priorityProblem(stats.Grant)
 		packets = sendProblem(stats.Problem, network.Chosen.Interface.Name)
-		seconds = secondProblem(sendProblem(stats.SecondProblem, network.second.Interface.Name), packets)
+		seconds = secondProblem(sendProblem(stats.SecondProblem, network.second.Interface.Name), cmp.Or(packets, network.lost))
 	}
 	if why := e.unserved.Load(); why != nil {
 		page = *why
@@ -72,7 +73,7 @@ func clockProblem(state bridge.State) string {
 }
 
 // secondProblem is what packets of the second leg are told as: where those of the first
-// leave, all is heard.
+// leave, which is not so where something is told of it, all is heard.
 func secondProblem(second, first string) string {
 	if second == "" || first != "" {
 		return second

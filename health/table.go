@@ -56,12 +56,13 @@ var (
 		"sound-server-missing", "sound-server-address", "sound-server-refuses", "sound-server-too-old", "sound-server-not-ready",
 		"sink-not-made", "sink-stays", "names-too-long", "sink-id-taken",
 	}
-	noNetwork = []Code{
+	unlinked = []Code{ // on any network
 		"no-carrier", "no-address", "interface-is-port", "address-not-here", "no-usable-interface", "no-wired-interface",
-		"interface-unclear", "link-lost", "listening-for-signs", "interface-missing", "computer-sleeps", "other-user", "first-leg-lost",
+		"interface-unclear", "link-lost", "listening-for-signs", "interface-missing", "computer-sleeps", "other-user",
 	}
-	noPTP    = slices.Concat(noNetwork, []Code{"ptp-filtered", "firewall"})
-	noMaster = slices.Concat(noPTP, []Code{"no-ptp", "no-master", "no-sync", "clock-not-ticking", "other-ptp-program"})
+	noNetwork = slices.Concat(unlinked, []Code{"first-leg-lost"})
+	noPTP     = slices.Concat(noNetwork, []Code{"ptp-filtered", "firewall"})
+	noMaster  = slices.Concat(noPTP, []Code{"no-ptp", "no-master", "no-sync", "clock-not-ticking", "other-ptp-program"})
 )
 
 var conditions = []Condition{
@@ -114,7 +115,7 @@ var conditions = []Condition{
 	{Code: "listening-for-signs", Title: "Looking for the speakers' network", Heading: "listening for signs of AES67", Severity: Silence, Domain: Transmission, VisibleAfter: soon},
 	{Code: "interface-missing", Title: "The interface is missing", Heading: "no such interface, waiting for it", Severity: Silence, Domain: Link},
 	{Code: "computer-sleeps", Title: "The computer goes to sleep", Heading: "the computer goes to sleep", Severity: Silence, Domain: Transmission},
-	{Code: "packets-not-sent", Title: "Packets cannot be sent", Heading: "packets cannot be sent", Severity: Silence, Domain: Transmission, DependsOn: noNetwork},
+	{Code: "packets-not-sent", Title: "Packets cannot be sent", Heading: "packets cannot be sent", Severity: Silence, Domain: Transmission, DependsOn: unlinked},
 	{Code: "sender-failed", Title: "The sender failed", Heading: "the sender failed", Severity: Silence, Domain: Transmission, DependsOn: noNetwork},
 	{
 		Code: "sap-not-sent", Title: "SAP does not announce", Heading: "SAP announcements cannot be sent", Says: []string{"so receivers that need it do not see the streams"},

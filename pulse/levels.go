@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/jfreymuth/pulse/proto"
+	"github.com/rs/zerolog"
 
 	"aes67-sink/aes67"
 )
@@ -31,11 +32,16 @@ func (t *session) levels() (addedDB float64, err error) {
 	at, own := fromWire(monitor.ChannelVolumes, monitor.Mute), fromWire(recording.ChannelVolumes, recording.Muted)
 	moved, ownMoved := !at.equal(whole(len(at.Levels))), !own.equal(whole(len(own.Levels)))
 	addedDB = max(0, at.DB()) + max(0, own.DB())
+	before := t.astray
 	t.astray = moved || ownMoved
 	if !moved && !ownMoved {
 		return addedDB, nil
 	}
-	t.log.Warn().Float64("monitor_db", at.DB()).Float64("recording_db", own.DB()).Bool("muted", at.Muted || own.Muted).
+	level := zerolog.WarnLevel
+	if before { // told, and tried again at each look
+		level = zerolog.DebugLevel
+	}
+	t.log.WithLevel(level).Float64("monitor_db", at.DB()).Float64("recording_db", own.DB()).Bool("muted", at.Muted || own.Muted).
 		Msg("volume of the monitor or its recording was moved; setting it back")
 	var errs []error
 	set := func(what string, req proto.RequestArgs) { errs = append(errs, t.server.request(what, req, nil)) }
@@ -48,7 +54,7 @@ func (t *session) levels() (addedDB float64, err error) {
 		set("unmuting the recording", &proto.SetSourceOutputMute{SourceOutputIndex: t.output.Load()})
 	}
 	if err := errors.Join(errs...); err != nil {
-		t.log.Warn().Err(err).Float64("added_db", addedDB).Msg("volume of the monitor or its recording could not be set back")
+		t.log.WithLevel(level).Err(err).Float64("added_db", addedDB).Msg("volume of the monitor or its recording could not be set back")
 	}
 	return addedDB, nil
 }

@@ -157,6 +157,9 @@ func (t *session) cure(now aes67.MonoTime) {
 // user can do that, and PipeWire before 1.6 tells it by the sink's state alone. It
 // returns when to look again.
 func (t *session) watchFlow() time.Duration {
+	if t.confirmed && t.guard.waits(t.silent()) {
+		t.mark(dirtyLevels)
+	}
 	if t.stream == noStream {
 		return flowCheck
 	}
@@ -172,9 +175,6 @@ func (t *session) watchFlow() time.Duration {
 	if t.flow.flowing {
 		t.worn = false
 		t.cure(now)
-	}
-	if t.confirmed && t.guard.waits(t.silent()) {
-		t.mark(dirtyLevels)
 	}
 	if t.flow.stalled(now) && !t.suspended.Load() {
 		t.flow.last = now

@@ -13,7 +13,7 @@ type Config struct {
 	// Streams share rate, packet time and TTL: they are cut from one block.
 	Streams   []aes67.Stream
 	Interface net.Interface // where the packets leave
-	Source    netip.Addr    // their source address, one of Interface's
+	Source    netip.Addr    // their source address, one of Interface's; none: the first leg rests
 	// Second is where the same packets leave for the streams' second destinations, if
 	// they have any; it may come and go with SetLegs.
 	Second   Leg
@@ -84,7 +84,7 @@ func (c *Config) validate() error {
 		}
 	}
 	switch {
-	case !c.Source.Is4():
+	case !c.Source.Is4() && (c.Source.IsValid() || !c.Second.Source.Is4()):
 		return fmt.Errorf("rtpsend: source address %v: not an IPv4 address", c.Source)
 	case c.Interface.Index < 1:
 		return fmt.Errorf("rtpsend: interface %q: has no index", c.Interface.Name)

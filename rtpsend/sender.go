@@ -75,13 +75,7 @@ func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Lo
 		buffers[i] = p.buffer
 	}
 	var err error
-	to := func(s *aes67.Stream) netip.Addr { return s.Group }
-	s.first, err = newLeg(&cfg, Leg{cfg.Interface, cfg.Source}, buffers, to)
-	if err != nil && cfg.Second.Source.IsValid() { // all is heard by the second
-		log.Warn().Err(err).Msg("the first leg rests")
-		s.first, err = newLeg(&cfg, Leg{}, buffers, to)
-	}
-	if err != nil {
+	if s.first, err = newLeg(&cfg, Leg{cfg.Interface, cfg.Source}, buffers, func(s *aes67.Stream) netip.Addr { return s.Group }); err != nil {
 		return nil, err
 	}
 	if cfg.Streams[0].Second.IsValid() {

@@ -251,6 +251,7 @@ func (s *Service) Run(ctx context.Context) error {
 			wake.Pause(ctx, reopenAfter)
 		}
 	}
+	s.setOpen(false)
 	return nil
 }
 
@@ -266,6 +267,7 @@ func (s *Service) trouble(err error) {
 func (s *Service) session(ctx context.Context) error {
 	w, err := s.cfg.open()
 	if err != nil {
+		s.setOpen(false)
 		return err
 	}
 	s.deaf = ""

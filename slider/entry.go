@@ -49,14 +49,15 @@ func (s *Slider) enter(now aes67.MonoTime) Mode {
 	return Entering
 }
 
-// raised reports whether the slider is higher than when Device ended.
-func (s *Slider) raised() bool { return s.law.VolumeDB > s.left+sameDB } // never beyond NaN
+// raised reports whether the slider is higher than it was since Device ended.
+func (s *Slider) raised() bool { return s.law.VolumeDB > s.lowest+sameDB }
 
 // overtaken goes back before Device, for a speaker that its owner has turned before it was
 // first written: what he hears was his wish, and the slider goes there.
 func (s *Slider) overtaken(now aes67.MonoTime) {
 	volume := s.law.VolumeDB
 	base := min(0, s.entry.base+volume-s.entry.to)
+	s.lowest = volume
 	s.mode, s.entry = Entering, entry{asked: true, told: true, base: base, seen: volume, to: volume, since: now}
 }
 

@@ -49,7 +49,7 @@ type Slider struct {
 	entry     entry
 	follow    follow
 	gain      gain
-	left      float64 // the volume when Device ended; NaN: it has not been
+	lowest    float64 // the volume, since Device ended or all began
 	out       Orders
 }
 
@@ -143,7 +143,7 @@ const (
 // a speaker, NaN where there is none.
 func New(reference float64, last []float64) *Slider {
 	s := &Slider{reference: reference, devices: make([]device, len(last))}
-	s.doubt.rest, s.gain.flight, s.left = firstRest, Flight, math.NaN()
+	s.doubt.rest, s.gain.flight = firstRest, Flight
 	for i := range s.devices {
 		s.devices[i] = device{set: last[i], asked: math.NaN(), lost: math.NaN()}
 	}
@@ -181,8 +181,12 @@ func (s *Slider) Delay(by time.Duration) { s.gain.flight = Flight + max(0, by) }
 func (s *Slider) See(now aes67.MonoTime, law aes67.Law) Orders {
 	law.VolumeDB = min(0, law.VolumeDB)
 	moved := s.lawful && (math.Abs(law.VolumeDB-s.law.VolumeDB) > sameDB || law.Muted != s.law.Muted)
-	if !s.lawful {
+	switch {
+	case !s.lawful:
 		s.doubt.since = 0 // a doubt without a law says nothing
+		s.lowest = law.VolumeDB
+	case s.mode != Device:
+		s.lowest = min(s.lowest, law.VolumeDB)
 	}
 	s.law, s.lawful = law, true
 	if moved {
@@ -323,7 +327,7 @@ func (s *Slider) move(now aes67.MonoTime) {
 			s.doubt.rest = max(s.doubt.rest, nextRest)
 		}
 		if s.mode == Device {
-			s.left = s.law.VolumeDB
+			s.lowest = s.law.VolumeDB
 		}
 		s.mode, s.entry, s.follow = Sink, entry{}, follow{}
 	case s.mode == Device:

@@ -180,6 +180,30 @@ func TestASliderThatIsRaisedInADoubtGoesToWhatIsHeard(t *testing.T) {
 	d.want(Device, 0, [2]float64{49, 49})
 }
 
+// Nor where it was moved down and up again, or in a new run.
+func TestASliderThatComesBackIsRaisedToo(t *testing.T) {
+	for name, again := range map[string]bool{"in the doubt": false, "in the next run": true} {
+		d := newDesk(t, -30, [2]float64{84, 84}, none)
+		if again {
+			d = newDesk(t, -30, [2]float64{54, 54}, [2]float64{54, 54})
+		}
+		d.told[1] = Speaker{Product: "KH 120 II"}
+		d.tell(1)
+		d.volume(-50)
+		d.volume(-31)
+		d.told[1] = Speaker{}
+		d.tell(1)
+		for range 2000 {
+			if d.pass(10 * time.Millisecond); d.orders.VolumeDB != nil {
+				break
+			}
+		}
+		if d.orders.VolumeDB == nil || *d.orders.VolumeDB != -61 {
+			t.Errorf("%s: the slider is ordered to %v, want -61", name, d.orders.VolumeDB)
+		}
+	}
+}
+
 func TestAServerThatScalesKeepsTheStream(t *testing.T) {
 	d := &desk{Slider: New(testReference, none[:]), t: t, now: 1e9, levels: [2]float64{84, 84}}
 	d.do(d.Want(d.now, true))

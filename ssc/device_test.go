@@ -134,6 +134,9 @@ func TestFaultsAreBoundedAndMend(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.SetFaults(c.faults)
+			if c.want != ErrSilent { //nolint:errorlint // it is that very one; the others wait for no silence
+				d.timeout = 10 * patience
+			}
 			start := time.Now()
 			if _, err := d.Set(t.Context(), wire.Level, wire.Float(60)); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
@@ -156,6 +159,7 @@ func TestLateAnswersAnswerNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.SetFaults(speakersim.Faults{Slow: patience * 2 / 3})
+	d.timeout = 10 * patience
 	if err := s.Turn("audio/out/level", 50.0); err != nil {
 		t.Fatal(err)
 	}

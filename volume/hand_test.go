@@ -64,7 +64,10 @@ func TestASpeakerIsMutedByHand(t *testing.T) {
 
 	// One that refuses is no doubt of the slider.
 	left.SetLocal(true)
-	err = d.SetMute(t.Context(), "front-left", true)
+	eventually(t, "the slider's own write is answered", func() bool {
+		err = d.SetMute(t.Context(), "front-left", true)
+		return !errors.Is(err, slider.ErrBusy)
+	})
 	if err == nil || !strings.Contains(err.Error(), "is set to LOCAL; set the switch at its rear to NETWORK") || left.Muted() {
 		t.Errorf("LOCAL: %v, muted %v", err, left.Muted())
 	}

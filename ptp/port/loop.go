@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -184,10 +185,14 @@ func (l *loop) Transmitted(kind wire.Kind, sequence uint16, at aes67.RawTime) {
 // Send lets the engine send.
 func (l *loop) Send(b []byte, to netip.Addr) error {
 	err := l.ports.Send(b, to)
-	if err != nil {
-		l.failures.note(err)
+	if err == nil {
+		return nil
 	}
-	return errors.Unwrap(err) // the reason alone
+	l.failures.note(err)
+	if errno := syscall.Errno(0); errors.As(err, &errno) { // the reason alone
+		return errno
+	}
+	return err
 }
 
 func (l *loop) mastersOn(ifindex int) *ptp.Masters {

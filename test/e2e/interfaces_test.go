@@ -34,8 +34,11 @@ func TestInterfaces(t *testing.T) {
 	ip("link set eth0 name lan0")
 	ip("link set lan0 up")
 	began := time.Now()
-	sendsFrom(b, "lan0", "10.67.0.1")
+	b.reaches(15*time.Second, "it sends on lan0", func(r report) bool { // by its own time until the master is heard again
+		return (r.State == "sending" || r.State == "holdover") && r.Network.Interface == "lan0" && r.Network.Address == "10.67.0.1"
+	})
 	figures.atMost(t, "a renamed card is used after", time.Since(began).Seconds(), 5, "s")
+	sendsFrom(b, "lan0", "10.67.0.1")
 	b.end()
 
 	b = desk.run("--set", "network.interface=lan0", "--set", "network.address=10.99.0.5")
