@@ -317,7 +317,6 @@ func (f *fifo[T]) room() bool { return f.count < len(f.items) }
 func (f *fifo[T]) at(i int) T { return f.items[(f.begin+i)%len(f.items)] }
 func (f *fifo[T]) first() T   { return f.at(0) }
 func (f *fifo[T]) last() T    { return f.at(f.count - 1) }
-func (f *fifo[T]) clear()     { f.begin, f.count = 0, 0 }
 func (f *fifo[T]) drop()      { f.begin, f.count = (f.begin+1)%len(f.items), f.count-1 }
 
 func (f *fifo[T]) add(item T) {

@@ -144,8 +144,10 @@ func TestAVolumeIsDoubtedBeforeItIsHeard(t *testing.T) {
 				l.sh("head -c 400000 /dev/urandom >$HOME/noise; pacat --latency-msec=20 --rate=48000 --volume=65536 --device=aes67 $HOME/noise &")
 				return judge("a player of flat volumes", loud("a program raised the sink's volume from -40.0 to 0.0 dB"))
 			}
-			if !player() && !player() && !player() {
-				t.Error("each of three players of flat volumes was loud before it was in doubt")
+			for tries := 1; !player(); tries++ {
+				if tries == 3 {
+					t.Fatal("each of three players of flat volumes was loud before it was in doubt")
+				}
 			}
 		})
 	}
