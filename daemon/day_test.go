@@ -88,7 +88,7 @@ func (d *day) start(t *testing.T) {
 	if d.state.Usable { // it goes on where it was
 		last.Last, last.LastAddr = d.state.Chosen.Interface.Name, d.state.Chosen.Address
 	}
-	d.chooser, d.network, d.pipeline, d.changed = netif.NewChooser(last), &network{withdraw: func(yes bool) { d.hidden = yes }}, pipeline, make(chan struct{}, 1)
+	d.chooser, d.network, d.pipeline, d.changed = netif.NewChooser(last), &network{withdraw: func(yes bool) { d.hidden = yes }, playing: func() bool { return d.plays && !d.hidden && !d.asleep }}, pipeline, make(chan struct{}, 1)
 	plan := planSessions(d.cfg, noMemory(t).identities, nameOf(d.cfg))
 	plan.Keep = func(bridge.Identity) {}
 	d.supervisor = bridge.New(d, rooms, plan, bridge.RestPolicy{Rests: d.cfg.Rests(), After: d.cfg.Stream.IdleAfter}, zerolog.Nop())
@@ -109,7 +109,7 @@ const step = 5 * time.Second
 
 // pass lets one step pass.
 func (d *day) pass() {
-	now, playing := d.Now(), d.plays && !d.hidden && !d.asleep
+	now, playing := d.Now(), d.network.playing() || d.network.interrupted
 	var up []netif.Candidate
 	for _, c := range d.candidates {
 		c.Carrier = c.Wireless || d.carrier && !d.asleep
@@ -118,7 +118,7 @@ func (d *day) pass() {
 	decision := d.chooser.Decide(now, up, d.signs, playing)
 	d.state = stateOf(decision, up, d.cfg.Network.Automatic() && !playing && len(d.chooser.Interfaces(up)) > 0, playing)
 	d.network.offline(now, !d.state.Usable && !d.state.Idle)
-	if playing {
+	if d.network.playing() {
 		block := make([]float32, 512)
 		if d.sounds {
 			block[3] = 0.1
@@ -187,7 +187,7 @@ var on = map[string][][2]string{
 		{"08:30", "08:50:05"},
 		{"09:30", "11:05"},
 		{"11:45", "12:00:05"},
-
+		{"12:10", "12:20:05"}, // back within the idle time
 		{"14:00", "14:30"},
 		{"15:00", "15:50"},
 		{"17:00", "17:50"},

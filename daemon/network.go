@@ -32,14 +32,18 @@ type network struct {
 	second    func(aes67.MonoTime, []netif.Candidate) (legState, []netif.Candidate)
 	legs      func(first, second rtpsend.Leg) // where packets leave
 	domain    uint8
-	automatic bool                          // no interface is named
-	playing   func() bool                   // a program plays into the sink
-	allowed   func() (yes bool, why string) // the network side is ours
-	now       func() aes67.MonoTime
-	withdraw  func(yes bool) // the sink: nothing can be played
-	log       zerolog.Logger
-	wake      chan struct{} // by what is looked at, but for watcher and services
-	changed   chan struct{} // tells that input has
+	automatic bool        // no interface is named
+	playing   func() bool // a program plays into the sink
+	// interrupted: one did when the sink was withdrawn, and would still. That it stopped is
+	// our own doing, and no sign that another network is meant.
+	interrupted bool
+	kept        *networkState                 // the last one with a first leg; nil: there has been none since the start
+	allowed     func() (yes bool, why string) // the network side is ours
+	now         func() aes67.MonoTime
+	withdraw    func(yes bool) // the sink: nothing can be played
+	log         zerolog.Logger
+	wake        chan struct{} // by what is looked at, but for watcher and services
+	changed     chan struct{} // tells that input has
 
 	listening    []int
 	deaf         bool         // one of these could not be listened to
@@ -112,12 +116,13 @@ func (n *network) state() networkState {
 // choose decides once and acts. It returns when to do so again if nothing
 // changes before, 0: not at all.
 func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
-	candidates, playing := n.watcher.Candidates(), n.playing()
+	candidates, playing := n.watcher.Candidates(), n.playing() || n.interrupted
 	if len(candidates) == 0 {
 		return 0 // not looked at yet: there is always the loopback
 	}
 	if yes, why := n.allowed(); !yes {
 		n.listen(nil)
+		n.kept = nil
 		n.tell(networkState{NetworkInput: bridge.NetworkInput{Problem: why}}, now)
 		n.offline(now, false)
 		return 0
@@ -176,7 +181,7 @@ const offlineAfter = 10 * time.Second
 // as soon as there is one. It returns when to look again, 0: not for its sake.
 func (n *network) offline(now aes67.MonoTime, yes bool) (again aes67.MonoTime) {
 	if !yes {
-		n.offlineSince = 0
+		n.offlineSince, n.interrupted = 0, false
 		n.withdraw(false)
 		return 0
 	}
@@ -186,6 +191,7 @@ func (n *network) offline(now aes67.MonoTime, yes bool) (again aes67.MonoTime) {
 	if at := n.offlineSince.Add(offlineAfter); now < at {
 		return at
 	}
+	n.interrupted = n.interrupted || n.playing() // before it cannot any more
 	n.withdraw(true)
 	return 0
 }
@@ -330,15 +336,20 @@ func (s legState) same(o legState) bool {
 // keep has the streams go on by the second leg when the first one is lost: nothing
 // changes for the supervisor, and the clock runs on at its last rate.
 func (n *network) keep(next networkState) networkState {
-	told := n.told.Load()
-	if next.Usable || told == nil || !told.Usable || !next.second.Source.IsValid() {
+	if told := n.told.Load(); next.Usable {
+		n.kept = nil
+	} else if told != nil && told.Usable {
+		n.kept = told // also where the second leg is lost for a moment, too
+	}
+	if n.kept == nil || !next.second.Source.IsValid() {
 		return next
 	}
 	why := next.Problem
 	if why == "" {
 		why = next.reason
 	}
-	kept := *told
+	kept := *n.kept
+	kept.Chosen.Second = next.Chosen.Second
 	kept.second, kept.lost = next.second, "the first leg is lost, and the streams go on by "+next.second.Interface.Name+": "+why
 	return kept
 }

@@ -125,7 +125,8 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 
 func TestTheSinkGoesWithTheNetworkAndComesBack(t *testing.T) {
 	withdrawn := false
-	n := &network{withdraw: func(yes bool) { withdrawn = yes }}
+	plays := false
+	n := &network{withdraw: func(yes bool) { withdrawn = yes }, playing: func() bool { return plays && !withdrawn }}
 	const second = aes67.MonoTime(time.Second)
 	for i, step := range []struct {
 		at    aes67.MonoTime

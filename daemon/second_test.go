@@ -91,6 +91,8 @@ func TestOneLegIsLostAndComesBack(t *testing.T) {
 		{"both again", all, true, [2]string{"eno1 10.1.0.1", "eno2 10.2.0.1"}, "", ""},
 		{"no first carrier", without(0), true, [2]string{"", "eno2 10.2.0.1"}, "the first leg is lost, and the streams go on by eno2: eno1: no carrier", "first-leg-lost"},
 		{"no first at all", pulled(0), true, [2]string{"", "eno2 10.2.0.1"}, `the first leg is lost, and the streams go on by eno2: network.interface "eno1": no such interface`, "first-leg-lost"},
+		{"neither for a moment", nil, false, [2]string{"", "eno2 10.2.0.1"}, "", ""},
+		{"the second again", without(0), true, [2]string{"", "eno2 10.2.0.1"}, "the first leg is lost, and the streams go on by eno2: eno1: no carrier", "first-leg-lost"},
 		{"healed", all, true, [2]string{"eno1 10.1.0.1", "eno2 10.2.0.1"}, "", ""},
 		{"neither", nil, false, [2]string{"eno1 10.1.0.1", "eno2 10.2.0.1"}, "", ""}, // faded out where they were
 	} {

@@ -227,6 +227,8 @@ func (t *session) serve(ctx context.Context) error {
 			soon, gap = false, refreshGap
 			err := t.step(ctx)
 			switch {
+			case errors.Is(err, errNoSound) && errors.Is(t.server.err(), errNoAnswer): // nobody links the recording
+				return errNoSound
 			case t.server.err() != nil:
 				return t.gone()
 			case err != nil:

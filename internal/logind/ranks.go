@@ -2,6 +2,7 @@ package logind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,7 +78,12 @@ func (r *Ranks) live(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.
 			settle.Reset(settleTime)
 		case <-settle.C:
 			ranks, err := sessions(ctx, conn)
-			if err != nil {
+			switch _, refused := errors.AsType[dbus.Error](err); {
+			case refused: // as while it starts anew: its name is told when it is back
+				r.log.Debug().Err(err).Msg("who is logged in is not known")
+				settle.Reset(askAgain)
+				continue
+			case err != nil:
 				return err
 			}
 			r.tell(ranks)
