@@ -91,19 +91,19 @@ func (s *Speaker) Serve(ctx context.Context, l net.Listener) error {
 	})()
 	var all sync.WaitGroup
 	defer all.Wait()
-	ctx, end := context.WithCancel(ctx)
+	serving, end := context.WithCancel(ctx)
 	defer end()
-	all.Go(func() { s.live(ctx) })
+	all.Go(func() { s.live(serving) })
 	for {
 		conn, err := l.Accept()
 		if err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil { // which is so before the listener is closed for it; serving may not have ended yet
 				return nil
 			}
 			return err
 		}
 		s.mu.Lock()
-		off := s.faults.Off || ctx.Err() != nil
+		off := s.faults.Off || serving.Err() != nil
 		if !off {
 			s.conns[conn] = true
 		}
@@ -113,7 +113,7 @@ func (s *Speaker) Serve(ctx context.Context, l net.Listener) error {
 			continue
 		}
 		all.Go(func() {
-			s.converse(ctx, conn)
+			s.converse(serving, conn)
 			_ = conn.Close()
 			s.mu.Lock()
 			delete(s.conns, conn)
