@@ -23,7 +23,8 @@ import (
 //
 // A sound in doubt that is to be sent before it is settled is faded out, and in
 // again afterwards: to be heard too late is better than too loud. A gain that
-// falls has fallen before the first frame that it is for; one that rises does so
+// falls has fallen before the first frame that it is for, or fades at once where the
+// server leaves the samples as they are (Alone); one that rises does so
 // after it: after the last doubt that is answered, for what the volume was meanwhile
 // nobody knows, and after what a server that was held up has made by then. What cannot
 // be kept count of is in doubt. A balance belongs to its ramp: a channel that it turns

@@ -50,7 +50,7 @@ var Options = []Option{
 		Key: "sink.name", Default: `"AES67 Speakers"`,
 		Help:   "the label in the desktop's sound settings",
 		Detail: "Free to choose. It is also part of the stream names, unless stream.name is given.",
-		field:  text(func(c *Config) *string { return &c.Sink.Name }, checkSinkName, "1 to 63 bytes of text without control characters"),
+		field:  text(func(c *Config) *string { return &c.Sink.Name }, checkSinkName, "1 to 63 bytes of text without control characters or backslashes"),
 	},
 	{
 		Key: "sink.id", Default: `"aes67"`,
@@ -133,7 +133,7 @@ var Options = []Option{
 	{
 		Key: "network.secondary", Default: `""`,
 		Help:   "a second network interface that everything is sent on too (SMPTE ST 2022-7); empty: none",
-		Detail: "For receivers with two network sockets, each on a network of its own: what is lost on one comes by the other. Name the interface, such as \"eno2\". The clock is that of network.interface, and the streams begin when that one is there; when it is lost later they go on by this one (docs/formats.md).",
+		Detail: "For receivers with two network sockets, each on a network of its own: what is lost on one comes by the other. Name the interface, such as \"eno2\". The clock is that of network.interface, and after a start the streams begin when that one is there; when it is lost later they go on, and begin after a rest, by this one (docs/formats.md).",
 		field:  text(func(c *Config) *string { return &c.Network.Secondary }, checkSecondary, "empty or the name of an interface, 1 to 127 bytes without spaces or slashes"),
 	},
 	{
@@ -286,7 +286,7 @@ var Options = []Option{
 	{
 		Key: "safety.jump-guard", Default: "true",
 		Help:   "no jump from quiet to loud by surprise, as by flat volumes",
-		Detail: "A rise of the sink's volume of more than 12 dB at once, or one that a program causes, is heard at 6 dB a second (after 12 dB at once where something plays already), and is not remembered until you set it so or have listened to it for a minute. Volume keys and a slider that is dragged act at once.",
+		Detail: "A rise of the sink's volume of more than 12 dB at once, or one that a program causes, is heard at 6 dB a second while something sounds (after 12 dB at once where something plays already), and is not remembered until you set it so or have listened to it for a minute. Volume keys and a slider that is dragged act at once.",
 		field:  boolean(func(c *Config) *bool { return &c.Safety.JumpGuard }),
 	},
 	{

@@ -204,7 +204,8 @@ type Latency struct {
 	Buffer    Tenths `json:"buffer"`
 	Resampler Tenths `json:"resampler"`
 	Packet    Tenths `json:"packet"`
-	// Mix is for the limiter of a sum, where others play into the same streams.
+	// Mix is for the limiter of a sum, where others play into the same streams, and
+	// the least of the channels' own delays.
 	Mix   *Tenths `json:"mix,omitempty"`
 	Total Tenths  `json:"total"`
 	// Receiver is what stream.receiver-latency says, from the network to the ear; Total is
