@@ -152,9 +152,6 @@ func (s *server) write(path, text string) string {
 // changes to its words in pairs.
 func (r *appRoom) run(a *app, n int, file string, changes ...string) *process {
 	r.t.Helper()
-	if r.long && a.leavesOut { // where it is told of that buffer, it must read ahead of it
-		changes = append(changes, "--aout=pulse", "--aout=pulse --file-caching=1000")
-	}
 	line := strings.NewReplacer(append([]string{"FILE", file}, changes...)...).Replace(r.recipe.commands[n])
 	command := append(append([]string{}, a.as...), "sh", "-c", "exec env "+line)
 	return start(r.t, a.name, r.env(a), command...).onTheWay()
