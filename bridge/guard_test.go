@@ -13,6 +13,15 @@ const guardRate = aes67.Hz(48000)
 
 func newTestGuard() guard { return newGuard(guardRate, guardRate) }
 
+// newLoweredGuard is one whose gain of its own is in force from frame 0 on.
+func newLoweredGuard(db float64) *guard {
+	g := newTestGuard()
+	g.doubt(0)
+	g.settle(1, own(db))
+	g.next(48, 48, 0, 48)
+	return &g
+}
+
 // own is a ramp that stays at a gain in dB.
 func own(db float64) aes67.Ramp { return aes67.Ramp{FromDB: db} }
 
@@ -126,10 +135,7 @@ func TestARampRisesByTheClock(t *testing.T) {
 }
 
 func TestAGainThatIsNotNeededAnyMoreComesBackSlowly(t *testing.T) {
-	g := newTestGuard()
-	g.doubt(0)
-	g.settle(1, own(-40))
-	g.next(48, 48, 0, 48)
+	g := newLoweredGuard(-40)
 	g.doubt(96)
 	g.settle(2, aes67.Ramp{})
 	before, blocks := 0.01, 0
@@ -331,10 +337,7 @@ func TestAGainDoesNotRiseForWhatWasMadeBefore(t *testing.T) {
 // A volume that rose and fell again may be answered when it has fallen: between the
 // two doubts the gain stays where it is.
 func TestAGainDoesNotRiseBeforeTheLastDoubtThatIsAnswered(t *testing.T) {
-	g := newTestGuard()
-	g.doubt(0)
-	g.settle(1, own(-10))
-	g.next(48, 48, 0, 48)
+	g := newLoweredGuard(-10)
 	g.doubt(480)
 	g.doubt(2400)
 	g.settle(3, aes67.Ramp{})
@@ -387,10 +390,7 @@ func TestAGainOfLongAgoDoesNotComeBackSlowly(t *testing.T) {
 		rest int // ms
 		want float64
 	}{{"long", 400, 1}, {"short", 100, 0.01}} {
-		g := newTestGuard()
-		g.doubt(0)
-		g.settle(1, own(-40))
-		g.next(48, 48, 0, 48)
+		g := newLoweredGuard(-40)
 		g.doubt(48)
 		g.settle(2, aes67.Ramp{})
 		for i := range c.rest {

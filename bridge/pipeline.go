@@ -228,7 +228,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 			p.target.pardon()
 			if p.hold(block) {
 				p.tell(since, watchOutput{})
-				return p.zeros(out, open)
+				return p.zeros(out, due, open)
 			}
 		}
 	default:
@@ -259,7 +259,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 		p.refill()
 	}
 	if !do.read {
-		return p.zeros(out, false)
+		return p.zeros(out, due, false)
 	}
 	need := p.rate.needed(block)
 	p.read(need)
@@ -441,8 +441,8 @@ func (p *Pipeline) read(need aes67.Frames) {
 
 // zeros gives zeros through the safety stage, so that it fades what may still
 // be open from the last block's end.
-func (p *Pipeline) zeros(out [][]float64, open bool) bool {
-	p.guard.rest(p.feed.taken, aes67.MonoTime(p.feed.pulled.Load()))
+func (p *Pipeline) zeros(out [][]float64, due aes67.MonoTime, open bool) bool {
+	p.guard.rest(p.feed.taken, due)
 	for _, channel := range out {
 		clear(channel)
 	}

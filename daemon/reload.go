@@ -39,14 +39,15 @@ var shapes = []string{"sink.id", "sink.channels", "sink.plays-into"}
 // differing returns what a configuration would change of what can be changed, and which keys
 // need a restart.
 func (r *reloader) differing(next config.Config) (taken, restart []string) {
-	begun := config.Differing(r.started, next)
+	taken, restart = []string{}, []string{}
+	begun, alive, gains := config.Differing(r.started, next), config.Differing(r.inForce, next), config.Differing(r.gains, next)
 	reshaped := slices.ContainsFunc(begun, func(key string) bool { return slices.Contains(shapes, key) })
 	for _, key := range config.AliveKeys() {
-		before := r.inForce
+		changed := slices.Contains(alive, key)
 		if key == gainsKey {
-			before = r.gains
+			changed = slices.Contains(gains, key) && !reshaped
 		}
-		if r.alive[key] != nil && slices.Contains(config.Differing(before, next), key) && (key != gainsKey || !reshaped) {
+		if r.alive[key] != nil && changed {
 			taken = append(taken, key)
 		}
 	}
@@ -82,7 +83,7 @@ func (r *reloader) reload() status.Reloaded {
 			r.gains = next
 		}
 	}
-	told := status.Reloaded{Taken: append([]string{}, taken...), Restart: append([]string{}, restart...), Faults: []string{}}
+	told := status.Reloaded{Taken: taken, Restart: restart, Faults: []string{}}
 	r.inForce = next
 	r.log.Info().Strs("taken", slices.Clone(told.Taken)).Strs("needs_restart", told.Restart).Msg("configuration read anew")
 	return told

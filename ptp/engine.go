@@ -163,7 +163,6 @@ func (e *Engine) Start(now aes67.RawTime, port wire.PortIdentity, tai aes67.PTPT
 		Priority2: e.cfg.Priority2, Identity: port.Clock, UTCOffset: UTCOffset, TimeSource: ownTimeSource,
 	}, sender: port, receiver: port}
 	e.grandmaster.own, e.grandmaster.unstamped = e.own, 0
-	e.out.unsent = [2]int{}
 	e.SetTAI(now, tai)
 	e.listenUntil = min(since, now).Add(announceTimeout())
 	if now < e.serveOn {
