@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,9 @@ const (
 	costWindows = 3
 	// costRSS is the most that the bridge may keep in memory, MB.
 	costRSS = 25
+	// costAll is the most that all programs together may use, as a multiple of what
+	// they use with PipeWire's own sender in place of the bridge.
+	costAll = 1.2
 	// costDeviation is what the time between packets may be off, µs, for 99 of 100.
 	costDeviation = 100
 )
@@ -44,6 +48,59 @@ func TestCost(t *testing.T) {
 		t.Run(who.name+" idle", func(t *testing.T) { measureCost(t, who.prepare, 0) })
 		t.Run(who.name+" loaded", func(t *testing.T) { measureCost(t, who.prepare, 2) })
 	}
+	t.Run("beside PipeWire", func(t *testing.T) { measureCostBeside(t) })
+}
+
+// measureCostBeside measures what all programs use together, through PipeWire 1.4's own
+// sender and through the bridge, in turn; the medians count.
+func measureCostBeside(t *testing.T) {
+	var theirs, ours []float64
+	for range costWindows {
+		t.Run("PipeWire", func(t *testing.T) { theirs = append(theirs, costOfAll(t, startPipeWireSender)) })
+		t.Run("bridge", func(t *testing.T) { ours = append(ours, costOfAll(t, startBridgeSender)) })
+	}
+	if t.Failed() {
+		return
+	}
+	t.Logf("sound server, session manager, player and sender: PipeWire's %.1f %% of a core %.1f, the bridge %.1f %% %.1f",
+		medianOf(theirs), theirs, medianOf(ours), ours)
+	figures.atMost(t, "CPU of all programs, of PipeWire's", medianOf(ours)/medianOf(theirs), costAll, "")
+}
+
+// costOfAll is what a sender and all that it needs use while a tone plays, in per cent of
+// a core.
+func costOfAll(t *testing.T, begin func(testing.TB, wire) sender) float64 {
+	length := window(10*time.Second, 60*time.Second)
+	s := begin(t, newWire(t))
+	s.realtime()
+	pids := serverPIDs(s.server)
+	pids["player"] = s.play(makeTones(t, 2*length+30*time.Second)).cmd.Process.Pid
+	if s.bridge != nil {
+		s.bridge.playing(10 * time.Second)
+		pids["bridge"] = s.bridge.cmd.Process.Pid
+	}
+	<-time.After(5 * time.Second) // what begins costs more
+	before := map[string]time.Duration{}
+	for name, pid := range pids {
+		before[name] = cpuOf(t, map[string]int{name: pid})
+	}
+	<-time.After(length)
+	all, text := 0.0, ""
+	for _, name := range slices.Sorted(maps.Keys(pids)) {
+		used := 100 * (cpuOf(t, map[string]int{name: pids[name]}) - before[name]).Seconds() / length.Seconds()
+		all, text = all+used, text+fmt.Sprintf(", %s %.2f", name, used)
+	}
+	t.Logf("in cycles of %s frames: %.2f %% of a core%s", s.quantum(), all, text)
+	return all
+}
+
+// serverPIDs are the processes of a sound server.
+func serverPIDs(s *server) map[string]int {
+	pids := map[string]int{}
+	for _, name := range serverParts {
+		pids[name] = must(strconv.Atoi(strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.dir, name+".pid")))))))
+	}
+	return pids
 }
 
 // costRig is a bridge to be measured.
@@ -54,7 +111,7 @@ type costRig struct {
 	by       string   // who must have given the sender its priority; "-": nobody
 	put      func(path string) string
 	pid      func(b *bridge) int
-	others   []string // programs of the server, as sound-server.sh names them
+	counted  bool // what the server's programs use is measured too
 }
 
 func here(path string) string { return path }
@@ -65,14 +122,14 @@ var serverParts = []string{"pipewire", "wireplumber", "server"}
 
 func costAsRoot(t testing.TB, w wire) costRig {
 	s := startServer(t, "pipewire")
-	return costRig{s, w.in(pc, powerless(program, "run")...), "20", "", here, ownPID, serverParts}
+	return costRig{s, w.in(pc, powerless(program, "run")...), "20", "", here, ownPID, true}
 }
 
 // costRefused runs a copy of the program that may open the PTP ports as nobody;
 // nothing gives it real-time priority.
 func costRefused(t testing.TB, w wire) costRig {
 	s := startUnprivileged(t, "pipewire")
-	return costRig{s, w.in(pc, capable(t, s.dir, "run")...), "0", "-", here, ownPID, serverParts}
+	return costRig{s, w.in(pc, capable(t, s.dir, "run")...), "0", "-", here, ownPID, true}
 }
 
 // costByRealtimeKit runs it as alice, at the same path in a booted machine.
@@ -96,7 +153,7 @@ func costByRealtimeKit(t testing.TB, w wire) costRig {
 		t.Fatal("the bridge is not in the machine")
 		return 0
 	}
-	return costRig{s, s.by(program, "run"), "20", "RealtimeKit", m.put, pid, nil}
+	return costRig{s, s.by(program, "run"), "20", "RealtimeKit", m.put, pid, false}
 }
 
 func measureCost(t *testing.T, prepare func(testing.TB, wire) costRig, load int) {
@@ -115,11 +172,9 @@ func measureCost(t *testing.T, prepare func(testing.TB, wire) costRig, load int)
 	b := &bridge{start(t, "bridge", s.env, append(rig.run, "--set", "network.interface=eth0")...), s}
 	b.loud(20 * time.Second)
 	others := map[string]int{}
-	if rig.others != nil {
+	if rig.counted {
 		s.realtime()
-	}
-	for _, name := range rig.others {
-		others[name] = must(strconv.Atoi(strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.dir, name+".pid")))))))
+		others = serverPIDs(s)
 	}
 	b.follows(60 * time.Second)
 	player := s.play(rig.put(makeTones(t, 2*(costWindows+1)*length+60*time.Second)))
@@ -158,7 +213,7 @@ func measureCost(t *testing.T, prepare func(testing.TB, wire) costRig, load int)
 	t.Logf("bare loop: %.2f %% of a core %.1f; late by p99 %.0f, p99.9 %.0f, at most %.0f µs", medianOf(cost), cost, bare.p99, bare.p999, bare.most)
 	t.Logf("bridge: %.2f %% of a core %.1f; %.0f wake-ups/s; sender %s %d %s; underruns %d",
 		medianOf(own), own, medianOf(wakes), last.Sender.Policy, last.Sender.Priority, last.Sender.By, last.Drift.Underruns)
-	if rig.others != nil {
+	if rig.counted {
 		t.Logf("with sound server, session manager and player: %.1f %% of a core", medianOf(all))
 	}
 	t.Logf("time between packets off by p50 %.0f, p99 %.0f, p99.9 %.0f, at most %.0f µs; the machine itself stood still for up to %v",
