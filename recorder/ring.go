@@ -5,6 +5,7 @@ package recorder
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -140,6 +141,9 @@ func (r *Ring) From(n uint64, into []Record) (records []Record, first uint64) {
 		first = max(first, end-r.size)
 	}
 	start := len(into)
+	if end > first {
+		into = slices.Grow(into, int(end-first))
+	}
 	for i := first; i < end; i++ {
 		into = append(into, r.at(i))
 	}

@@ -76,7 +76,7 @@ func (f File[T]) Load() (value T, err error) {
 // Save replaces the file in one step: a crash, also of the computer, leaves the
 // old one or the new. It may wait for the disk.
 func (f File[T]) Save(value T) error {
-	text, err := json.MarshalIndent(value, "", "  ")
+	text, err := json.Marshal(value) // an incident is half a megabyte: indented it would be made twice
 	if err != nil {
 		return err
 	}
