@@ -212,7 +212,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 			p.stage.Cut()
 		}
 	}
-	p.rate.steer(due, block, p.feed.taken, p.watch.state == statePriming || p.watch.state == statePlaying)
+	p.rate.steer(due, block, p.feed.taken, p.watch.state == statePriming || p.watch.state == statePlaying, p.inSilence())
 	p.aim()
 	switch p.watch.state {
 	case stateFilling:
@@ -365,7 +365,8 @@ func (p *Pipeline) take(due aes67.MonoTime) {
 }
 
 // aim tells drift of a change of the goal. While nothing is read it is taken at
-// once, while the sound plays it is approached inaudibly.
+// once, while the sound plays it is approached inaudibly; samples that go out untouched
+// can come closer to it in silence alone.
 func (p *Pipeline) aim() {
 	cycle := aes67.Frames(p.feed.cycle.Load())
 	p.target.cycled(cycle)
@@ -375,7 +376,8 @@ func (p *Pipeline) aim() {
 	}
 	filling := p.watch.state == stateFilling
 	goal := p.target.goal(filling)
-	if goal > p.goal || goal < p.goal && (filling || p.goal-goal > aes67.FramesIn(retarget, p.rate.in)) {
+	sooner := p.goal-goal > aes67.FramesIn(retarget, p.rate.in) && (!p.rate.untouched.used() || p.inSilence())
+	if goal > p.goal || goal < p.goal && (filling || sooner) {
 		p.goal = goal
 		p.rate.loop.SetTarget(goal)
 		p.report.target.Store(int64(goal))

@@ -80,9 +80,9 @@ func (r *rate) consumed(taken aes67.Frames) float64 {
 }
 
 // steer sets the ratio that drift wants at the end of this block.
-func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, reading bool) {
+func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, reading, silent bool) {
 	m, _ := r.clock.Load()
-	r.choose(m, reading)
+	r.choose(m, reading, silent)
 	if r.untouched.used() {
 		r.loop.Untouched(due, r.consumed(taken))
 		r.resampler.SetRatio(0, int(block))
@@ -115,15 +115,16 @@ func (r *rate) smooth(now aes67.PPB, block aes67.Frames) aes67.PPB {
 // CLOCK_MONOTONIC, as a grandmaster's does, and the sound server does too.
 func (r *rate) same(m mediaclock.Map) bool { return m.Tied && r.in == r.out && r.loop.Same() }
 
-// choose decides between the two ways.
-func (r *rate) choose(m mediaclock.Map, reading bool) {
+// choose decides between the two ways. A fill that is off in silence is put right there
+// (Pipeline.hold), and ends nothing.
+func (r *rate) choose(m mediaclock.Map, reading, silent bool) {
 	frames := func(d time.Duration) float64 { return d.Seconds() * float64(r.in) }
 	off := r.loop.Fill() - float64(r.loop.Target())
 	one := r.same(m) && reading
 	switch {
 	case !r.untouched.on && one && r.loop.State() == drift.Fine && math.Abs(off) <= frames(untouchedNear):
 		r.untouched.on = true
-	case r.untouched.on && (!one || off > frames(untouchedAbove) || off < -frames(untouchedBelow)):
+	case r.untouched.on && (!one || !silent && (off > frames(untouchedAbove) || off < -frames(untouchedBelow))):
 		r.untouched.on = false
 	}
 }

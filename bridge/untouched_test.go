@@ -199,6 +199,33 @@ func TestTheFillIsRecentredNowAndThen(t *testing.T) {
 	}
 }
 
+// What was late is forgotten after ten minutes; as long as the samples go out untouched
+// the buffer becomes shorter in silence alone.
+func TestForgettingLeavesSamplesUntouched(t *testing.T) {
+	plainOnly(t)
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(time.Second, nil)
+	r.late(20 * time.Millisecond)
+	r.pullFor(time.Second, nil)
+	long := r.Snapshot().Target
+	r.pullFor(11*time.Minute, func(silent bool) {
+		if silent || !r.rate.untouched.whole() {
+			t.Fatalf("after %v: silent %v; %+v", time.Duration(r.now), silent, r.Snapshot())
+		}
+	})
+	if s := r.Snapshot(); s.Target != long {
+		t.Errorf("a buffer for %d frames became one for %d while the samples went out untouched: %+v", long, s.Target, s)
+	}
+	r.program = func(aes67.Frames) (left, right float64) { return 0, 0 }
+	r.pullFor(time.Second, nil)
+	r.program = tone
+	r.pullFor(time.Second, nil)
+	if s := r.Snapshot(); s.Target >= long-700 || math.Abs(s.Fill-float64(s.Target)) > 100 || !s.Untouched {
+		t.Errorf("after a second of silence, from %d frames: %+v", long, s)
+	}
+}
+
 // A sound card that drives the server's graph is another clock.
 func TestAnotherClockIsResampled(t *testing.T) {
 	plainOnly(t)
