@@ -60,7 +60,8 @@ const (
 //
 // Before our sessions are announced, all that others have is avoided. Later, of
 // two sessions that contradict each other the one with the higher (origin
-// address, session id) moves, so that just one does.
+// address, session id) moves, so that just one does; of a name that DNS-SD gave to
+// somebody else, it is we. Who has moved too often stays, whatever others have.
 type settlement struct {
 	plan      *SessionPlan
 	identity  *Identity
@@ -122,7 +123,7 @@ func (s *settlement) names(host string) {
 				rivals++
 			}
 		}
-		clash = clash || s.isRefused(name)
+		clash = clash || s.isRefused(name) && (!s.announced || !s.stays)
 		before = max(before, rivals)
 	}
 	if !clash {

@@ -224,6 +224,40 @@ func TestSessionsAreNotChasedForEver(t *testing.T) {
 	}
 }
 
+// Somebody who claims each next name by mDNS, too, has the sessions move so often and no more;
+// a network where nothing was announced yet is begun with names that nobody has.
+func TestSessionsAreNotRenamedForEver(t *testing.T) {
+	w, b := newWorld(t)
+	b.look(w.mono)
+	renamings := 0
+	claim := func() {
+		w.mono = w.mono.Add(20 * time.Second)
+		before := w.announced[0].Stream.Name
+		w.others = &Neighbours{Host: "pc", Refused: []string{before}}
+		b.look(w.mono)
+		if w.announced[0].Stream.Name != before {
+			renamings++
+		}
+	}
+	for range mostMovings + 5 {
+		claim()
+	}
+	if renamings != mostMovings {
+		t.Errorf("renamed %d times in five minutes, want %d", renamings, mostMovings)
+	}
+	claimed := w.announced[0].Stream.Name
+	w.in.Network.Chosen.Address = addr("10.0.0.7")
+	b.look(w.mono)
+	b.look(w.mono)
+	if got := w.announced[0].Stream.Name; got == claimed {
+		t.Errorf("begins on another network with the name %q, which somebody else has", got)
+	}
+	w.mono = w.mono.Add(movesIn)
+	if claim(); renamings != mostMovings+1 {
+		t.Errorf("renamed %d times, want one more after %v", renamings, movesIn)
+	}
+}
+
 func TestIdentityLasts(t *testing.T) {
 	w, b := newWorld(t)
 	b.look(w.mono)

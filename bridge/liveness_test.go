@@ -72,6 +72,10 @@ func newDesk(t *testing.T, seed uint64) *desk {
 	}
 	d.cfg.PacketFrames = []aes67.PacketTime{aes67.PacketTime1ms, aes67.PacketTime1ms, aes67.PacketTime125us, aes67.PacketTime4ms}[d.random.IntN(4)].Frames(d.cfg.StreamRate)
 	d.clock.Step(0, 1e18, []aes67.PPB{0, 0, 30_000, -100_000}[d.random.IntN(4)])
+	if m, _ := d.clock.Load(); m.Rate == 0 && d.random.IntN(3) > 0 { // we are the grandmaster
+		m.Tied = true
+		d.clock.Set(m)
+	}
 	d.start(t)
 	return d
 }
@@ -172,7 +176,7 @@ func (d *desk) trouble() string {
 		return time.Duration(math.Pow(float64(most/time.Millisecond), d.random.Float64()) * float64(time.Millisecond))
 	}
 	d.gone = true
-	switch d.random.IntN(9) {
+	switch d.random.IntN(10) {
 	case 0:
 		for_ := long(10 * time.Second)
 		d.hands = d.now.Add(for_)
@@ -204,6 +208,12 @@ func (d *desk) trouble() string {
 		d.played += aes67.Frames(d.random.IntN(5000))
 		return "the monitor is recorded anew"
 	case 7:
+		for_ := long(10 * time.Second)
+		d.Gap()
+		d.waiting = 0
+		d.graph, d.loses = d.now.Add(for_), true
+		return fmt.Sprintf("the server is away, or its sink suspended, for %v", for_)
+	case 8:
 		d.held = 4800 << d.random.IntN(7)
 		for_ := long(10 * time.Second)
 		d.hands = d.now.Add(for_)

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// Moved for others mostMovings times in movesIn, the sessions stay where they are: a
-	// proxy that rewrites announcements, or somebody who means harm, would chase them
-	// for ever, and each move is a gap and a lost subscription. Ten bridges of one
+	// Moved or renamed for others mostMovings times in movesIn, the sessions stay as they
+	// are: a proxy that rewrites announcements, or somebody who means harm, would chase
+	// them for ever, and each move is a gap and a lost subscription. Ten bridges of one
 	// name that begin together need up to nine: of each round one stays.
 	mostMovings = 10
 	movesIn     = 10 * time.Minute
@@ -18,7 +18,7 @@ const (
 	freeFor = 2 * time.Minute
 )
 
-// moves remembers when the sessions last moved for others.
+// moves remembers when the sessions last moved, or got another name, for others.
 type moves [mostMovings]aes67.MonoTime
 
 func (m *moves) add(now aes67.MonoTime) {

@@ -568,3 +568,26 @@ func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A server that has lost a moment is late for good by what a short buffer has not to
+// spare. The sound breaks off with each cycle then, but not for ever.
+func TestALostMomentDoesNotBreakTheSoundForEver(t *testing.T) {
+	for _, lost := range []time.Duration{time.Millisecond, 1300 * time.Microsecond, 3 * time.Millisecond} {
+		for _, skew := range []aes67.PPB{0, 30_000} {
+			r := newRig(t, PipelineConfig{Latency: time.Millisecond}, skew) // the least that can be
+			r.SetConfirmed(true)
+			r.pullFor(2*time.Second, nil)
+			r.next = r.next.Add(lost)
+			r.pullFor(2*time.Second, nil)
+			before := r.Snapshot().Underruns
+			r.pullFor(3*time.Second, func(silent bool) {
+				if silent {
+					t.Fatalf("%v lost, %v: silent after %v: %+v", lost, skew, time.Duration(r.now), r.Snapshot())
+				}
+			})
+			if s := r.Snapshot(); s.Underruns != before {
+				t.Errorf("%v lost, %v: %d breaks in 3 s, 2 s after that", lost, skew, s.Underruns-before)
+			}
+		}
+	}
+}

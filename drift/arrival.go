@@ -127,11 +127,17 @@ func (a *arrival) relocate() {
 	}
 }
 
-// reopen opens another window, so that what has come so far is not in it.
+// reopen opens another window, so that what has come so far is not in it. That counts
+// as a window, however short it was: where the sound breaks off with each cycle no
+// window would ever be whole, and a server that has lost some time would stay late for ever.
 func (a *arrival) reopen() {
-	if a.line.weight == 0 {
+	switch {
+	case a.line.weight == 0:
 		a.relocate() // nothing but the open window tells what has come
-	} else {
+	case math.IsInf(a.bestAhead, -1):
+		a.open(a.last)
+	default:
+		a.close()
 		a.open(a.last)
 	}
 }
