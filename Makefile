@@ -40,7 +40,7 @@ STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 UNIT = $$($(GO) list ./... | grep -v '/test/e2e')
 # No recipe calls make: it would then be run even by make --dry-run, all of it.
 SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -v '^=== '
-SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*")
+SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*") packaging/debian/*.{pre,post}{inst,rm}
 
 .DEFAULT_GOAL := help
 .PHONY: help run build go packages test unit quick alloc metrics pictures lint golangci fuzz-short fuzz fuzz-discovery page-test lab faults apps film formats lab-trixie flaky \

@@ -31,7 +31,7 @@ func TestTheLatencyThatIsToldIsTrue(t *testing.T) {
 			r.pull()
 			for n := sent; n < r.sent; n++ {
 				if n%every == every/2 {
-					arrived[n/every] = at.Add(((n - sent) / fragment * fragment).Duration(testRate))
+					arrived[n/every] = at.Add(((n - sent) / message * message).Duration(testRate))
 				}
 			}
 			for _, x := range r.out[0] {

@@ -13,22 +13,22 @@ import (
 const (
 	testRate  = 48000
 	block     = 48
-	fragment  = 256
+	message   = 256
 	lessThan1 = time.Millisecond
 )
 
 // rig plays a tone on the left and another on the right through a pipeline, in
-// simulated time: the server renders a fragment each 5.33 ms, the sender pulls
+// simulated time: the server renders a message each 5.33 ms, the sender pulls
 // each millisecond of the grandmaster.
 type rig struct {
 	*Pipeline
 	rooms   *Rooms // of it alone
 	clock   mediaclock.Clock
 	now     aes67.MonoTime // of the last pull
-	sent    aes67.Frames   // fragments rendered so far, in frames
-	next    aes67.MonoTime // when the next fragment arrives
+	sent    aes67.Frames   // messages rendered so far, in frames
+	next    aes67.MonoTime // when the next message arrives
 	stopped bool           // the sound server is away
-	missed  int            // fragments that were due meanwhile
+	missed  int            // messages that were due meanwhile
 	samples []float32
 	out     [][]float64
 	open    bool
@@ -40,7 +40,7 @@ func silence(aes67.Frames) (left, right float64) { return 0, 0 }
 func newRig(t *testing.T, cfg PipelineConfig, skew aes67.PPB) *rig {
 	t.Helper()
 	cfg.Channels, cfg.SinkRate, cfg.StreamRate, cfg.PacketFrames = 2, testRate, testRate, block
-	r := &rig{samples: make([]float32, 2*fragment), out: [][]float64{make([]float64, block), make([]float64, block)}, open: true, program: tone}
+	r := &rig{samples: make([]float32, 2*message), out: [][]float64{make([]float64, block), make([]float64, block)}, open: true, program: tone}
 	r.clock.Step(0, 1e18, skew)
 	if skew == 0 {
 		r.tie()
@@ -93,9 +93,9 @@ func (r *rig) pull() (silent bool) {
 		if r.stopped {
 			r.missed++
 		} else {
-			r.fragment(r.next)
+			r.message(r.next)
 		}
-		r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
+		r.next = r.next.Add(aes67.Frames(message).Duration(testRate))
 	}
 	return r.rooms.Pull(r.out, r.now, r.open)
 }
@@ -106,14 +106,14 @@ func (r *rig) pullBeforeArrivals() {
 	r.rooms.Pull(r.out, r.now, r.open)
 }
 
-// fragment renders one fragment that arrives at the given instant.
-func (r *rig) fragment(at aes67.MonoTime) {
-	for i := range fragment {
+// message renders one message that arrives at the given instant.
+func (r *rig) message(at aes67.MonoTime) {
+	for i := range message {
 		left, right := r.program(r.sent + aes67.Frames(i))
 		r.samples[2*i], r.samples[2*i+1] = float32(left), float32(right)
 	}
 	r.Frames(r.samples, at)
-	r.sent += fragment
+	r.sent += message
 }
 
 // late lets the server's thread go without the processor for so long; then it
@@ -123,14 +123,14 @@ func (r *rig) late(d time.Duration) {
 	r.pullFor(d, nil)
 	r.stopped = false
 	for range r.missed {
-		r.fragment(r.now)
+		r.message(r.now)
 	}
 }
 
 // render lets so much sound arrive at once, now.
 func (r *rig) render(d time.Duration) {
-	for range aes67.FramesIn(d, testRate) / fragment {
-		r.fragment(r.now)
+	for range aes67.FramesIn(d, testRate) / message {
+		r.message(r.now)
 	}
 }
 
@@ -234,7 +234,7 @@ func TestAGapOfTheMediaClockCostsNoLatency(t *testing.T) {
 			t.Errorf("%v: steepest step %.4f, the tone's is %.4f", gap, got, toneStep)
 		}
 		s := r.Snapshot()
-		if off := math.Abs(s.Fill - float64(s.Target)); off > fragment/2 {
+		if off := math.Abs(s.Fill - float64(s.Target)); off > message/2 {
 			t.Errorf("%v: the fill is %.0f frames off its target of %d", gap, off, s.Target)
 		}
 		if s.Underruns != 0 || r.peak() < 0.4 {
@@ -294,13 +294,13 @@ func TestFollowsTheGrandmasterWithoutUnderrun(t *testing.T) {
 		if math.Abs(float64(s.Ratio-skew)) > 200 {
 			t.Errorf("at %v ppb the ratio is %v ppb", skew, s.Ratio)
 		}
-		if math.Abs(s.Fill-float64(s.Target)) > fragment {
+		if math.Abs(s.Fill-float64(s.Target)) > message {
 			t.Errorf("at %v ppb the fill is %v, the target %v", skew, s.Fill, s.Target)
 		}
 	}
 }
 
-func TestAutomaticLatencyGrowsAfterALateFragment(t *testing.T) {
+func TestAutomaticLatencyGrowsAfterALateMessage(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
@@ -330,7 +330,7 @@ func TestAutomaticLatencyComesToWhatIsNeededAndStaysThere(t *testing.T) {
 		r.pullFor(200*time.Millisecond, nil)
 	}
 	after := r.Snapshot()
-	needed := aes67.FramesIn(late, testRate) + fragment + block
+	needed := aes67.FramesIn(late, testRate) + message + block
 	if most := 1.5 * float64(needed); float64(after.Target) > most {
 		t.Errorf("target %d where %d are needed, want at most %.0f", after.Target, needed, most)
 	}
@@ -345,7 +345,7 @@ func TestLostCyclesCostOneFade(t *testing.T) {
 	r.SetConfirmed(true)
 	r.pullFor(3*time.Second, nil)
 	underruns := r.Snapshot().Underruns
-	r.next = r.next.Add(aes67.Frames(2 * fragment).Duration(testRate))
+	r.next = r.next.Add(aes67.Frames(2 * message).Duration(testRate))
 	silent := 0
 	r.pullFor(2*time.Second, func(s bool) {
 		if s {
@@ -359,7 +359,7 @@ func TestLostCyclesCostOneFade(t *testing.T) {
 	if silent > 160 { // drift begins anew, which takes 130 ms
 		t.Errorf("silent for %d ms after two lost cycles, want at most 160", silent)
 	}
-	if lowest := float64(after.Target) - fragment/2; after.Fill < lowest {
+	if lowest := float64(after.Target) - message/2; after.Fill < lowest {
 		t.Errorf("fill %v, target %d", after.Fill, after.Target)
 	}
 }
@@ -368,7 +368,7 @@ func TestGivenLatencyIsKept(t *testing.T) {
 	r := newRig(t, PipelineConfig{Latency: 50 * time.Millisecond}, 0)
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
-	if s := r.Snapshot(); s.Target != 2400 || math.Abs(s.Fill-2400) > fragment {
+	if s := r.Snapshot(); s.Target != 2400 || math.Abs(s.Fill-2400) > message {
 		t.Errorf("target %d, fill %v; want 2400", s.Target, s.Fill)
 	}
 }
@@ -404,7 +404,7 @@ func TestALateCycleIsAHoleWithoutAClick(t *testing.T) {
 		r.pullFor(late, record)
 		r.stopped = false
 		for range r.missed {
-			r.fragment(r.now)
+			r.message(r.now)
 		}
 		taken := r.feed.taken
 		r.pullFor(200*time.Millisecond, record)
@@ -415,7 +415,7 @@ func TestALateCycleIsAHoleWithoutAClick(t *testing.T) {
 		if s.Underruns != before.Underruns+1 || s.Phase != Flowing || r.peak() < 0.4 {
 			t.Errorf("%v late: %+v", late, s)
 		}
-		if off := r.feed.taken - taken - 200*48; off > fragment {
+		if off := r.feed.taken - taken - 200*48; off > message {
 			t.Errorf("%v late: %d frames were passed over", late, off)
 		}
 		if click := 20 * math.Log10(above(heard, 6000)/0.5); click > -70 {
@@ -530,7 +530,7 @@ func TestWhatIsLateInSilenceIsNotLearnt(t *testing.T) {
 func (r *rig) loop() *drift.Loop { return r.rate.loop }
 
 // TestAVolumeThatJumpsIsNotHeardAtOnce lets the server raise what it records from
-// -40 to 0 dBFS between two fragments, after it has told that something changes.
+// -40 to 0 dBFS between two messages, after it has told that something changes.
 func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {
 	for _, answer := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 200 * time.Millisecond} {
 		r := newRig(t, PipelineConfig{}, 0)
@@ -543,7 +543,7 @@ func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {
 						r.samples[i] = amplitude
 					}
 					r.Frames(r.samples, r.next)
-					r.next = r.next.Add(aes67.Frames(fragment).Duration(testRate))
+					r.next = r.next.Add(aes67.Frames(message).Duration(testRate))
 				}
 				r.Pull(r.out, r.now, true)
 				peak = max(peak, r.peak())

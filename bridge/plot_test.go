@@ -62,7 +62,7 @@ func (r *rig) standStill(long time.Duration, record func(bool)) {
 	r.pullFor(long, record)
 	r.stopped = false
 	for range r.missed {
-		r.fragment(r.now)
+		r.message(r.now)
 	}
 }
 

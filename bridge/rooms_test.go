@@ -63,9 +63,9 @@ func (r *roomsRig) pull() (silent bool) {
 	for r.sent.Duration(testRate) <= time.Duration(r.now) {
 		for i, p := range r.all {
 			channels := p.cfg.Channels
-			samples := make([]float32, channels*fragment)
+			samples := make([]float32, channels*message)
 			if play := r.programs[i]; play != nil {
-				for f := range fragment {
+				for f := range message {
 					for c := range channels {
 						samples[f*channels+c] = float32(play(c, r.sent+aes67.Frames(f)))
 					}
@@ -73,7 +73,7 @@ func (r *roomsRig) pull() (silent bool) {
 			}
 			p.Frames(samples, aes67.MonoTime(r.sent.Duration(testRate)))
 		}
-		r.sent += fragment
+		r.sent += message
 	}
 	silent = r.Pull(r.out, r.now, r.open)
 	for c := range r.out {

@@ -68,6 +68,7 @@ type NetworkInput struct {
 // ClockInput is what the supervisor knows of the clock.
 type ClockInput struct {
 	Forbidden   bool // the PTP ports could not be opened: the bridge sends by its own clock
+	Stale       bool // the computer has slept since it was right: the streams that run by it are wrong
 	State       ClockState
 	Grandmaster aes67.ClockIdentity
 	Domain      uint8
@@ -98,8 +99,10 @@ type Decision struct {
 // Decide is the whole state machine: what to do now, given whether streams are
 // running. Streams are started when sink, network and clock are all there, and
 // then live until the network is lost; neither a lost sound server nor a lost
-// grandmaster ends them. While nothing sounds they rest.
+// grandmaster ends them, but a clock that stood still while the computer slept does.
+// While nothing sounds they rest.
 func Decide(sending bool, in Inputs) Decision {
+	sending = sending && !in.Clock.Stale
 	switch {
 	case !in.Network.Usable && in.Network.Idle && in.Sink.Ready:
 		return Decision{State: Idle, Problems: told(in.Network.Problem)}
@@ -129,7 +132,7 @@ func Decide(sending bool, in Inputs) Decision {
 
 // ready reports whether streams may be started by this clock.
 func (c ClockInput) ready() bool {
-	return c.Forbidden || c.State == ClockLocked || c.State == ClockHoldover
+	return c.Forbidden || !c.Stale && (c.State == ClockLocked || c.State == ClockHoldover)
 }
 
 // told are the problems that there are.

@@ -69,6 +69,21 @@ func TestDecide(t *testing.T) {
 			Decision{State: Sending, Send: true},
 		},
 		{
+			"the computer has slept while streams ran: they end until the clock is right", true,
+			func(in *Inputs) { in.Clock = ClockInput{State: ClockUncalibrated, Stale: true} },
+			Decision{State: WaitingClock},
+		},
+		{
+			"the computer has slept and another master is still believed: silent", false,
+			func(in *Inputs) { in.Clock.Stale = true },
+			Decision{State: WaitingClock},
+		},
+		{
+			"the computer has slept while streams rested", true,
+			func(in *Inputs) { in.Clock, in.Rests = ClockInput{State: ClockListening, Stale: true}, true },
+			Decision{State: Idle},
+		},
+		{
 			"the master is lost: streams go on", true,
 			func(in *Inputs) { in.Clock.State = ClockHoldover },
 			Decision{State: Holdover, Send: true},

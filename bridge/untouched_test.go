@@ -12,7 +12,7 @@ import (
 // untouched returns whether the block on both channels is the program's own
 // frames, and from which on.
 func (r *rig) untouched(expected aes67.Frames) (first aes67.Frames, yes bool) {
-	for n := max(0, expected-3*fragment); n <= expected+3*fragment; n++ {
+	for n := max(0, expected-3*message); n <= expected+3*message; n++ {
 		same := true
 		for i := range block {
 			left, right := r.program(n + aes67.Frames(i))
@@ -165,13 +165,13 @@ func TestTheFillIsRecentredNowAndThen(t *testing.T) {
 	plainOnly(t)
 	r := newRig(t, PipelineConfig{}, 0)
 	r.SetConfirmed(true)
-	// Each fragment is said to last 5333 µs where it lasts 5333.33: PulseAudio.
+	// Each message is said to last 5333 µs where it lasts 5333.33: PulseAudio.
 	period := 5333 * time.Microsecond
 	left, exactly, most := 0, 0, 0.0
 	for end := r.now.Add(330 * time.Second); r.now < end; {
 		r.now = r.now.Add(time.Millisecond)
 		for r.next <= r.now {
-			r.fragment(r.next)
+			r.message(r.next)
 			r.next = r.next.Add(period)
 		}
 		was := r.Snapshot().Untouched
@@ -237,7 +237,7 @@ func TestAnotherClockIsResampled(t *testing.T) {
 		for end := r.now.Add(100 * time.Second); r.now < end; {
 			r.now = r.now.Add(time.Millisecond)
 			for r.next <= r.now {
-				r.fragment(r.next.Add(time.Duration(random.IntN(20_000))))
+				r.message(r.next.Add(time.Duration(random.IntN(20_000))))
 				at += 256.0 / testRate * 1e9 / (1 + skew)
 				r.next = aes67.MonoTime(at)
 			}

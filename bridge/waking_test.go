@@ -70,7 +70,7 @@ func TestASoundWaitsForASpeakerToWake(t *testing.T) {
 			if rests { // nobody pulls
 				for range 50 {
 					r.now, r.next = r.now.Add(100*time.Millisecond), r.now.Add(100*time.Millisecond)
-					r.fragment(r.now)
+					r.message(r.now)
 				}
 				r.next = r.now
 			}

@@ -61,7 +61,7 @@ var Options = []Option{
 	{
 		Key: "sink.rate", Default: "48000", Unit: "Hz",
 		Help:   "the sample rate that programs play into",
-		Detail: "Leave it equal to stream.rate unless nearly everything you play has another rate; the bridge resamples anyway. \"auto\" is 48000 or 44100, whichever was played last: it changes while nothing plays, so that music from discs is not resampled by the sound server. That takes PipeWire, and its leave to switch (docs/latency.md).",
+		Detail: "Leave it equal to stream.rate unless nearly everything you play has another rate; the bridge resamples anyway. \"auto\" is 48000 or 44100, whichever was played last: it changes while nothing plays, so that music from discs is not resampled by the sound server. That takes PipeWire, and its leave to switch (docs/latency.md). So does a fixed rate above what PipeWire allows (`default.clock.allowed-rates`, 48000 alone as it comes): its graph runs at 48000 else, and what is played goes through its resampler twice.",
 		field:  ratesOrAuto(func(c *Config) *aes67.Hz { return &c.Sink.Rate }),
 	},
 	{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	words "aes67-sink/internal/text"
 )
 
 // sinkTable is the table of which there may be several.
@@ -199,7 +200,7 @@ func aChannel(n, want int, one, many string) (why, remedy string) {
 	if n == 0 || n == want {
 		return "", ""
 	}
-	return fmt.Sprintf("%s for %s", count(n, one, many), count(want, "channel", "channels")),
+	return fmt.Sprintf("%s for %s", words.Count(n, one, many), words.Count(want, "channel", "channels")),
 		fmt.Sprintf("must be %d in the order of the channels, or []", want)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	words "aes67-sink/internal/text"
 )
 
 // firstOpenPort is the first port that needs no privilege to be opened (ip(7),
@@ -158,17 +159,10 @@ func secondaryAddresses(c Config, _ int) (why, remedy string) {
 
 func oneAStream(c Config, addresses []netip.Addr) (why, remedy string) {
 	if n, want := len(addresses), c.StreamCount(); n != 0 && n != want {
-		return fmt.Sprintf("%s for %s", count(n, "address", "addresses"), count(want, "stream", "streams")),
+		return fmt.Sprintf("%s for %s", words.Count(n, "address", "addresses"), words.Count(want, "stream", "streams")),
 			fmt.Sprintf("must be %d in channel order, or [] to derive them", want)
 	}
 	return "", ""
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // leastLatency: the buffer must hold the packet being sent and the next.

@@ -186,7 +186,8 @@ func (a *announcer) isOurs(f avahi.Found) bool {
 
 // model tells how the sessions are announced.
 func (a *announcer) model() status.Announce {
-	m := status.Announce{SAP: "off", MDNS: "off", Problem: cmp.Or(a.problems()...)}
+	sent := status.SAPMessages(a.sap.Stats())
+	m := status.Announce{SAP: sap.StateOff, SAPMessages: &sent, MDNS: "off", Problem: cmp.Or(a.problems()...)}
 	if a.announcesBySAP() {
 		m.SAP = a.sap.State()
 	}
@@ -231,7 +232,7 @@ func (a *announcer) unlisted() (problem string) {
 // ways are those by which the sessions are announced at present.
 func (a *announcer) ways() []string {
 	var ways []string
-	if a.announcesBySAP() && a.sap.State() == "announcing" {
+	if a.announcesBySAP() && a.sap.State() == sap.StateAnnouncing {
 		ways = append(ways, status.ViaSAP)
 	}
 	if a.publisher != nil && a.publisher.Snapshot().State == avahi.StateEstablished {

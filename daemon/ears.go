@@ -34,12 +34,16 @@ type ears struct {
 
 // newEars makes those that the caller has not.
 func newEars(sap *sap.Service, ptp *port.Service, ours func(avahi.Found) bool, log func(part string) zerolog.Logger) *ears {
+	interfaces := netif.NewWatcher(log("network"))
 	return &ears{
 		sap: sap, ptp: ptp, ours: ours,
 		browser:    avahi.NewBrowser(avahi.Config{}, log("mdns")),
-		ravenna:    rtsp.NewWatcher(rtsp.WatcherConfig{Now: rtthread.Now}, log("rtsp")),
-		interfaces: netif.NewWatcher(log("network")),
-		log:        log("network"),
+		interfaces: interfaces,
+		ravenna: rtsp.NewWatcher(rtsp.WatcherConfig{
+			Now:  rtthread.Now,
+			Near: func(t rtsp.Target) bool { return near(interfaces.Candidates(), t) },
+		}, log("rtsp")),
+		log: log("network"),
 	}
 }
 
@@ -61,10 +65,7 @@ func (e *ears) Run(ctx context.Context) error {
 				continue
 			}
 			e.others.Add(f.Name, f.Host)
-			reachable := f.Address.IsGlobalUnicast() || f.Address.IsLinkLocalUnicast() // 127.0.0.1 is anybody's claim
-			if reachable {
-				targets = append(targets, rtsp.Target{Name: f.Name, Index: f.Index, Address: netip.AddrPortFrom(f.Address, f.Port)})
-			}
+			targets = append(targets, rtsp.Target{Name: f.Name, Index: f.Index, Address: netip.AddrPortFrom(f.Address, f.Port)})
 		}
 		e.ravenna.Watch(targets)
 		select {
@@ -73,6 +74,17 @@ func (e *ears) Run(ctx context.Context) error {
 		case <-e.browser.Changed():
 		}
 	}
+}
+
+// near reports whether an address is on a network of the interface on which it was
+// announced. Anybody may announce any, 127.0.0.1 or one far away, and we would knock
+// there. A link-local one is near where the interface has one, too: else the way to it is
+// a router's.
+func near(candidates []netif.Candidate, t rtsp.Target) bool {
+	at := t.Address.Addr()
+	i := slices.IndexFunc(candidates, func(c netif.Candidate) bool { return c.Index == t.Index })
+	return i >= 0 && (at.IsGlobalUnicast() || at.IsLinkLocalUnicast()) &&
+		slices.ContainsFunc(candidates[i].Addrs, func(p netip.Prefix) bool { return p.Contains(at) })
 }
 
 // listen hears PTP and SAP on the given interfaces. It reports whether that may

@@ -76,9 +76,9 @@ func (e *edges) clockInput() bridge.ClockInput {
 	}
 	s := e.ptp.Snapshot()
 	if e.network.state().lost != "" { // it runs on, for the streams that go on
-		return bridge.ClockInput{State: bridge.ClockHoldover, Grandmaster: s.Grandmaster, Domain: s.Domain}
+		return bridge.ClockInput{State: bridge.ClockHoldover, Grandmaster: s.Grandmaster, Domain: s.Domain, Stale: s.Stale}
 	}
-	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem}
+	in := bridge.ClockInput{Grandmaster: s.Grandmaster, Domain: s.Domain, Problem: s.Problem, Stale: s.Stale}
 	e.filtered = false
 	if used := e.network.input(); used.Usable {
 		masters := e.ears.masters()

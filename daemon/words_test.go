@@ -8,6 +8,7 @@ import (
 	"aes67-sink/bridge"
 	"aes67-sink/ptp"
 	"aes67-sink/pulse"
+	"aes67-sink/sap"
 	"aes67-sink/status"
 )
 
@@ -35,6 +36,10 @@ func TestOneVocabularyOfStates(t *testing.T) {
 		if known := slices.Sorted(slices.Values(test.known)); !slices.Equal(words, known) {
 			t.Errorf("%s: says %v, status knows %v", test.what, words, known)
 		}
+	}
+	words := []string{sap.StateOff, sap.StateFailed, sap.StateListening, sap.StateAnnouncing}
+	if known := status.SAPStates(); !slices.Equal(words, known) {
+		t.Errorf("SAP: says %v, status knows %v", words, known)
 	}
 	for _, state := range status.States() {
 		if status.Words(state) == state && state != status.Sending {

@@ -9,19 +9,19 @@ import (
 	"aes67-sink/aes67"
 )
 
-// arrival turns the stamps of monitor fragments into a smooth count of the
+// arrival turns the stamps of monitor messages into a smooth count of the
 // frames that the sound server has written by any instant:
 //
-//  1. Each fragment moves the server's own clock on by its length, as the
+//  1. Each message moves the server's own clock on by its length, as the
 //     server rounds it.
 //  2. That clock less the stamp tells how far ahead the arrival was. The
-//     earliest of each window is a point: the first fragments of a burst, odd
+//     earliest of each window is a point: the first messages of a burst, odd
 //     splits and late wake-ups are never the earliest.
 //  3. A line through the points tells what the server's clock shows at any
 //     instant, and with it how many frames it has written.
 type arrival struct {
 	rate aes67.Hz
-	tick time.Duration // to which the server rounds a fragment's length down
+	tick time.Duration // to which the server rounds a message's length down
 
 	known  bool // whether anything has arrived
 	origin aes67.MonoTime
@@ -39,7 +39,7 @@ type arrival struct {
 	cycle        time.Duration // of the server's graph, as told
 
 	windows int
-	longer  time.Duration // longest fragment of the last window
+	longer  time.Duration // longest message of the last window
 	surplus float64       // frames beyond the server's nominal rate, as a share
 	line    line
 }
@@ -50,7 +50,7 @@ const (
 	// settled is how long arrivals are watched before the count is trusted:
 	// 22 cycles of a PipeWire graph at 256 frames and 48 kHz.
 	settled = 120 * time.Millisecond
-	// silence without arrivals breaks the count, or four fragments or cycles if
+	// silence without arrivals breaks the count, or four messages or cycles if
 	// longer.
 	silence = 100 * time.Millisecond
 	// surplusGain averages the surplus over 8 s: PulseAudio's odd pieces come
@@ -68,7 +68,7 @@ func (a *arrival) broken(pause time.Duration) bool {
 	return pause > max(silence, 4*max(a.longest, a.longer, a.cycle))
 }
 
-// arrived takes the frames counted with a fragment, and its stamp.
+// arrived takes the frames counted with a message, and its stamp.
 func (a *arrival) arrived(total aes67.Frames, at aes67.MonoTime) {
 	length := a.length(total - a.total) // of the first it is not known
 	if a.known {
@@ -96,7 +96,7 @@ func (a *arrival) arrived(total aes67.Frames, at aes67.MonoTime) {
 	}
 }
 
-// length returns how far a fragment moves the server's clock on. No fragment
+// length returns how far a message moves the server's clock on. No message
 // is longer than a second.
 func (a *arrival) length(frames aes67.Frames) time.Duration {
 	frames = max(0, min(frames, aes67.Frames(a.rate)))
@@ -155,7 +155,7 @@ func (a *arrival) written(at aes67.MonoTime) float64 {
 	if a.line.weight > 0 {
 		ahead = a.line.ahead(float64(since))
 	}
-	beyond := float64(since-a.served) + ahead // ns since the newest fragment ended
+	beyond := float64(since-a.served) + ahead // ns since the newest message ended
 	return float64(a.total) + beyond*(1+a.surplus)*a.perNS()
 }
 

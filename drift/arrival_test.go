@@ -111,10 +111,10 @@ func TestAPauseBeginsTheCountAnew(t *testing.T) {
 		pause time.Duration
 		anew  bool
 	}{
-		{"90 ms between short fragments", 240, 90 * time.Millisecond, false},
-		{"120 ms between short fragments", 240, 120 * time.Millisecond, true},
-		{"400 ms between fragments of 171 ms", 8192, 400 * time.Millisecond, false},
-		{"700 ms between fragments of 171 ms", 8192, 700 * time.Millisecond, true},
+		{"90 ms between short messages", 240, 90 * time.Millisecond, false},
+		{"120 ms between short messages", 240, 120 * time.Millisecond, true},
+		{"400 ms between messages of 171 ms", 8192, 400 * time.Millisecond, false},
+		{"700 ms between messages of 171 ms", 8192, 700 * time.Millisecond, true},
 	}
 	for _, test := range tests {
 		a := newArrival()

@@ -24,10 +24,10 @@
 // its frames against CLOCK_MONOTONIC, plus = server fast; it lowers the ratio.
 // Fill and error: frames, plus = too much lies in the ring.
 //
-// The fill is that of the smooth count, not of the ring: between two fragments
-// the ring holds up to one fragment less, and less again when one is late. So
+// The fill is that of the smooth count, not of the ring: between two messages
+// the ring holds up to one message less, and less again when one is late. So
 // the fill does not depend on where pulls fall between arrivals, and the target
-// must exceed the longest fragment, the resampler's need and the lateness to be
+// must exceed a cycle, the resampler's need and the lateness to be
 // survived, together.
 //
 // The server's rate is measured apart from the loop, by arrivals alone, and
@@ -56,7 +56,7 @@
 // # Where the numbers come from
 //
 // The window, the memory of the line and the pushes were chosen on recordings
-// of monitor fragments (PipeWire 0.3.65, PulseAudio 16.1, two busy cores, 100 s
+// of monitor messages (PipeWire 0.3.65, PulseAudio 16.1, two busy cores, 100 s
 // each), where the least late arrival of a window wanders by 20 to 60 us over
 // seconds to minutes. A push that follows such a wander makes pitch of it: 40 us
 // in 60 s are 0.7 ppm. As nearly every server ticks with CLOCK_MONOTONIC, the
@@ -70,5 +70,5 @@
 // of a cycle down to whole nanoseconds (62.5 ppb at 256 frames and 48 kHz), and
 // PulseAudio's null sink rounds that of each piece it renders down to whole
 // microseconds, which makes it fast by 30 to 100 ppm while a player's blocks
-// split its pieces. Both are computed from the fragments' lengths (arrival.go).
+// split its pieces. Both are computed from the messages' lengths (arrival.go).
 package drift

@@ -12,7 +12,7 @@ import (
 // Config says what a loop is for.
 type Config struct {
 	InRate aes67.Hz     // nominal rate of the sink
-	Target aes67.Frames // fill to keep; at least the longest fragment and what one pull needs
+	Target aes67.Frames // fill to keep; at least a cycle and what one pull needs
 }
 
 // A Loop steers the ratio so that the fill stays at its target.
@@ -30,7 +30,7 @@ type Loop struct {
 	wander  wander
 }
 
-// The two ways to round a fragment's length: PipeWire's drivers (spa/plugins/
+// The two ways to round a message's length: PipeWire's drivers (spa/plugins/
 // support/null-audio-sink.c, on_timeout) and PulseAudio's null sink
 // (module-null-sink.c, process_render: pa_bytes_to_usec).
 const (
@@ -56,8 +56,8 @@ func NewLoop(cfg Config) *Loop {
 	return l
 }
 
-// Arrived takes a monitor fragment: the frames counted with it since the count
-// began, and its stamp. Fragments come in order; one stamped later than the
+// Arrived takes a monitor message: the frames counted with it since the count
+// began, and its stamp. Messages come in order; one stamped later than the
 // next Update's instant is as welcome.
 func (l *Loop) Arrived(total aes67.Frames, at aes67.MonoTime) {
 	for i := range l.clocks {
@@ -66,7 +66,7 @@ func (l *Loop) Arrived(total aes67.Frames, at aes67.MonoTime) {
 }
 
 // SetCycle tells how many frames the server renders at a time, where that is more
-// than a fragment.
+// than a message.
 func (l *Loop) SetCycle(frames aes67.Frames) {
 	for i := range l.clocks {
 		l.clocks[i].cycle = frames.Duration(l.control.rate)

@@ -12,15 +12,15 @@ import (
 	"aes67-sink/aes67"
 )
 
-// Monitor fragments as they came from real servers on a busy machine with two
-// cores, 100 s each, stereo at 48 kHz, 5 ms asked for. Each fragment is two
+// Monitor messages as they came from real servers on a busy machine with two
+// cores, 100 s each, stereo at 48 kHz, 5 ms asked for. Each message is two
 // varints: microseconds since the one before, and frames.
 //
 //	pipewire              0.3.65, a player of 44.1 kHz
 //	pipewire-lost-cycles  0.3.65, overloaded: 18 cycles of 256 frames are skipped
 //	pulseaudio            16.1, a player of 44.1 kHz, which splits half of the pieces
 
-func recording(t *testing.T, name string) []fragment {
+func recording(t *testing.T, name string) []message {
 	t.Helper()
 	file, err := os.Open("testdata/" + name + ".gz")
 	if err != nil {
@@ -31,8 +31,8 @@ func recording(t *testing.T, name string) []fragment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []fragment
-	var sum fragment
+	var all []message
+	var sum message
 	for r := bufio.NewReader(unzipped); ; {
 		us, err := binary.ReadUvarint(r)
 		if err == io.EOF {
@@ -48,8 +48,8 @@ func recording(t *testing.T, name string) []fragment {
 	}
 }
 
-func recorded(fragments []fragment, tick time.Duration) server {
-	return server{rate: 48000, block: 256, tick: tick, fast: share(0), recorded: fragments}
+func recorded(messages []message, tick time.Duration) server {
+	return server{rate: 48000, block: 256, tick: tick, fast: share(0), recorded: messages}
 }
 
 func TestRecordings(t *testing.T) {

@@ -156,7 +156,7 @@ type limits struct {
 }
 
 // usual are the limits where nothing odd happens: fine after 12 s, the ratio
-// right to 0.02 ppm, the fill within a quarter of a fragment.
+// right to 0.02 ppm, the fill within a quarter of a message.
 var usual = limits{fine: 12 * time.Second, early: 20, last: 20, fill: 60, worst: 64, slope: 0.26, step: 0.21, wander: 50}
 
 // but returns the usual limits with some of them widened.
@@ -170,7 +170,7 @@ func but(change func(*limits)) limits {
 // is 40 us in a minute, or 0.7 ppm.
 func rounding(l *limits) { l.fine, l.early, l.last, l.wander = 16*s, 2500, 2500, 3000 }
 
-// farOff servers are found out within 2 s; the fill strays by half a fragment.
+// farOff servers are found out within 2 s; the fill strays by half a message.
 func farOff(l *limits) { l.early, l.last, l.fill, l.wander, l.worst = 60, 30, 10, 100, 40 }
 
 // untold noise is not in the pace, and its mean over 60 s is 26 ppb.
@@ -185,7 +185,7 @@ func scenarios() []scenario {
 	return slices.Concat(stampScenarios(), clockScenarios(), eventScenarios())
 }
 
-// stampScenarios vary how fragments are cut and stamped.
+// stampScenarios vary how messages are cut and stamped.
 func stampScenarios() []scenario {
 	plain := func(s *server) { s.pieces = nil }
 	fine := func(s *server) { s.tick = 1 }

@@ -9,11 +9,11 @@ import (
 	"aes67-sink/aes67"
 )
 
-// The simulated world: a sound server that writes fragments, a grandmaster whose
+// The simulated world: a sound server that writes messages, a grandmaster whose
 // clock paces the pulls, and the loop between them. All in simulated time, with
 // seeded generators. True values are known, and only they are judged.
 
-// A server writes fragments on a clock of its own.
+// A server writes messages on a clock of its own.
 type server struct {
 	rate  aes67.Hz
 	block aes67.Frames
@@ -27,20 +27,20 @@ type server struct {
 	// event, asked before each block, changes the server and returns a pause
 	// in which nothing is written.
 	event func(since time.Duration, s *server) (pause time.Duration)
-	// recorded replaces all of it by fragments as a real server sent them. The
+	// recorded replaces all of it by messages as a real server sent them. The
 	// true count is then what the server's rounding makes of their lengths.
-	recorded []fragment
+	recorded []message
 
 	random *rand.Rand
 	origin float64 // ns
 	end    float64 // ns: when the newest piece ended
 	total  aes67.Frames
-	queue  []fragment
+	queue  []message
 	stamp  float64
 	track  []knot // the true count, for interpolation
 }
 
-type fragment struct {
+type message struct {
 	total aes67.Frames
 	at    aes67.MonoTime
 }
@@ -54,7 +54,7 @@ func (s *server) advance(t float64) {
 			next := s.recorded[0]
 			s.recorded = s.recorded[1:]
 			s.write(next.total - s.total)
-			s.queue = append(s.queue, fragment{next.total, next.at + aes67.MonoTime(s.origin)})
+			s.queue = append(s.queue, message{next.total, next.at + aes67.MonoTime(s.origin)})
 			continue
 		}
 		if s.event != nil {
@@ -79,7 +79,7 @@ func (s *server) advance(t float64) {
 		for _, frames := range cut {
 			total += frames
 			s.stamp += 2e3 * s.random.Float64() // reading one after the other
-			s.queue = append(s.queue, fragment{total, aes67.MonoTime(s.stamp)})
+			s.queue = append(s.queue, message{total, aes67.MonoTime(s.stamp)})
 		}
 	}
 }

@@ -37,13 +37,13 @@ func (s State) String() string {
 }
 
 const (
-	// overdue arrivals make the loop hold, or two fragments if longer. Late
+	// overdue arrivals make the loop hold, or two messages if longer. Late
 	// wake-ups of a loaded machine reach 20 ms (recorded: 40 ms).
 	overdue = 50 * time.Millisecond
 	// coarseLeast is how long the line is given to become sure.
 	coarseLeast = 10 * time.Second
 	// deadZone is the error that Coarse leaves alone, and Fine takes as its
-	// own: 7 frames at 48 kHz, an eighth of the allowance of a quarter fragment.
+	// own: 7 frames at 48 kHz, an eighth of the allowance of a quarter message.
 	deadZone = 150 * time.Microsecond
 	// strayed is the error, from where Fine began, that brings Coarse back.
 	strayed = 500 * time.Microsecond

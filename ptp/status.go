@@ -62,6 +62,7 @@ type Status struct {
 	Parent      wire.PortIdentity   // who sends its time to us; follower only
 	Announced   wire.Properties     // what we announce of ourselves; grandmaster only
 	Domain      uint8
+	Stale       bool // the clock stood still while the computer slept, and was not set since
 	Arbitrary   bool // the clock shows a time that is not TAI: ptpTimescale is not set
 
 	OffsetKnown bool
@@ -125,7 +126,7 @@ func (e *Engine) Figures(now aes67.RawTime) Status {
 	m, set := e.clock.Load()
 	est, known := f.servo.Known()
 	held := f.servo.State() >= track.Locked
-	s.Steps, s.Arbitrary = m.Steps, set && !e.grandmaster.timescale
+	s.Steps, s.Arbitrary, s.Stale = m.Steps, set && !e.grandmaster.timescale, e.grandmaster.stale
 	switch {
 	case e.state == PortMaster:
 		s.State, s.Role, s.Grandmaster = Locked, RoleGrandmaster, e.own.Identity

@@ -15,8 +15,8 @@ import (
 // cycle; but what is asked for must not make the whole desktop's graph run that
 // fast, see clientProperties.
 const (
-	defaultFragment  = 5 * time.Millisecond
-	pipeWireFragment = 128 * time.Second / 48000
+	defaultMessage  = 5 * time.Millisecond
+	pipeWireMessage = 128 * time.Second / 48000
 )
 
 // Config says what the sink is.
@@ -28,9 +28,9 @@ type Config struct {
 	// OtherRates are those that Rate may change to, where the server can: see followrate.go.
 	OtherRates []aes67.Hz
 	Channels   []string // PulseAudio position names
-	// Fragment is how much audio a message should have; 0 means 5 ms, and 2.67 ms
+	// Message is how much audio a message should have; 0 means 5 ms, and 2.67 ms
 	// of PipeWire. It is a wish: PipeWire's messages come in its graph's cycles.
-	Fragment time.Duration
+	Message time.Duration
 	// FirstVolumeDB is the sink's volume the very first time it exists.
 	FirstVolumeDB float64
 	// MaxVolumeDB bounds the sink's volume: it is turned back to it, and until that
@@ -69,8 +69,8 @@ func (c *Config) Validate() error {
 			faults = append(faults, fmt.Errorf("sink rate %d Hz: not one of %v", rate, aes67.Rates))
 		}
 	}
-	if c.Fragment < 0 || c.Fragment > time.Second {
-		faults = append(faults, fmt.Errorf("fragment %v: must be at most 1 s", c.Fragment))
+	if c.Message < 0 || c.Message > time.Second {
+		faults = append(faults, fmt.Errorf("message %v: must be at most 1 s", c.Message))
 	}
 	if !(c.FirstVolumeDB <= 0) {
 		faults = append(faults, fmt.Errorf("first volume %g dB: must be at most 0", c.FirstVolumeDB))
@@ -87,16 +87,16 @@ func (c *Config) Validate() error {
 // rates are those that the sink may have.
 func (c *Config) rates() []aes67.Hz { return append([]aes67.Hz{c.Rate}, c.OtherRates...) }
 
-// fragment is how many frames a message should have; of PipeWire's cycles none is to be
+// message is how many frames a message should have; of PipeWire's cycles none is to be
 // cut in unequal parts.
-func (c *Config) fragment(pipeWire bool, rate aes67.Hz) aes67.Frames {
+func (c *Config) message(pipeWire bool, rate aes67.Hz) aes67.Frames {
 	switch {
-	case c.Fragment != 0:
-		return aes67.FramesIn(c.Fragment, rate)
+	case c.Message != 0:
+		return aes67.FramesIn(c.Message, rate)
 	case pipeWire:
 		const least = 128
-		return (aes67.FramesIn(pipeWireFragment, rate) + least - 1) / least * least
+		return (aes67.FramesIn(pipeWireMessage, rate) + least - 1) / least * least
 	default:
-		return aes67.FramesIn(defaultFragment, rate)
+		return aes67.FramesIn(defaultMessage, rate)
 	}
 }

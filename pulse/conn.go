@@ -140,7 +140,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	if c.given == len(c.out) {
 		c.given, c.out = 0, c.out[:0]
-		if cap(c.out) > fragmentBytes {
+		if cap(c.out) > messageBytes {
 			c.out = nil
 		}
 	}

@@ -72,37 +72,37 @@ func (p *far) answer(reply func(opcode, tag uint32) []byte) {
 	})
 }
 
-func TestFragmentsDoNotAllocate(t *testing.T) {
+func TestMessagesDoNotAllocate(t *testing.T) {
 	heard := &counter{}
 	c, peer := wire(t, heard)
 	defer unix.Close(c.fd)
 	c.framer.record(3)
 	c.framer.open.Store(true)
-	fragment := packet(3, 0, audioOf(make([]float32, 480)...))
+	message := packet(3, 0, audioOf(make([]float32, 480)...))
 	const runs = 2000
 	if n := testing.AllocsPerRun(runs, func() {
-		peer.write(t, fragment)
+		peer.write(t, message)
 		if err := c.pull(); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
-		t.Errorf("%v allocations a fragment, want 0", n)
+		t.Errorf("%v allocations a message, want 0", n)
 	}
 	if got, want := heard.frames.Load(), int64(240*(runs+1)); got != want {
 		t.Errorf("%d frames, want %d", got, want)
 	}
 }
 
-func BenchmarkFragment(b *testing.B) {
+func BenchmarkMessage(b *testing.B) {
 	c, peer := wire(b, &counter{})
 	defer unix.Close(c.fd)
 	c.framer.record(3)
 	c.framer.open.Store(true)
-	fragment := packet(3, 0, audioOf(make([]float32, 480)...))
+	message := packet(3, 0, audioOf(make([]float32, 480)...))
 	b.ReportAllocs()
-	b.SetBytes(int64(len(fragment)))
+	b.SetBytes(int64(len(message)))
 	for b.Loop() {
-		peer.write(b, fragment)
+		peer.write(b, message)
 		if err := c.pull(); err != nil {
 			b.Fatal(err)
 		}

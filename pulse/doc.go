@@ -7,7 +7,7 @@
 //  1. find the server (discover.go, clientconf.go) and connect (dial.go, cookie.go)
 //  2. load a module-null-sink or adopt the leftover of a crash (module.go, leftover.go)
 //  3. set the volume (confirm.go, volume.go)
-//  4. record the monitor and hand each fragment to the FrameHandler, as zeros at
+//  4. record the monitor and hand each message to the FrameHandler, as zeros at
 //     first (monitor.go, framing.go)
 //  5. read the volume back; only when it stands let sound pass (confirm.go)
 //     after that, judge each change of it (jumpguard.go) and have the sound kept down
@@ -25,7 +25,7 @@
 //
 // How the servers differ, as measured: a PipeWire sink may have the name of
 // another one, PulseAudio renames the second ("aes67.2"); PipeWire does not
-// undo escapes within sink_properties; PulseAudio's fragments can have odd sizes,
+// undo escapes within sink_properties; PulseAudio's messages can have odd sizes,
 // PipeWire's are its quantum; PipeWire reports no record latency; PipeWire 1.4
 // takes over a volume only while the sink runs, and WirePlumber sets one of its
 // own after the sink was made. On both a module outlives its loader, and the

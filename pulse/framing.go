@@ -36,15 +36,15 @@ const (
 	// sharedMemory are the flags of a packet whose audio is elsewhere
 	// (PulseAudio, pstream.c, PA_FLAG_SHMMASK). We never agree to that.
 	sharedMemory = 0xFF000000
-	// fragmentBytes is the most that is handed over at once: PipeWire's default
-	// fragment, far above what we ask for.
-	fragmentBytes = 64 << 10
+	// messageBytes is the most that is handed over at once: PipeWire's default
+	// message, far above what we ask for.
+	messageBytes = 64 << 10
 	// noStream: no audio is wanted.
 	noStream = 0xFFFFFFFF
 )
 
 // FrameHandler takes what was recorded. Frames is called on the capture
-// goroutine for each fragment: samples are interleaved and are reused after it
+// goroutine for each message: samples are interleaved and are reused after it
 // returns; it must not block.
 type FrameHandler interface {
 	Frames(samples []float32, at aes67.MonoTime)
@@ -133,7 +133,7 @@ func newFramer(channels int, frames FrameHandler) *framer {
 		of.Store(noStream)
 	}
 	if frames != nil {
-		f.samples = make([]float32, fragmentBytes/4/channels*channels)
+		f.samples = make([]float32, messageBytes/4/channels*channels)
 	}
 	return f
 }
@@ -222,7 +222,7 @@ func (f *framer) end(at aes67.MonoTime) {
 			f.volumes.Doubt()
 		}
 		f.control(f.payload)
-		if cap(f.payload) > fragmentBytes {
+		if cap(f.payload) > messageBytes {
 			f.payload = nil // a long list: rare, not worth keeping
 		}
 		f.payload = f.payload[:0]

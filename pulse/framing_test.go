@@ -80,10 +80,10 @@ func TestFramerSortsPackets(t *testing.T) {
 		t.Errorf("controls %q", e.controls)
 	}
 	if got := f.meter.messages.Load(); got != 2 {
-		t.Errorf("%d fragments, want 2", got)
+		t.Errorf("%d messages, want 2", got)
 	}
 	if got := f.meter.largest.Load(); got != 2 {
-		t.Errorf("largest fragment %d, want 2", got)
+		t.Errorf("largest message %d, want 2", got)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestFramerIsSilentUntilOpenedAndThenRises(t *testing.T) {
 
 func TestFramerHandsOverLongPacketsInParts(t *testing.T) {
 	f, e := listen(2, 7)
-	payload := make([]byte, 5*fragmentBytes+8)
+	payload := make([]byte, 5*messageBytes+8)
 	for i := range payload {
 		payload[i] = byte(i * 7)
 	}
@@ -209,14 +209,14 @@ func TestFramerRefusesImpossibleLengths(t *testing.T) {
 	}
 }
 
-func TestMeterForgetsOldFragments(t *testing.T) {
+func TestMeterForgetsOldMessages(t *testing.T) {
 	var m meter
 	m.add(1000)
 	for range 3 * meterRound {
 		m.add(256)
 	}
 	if got := m.largest.Load(); got != 256 {
-		t.Errorf("largest fragment %d, want 256", got)
+		t.Errorf("largest message %d, want 256", got)
 	}
 }
 

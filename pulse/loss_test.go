@@ -158,7 +158,7 @@ func recordsAgain(t *testing.T, l *lab) {
 		return len(list) > 0 && list[0] != fmt.Sprint(index)
 	})
 	s.clear()
-	eventually(t, "fragments", func() bool { _, n := s.peaks(); return n > 0 })
+	eventually(t, "messages", func() bool { _, n := s.peaks(); return n > 0 })
 }
 
 func tellsSuspension(t *testing.T, l *lab) {
@@ -256,12 +256,12 @@ func backAfterDeath(t *testing.T, l *lab) {
 	}
 	s.await("the flow of the monitor", flowing)
 	s.clear()
-	eventually(t, "fragments", func() bool { _, n := s.peaks(); return n > 4800 })
+	eventually(t, "messages", func() bool { _, n := s.peaks(); return n > 4800 })
 	s.recorder.mu.Lock()
 	sizes := slices.Clone(s.sizes)
 	s.recorder.mu.Unlock()
 	if largest := slices.Max(sizes); largest > 1024 {
-		t.Errorf("fragments of %d frames", largest)
+		t.Errorf("messages of %d frames", largest)
 	}
 }
 

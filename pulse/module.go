@@ -27,7 +27,7 @@ const (
 
 // moduleArgs writes the arguments of the null sink.
 //
-// norewinds=1 cures PulseAudio's 2 s blocks: without it the first fragment
+// norewinds=1 cures PulseAudio's 2 s blocks: without it the first message
 // comes after 0.8 s instead of 0.05 s, and a player's first frames are zeros.
 // PipeWire passes over it.
 //

@@ -129,7 +129,7 @@ func TestConfigTellsEveryFault(t *testing.T) {
 		{"aux out of range", func(c *Config) { c.Channels = []string{"aux32"} }, `"aux32"`},
 		{"aux with a zero", func(c *Config) { c.Channels = []string{"aux01"} }, `"aux01"`},
 		{"loud first volume", func(c *Config) { c.FirstVolumeDB = 3 }, "first volume 3 dB"},
-		{"fragment", func(c *Config) { c.Fragment = -1 }, "fragment -1ns"},
+		{"message", func(c *Config) { c.Message = -1 }, "message -1ns"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := stereo()

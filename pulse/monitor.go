@@ -17,7 +17,7 @@ const (
 	flowCheck  = 250 * time.Millisecond
 	startCheck = 50 * time.Millisecond
 	startTime  = time.Second
-	// flowLimit is how long no fragment may come before the flow counts as ended;
+	// flowLimit is how long no message may come before the flow counts as ended;
 	// gaps of 25 ms are usual on a busy machine.
 	flowLimit = 500 * time.Millisecond
 	// stallLimit is how long it may be ended before the recording is begun anew.
@@ -51,7 +51,7 @@ func (t *session) record(rate aes67.Hz) error {
 	if err != nil {
 		return err
 	}
-	fragment := t.cfg.fragment(t.server.isPipeWire(), rate)
+	message := t.cfg.message(t.server.isPipeWire(), rate)
 	t.suspended.Store(false) // which the capture goroutine may tell before the answer is looked at
 	reply := &proto.CreateRecordStreamReply{}
 	err = t.server.requestWithin(recordTimeout, "recording the monitor", &proto.CreateRecordStream{
@@ -59,8 +59,8 @@ func (t *session) record(rate aes67.Hz) error {
 		ChannelMap:      channels,
 		SourceIndex:     t.monitor.Load(),
 		BufferMaxLength: recordBuffer,
-		BufferFragSize:  uint32(fragment) * uint32(len(channels)) * 4,
-		// The fragment's size is a latency for the whole path, not only for the
+		BufferFragSize:  uint32(message) * uint32(len(channels)) * 4,
+		// The message's size is a latency for the whole path, not only for the
 		// server's queue.
 		AdjustLatency: true,
 		// Nobody is helped by a bridge that records something else.
@@ -92,7 +92,7 @@ func (t *session) record(rate aes67.Hz) error {
 	t.framer.rate.Store(int64(rate))
 	t.framer.record(t.stream)
 	t.flow.begin(t.framer.meter.messages.Load(), t.cfg.Now())
-	t.log.Debug().Int("rate_hz", int(rate)).Uint32("fragment_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).
+	t.log.Debug().Int("rate_hz", int(rate)).Uint32("message_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).
 		Str("source", reply.SourceName).Msg("monitor is recorded")
 	t.set(func(st *Status) { st.State, st.Flowing = StateRunning, false })
 	t.tellRate()

@@ -143,8 +143,8 @@ func (p *player) play(ctx context.Context) error {
 	p.stream = reply.StreamIndex
 	p.wanted.Add(int64(reply.Missing))
 	fade := int(aes67.FramesIn(fadeOut, p.cfg.Rate)) * len(p.channels)
-	samples := make([]float32, fragmentBytes/4/len(p.channels)*len(p.channels))
-	packet := make([]byte, 0, fragmentBytes)
+	samples := make([]float32, messageBytes/4/len(p.channels)*len(p.channels))
+	packet := make([]byte, 0, messageBytes)
 	for ended := false; !ended; {
 		block := samples[:min(int64(len(samples)), max(0, p.wanted.Load()/frame)*int64(len(p.channels)))]
 		ending := ctx.Err() != nil

@@ -186,7 +186,7 @@ func TestFlowIsToldByTheCount(t *testing.T) {
 		changed, stalled bool
 	}{
 		{"nothing yet", 100 * time.Millisecond, 10, false, false},
-		{"the first fragment", 200 * time.Millisecond, 11, true, false},
+		{"the first message", 200 * time.Millisecond, 11, true, false},
 		{"more", 300 * time.Millisecond, 20, false, false},
 		{"a gap", 700 * time.Millisecond, 20, false, false},
 		{"the end", 900 * time.Millisecond, 20, true, false},

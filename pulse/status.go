@@ -51,8 +51,8 @@ type Status struct {
 	// resamples it. 0: none does.
 	OtherRate aes67.Hz
 	// Flowing: messages arrive, with sound or silence in them.
-	Flowing  bool
-	Fragment aes67.Frames // the largest of the latest seconds
+	Flowing bool
+	Message aes67.Frames // the largest of the latest seconds
 	// Zeros: what was heard until something about the sink changed is zeros now, though a
 	// program plays; what helps is being tried.
 	Zeros bool
@@ -71,7 +71,7 @@ func (s *Sink) Snapshot() Status {
 	defer s.mu.Unlock()
 	status := s.status
 	if status.Flowing {
-		status.Fragment = aes67.Frames(s.framer.meter.largest.Load())
+		status.Message = aes67.Frames(s.framer.meter.largest.Load())
 	}
 	return status
 }

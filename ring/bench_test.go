@@ -6,8 +6,8 @@ import (
 	"aes67-sink/ring"
 )
 
-// A stereo fragment of 5 ms at 48 kHz goes in, and five packets come out.
-func BenchmarkFragment(b *testing.B) {
+// A stereo message of 5 ms at 48 kHz goes in, and five packets come out.
+func BenchmarkMessage(b *testing.B) {
 	r, in := ring.New(2, 4096), make([]float32, 2*240)
 	var sum float32
 	for b.Loop() {

@@ -1,9 +1,9 @@
 // Package ring absorbs the bursts between the sound server, which delivers a
-// fragment at a time, and the sender, which takes a packet at a time.
+// message at a time, and the sender, which takes a packet at a time.
 //
 // It stands on the path of data between pulse and resample. Ring carries
 // interleaved float32 frames; Queue carries small values beside them, such as
-// the instants at which fragments arrived.
+// the instants at which messages arrived.
 //
 // The contract of both: one goroutine writes, one other reads, neither ever
 // waits, locks or allocates. The writer owns the free part, the reader the

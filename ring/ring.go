@@ -32,9 +32,6 @@ func New(channels int, capacity aes67.Frames) *Ring {
 	return &Ring{data: make([]float32, size*int64(channels)), channels: channels, mask: size - 1}
 }
 
-// Channels returns the samples in one frame.
-func (r *Ring) Channels() int { return r.channels }
-
 // Capacity returns how many frames fit, a power of two.
 func (r *Ring) Capacity() aes67.Frames { return aes67.Frames(r.mask + 1) }
 

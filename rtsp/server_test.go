@@ -95,7 +95,14 @@ type caller struct {
 
 func call(t testing.TB, addr string) *caller {
 	t.Helper()
-	nc, err := net.Dial("tcp", addr)
+	return callFrom(t, home, addr)
+}
+
+// callFrom calls from an address of this computer.
+func callFrom(t testing.TB, from netip.Addr, addr string) *caller {
+	t.Helper()
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	nc, err := d.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,6 +273,48 @@ func TestWhenAllHaveAskedTheLongestIdleMakesRoom(t *testing.T) {
 	}
 	if !all[1].closed() {
 		t.Error("the one that was idle for longest goes on")
+	}
+}
+
+func TestWhereAllHaveAskedTheGreediestMakesRoom(t *testing.T) {
+	h := serve(t)
+	addr := h.serves(two())
+	describe := func(c *caller) string {
+		c.say(describeOne)
+		line, _ := c.hears()
+		return line
+	}
+	var all []*caller
+	from := home
+	for range maxConns / maxPerClient {
+		from = from.Next()
+		for range maxPerClient {
+			c := callFrom(t, from, addr)
+			if line := describe(c); line != "RTSP/1.0 200 OK" {
+				t.Fatalf("%v got %q", from, line)
+			}
+			all = append(all, c)
+		}
+	}
+	if s := h.Snapshot(); s.Connections != maxConns || s.Evicted != 0 {
+		t.Fatalf("%d connections, %d evicted, want %d and none", s.Connections, s.Evicted, maxConns)
+	}
+	few := from.Next()
+	last := callFrom(t, few, addr)
+	if line := describe(last); line != "RTSP/1.0 200 OK" {
+		t.Errorf("a client that came when all was full got %q", line)
+	}
+	if s := h.Snapshot(); s.Connections != maxConns || s.Evicted != 1 || !all[0].closed() {
+		t.Errorf("%d connections, %d evicted, want %d and one: the longest idle", s.Connections, s.Evicted, maxConns)
+	}
+	// Nobody else is touched while there are such as have more.
+	if line := describe(callFrom(t, few.Next(), addr)); line != "RTSP/1.0 200 OK" {
+		t.Errorf("another one got %q", line)
+	}
+	for _, c := range []*caller{last, all[len(all)-1]} {
+		if line := describe(c); line != "RTSP/1.0 200 OK" {
+			t.Errorf("%v goes on and got %q", c.LocalAddr(), line)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package rtsp
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -42,10 +43,16 @@ type Found struct {
 
 // WatcherConfig is what a Watcher needs to know.
 type WatcherConfig struct {
-	Now   func() aes67.MonoTime // CLOCK_MONOTONIC
+	Now func() aes67.MonoTime // CLOCK_MONOTONIC
+	// Near reports whether an address may be asked now; nil: each may. Anybody can
+	// announce any.
+	Near  func(Target) bool
 	dial  func(ctx context.Context, t Target) (net.Conn, error)
 	again time.Duration // 0: askAgain
 }
+
+// errFar is why a server is not asked.
+var errFar = errors.New("not on the interface's network")
 
 // Watcher keeps the descriptions of foreign sessions: it fetches each, and asks
 // again every few minutes. Its methods may be called from anywhere, also before Run.
@@ -62,6 +69,9 @@ type Watcher struct {
 
 // NewWatcher makes a watcher that does nothing until Run.
 func NewWatcher(cfg WatcherConfig, log zerolog.Logger) *Watcher {
+	if cfg.Near == nil {
+		cfg.Near = func(Target) bool { return true }
+	}
 	if cfg.dial == nil {
 		cfg.dial = dial
 	}
@@ -181,6 +191,9 @@ func (w *Watcher) watch(ctx context.Context, t Target) {
 
 // fetch asks for one description.
 func (w *Watcher) fetch(ctx context.Context, t Target) error {
+	if !w.cfg.Near(t) {
+		return errFar
+	}
 	nc, err := w.cfg.dial(ctx, t)
 	if err != nil {
 		return err

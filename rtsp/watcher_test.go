@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -63,6 +64,35 @@ func TestWatcherAndServerUnderstandEachOther(t *testing.T) {
 	if f := w.Found(); len(f) != 0 {
 		t.Errorf("found %+v when nothing is watched", f)
 	}
+}
+
+func TestNobodyIsAskedWhoIsNotNear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var near atomic.Bool
+		var dials atomic.Int64
+		w := NewWatcher(WatcherConfig{
+			Now:  now,
+			Near: func(Target) bool { return near.Load() },
+			dial: func(context.Context, Target) (net.Conn, error) { dials.Add(1); return nil, errors.New("refused") },
+		}, zerolog.Nop())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		w.Watch([]Target{{Name: "x", Address: netip.MustParseAddrPort("8.8.8.8:554")}})
+		time.Sleep(10 * time.Minute)
+		if n := dials.Load(); n != 0 {
+			t.Errorf("%d connections to an address that is not near", n)
+		}
+		near.Store(true)
+		time.Sleep(2 * lastPause)
+		if dials.Load() == 0 {
+			t.Error("not asked when its network has come")
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestWatcherSurvives lets servers behave in every bad way, in simulated time.

@@ -13,8 +13,7 @@ import (
 // cosine keep the spectrum of the edge below some hundred hertz: no click.
 const FadeTime = 5 * time.Millisecond
 
-// FadeFrames returns how many frames a fade takes at the given rate: what a
-// caller must have in reserve to fade out its sound and not silence.
+// FadeFrames returns how many frames a fade takes at the given rate.
 func FadeFrames(rate aes67.Hz) aes67.Frames { return aes67.FramesIn(FadeTime, rate) }
 
 // FadeIn returns the gains of a raised cosine of that many steps, one more than

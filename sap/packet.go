@@ -64,9 +64,10 @@ func Decode(b []byte) (Packet, error) {
 	return p, err
 }
 
-// description takes off the payload type, which may be missing (RFC 2974, 6).
+// description takes off the payload type, which may be missing (RFC 2974, 6): what
+// begins as a line of a description does is none.
 func description(b []byte) ([]byte, error) {
-	if bytes.HasPrefix(b, []byte("v=0")) || bytes.HasPrefix(b, []byte("o=")) {
+	if len(b) > 1 && b[1] == '=' {
 		return b, nil
 	}
 	kind, rest, found := bytes.Cut(b, []byte{0})

@@ -83,6 +83,7 @@ func TestDecode(t *testing.T) {
 		{"authentication data is skipped", "\x20\x02\x12\x34\x0a\x00\x00\x01v=0o=bad" + kind + "v=0", Packet{false, 0x1234, ip("10.0.0.1"), []byte("v=0")}},
 		{"no payload type", "\x20\x00\x12\x34\x0a\x00\x00\x01v=0\r\n", Packet{false, 0x1234, ip("10.0.0.1"), []byte("v=0\r\n")}},
 		{"no payload type, the o= line alone", "\x24\x00\x12\x34\x0a\x00\x00\x01o=x", Packet{true, 0x1234, ip("10.0.0.1"), []byte("o=x")}},
+		{"no payload type, and another line first", "\x20\x00\x12\x34\x0a\x00\x00\x01s=x", Packet{false, 0x1234, ip("10.0.0.1"), []byte("s=x")}},
 		{"a payload type in capitals", "\x20\x00\x12\x34\x0a\x00\x00\x01Application/SDP\x00v=0", Packet{false, 0x1234, ip("10.0.0.1"), []byte("v=0")}},
 		{"no payload at all", "\x24\x00\x12\x34\x0a\x00\x00\x01" + kind, Packet{true, 0x1234, ip("10.0.0.1"), nil}},
 		{"the reserved bit is ignored", "\x28\x00\x12\x34\x0a\x00\x00\x01" + kind + "v=0", Packet{false, 0x1234, ip("10.0.0.1"), []byte("v=0")}},

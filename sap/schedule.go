@@ -44,6 +44,7 @@ type entry struct {
 	next      aes67.MonoTime // when it is announced next
 	announced bool           // a packet with this text has left
 	again     aes67.MonoTime // when somebody else's deletion of it may next be answered
+	contested bool           // somebody else deleted it, and the next announcement is the answer
 }
 
 // goodbye is a session that is no longer wanted.
@@ -236,6 +237,9 @@ func (s *schedule) due(now aes67.MonoTime) []transmission {
 			out = append(out, transmission{via: s.via, packet: old.packet(s.via, true)})
 		}
 		out = append(out, transmission{via: s.via, packet: e.packet(s.via, false), entry: e})
+		if e.contested {
+			e.contested, e.again = false, now.Add(againAfter)
+		}
 		if e.fresh {
 			e.fresh, e.next = false, now.Add(repeatAfter)
 		} else {
@@ -246,13 +250,14 @@ func (s *schedule) due(now aes67.MonoTime) []transmission {
 }
 
 // deleted takes note of a deletion that came in. One of a text that is announced is
-// not ours: listeners may have believed it, so the session is announced at once.
+// not ours: listeners may have believed it, so the session is announced at once, or
+// as soon as againAfter allows: a deletion is repeated, and the last one counts.
 // A deletion of a text that was replaced may be our own.
 func (s *schedule) deleted(now aes67.MonoTime, p Packet) {
 	o, told := sdp.ParseOrigin(p.Payload)
 	for _, e := range s.entries {
-		if e.announced && p.Hash == e.hash && (!told || o == e.origin) && now >= e.again {
-			e.again, e.next = now.Add(againAfter), now
+		if e.announced && p.Hash == e.hash && (!told || o == e.origin) {
+			e.contested, e.next = true, min(e.next, max(now, e.again))
 		}
 	}
 }

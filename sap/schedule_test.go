@@ -247,7 +247,33 @@ func TestSchedule(t *testing.T) {
 				}
 			},
 			"0s 1 announce A 1, 0s 1 announce B 1, 1s 1 announce A 1, 1s 1 announce B 1, " +
-				"2s 1 announce A 1, 7s 1 announce A 1, 12s 1 announce A 1, 17s 1 announce A 1",
+				"2s 1 announce A 1, 7s 1 announce A 1, 12s 1 announce A 1, 17s 1 announce A 1, 22s 1 announce A 1",
+		},
+		{
+			"a deletion that is repeated is answered once more, when the limit allows it",
+			func(s *stage) {
+				s.want(0, eno1, []sdp.Session{named("A", 1, eno1)})
+				s.until(2 * time.Second)
+				for range goodbyes {
+					s.deleted(s.now, s.entries[0].packet(eno1, true))
+					s.until(time.Duration(s.now) + goodbyeGap)
+				}
+				s.until(40 * time.Second)
+			},
+			"0s 1 announce A 1, 1s 1 announce A 1, 2s 1 announce A 1, 7s 1 announce A 1, 37s 1 announce A 1",
+		},
+		{
+			"a flood of deletions is answered once in five seconds",
+			func(s *stage) {
+				s.want(0, eno1, []sdp.Session{named("A", 1, eno1)})
+				s.until(2 * time.Second)
+				for range 1200 { // one each 10 ms, for 12 s
+					s.deleted(s.now, s.entries[0].packet(eno1, true))
+					s.until(time.Duration(s.now) + 10*time.Millisecond)
+				}
+				s.until(20 * time.Second)
+			},
+			"0s 1 announce A 1, 1s 1 announce A 1, 2s 1 announce A 1, 7s 1 announce A 1, 12s 1 announce A 1, 17s 1 announce A 1",
 		},
 		{
 			"the deletion of a text that is no more is our own",

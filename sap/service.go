@@ -59,12 +59,20 @@ type wire interface {
 	Close() error
 }
 
+// The states of a service.
+const (
+	StateOff        = "off"        // Run is not running
+	StateListening  = "listening"  // and nothing is announced, or announcements do not leave
+	StateAnnouncing = "announcing" // announcements leave
+	StateFailed     = "failed"     // the port cannot be had; tried again
+)
+
 // Stats counts messages since the start.
 type Stats struct {
 	Sent       uint64
 	SendErrors uint64
 	Received   uint64
-	Malformed  uint64 // not SAP, or no description of an audio stream
+	Malformed  uint64 // not SAP, or no description that tells an address
 	Dropped    uint64 // for want of room or time
 }
 
@@ -90,8 +98,8 @@ type Service struct {
 	deleted  []Packet // deletions of ours that came in
 	stats    Stats
 	problem  string // why receivers do not see the sessions, or we not theirs; and the remedy
-	open     bool
-	going    bool // sessions are wanted and the last packet went out
+	state    string // StateAnnouncing is told by going
+	going    bool   // sessions are wanted and the last packet went out
 	second   aes67.MonoTime
 	inSpell  int // messages in that second
 }
@@ -114,7 +122,7 @@ func New(cfg Config, log zerolog.Logger) *Service {
 		cfg.open = openSockets
 	}
 	return &Service{
-		cfg: cfg, log: log, interval: cfg.Interval, table: newTable(),
+		cfg: cfg, log: log, interval: cfg.Interval, table: newTable(), state: StateOff,
 		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 		schedule: schedule{interval: cfg.Interval, jitter: cfg.Jitter, former: formerVersions(cfg.Former)},
 	}
@@ -194,19 +202,14 @@ func (s *Service) Heard() []Heard {
 // Changed is woken when a foreign session came, changed or went.
 func (s *Service) Changed() <-chan struct{} { return s.changed }
 
-// State returns "off" (the port cannot be had, or Run is not running),
-// "listening", or "announcing" while announcements leave.
+// State returns one of the states above.
 func (s *Service) State() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case !s.open:
-		return "off"
-	case s.going:
-		return "announcing"
-	default:
-		return "listening"
+	if s.going {
+		return StateAnnouncing
 	}
+	return s.state
 }
 
 // Problem says why receivers do not see the sessions, or why others' are not heard,
@@ -251,7 +254,7 @@ func (s *Service) Run(ctx context.Context) error {
 			wake.Pause(ctx, reopenAfter)
 		}
 	}
-	s.setOpen(false)
+	s.become(StateOff)
 	return nil
 }
 
@@ -260,6 +263,7 @@ var errHearAgain = errors.New("sap: trying to hear")
 
 // trouble tells of sockets that cannot be had or failed.
 func (s *Service) trouble(err error) {
+	s.become(StateFailed)
 	s.tell(fmt.Sprintf("SAP: %v, so receivers that need it do not see the streams; it is tried again every %.0f s", err, reopenAfter.Seconds()))
 }
 
@@ -267,29 +271,25 @@ func (s *Service) trouble(err error) {
 func (s *Service) session(ctx context.Context) error {
 	w, err := s.cfg.open()
 	if err != nil {
-		s.setOpen(false)
 		return err
 	}
 	s.deaf = ""
 	if err := w.hears(); err != nil {
 		s.deaf = fmt.Sprintf("SAP: %v: the sessions of others are not heard, and their groups may be taken; end the program that holds UDP port %d", err, Port)
 	}
+	s.become(StateListening)
 	s.tell(cmp.Or(s.unsent, s.deaf))
-	s.setOpen(true)
 	failed := make(chan error, 1)
 	var reader sync.WaitGroup
 	reader.Go(func() { failed <- s.read(w) })
 	err = s.loop(ctx, w, failed)
-	if !errors.Is(err, errHearAgain) { // after which announcements go on
-		s.setOpen(false)
-	}
 	err = errors.Join(err, w.Close())
 	reader.Wait()
 	return err
 }
 
-func (s *Service) setOpen(open bool) {
+func (s *Service) become(state string) {
 	s.mu.Lock()
-	s.open, s.going = open, open && s.going
+	s.state, s.going = state, state == StateListening && s.going
 	s.mu.Unlock()
 }

@@ -449,7 +449,7 @@ func TestServiceWaitsForItsPort(t *testing.T) {
 		}})
 		s.Announce(net.Interface{Index: 1}, eno1.addr, []sdp.Session{named("A", 1, eno1)})
 		time.Sleep(10 * time.Second)
-		if got := s.State(); got != "off" {
+		if got := s.State(); got != StateFailed {
 			t.Errorf("meanwhile: %s", got)
 		}
 		if got := s.Problem(); !strings.Contains(got, "address already in use, so receivers that need it do not see the streams") {
@@ -463,7 +463,14 @@ func TestServiceWaitsForItsPort(t *testing.T) {
 		}
 		// A socket that fails while it is in use is opened again.
 		l.in <- datagram{err: errors.New("bad file descriptor")}
+		synctest.Wait()
+		if got := s.State(); got != StateFailed {
+			t.Errorf("when it fails: %s", got)
+		}
 		time.Sleep(6 * time.Second)
+		if got := s.State(); got != StateAnnouncing {
+			t.Errorf("when it is back: %s", got)
+		}
 		stop()
 		if l.opens != 2 {
 			t.Errorf("opened %d times, want 2", l.opens)

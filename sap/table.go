@@ -130,7 +130,7 @@ func (t *table) remove(index int, source netip.Addr, p Packet) outcome {
 	gone := t.dropIf(func(s *session) bool {
 		return s.Index == index && s.Source == source && s.Origin == p.Origin && s.hash == p.Hash &&
 			(!told || s.Description.Origin.Same(o)) &&
-			(!whole || s.Description.Group == d.Group && s.Description.Port == d.Port)
+			(!whole || s.Description.Group == d.Group && (d.Port == 0 || s.Description.Port == d.Port))
 	})
 	if gone {
 		return changed

@@ -61,9 +61,10 @@ func TestTableKeepsASession(t *testing.T) {
 func TestTableHonoursDeletionsFromTheOriginAlone(t *testing.T) {
 	a := named("A", 1, eno1)
 	source := ip("10.0.0.7")
-	other, newer, line, bare, zero := deletion(a), named("A", 2, eno1), deletion(a), deletion(a), deletion(a)
+	other, newer, line, group, bare, zero := deletion(a), named("A", 2, eno1), deletion(a), deletion(a), deletion(a), deletion(a)
 	other.Origin = ip("10.0.0.8")
 	line.Payload = []byte("o=- 65 1 IN IP4 192.168.10.1\r\n")
+	group.Payload = fmt.Appendf(nil, "%sc=IN IP4 %v\r\n", line.Payload, a.Stream.Group)
 	bare.Payload = nil
 	zero.Hash, zero.Payload = 0, nil
 	tests := []struct {
@@ -75,6 +76,7 @@ func TestTableHonoursDeletionsFromTheOriginAlone(t *testing.T) {
 	}{
 		{"the announcer's", 3, source, deletion(a), changed},
 		{"the announcer's, with the o= line alone", 3, source, line, changed},
+		{"the announcer's, with the o= and the c= line", 3, source, group, changed},
 		{"the announcer's, with no payload", 3, source, bare, changed},
 		{"somebody else's", 3, ip("10.0.0.8"), deletion(a), ignored},
 		{"one that names another origin", 3, source, other, ignored},

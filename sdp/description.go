@@ -2,6 +2,7 @@ package sdp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"aes67-sink/aes67"
@@ -21,17 +22,24 @@ func (o Origin) Same(p Origin) bool {
 	return o.User == p.User && o.ID == p.ID && o.Addr == p.Addr
 }
 
-// Description is what a session description says about its first audio stream.
-// Its strings are printable, bounded and share no memory with the text.
+// maxOthers bounds how many streams beside those of redundant audio are kept of a
+// session: each is listed, and kept clear of.
+const maxOthers = 14
+
+// Description is what a session description says about its first audio stream, and
+// where the others go. Without audio the first stream's address stands in its place,
+// with no format. Its strings are printable, bounded and share no memory with the
+// text; descriptions can be compared.
 type Description struct {
 	Name     string
 	Origin   Origin
 	Info     string // the media's i= line, such as "1 channels: Left"
 	Group    netip.Addr
 	Port     uint16
-	Second   netip.AddrPort // where the second audio stream goes, as the other leg of redundant ones; invalid: none
-	TTL      uint8          // 0: not told
-	Payload  uint8          // RTP payload type
+	Second   netip.AddrPort            // where the second audio stream goes, as the other leg of redundant ones; invalid: none
+	Others   [maxOthers]netip.AddrPort // where further streams go, of audio or not; invalid behind the last
+	TTL      uint8                     // 0: not told
+	Payload  uint8                     // RTP payload type
 	Encoding string
 	Rate     aes67.Hz
 	Channels int
@@ -41,14 +49,20 @@ type Description struct {
 	MediaClk string        // the first a=mediaclk, likewise
 }
 
-// Legs returns where the session's audio goes: d, and a copy with the second
-// stream's address if there is one.
+// Legs returns where the session's streams go, each address once: d, a copy with the
+// second stream's, and the others' without a format.
 func (d *Description) Legs() []Description {
 	legs := []Description{*d}
-	if d.Second.IsValid() && d.Second != netip.AddrPortFrom(d.Group, d.Port) {
-		second := *d
-		second.Group, second.Port = d.Second.Addr(), d.Second.Port()
-		legs = append(legs, second)
+	add := func(leg Description, to netip.AddrPort) {
+		leg.Group, leg.Port = to.Addr(), to.Port()
+		same := func(l Description) bool { return l.Group == leg.Group && l.Port == leg.Port }
+		if to.IsValid() && !slices.ContainsFunc(legs, same) {
+			legs = append(legs, leg)
+		}
+	}
+	add(*d, d.Second)
+	for _, to := range d.Others {
+		add(Description{Name: d.Name, Origin: d.Origin}, to)
 	}
 	return legs
 }

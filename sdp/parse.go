@@ -1,11 +1,13 @@
 package sdp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,24 +27,21 @@ const (
 
 // Parse reads a description, its own or a foreign one: lines end with LF or
 // CRLF or with the text, session attributes may follow where the RFC does not
-// want them, t= and what is not known may be missing. Of several media the
-// first audio one is taken, and of the next the address alone, which is the other
-// leg of redundant streams (SMPTE ST 2022-7). It fails only if the text does not
-// tell where audio goes: whoever sends to a group is to be known and kept clear
-// of, whatever else he writes.
+// want them, v=, t= and what is not known may be missing. Of several media the
+// first audio one is taken, and of the others the address alone; that of the next
+// audio is the other leg of redundant streams (SMPTE ST 2022-7). It fails only if
+// the text does not tell where anything goes: whoever sends to a group is to be
+// known and kept clear of, whatever else he writes.
 //
-//  1. fields: the lines of the session and of its audio streams
-//  2. each known line is read; the media's wins over the session's
-//  3. what must not be missing is checked
+//  1. the lines of the session and of its streams are read, each known one
+//  2. route: the addresses are dealt out, a stream's before the session's
+//  3. of the clocks, too, the stream's win over the session's
 func Parse(text []byte) (Description, error) {
 	if len(text) > MaxText {
 		return Description{}, fmt.Errorf("sdp: %d bytes: more than %d", len(text), MaxText)
 	}
 	p := parser{}
 	for line := range lines(string(text)) {
-		if !p.version && (line[0] != 'v' || strings.TrimSpace(line[2:]) != "0") {
-			return Description{}, fmt.Errorf("sdp: line %q: must be %q", clean(line, maxForeignWord), "v=0")
-		}
 		p.line(line[0], line[2:])
 	}
 	return p.result()
@@ -75,21 +74,35 @@ func lines(text string) func(yield func(string) bool) {
 	}
 }
 
-// parser gathers the lines of the session and of its audio streams.
+// parser gathers the lines of the session and of its streams.
 type parser struct {
-	d               Description
-	version, origin bool
-	audio           int  // audio streams so far
-	skipped         bool // inside a stream of another kind
-	connection      bool // the first one has a c= line of its own
-	mapped          bool // its rtpmap was read
-	session         struct{ refClock, mediaClk string }
-	second          uint16 // the second one's port
-	broken          error  // of a c= line
+	d       Description
+	origin  bool
+	session struct {
+		refClock, mediaClk string
+		destination
+	}
+	streams []stream
+	skipped bool  // inside a stream that is not the first of audio
+	mapped  bool  // the first one's rtpmap was read
+	broken  error // of a c= line
+}
+
+// destination is what a c= line says; an invalid group stands for none.
+type destination struct {
+	group netip.Addr
+	ttl   uint8
+}
+
+// stream is where a medium goes, as far as its own lines tell.
+type stream struct {
+	audio bool
+	port  uint16
+	destination
 }
 
 // media reports whether the lines are those of the first audio stream.
-func (p *parser) media() bool { return !p.skipped && p.audio == 1 }
+func (p *parser) media() bool { return !p.skipped && len(p.streams) > 0 }
 
 func (p *parser) line(kind byte, value string) {
 	switch {
@@ -98,28 +111,33 @@ func (p *parser) line(kind byte, value string) {
 	case kind == 'o' && !p.origin:
 		p.origin = true
 		p.d.Origin, _ = parseOrigin(value)
-	case p.skipped || p.audio > 2:
-	case p.audio == 2:
-		if group, _, err := parseConnection(value); kind == 'c' && err == nil {
-			p.d.Second = netip.AddrPortFrom(group, p.second)
-		}
-	case kind == 'v':
-		p.version = true
+	case kind == 'c':
+		p.connectionLine(value)
+	case p.skipped:
 	case kind == 's' && p.d.Name == "":
 		p.d.Name = clean(value, maxForeignName)
 	case kind == 'i' && p.media():
 		p.d.Info = clean(value, maxForeignName)
-	case kind == 'c' && !p.connection:
-		group, ttl, err := parseConnection(value)
-		if err != nil {
-			p.broken = fmt.Errorf("sdp: line %q: %w", clean("c="+value, maxForeignWord), err)
-			return
-		}
-		p.connection = p.media()
-		p.d.Group, p.d.TTL = group, ttl
 	case kind == 'a':
 		name, rest, _ := strings.Cut(value, ":")
 		p.attribute(name, strings.TrimSpace(rest))
+	}
+}
+
+// connectionLine keeps the first address of the session, or of the stream whose
+// lines are read.
+func (p *parser) connectionLine(value string) {
+	c, err := parseConnection(value)
+	if err != nil {
+		p.broken = fmt.Errorf("sdp: line %q: %w", clean("c="+value, maxForeignWord), err)
+		return
+	}
+	at := &p.session.destination
+	if n := len(p.streams); n > 0 {
+		at = &p.streams[n-1].destination
+	}
+	if !at.group.IsValid() {
+		*at = c
 	}
 }
 
@@ -127,10 +145,6 @@ func (p *parser) line(kind byte, value string) {
 // type that is none is 0.
 func (p *parser) mediaLine(value string) {
 	f := strings.Fields(value)
-	if p.skipped = len(f) == 0 || f[0] != "audio"; p.skipped {
-		return
-	}
-	p.audio++
 	number := func(i, bits int) uint64 {
 		if i >= len(f) {
 			return 0
@@ -142,13 +156,13 @@ func (p *parser) mediaLine(value string) {
 		}
 		return n
 	}
-	if p.audio == 2 {
-		p.second = uint16(number(1, 16))
-	}
-	if p.audio > 1 {
+	s := stream{audio: len(f) > 0 && f[0] == "audio", port: uint16(number(1, 16))}
+	p.skipped = !s.audio || slices.ContainsFunc(p.streams, isAudio)
+	p.streams = append(p.streams, s)
+	if p.skipped {
 		return
 	}
-	p.d.Port, p.d.Payload = uint16(number(1, 16)), uint8(number(3, 7))
+	p.d.Payload = uint8(number(3, 7))
 	// The static types of RFC 3551, 6 need no rtpmap.
 	switch p.d.Payload {
 	case 10:
@@ -157,6 +171,8 @@ func (p *parser) mediaLine(value string) {
 		p.d.Encoding, p.d.Rate, p.d.Channels = "L16", 44100, 1
 	}
 }
+
+func isAudio(s stream) bool { return s.audio }
 
 // attribute reads the attributes that are known; one that is broken counts as
 // absent, because a stream can be listed and kept clear of without it.
@@ -219,23 +235,68 @@ func (p *parser) rtpmap(value string) bool {
 }
 
 func (p *parser) result() (Description, error) {
+	p.route()
 	switch {
-	case !p.version:
-		return Description{}, errors.New("sdp: no v= line: not a session description")
-	case p.audio == 0:
-		return Description{}, errors.New("sdp: no audio: no m=audio line")
 	case !p.d.Group.IsValid() && p.broken != nil:
 		return Description{}, p.broken
 	case !p.d.Group.IsValid():
 		return Description{}, errors.New("sdp: no c= line: no address")
 	}
-	if p.d.RefClock == "" {
-		p.d.RefClock = p.session.refClock
-	}
-	if p.d.MediaClk == "" {
-		p.d.MediaClk = p.session.mediaClk
-	}
+	p.d.RefClock = cmp.Or(p.d.RefClock, p.session.refClock)
+	p.d.MediaClk = cmp.Or(p.d.MediaClk, p.session.mediaClk)
 	return p.d, nil
+}
+
+// route deals out the addresses: the first audio stream's, or where that is not told
+// the next one's, is the description's own. Both have its format, the others have none.
+func (p *parser) route() {
+	audio, others := p.byKind()
+	for i, s := range append(audio, others...) {
+		if !s.group.IsValid() {
+			s.destination = p.session.destination
+		}
+		to, leg := netip.AddrPortFrom(s.group, s.port), s.audio && i < 2
+		switch {
+		case !to.IsValid():
+		case !p.d.Group.IsValid():
+			if !leg {
+				p.d = Description{Name: p.d.Name, Origin: p.d.Origin}
+			}
+			p.d.Group, p.d.Port, p.d.TTL = s.group, s.port, s.ttl
+		case leg:
+			p.d.Second = to
+		default:
+			p.other(to)
+		}
+	}
+}
+
+// byKind returns the streams of audio and the others, in their order; a text
+// without any has one that goes where the session does.
+func (p *parser) byKind() (audio, others []stream) {
+	for _, s := range p.streams {
+		if s.audio {
+			audio = append(audio, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	if len(p.streams) == 0 {
+		others = []stream{{}}
+	}
+	return audio, others
+}
+
+// other keeps a further address, once.
+func (p *parser) other(to netip.AddrPort) {
+	for i, known := range p.d.Others {
+		if !known.IsValid() {
+			p.d.Others[i] = to
+		}
+		if !known.IsValid() || known == to {
+			return
+		}
+	}
 }
 
 // parseOrigin reads "USER ID VERSION IN IP4 ADDRESS"; the user is what stands
@@ -267,22 +328,22 @@ func numberOf(text string) uint64 {
 
 // parseConnection reads "IN IP4 239.69.1.1/32": an address and, for IPv4, a TTL
 // (RFC 8866, 5.7).
-func parseConnection(value string) (netip.Addr, uint8, error) {
+func parseConnection(value string) (destination, error) {
 	f := strings.Fields(value)
 	if len(f) < 3 {
-		return netip.Addr{}, 0, errors.New(`must be "IN IP4 ADDRESS/TTL"`)
+		return destination{}, errors.New(`must be "IN IP4 ADDRESS/TTL"`)
 	}
 	text, more, _ := strings.Cut(f[2], "/")
 	addr, ok := parseAddr(text)
 	if !ok {
-		return netip.Addr{}, 0, errors.New("not an IP address")
+		return destination{}, errors.New("not an IP address")
 	}
 	ttl := uint64(0)
 	if addr.Is4() {
 		more, _, _ = strings.Cut(more, "/")
 		ttl, _ = strconv.ParseUint(more, 10, 8)
 	}
-	return addr, uint8(ttl), nil
+	return destination{addr, uint8(ttl)}, nil
 }
 
 // parseAddr reads an address without a zone, which could be of any length.

@@ -120,7 +120,9 @@ func TestParseTakes(t *testing.T) {
 			"an rtpmap of another payload type is not ours", "rtpmap:96", "rtpmap:97",
 			func(d *sdp.Description) { d.Encoding, d.Rate, d.Channels = "", 0, 0 },
 		},
-		{"video before the audio", "m=audio", "m=video 1 RTP/AVP 33\na=ptime:7\nc=IN IP4 1.2.3.4\nm=audio", func(*sdp.Description) {}},
+		{"video before the audio", "m=audio", "m=video 1 RTP/AVP 33\na=ptime:7\nc=IN IP4 1.2.3.4\nm=audio", func(d *sdp.Description) {
+			d.Others[0] = netip.MustParseAddrPort("1.2.3.4:1")
+		}},
 		{"empty lines, rubbish and a NUL", "t=0 0", "\n\r\nrubbish\n=\n\x00", func(*sdp.Description) {}},
 		{
 			"a clock of the session alone", "t=0 0", "a=ts-refclk:local\na=mediaclk:sender",
@@ -142,12 +144,38 @@ func TestParseTakes(t *testing.T) {
 		{"an encoding in small letters", "L24", "l24", func(*sdp.Description) {}},
 		{
 			"both legs", "/48000/2", "/48000/2\nm=audio 5006 RTP/AVP 96\nc=IN IP4 239.2.2.3/8\na=rtpmap:96 L16/44100/1\nm=audio 5008 RTP/AVP 96\nc=IN IP4 239.3.2.3/8",
-			func(d *sdp.Description) { d.Second = netip.MustParseAddrPort("239.2.2.3:5006") },
+			func(d *sdp.Description) {
+				d.Second, d.Others[0] = netip.MustParseAddrPort("239.2.2.3:5006"), netip.MustParseAddrPort("239.3.2.3:5008")
+			},
 		},
 		{
 			"a leg behind a video", "/48000/2", "/48000/2\nm=video 5006 RTP/AVP 33\nc=IN IP4 239.9.9.9/8\nm=audio 5006 RTP/AVP 96\nc=IN IP4 239.2.2.3/8",
-			func(d *sdp.Description) { d.Second = netip.MustParseAddrPort("239.2.2.3:5006") },
+			func(d *sdp.Description) {
+				d.Second, d.Others[0] = netip.MustParseAddrPort("239.2.2.3:5006"), netip.MustParseAddrPort("239.9.9.9:5006")
+			},
 		},
+		{
+			"streams that have the session's group", "/48000/2", "/48000/2\nm=audio 5006 RTP/AVP 96\nm=application 5008 RTP/AVP 100",
+			func(d *sdp.Description) {
+				d.Second, d.Others[0] = netip.MustParseAddrPort("239.1.2.3:5006"), netip.MustParseAddrPort("239.1.2.3:5008")
+			},
+		},
+		{"a stream told again and again", "/48000/2", "/48000/2" + strings.Repeat("\nm=video 5006 RTP/AVP 33\nc=IN IP4 239.9.9.9/8", 30), func(d *sdp.Description) {
+			d.Others[0] = netip.MustParseAddrPort("239.9.9.9:5006")
+		}},
+		{
+			"a first leg whose address is none", "c=IN IP4 239.1.2.3/8\nt=0 0\nm=audio 5004 RTP/AVP 96\na=rtpmap:96 L24/48000/2",
+			"m=audio 5004 RTP/AVP 96\nc=IN IP4 group.example\na=rtpmap:96 L24/48000/2\nm=audio 5006 RTP/AVP 96\nc=IN IP4 239.2.2.3/16",
+			func(d *sdp.Description) { d.Group, d.Port, d.TTL = ip("239.2.2.3"), 5006, 16 },
+		},
+		{"no audio", "m=audio", "a=ts-refclk:local\nm=video", func(d *sdp.Description) { *d = bare(d); d.RefClock = "local" }},
+		{"audio without a group, video with one", "c=IN IP4 239.1.2.3/8\nt=0 0", "m=video 5006 RTP/AVP 33\nc=IN IP4 239.2.2.3/16", func(d *sdp.Description) {
+			*d = bare(d)
+			d.Group, d.Port, d.TTL = ip("239.2.2.3"), 5006, 16
+		}},
+		{"no medium", "m=audio 5004 RTP/AVP 96\na=rtpmap:96 L24/48000/2", "", func(d *sdp.Description) { *d = bare(d); d.Port = 0 }},
+		{"another version", "v=0", "v=1", func(*sdp.Description) {}},
+		{"no version", "v=0\n", "", func(*sdp.Description) {}},
 		{"control characters in the name", "s=x", "s=a\x1b]0;b\x07\xff\xfec", func(d *sdp.Description) { d.Name = "a ]0;b c" }},
 	}
 	for _, test := range tests {
@@ -174,6 +202,36 @@ func TestParseTakes(t *testing.T) {
 	}
 }
 
+// bare is what is told of a session that carries no audio.
+func bare(d *sdp.Description) sdp.Description {
+	return sdp.Description{Name: d.Name, Origin: d.Origin, Group: d.Group, Port: d.Port, TTL: d.TTL}
+}
+
+// TestLegsAreAllGroupsOfASession: one that carries no audio, too, and no more of them
+// than are kept.
+func TestLegsAreAllGroupsOfASession(t *testing.T) {
+	text := short + "\nm=audio 5004 RTP/AVP 96\nc=IN IP4 239.2.2.3/8\nm=video 5006 RTP/AVP 33\nc=IN IP4 239.1.2.3/8\n"
+	want := []string{"239.1.2.3:5004 L24", "239.2.2.3:5004 L24", "239.1.2.3:5006 "}
+	for i := range 30 {
+		text += fmt.Sprintf("m=video 5006 RTP/AVP 33\nc=IN IP4 239.9.9.%d/8\n", i)
+		want = append(want, fmt.Sprintf("239.9.9.%d:5006 ", i))
+	}
+	d, err := sdp.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, leg := range d.Legs() {
+		got = append(got, fmt.Sprintf("%v:%d %s", leg.Group, leg.Port, leg.Encoding))
+		if leg.Name != d.Name || leg.Origin != d.Origin {
+			t.Errorf("a leg of %q, %+v", leg.Name, leg.Origin)
+		}
+	}
+	if diff := cmp.Diff(got, want[:2+len(d.Others)]); diff != "" {
+		t.Errorf("-got +want:\n%s", diff)
+	}
+}
+
 // odd is what stands for a session id or version that is no number of 64 bits.
 func odd(text string) uint64 {
 	h := fnv.New64a()
@@ -183,9 +241,7 @@ func odd(text string) uint64 {
 
 func TestParseRefuses(t *testing.T) {
 	tests := []struct{ name, old, new, want string }{
-		{"another version", "v=0", "v=1", `must be "v=0"`},
-		{"what is no description", "v=0\n", "", `must be "v=0"`},
-		{"no audio", "m=audio", "m=video", "no audio"},
+		{"what is no description", short, "<html>\n<p class=x>\n", "no c= line"},
 		{"no address", "c=IN IP4 239.1.2.3/8\n", "", "no c= line"},
 		{"an address that is none", "239.1.2.3", "group.example", "not an IP address"},
 		{"an address with a zone", "239.1.2.3", "fe80::1%" + strings.Repeat("z", 99), "not an IP address"},
@@ -335,6 +391,9 @@ func FuzzParse(f *testing.F) {
 			if len(s) > 255 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) || !utf8.ValidString(s) {
 				t.Fatalf("kept %q", s)
 			}
+		}
+		if legs := d.Legs(); !d.Group.IsValid() || len(legs) > 2+len(d.Others) {
+			t.Fatalf("%d legs, the first to %v", len(legs), d.Group)
 		}
 		if o, ok := sdp.ParseOrigin(text); ok && o != d.Origin {
 			t.Fatalf("ParseOrigin: %+v, %v; Parse: %+v", o, ok, d.Origin)

@@ -79,12 +79,11 @@ type Device struct {
 	lines *bufio.Reader
 	// What this connection has taught; a speaker that comes back may be another, or
 	// have other firmware.
-	product   string
-	absent    map[Path]*Error
-	limits    map[Path]Limits
-	noLimits  bool
-	noSchema  bool
-	discarded int
+	product  string
+	absent   map[Path]*Error
+	limits   map[Path]Limits
+	noLimits bool
+	noSchema bool
 }
 
 // NewDevice makes a speaker that is connected to when it is asked something. timeout
@@ -224,14 +223,6 @@ func (d *Device) Raw(ctx context.Context, line string) (answer string, err error
 		return err
 	})
 	return answer, err
-}
-
-// Discarded counts the lines that answered nothing, on all connections.
-func (d *Device) Discarded() (n int) {
-	<-d.turn
-	n = d.discarded
-	d.turn <- struct{}{}
-	return n
 }
 
 // do runs a request in its turn, once more if an idle connection turns out to be dead:
@@ -378,7 +369,6 @@ func (d *Device) exchange(ctx context.Context, line []byte, p Path) (Value, erro
 				v = reply.Value
 				return nil
 			}
-			d.discarded++
 		}
 		return fmt.Errorf("%w: %d lines, none about %s", ErrGarbled, maxStale, p)
 	})
@@ -438,7 +428,6 @@ func (d *Device) send(line []byte) error {
 func (d *Device) discard() error {
 	if n := d.lines.Buffered(); n > 0 {
 		_, _ = d.lines.Discard(n)
-		d.discarded++
 	}
 	tcp, ok := d.conn.(*net.TCPConn)
 	if !ok {
@@ -465,7 +454,6 @@ func (d *Device) discard() error {
 		case n == 0:
 			return errLost
 		}
-		d.discarded++
 	}
 	return fmt.Errorf("%w: it sends without being asked, and without an end", ErrGarbled)
 }

@@ -50,6 +50,15 @@ func ofSink(tell func(r *Room, say sayer)) func(*snapshot, sayer) {
 	}
 }
 
+// ofSAP makes a metric of the messages of SAP.
+func ofSAP(tell func(n *SAPMessages) uint64) func(*snapshot, sayer) {
+	return func(s *snapshot, say sayer) {
+		if n := s.Announce.SAPMessages; n != nil {
+			say(float64(tell(n)))
+		}
+	}
+}
+
 // frames is a number of frames of a sink as a time.
 func frames(r *Room, say sayer, n *int64) {
 	if r.RateHz > 0 {
@@ -105,7 +114,7 @@ var metricTable = []metric{
 	})},
 	{"clock_grandmaster", gauge, "1 while this computer is the network's grandmaster.", ofClock(func(c *Clock, say sayer) {
 		if c.Role != "" {
-			truth(say, c.Role == "grandmaster")
+			truth(say, c.Role == RoleGrandmaster)
 		}
 	})},
 	{"clock_offset_seconds", gauge, "Our clock less the grandmaster's.", ofClock(func(c *Clock, say sayer) { number(say, ns, c.OffsetNS) })},
@@ -141,6 +150,12 @@ var metricTable = []metric{
 			truth(say, s.Sender.Why == "", "policy", s.Sender.Policy)
 		}
 	}},
+	{"sap_state", gauge, "1 for the state of announcing by SAP, 0 for the others.", func(s *snapshot, say sayer) { oneOf(say, s.Announce.SAP, SAPStates()) }},
+	{"sap_messages_sent_total", counter, "The SAP messages sent.", ofSAP(func(n *SAPMessages) uint64 { return n.Sent })},
+	{"sap_messages_unsent_total", counter, "The SAP messages that could not be sent.", ofSAP(func(n *SAPMessages) uint64 { return n.SendErrors })},
+	{"sap_messages_received_total", counter, "The SAP messages received.", ofSAP(func(n *SAPMessages) uint64 { return n.Received })},
+	{"sap_messages_malformed_total", counter, "Those of them that could not be read.", ofSAP(func(n *SAPMessages) uint64 { return n.Malformed })},
+	{"sap_messages_dropped_total", counter, "Those of them that there was no room or time for.", ofSAP(func(n *SAPMessages) uint64 { return n.Dropped })},
 	{"heard_sessions", gauge, "The AES67 sessions of others that are heard.", func(s *snapshot, say sayer) { say(float64(s.Heard.Sessions)) }},
 	{"heard_masters", gauge, "The PTP masters that are heard.", func(s *snapshot, say sayer) { say(float64(s.Heard.Masters)) }},
 	{"stream_packets_total", counter, "The packets sent.", ofStream(func(s *Stream, say sayer) { say(float64(s.Packets)) })},

@@ -187,10 +187,21 @@ type Thread struct {
 
 // Announce is how receivers learn of the streams.
 type Announce struct {
-	SAP      string `json:"sap,omitempty"`
+	SAP      string `json:"sap,omitempty"` // one of SAPStates
 	MDNS     string `json:"mdns,omitempty"`
 	RTSPPort *int   `json:"rtsp_port,omitempty"`
 	Problem  string `json:"problem,omitempty"` // which receivers do not learn of them, and the remedy
+	// SAPMessages are without those to and from a second leg.
+	SAPMessages *SAPMessages `json:"sap_messages,omitempty"`
+}
+
+// SAPMessages are counts since the start.
+type SAPMessages struct {
+	Sent       uint64 `json:"sent"`
+	SendErrors uint64 `json:"send_errors"`
+	Received   uint64 `json:"received"`
+	Malformed  uint64 `json:"malformed"` // not SAP, or no description that tells an address
+	Dropped    uint64 `json:"dropped"`   // for want of room or time
 }
 
 // Heard is what others announce on the network; `list` shows it.

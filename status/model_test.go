@@ -54,8 +54,11 @@ func example() Model {
 			TimestampJumps: new(uint64(0)), LatenessP50US: new(int64(12)), LatenessP99US: new(int64(40)), LatenessMaxUS: new(int64(310)),
 			PeakDBFS: new(Tenths(-41.2)), LimitedDB: new(Tenths(0)),
 		}},
-		Sender:    &Thread{Policy: "SCHED_FIFO", Priority: 20},
-		Announce:  Announce{SAP: "announcing", MDNS: "established", RTSPPort: new(8554)},
+		Sender: &Thread{Policy: "SCHED_FIFO", Priority: 20},
+		Announce: Announce{
+			SAP: "announcing", MDNS: "established", RTSPPort: new(8554),
+			SAPMessages: &SAPMessages{Sent: 7, SendErrors: 1, Received: 300, Malformed: 2, Dropped: 3},
+		},
 		LatencyMS: &Latency{Buffer: 15, Resampler: 1.4, Packet: 1, Total: 17.4},
 		Status: &Health{
 			Overall: health.Healthy, Link: health.Healthy, Transmission: health.Healthy, ExternalSynchronization: health.Healthy, Essence: health.Healthy,

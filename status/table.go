@@ -153,11 +153,11 @@ func named(rooms []Room, number int, parts []string) []string {
 }
 
 func clockParts(c Clock) []string {
-	parts := []string{c.State, map[string]string{"follower": "follower", "grandmaster": "this computer is the grandmaster"}[c.Role]}
-	if c.State == "" && c.Role == "none" {
+	parts := []string{c.State, ofRole(c.Role)}
+	if c.State == "" && c.Role == RoleNone {
 		parts = []string{"without PTP"}
 	}
-	if c.Grandmaster != "" && c.Role != "grandmaster" {
+	if c.Grandmaster != "" && c.Role != RoleGrandmaster {
 		parts = append(parts, "grandmaster "+c.Grandmaster)
 	}
 	parts = append(parts, fmt.Sprintf("domain %d", c.Domain))

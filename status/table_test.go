@@ -64,6 +64,22 @@ func TestEveryProblemIsTold(t *testing.T) {
 	golden(t, "testdata/problems.txt", []byte(m.Table(80)))
 }
 
+// TestTheRoleIsTold also where this program does not know the word.
+func TestTheRoleIsTold(t *testing.T) {
+	for _, c := range []struct{ state, role, want string }{
+		{"locked", "follower", "locked, follower, grandmaster 00-1d, domain 0"},
+		{"locked", "grandmaster", "locked, this computer is the grandmaster, domain 0"},
+		{"listening", "none", "listening, grandmaster 00-1d, domain 0"},
+		{"", "none", "without PTP, grandmaster 00-1d, domain 0"},
+		{"locked", "boundary", "locked, boundary, grandmaster 00-1d, domain 0"},
+	} {
+		got := strings.Join(present(clockParts(Clock{State: c.state, Role: c.role, Grandmaster: "00-1d"})), ", ")
+		if got != c.want {
+			t.Errorf("%s, %s: %q, want %q", c.state, c.role, got, c.want)
+		}
+	}
+}
+
 func TestTheLatencyIsToldOrSaid(t *testing.T) {
 	m := example()
 	m.LatencyMS.Receiver = 10

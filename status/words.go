@@ -17,12 +17,32 @@ func States() []string {
 	return []string{Idle, WaitingSoundServer, WaitingNetwork, WaitingClock, Filling, Sending, Holdover, Failed}
 }
 
-// ClockStates are those of the relation to the network's clock, in the order in
-// which a start goes through them.
-func ClockStates() []string { return []string{"listening", "uncalibrated", "locked", "holdover"} }
+// The states of the relation to the network's clock.
+const (
+	ClockListening    = "listening"
+	ClockUncalibrated = "uncalibrated"
+	ClockLocked       = "locked"
+	ClockHoldover     = "holdover"
+)
 
-// ClockRoles are what this computer may be in the network's tree of clocks.
-func ClockRoles() []string { return []string{"none", "follower", "grandmaster"} }
+// ClockStates are all of them, in the order in which a start goes through them.
+func ClockStates() []string {
+	return []string{ClockListening, ClockUncalibrated, ClockLocked, ClockHoldover}
+}
+
+// What this computer may be in the network's tree of clocks.
+const (
+	RoleNone        = "none"
+	RoleFollower    = "follower"
+	RoleGrandmaster = "grandmaster"
+)
+
+// ClockRoles are all of them.
+func ClockRoles() []string { return []string{RoleNone, RoleFollower, RoleGrandmaster} }
+
+// SAPStates are those of announcing by SAP: switched off, the port cannot be had,
+// nothing is announced, announcements leave.
+func SAPStates() []string { return []string{"off", "failed", "listening", "announcing"} }
 
 var words = map[string]string{
 	Idle:               "idle: nothing plays; play something into the sink, or say stream.when = \"always\"",
@@ -33,6 +53,19 @@ var words = map[string]string{
 	Sending:            "sending",
 	Holdover:           "sending, on the last good frequency of a clock that was lost",
 	Failed:             "failed; trying again",
+}
+
+var roleWords = map[string]string{
+	RoleNone:        "",
+	RoleGrandmaster: "this computer is the grandmaster",
+}
+
+// ofRole says a role to people; one without other words is returned as it is.
+func ofRole(role string) string {
+	if said, ok := roleWords[role]; ok {
+		return said
+	}
+	return role
 }
 
 // Words says a state of the bridge to people; what is no state is returned as it

@@ -90,16 +90,12 @@ func noSessions(ctx context.Context, client *status.Client) error {
 // printSessions prints the texts as they are announced, an empty line between
 // two.
 func printSessions(w io.Writer, sessions []status.Session) error {
-	for i, session := range sessions {
-		separator := ""
-		if i > 0 {
-			separator = "\r\n"
-		}
-		if _, err := io.WriteString(w, separator+session.Text); err != nil {
-			return err
-		}
+	var texts []string
+	for _, session := range sessions {
+		texts = append(texts, session.Text)
 	}
-	return nil
+	_, err := io.WriteString(w, strings.Join(texts, "\r\n"))
+	return err
 }
 
 // writeSessions writes one file a session and prints its path.

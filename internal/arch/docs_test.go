@@ -119,3 +119,66 @@ func TestFilesThatDocumentsNameAreThere(t *testing.T) {
 		}
 	})
 }
+
+// section is a part of the map, from what it begins with to what ends it.
+func section(t *testing.T, from, to string) string {
+	t.Helper()
+	whole, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(whole), from)
+	part, _, ends := strings.Cut(rest, to)
+	if !found || !ends {
+		t.Fatalf("ARCHITECTURE.md has no part from %q to %q", from, to)
+	}
+	return part
+}
+
+// place is a path of the map's table, and a name in it behind it.
+var place = regexp.MustCompile("`([^`]+)`(?: \\(([A-Za-z]+)\\))?")
+
+func TestTheMapLeads(t *testing.T) {
+	places := 0
+	for row := range strings.Lines(section(t, "| To change | go to |\n|---|---|\n", "\n\n")) {
+		_, to, ok := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
+		if !ok {
+			t.Errorf("no row of two columns: %s", row)
+		}
+		for _, named := range place.FindAllStringSubmatch(to, -1) {
+			places++
+			path, name := filepath.Join(root, named[1]), named[2]
+			if info, err := os.Stat(path); err != nil || strings.HasSuffix(named[1], "/") && !info.IsDir() {
+				t.Errorf("the map leads to %s, which is not there", named[1])
+			} else if name != "" && !holds(t, path, name) {
+				t.Errorf("the map leads to %s in %s, where it is not", name, named[1])
+			}
+		}
+	}
+	if places < 100 {
+		t.Errorf("only %d places found: has the table changed its form?", places)
+	}
+}
+
+// holds reports whether a file has a word.
+func holds(t *testing.T, path, word string) bool {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`\b` + word + `\b`).Match(text)
+}
+
+func TestTheMapNamesAllThatIsInternal(t *testing.T) {
+	named := section(t, "below `internal`, are the utilities: ", "\n\n")
+	entries, err := os.ReadDir(filepath.Join(root, "internal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.Contains(named, "`"+entry.Name()+"`") {
+			t.Errorf("ARCHITECTURE.md does not say what internal/%s is", entry.Name())
+		}
+	}
+}

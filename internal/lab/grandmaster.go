@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aes67-sink/aes67"
+	"aes67-sink/ptp"
 	"aes67-sink/ptp/port"
 	"aes67-sink/ptp/wire"
 )
@@ -139,7 +140,7 @@ func (g *Grandmaster) announce() {
 	}
 	m.Properties = wire.Properties{
 		Priority1: g.cfg.Priority1, Class: g.cfg.Class, Accuracy: g.cfg.Accuracy, Variance: 0xFFFF,
-		Priority2: g.cfg.Priority2, Identity: g.cfg.Identity, UTCOffset: 37, TimeSource: 0xA0,
+		Priority2: g.cfg.Priority2, Identity: g.cfg.Identity, UTCOffset: ptp.UTCOffset, TimeSource: 0xA0,
 	}
 	g.send(&m)
 }

@@ -93,9 +93,7 @@ func (s *Service) turn() (now, next aes67.RawTime) {
 	if now >= s.renewAt {
 		l.ports.lookAgain(now)
 	}
-	if l.ports.takeSlept() {
-		l.wake()
-	}
+	l.wakeIfSlept()
 	l.engine.ServeAt(l.ports.base.Target())
 	if l.engine.Port() == ptp.PortListening {
 		l.engine.SetTAI(now, l.ports.TAI(now)) // the date may come after the network
@@ -257,6 +255,8 @@ func (s *Service) Snapshot() ptp.Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := s.cfg.Now()
+	l.ports.lookAgain(now) // who asks as soon as the computer is awake is told the truth
+	l.wakeIfSlept()
 	l.forget(now)
 	return l.status(now)
 }

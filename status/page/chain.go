@@ -90,13 +90,13 @@ func clockLink(l language, m *status.Model) link {
 	if c.State == "" {
 		return link{"clock", health.Inactive, l.word("clock.none"), ""}
 	}
-	state := map[string]health.Status{"locked": health.Healthy, "holdover": health.PartiallyHealthy}[c.State]
+	state := map[string]health.Status{status.ClockLocked: health.Healthy, status.ClockHoldover: health.PartiallyHealthy}[c.State]
 	if state == "" {
 		state = health.Unhealthy
 	}
 	detail := ""
 	switch {
-	case c.Role == "grandmaster":
+	case c.Role == status.RoleGrandmaster:
 		detail = l.word("clock.grandmaster")
 	case c.Grandmaster != "":
 		detail = l.fill("clock.follower", c.Grandmaster)

@@ -177,7 +177,7 @@ func exact(h heard, source []float64) (others []gap, same int) {
 // changes over and back without a click.
 func TestExactComesAndGoes(t *testing.T) {
 	if !full {
-		t.Skip("takes a minute: said by 'make bench-quality'; bridge/exact_test.go does the same in simulated time")
+		t.Skip("takes a minute: said by 'make bench-quality'; bridge/untouched_test.go does the same in simulated time")
 	}
 	measured(t, func(t *attempt) {
 		w, s := newWire(t), startServer(t, "pipewire")

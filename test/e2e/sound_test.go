@@ -77,9 +77,9 @@ func TestTwoReceiversHearLeftAndRight(t *testing.T) {
 	}
 }
 
-// fragment is the most frames that the servers hand over at once, when asked
+// message is the most frames that the servers hand over at once, when asked
 // for 5 ms: PipeWire's least quantum, PulseAudio's 5 ms at 48 kHz.
-var fragment = map[string]float64{"pipewire": 256, "pulseaudio": 240}
+var message = map[string]float64{"pipewire": 256, "pulseaudio": 240}
 
 // TestFollowsSkewedGrandmaster runs against quartzes at both ends of what PTP
 // equipment may be off: the RTP clock follows, and the resampler takes the
@@ -145,7 +145,7 @@ func TestFollowsSkewedGrandmaster(t *testing.T) {
 					h.judgePitch(t, side, stretches, judged, c.rate, c.kind)
 				}
 				judgeUnderruns(t, before, after, excused)
-				judgeFill(t, fills, own[0].heard().since(from), fragment[c.kind])
+				judgeFill(t, fills, own[0].heard().since(from), message[c.kind])
 			})
 		})
 	}

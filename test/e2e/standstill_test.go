@@ -333,9 +333,9 @@ func (d *desk) judgeBuffer(t *attempt, h hold, before, after report, faults int)
 	// More than the target is latency; less is a reserve that the server has used up
 	// by losing time, which it does not do untold.
 	over := *after.Drift.FillFrames - *after.Drift.FillTargetFrames
-	figures.atMost(t, "fill above its target", over, fragment[d.kind()], "frames")
+	figures.atMost(t, "fill above its target", over, message[d.kind()], "frames")
 	if after.Drift.ServerJumps == before.Drift.ServerJumps {
-		figures.atMost(t, "fill below its target", -over, fragment[d.kind()], "frames")
+		figures.atMost(t, "fill below its target", -over, message[d.kind()], "frames")
 	}
 	if h.length >= 500*time.Millisecond {
 		figures.atMost(t, "target grown by", (*after.Drift.FillTargetFrames-*before.Drift.FillTargetFrames)/48, forgetting, "ms")
