@@ -183,6 +183,9 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	b.tell(d)
 
 	next = sooner(sooner(next, restAt), b.watchNames(now))
+	if b.sessions.stays {
+		next = sooner(next, b.moves.end())
+	}
 	if b.failure != "" {
 		next = sooner(next, b.retryAt)
 	}
@@ -255,13 +258,12 @@ func (b *Bridge) contestedSince(now aes67.MonoTime) aes67.MonoTime {
 // regroup fits the running sessions to what others announce, and reports
 // whether they have to leave a group.
 func (b *Bridge) regroup(now aes67.MonoTime) bool {
-	n := b.parts.Neighbours()
-	if n == b.neighbours {
+	n, stays := b.parts.Neighbours(), b.moves.many(now)
+	if n == b.neighbours && stays == b.sessions.stays {
 		return false
 	}
-	b.neighbours = n
+	b.neighbours, b.sessions.stays = n, stays
 	number, base := b.sessions.identity.Number, b.sessions.identity.Base
-	b.sessions.stays = b.moves.many(now)
 	moved, err := b.sessions.settle(b.network.Address, n)
 	if err != nil {
 		b.log.Warn().Err(err).Msg("no other group for a session that others contest")

@@ -28,6 +28,8 @@ func (m *moves) add(now aes67.MonoTime) {
 
 // many reports whether that was too often.
 func (m *moves) many(now aes67.MonoTime) bool {
-	oldest := m[mostMovings-1]
-	return oldest != 0 && now.Sub(oldest) < movesIn
+	return m[mostMovings-1] != 0 && now < m.end()
 }
+
+// end is when it is not too often any more.
+func (m *moves) end() aes67.MonoTime { return m[mostMovings-1].Add(movesIn) }

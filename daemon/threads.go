@@ -45,9 +45,9 @@ const spareProcessors = 8
 
 // garbageShare is how much garbage there may be, in percent of what is in use, which is
 // some 5 MB. Even so the collector, whose pauses are the one thing that real-time threads cannot
-// escape, runs little oftener than each two minutes, as it does in any case
+// escape, runs about once a minute; each two minutes it does in any case
 // (forcegcperiod in runtime/proc.go).
-const garbageShare = 50
+const garbageShare = 25
 
 // tuneRuntime prepares the Go runtime for real-time threads.
 func tuneRuntime() {
