@@ -183,7 +183,7 @@ func (b *Bridge) look(now aes67.MonoTime) (next aes67.MonoTime) {
 	b.tell(d)
 
 	next = sooner(sooner(next, restAt), b.watchNames(now))
-	if b.sessions.stays {
+	if b.streams != nil && b.sessions.stays {
 		next = sooner(next, b.moves.end())
 	}
 	if b.failure != "" {

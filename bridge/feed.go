@@ -113,6 +113,7 @@ func (f *feed) write(samples []float32, at aes67.MonoTime) {
 	frames := aes67.Frames(len(samples) / f.channels)
 	f.measure(frames, at)
 	if at.Sub(aes67.MonoTime(f.pulled.Load())) > pauseLimit {
+		f.missed = true
 		return
 	}
 	if f.missed {
@@ -127,7 +128,7 @@ func (f *feed) write(samples []float32, at aes67.MonoTime) {
 // measure follows the length of a cycle and finds long pauses.
 func (f *feed) measure(frames aes67.Frames, at aes67.MonoTime) {
 	since := at.Sub(f.heardAt)
-	if !f.heard || since >= together {
+	if !f.heard || since >= min(together, frames.Duration(f.in)/2) {
 		if f.lump > 0 && f.lump.Duration(f.in) <= longestCycle {
 			f.cycle.Store(int64(f.cycles.add(f.lump)))
 		}

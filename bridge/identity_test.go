@@ -254,6 +254,22 @@ func TestSessionsAreNotRenamedForEver(t *testing.T) {
 	}
 }
 
+// Nothing is looked at again and again where the network went while a session stayed.
+func TestASessionThatStayedAndEndedIsNotLookedAt(t *testing.T) {
+	w, b := newWorld(t)
+	b.look(w.mono)
+	for range mostMovings + 1 {
+		w.mono = w.mono.Add(20 * time.Second)
+		w.others = &Neighbours{Host: "pc", Refused: []string{w.announced[0].Stream.Name}}
+		b.look(w.mono)
+	}
+	w.in.Network.Usable = false
+	w.mono = w.mono.Add(movesIn)
+	if next := b.look(w.mono); next != 0 && next <= w.mono {
+		t.Errorf("at %v looks again at %v", w.mono, next)
+	}
+}
+
 // Who has moved too often moves once more when he may, though nothing new is heard.
 func TestASessionThatStayedMovesWhenItMay(t *testing.T) {
 	w, b := newWorld(t)
@@ -270,7 +286,10 @@ func TestASessionThatStayedMovesWhenItMay(t *testing.T) {
 	}
 	claimed, start := claim(), w.mono
 	for next := b.look(w.mono); next != 0 && w.mono.Sub(start) < movesIn; next = b.look(w.mono) {
-		w.mono = max(next, w.mono+1)
+		if next <= w.mono {
+			t.Fatalf("at %v looks again at %v", w.mono, next)
+		}
+		w.mono = next
 	}
 	if got := w.announced[0].Stream.Name; got == claimed {
 		t.Errorf("still %q, which somebody else has, %v later", got, w.mono.Sub(start))

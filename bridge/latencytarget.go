@@ -30,6 +30,7 @@ type target struct {
 	// The greatest lateness, frames beyond a cycle, of the last ten minutes. What
 	// is younger than a second or eight cycles may be a longer cycle.
 	young      float64
+	excused    float64 // taken off it, for a cycle twice as long explains so much
 	youngUntil aes67.MonoTime
 	minutes    [10]float64
 	minute     int
@@ -76,8 +77,16 @@ func (t *target) cycled(cycle aes67.Frames) {
 	if cycle <= 0 || cycle == t.cycle {
 		return
 	}
-	if 2*cycle > 3*t.cycle || 3*cycle < 2*t.cycle {
-		t.short, t.young = 0, 0
+	switch {
+	case 2*cycle > 3*t.cycle:
+		explained := min(t.young, float64(cycle-t.cycle))
+		t.young -= explained
+		if t.excused = 0; cycle <= 2*t.cycle { // two that are late in a row look like this, too
+			t.excused = explained
+		}
+	case 3*cycle < 2*t.cycle:
+		t.short = min(t.short, float64(cycle))
+		t.young, t.excused = t.young+t.excused, 0
 	}
 	t.cycle = cycle
 }
@@ -121,7 +130,7 @@ func (t *target) late() float64 { return max(0, t.short-float64(t.cycle)) }
 func (t *target) age(at aes67.MonoTime) {
 	if at >= t.youngUntil {
 		t.minutes[t.minute] = max(t.minutes[t.minute], t.young)
-		t.young = 0
+		t.young, t.excused = 0, 0
 		t.youngUntil = at.Add(max(time.Second, 8*t.cycle.Duration(t.rate)))
 	}
 	if at >= t.minuteEnds {
@@ -131,11 +140,12 @@ func (t *target) age(at aes67.MonoTime) {
 	}
 }
 
-// goal is the fill to keep. With begin the sound is to begin now: what is late
+// goal is the fill to keep: what was asked for, and where that cannot be kept, or
+// nothing was, what was learnt. With begin the sound is to begin now: what is late
 // at this moment counts too.
 func (t *target) goal(begin bool) aes67.Frames {
-	if t.asked > 0 {
-		return max(aes67.FramesIn(t.asked, t.rate), t.least())
+	if asked := aes67.FramesIn(t.asked, t.rate); asked >= t.least() {
+		return asked
 	}
 	late := t.young
 	for _, l := range t.minutes {

@@ -160,3 +160,39 @@ func TestTheTargetIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// What two messages in a row that came late make of the cycle's length does not undo what
+// was learnt of them.
+func TestLatenessIsLearntThoughCyclesSeemToChange(t *testing.T) {
+	s := newPunctual()
+	s.run(time.Second, onTime)
+	for range 40 {
+		next := int(time.Duration(s.now)/(256*time.Second/48000)) + 10
+		s.run(100*time.Millisecond, once(next, 6*time.Millisecond))
+		s.cycled(512)
+		s.run(30*time.Millisecond, onTime)
+		s.cycled(256)
+		s.run(370*time.Millisecond, onTime)
+	}
+	if got, want := s.goal(false), aes67.Frames(least+96); got < want {
+		t.Errorf("6 ms late twice a second: %d frames, want %d at least", got, want)
+	}
+}
+
+// A buffer that was asked for and cannot be kept is chosen as if none was.
+func TestALatencyThatCannotBeKeptLearns(t *testing.T) {
+	s := newPunctual()
+	s.asked = 6 * time.Millisecond
+	s.run(time.Second, onTime)
+	if got := s.goal(false); got != least {
+		t.Errorf("6 ms asked: %d frames, want %d", got, least)
+	}
+	s.run(time.Second, once(300, 20*time.Millisecond))
+	if got := s.goal(false); got < 256+49+900 {
+		t.Errorf("6 ms asked, and a cycle 20 ms late: %d frames", got)
+	}
+	s.asked = 40 * time.Millisecond
+	if got := s.goal(false); got != 1920 {
+		t.Errorf("40 ms asked: %d frames", got)
+	}
+}

@@ -376,8 +376,9 @@ func (p *Pipeline) aim() {
 	}
 	filling := p.watch.state == stateFilling
 	goal := p.target.goal(filling)
-	sooner := p.goal-goal > aes67.FramesIn(retarget, p.rate.in) && (!p.rate.untouched.used() || p.inSilence())
-	if goal > p.goal || goal < p.goal && (filling || sooner) {
+	less := p.goal - goal
+	sooner := less > aes67.FramesIn(retarget, p.rate.in) && (!p.rate.untouched.used() || p.inSilence() && p.feed.zeros(less) == less)
+	if less < 0 || less > 0 && filling || sooner {
 		p.goal = goal
 		p.rate.loop.SetTarget(goal)
 		p.report.target.Store(int64(goal))
@@ -394,19 +395,22 @@ func (p *Pipeline) hold(block aes67.Frames) bool {
 	if !p.rate.loop.Ready() {
 		return false
 	}
-	off := p.rate.loop.Fill() - float64(p.goal)
+	fill := p.rate.loop.Fill()
+	off := fill - float64(p.goal)
 	limit := trimFrom.Seconds() * float64(p.rate.in)
 	block = p.rate.ofSink(block)
 	switch {
 	case off > limit:
 		spare := p.feed.ready() - block - 1 // for this pull
-		p.feed.drop(p.feed.zeros(min(aes67.Frames(off), max(0, spare))))
-	case off < -limit && -off >= float64(block):
-	default:
+		zeros := p.feed.zeros(min(aes67.Frames(off), max(0, spare)))
+		p.feed.drop(zeros)
+		p.rate.loop.Recentre(fill - float64(zeros))
 		return false
+	case off < -limit && -off >= float64(block):
+		p.rate.loop.Recentre(fill)
+		return true
 	}
-	p.rate.loop.Recentre()
-	return off < 0
+	return false
 }
 
 // place tells where to begin: how many frames are to be dropped before. ok is

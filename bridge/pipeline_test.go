@@ -574,7 +574,7 @@ func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {
 func TestALostMomentDoesNotBreakTheSoundForEver(t *testing.T) {
 	for _, lost := range []time.Duration{time.Millisecond, 1300 * time.Microsecond, 3 * time.Millisecond} {
 		for _, skew := range []aes67.PPB{0, 30_000} {
-			r := newRig(t, PipelineConfig{Latency: time.Millisecond}, skew) // the least that can be
+			r := newRig(t, PipelineConfig{Latency: 6900 * time.Microsecond}, skew) // the least that can be
 			r.SetConfirmed(true)
 			r.pullFor(2*time.Second, nil)
 			r.next = r.next.Add(lost)
@@ -588,6 +588,37 @@ func TestALostMomentDoesNotBreakTheSoundForEver(t *testing.T) {
 			if s := r.Snapshot(); s.Underruns != before {
 				t.Errorf("%v lost, %v: %d breaks in 3 s, 2 s after that", lost, skew, s.Underruns-before)
 			}
+		}
+	}
+}
+
+// A buffer that has become too long comes down by the zeros that there are in a pause,
+// and inaudibly by the rest: what sounds behind the pause is not thrown away.
+func TestAShortPauseBreaksNothing(t *testing.T) {
+	for _, skew := range []aes67.PPB{0, 50_000} {
+		for pause := aes67.Frames(100); pause < 1500; pause += 100 {
+			r := newRig(t, PipelineConfig{}, skew)
+			r.SetConfirmed(true)
+			r.target.minutes[0] = 960
+			r.pullFor(2*time.Second, nil)
+			r.target.minutes, r.target.young = [10]float64{}, 0
+			r.pullFor(time.Second, nil)
+			from := r.sent
+			r.program = func(n aes67.Frames) (left, right float64) {
+				if n < from+pause {
+					return 0, 0
+				}
+				return 0.9, 0.9
+			}
+			heard := time.Duration(0)
+			r.pullFor(time.Second, func(silent bool) {
+				switch {
+				case !silent && r.out[0][0] > 0.7:
+					heard += time.Millisecond
+				case heard > 0:
+					t.Fatalf("%v, a pause of %d frames: silent again after %v: %+v", skew, pause, heard, r.Snapshot())
+				}
+			})
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (r *rate) consumed(taken aes67.Frames) float64 {
 // steer sets the ratio that drift wants at the end of this block.
 func (r *rate) steer(due aes67.MonoTime, block, taken aes67.Frames, reading, silent bool) {
 	m, _ := r.clock.Load()
-	r.choose(m, reading, silent)
+	r.choose(m, reading, silent, float64(r.ofSink(block)))
 	if r.untouched.used() {
 		r.loop.Untouched(due, r.consumed(taken))
 		r.resampler.SetRatio(0, int(block))
@@ -115,16 +115,17 @@ func (r *rate) smooth(now aes67.PPB, block aes67.Frames) aes67.PPB {
 // CLOCK_MONOTONIC, as a grandmaster's does, and the sound server does too.
 func (r *rate) same(m mediaclock.Map) bool { return m.Tied && r.in == r.out && r.loop.Same() }
 
-// choose decides between the two ways. A fill that is off in silence is put right there
-// (Pipeline.hold), and ends nothing.
-func (r *rate) choose(m mediaclock.Map, reading, silent bool) {
+// choose decides between the two ways. A fill that is off in silence ends nothing where
+// it is put right (Pipeline.hold): below by a block of so many frames at least.
+func (r *rate) choose(m mediaclock.Map, reading, silent bool, block float64) {
 	frames := func(d time.Duration) float64 { return d.Seconds() * float64(r.in) }
 	off := r.loop.Fill() - float64(r.loop.Target())
 	one := r.same(m) && reading
+	far := off > frames(untouchedAbove) && !silent || off < -frames(untouchedBelow) && !(silent && -off >= block)
 	switch {
 	case !r.untouched.on && one && r.loop.State() == drift.Fine && math.Abs(off) <= frames(untouchedNear):
 		r.untouched.on = true
-	case r.untouched.on && (!one || !silent && (off > frames(untouchedAbove) || off < -frames(untouchedBelow))):
+	case r.untouched.on && (!one || far):
 		r.untouched.on = false
 	}
 }

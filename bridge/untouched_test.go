@@ -217,7 +217,18 @@ func TestForgettingLeavesSamplesUntouched(t *testing.T) {
 	if s := r.Snapshot(); s.Target != long {
 		t.Errorf("a buffer for %d frames became one for %d while the samples went out untouched: %+v", long, s.Target, s)
 	}
-	r.program = func(aes67.Frames) (left, right float64) { return 0, 0 }
+	nothing := func(aes67.Frames) (left, right float64) { return 0, 0 }
+	for pause := 12 * time.Millisecond; pause < 60*time.Millisecond; pause += 3 * time.Millisecond {
+		r.program = nothing
+		r.pullFor(pause, nil)
+		r.program = tone
+		r.pullFor(200*time.Millisecond, func(bool) {
+			if !r.rate.untouched.whole() {
+				t.Fatalf("after a pause of %v: %+v", pause, r.Snapshot())
+			}
+		})
+	}
+	r.program = nothing
 	r.pullFor(time.Second, nil)
 	r.program = tone
 	r.pullFor(time.Second, nil)

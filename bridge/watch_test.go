@@ -3,6 +3,8 @@ package bridge
 import (
 	"testing"
 	"time"
+
+	"aes67-sink/aes67"
 )
 
 // Each arrow of the drawing in watch.go, and each state that stays.
@@ -77,5 +79,27 @@ func TestWatchLosesPatience(t *testing.T) {
 	}
 	if len(did) == 0 {
 		t.Error("beginnings in vain, for ever")
+	}
+}
+
+// The shortest cycles of a graph come one by one, less than a millisecond apart.
+func TestShortCyclesAreMeasured(t *testing.T) {
+	for _, frames := range []aes67.Frames{32, 48, 64, 128} {
+		f := newFeed(1, 48000, 48000)
+		at := aes67.MonoTime(time.Second)
+		f.pulled.Store(int64(at))
+		for range 4 { // of longer ones before, in messages of 256
+			for range 32 {
+				f.write(make([]float32, 256), at)
+			}
+			at = at.Add(8192 * time.Second / 48000)
+		}
+		for range 50 {
+			f.write(make([]float32, frames), at)
+			at = at.Add(frames.Duration(48000))
+		}
+		if got := aes67.Frames(f.cycle.Load()); got != frames {
+			t.Errorf("cycles of %d frames are taken for %d", frames, got)
+		}
 	}
 }

@@ -73,7 +73,7 @@ var Options = []Option{
 	{
 		Key: "sink.latency", Default: `"auto"`,
 		Help:   "the buffer between sound server and network",
-		Detail: "\"auto\" begins with what this sound server's cycles need (8.4 ms at 256 frames), learns what comes late, and forgets it after ten minutes. A duration is kept as it is: longer for a computer that is always busy. Less than a cycle, a packet and half a millisecond cannot be kept (6.9 ms at 256 frames): then the least that can be is used, and status says so.",
+		Detail: "\"auto\" begins with what this sound server's cycles need (8.4 ms at 256 frames), learns what comes late, and forgets it after ten minutes. A duration is kept as it is: longer for a computer that is always busy. Less than a cycle, a packet and half a millisecond cannot be kept (6.9 ms at 256 frames): then it is as with \"auto\", and status says so.",
 		field: duration(func(c *Config) *time.Duration { return &c.Sink.Latency },
 			2*time.Millisecond, 2*time.Second, Auto),
 	},

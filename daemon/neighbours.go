@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"reflect"
-	"slices"
 	"sync/atomic"
 
 	"aes67-sink/bridge"
@@ -56,8 +55,10 @@ func (n *neighbours) latest() *bridge.Neighbours {
 // gather replaces what is told if it has changed.
 func (n *neighbours) gather() {
 	next := &bridge.Neighbours{Host: n.host(), Refused: n.refused()}
+	known := map[bridge.Foreign]bool{} // what is heard in two ways
 	for _, f := range n.foreign(n.chosen()) {
-		if !slices.Contains(next.Sessions, f) { // heard in two ways
+		if !known[f] {
+			known[f] = true
 			next.Sessions = append(next.Sessions, f)
 		}
 	}

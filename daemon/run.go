@@ -103,7 +103,14 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	onWire := func() bool {
 		return supervisor.Snapshot().Sessions != nil || e.sender.stats() != nil
 	}
-	e.sleeper = &sleeper{supervisor: e.wake, leaving: leaving{onWire, make(chan struct{}, 1)}, rejoin: e.ears.rejoin}
+	e.sleeper = &sleeper{
+		supervisor: e.wake, leaving: leaving{onWire, make(chan struct{}, 1)}, rejoin: e.ears.rejoin,
+		compare: func() {
+			if e.ptp != nil {
+				e.ptp.Awake()
+			}
+		},
+	}
 	sleep := logind.NewSleep(logind.SleepConfig{Quiet: e.sleeper.quiet, Awake: e.sleeper.awake}, part("sleep"))
 	ranks := logind.NewRanks(nil, part("seat"))
 	handover := leaving{func() bool { return onWire() || e.network.input().Usable }, make(chan struct{}, 1)}

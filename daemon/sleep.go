@@ -34,6 +34,7 @@ func (l *leaving) done(ctx context.Context) {
 type sleeper struct {
 	leaving
 	supervisor chan<- struct{} // woken when asleep has changed
+	compare    func()          // of the clocks: the network's time stood still
 	rejoin     func()          // switches may have forgotten what is heard here
 	down       atomic.Bool
 }
@@ -50,6 +51,7 @@ func (s *sleeper) quiet(ctx context.Context) {
 }
 
 func (s *sleeper) awake() {
+	s.compare()
 	s.down.Store(false)
 	wake.Signal(s.supervisor)
 	s.rejoin()

@@ -134,9 +134,7 @@ func (a *arrival) reopen() {
 	switch {
 	case a.line.weight == 0:
 		a.relocate() // nothing but the open window tells what has come
-	case math.IsInf(a.bestAhead, -1):
-		a.open(a.last)
-	default:
+	case !math.IsInf(a.bestAhead, -1):
 		a.close()
 		a.open(a.last)
 	}

@@ -31,7 +31,8 @@ type line struct {
 	leastLate float64 // the best of them: ns above the line, negative
 }
 
-// Figures of the line; those in points mean windows of 250 ms. Chosen with the
+// Figures of the line; those in points mean windows of 250 ms (one that a break ends is
+// shorter). Chosen with the
 // recordings named in doc.go.
 const (
 	memory = 400 // points: 100 s

@@ -237,8 +237,12 @@ func (l *Loop) Relocate() {
 }
 
 // Recentre takes the target that was asked for at once, without a ramp: for a
-// caller that has let the fill come there by itself.
-func (l *Loop) Recentre() { l.control.begin() }
+// caller that has put the fill there itself. From one that is still above, the fill
+// comes down as ever.
+func (l *Loop) Recentre(fill float64) {
+	l.control.begin()
+	l.control.target = max(l.control.goal, fill)
+}
 
 // Rate returns the server's clock against CLOCK_MONOTONIC, plus = server fast.
 // A path that does not resample sees from it where its fill is going.

@@ -123,14 +123,14 @@ func (t *table) room(now aes67.MonoTime, source netip.Addr) bool {
 func (t *table) remove(index int, source netip.Addr, p Packet) outcome {
 	o, told := sdp.ParseOrigin(p.Payload)
 	d, err := sdp.Parse(p.Payload)
-	whole := err == nil
+	whole := err == nil && d.Port != 0
 	if !told && p.Hash == 0 {
 		return ignored // it could mean any
 	}
 	gone := t.dropIf(func(s *session) bool {
 		return s.Index == index && s.Source == source && s.Origin == p.Origin && s.hash == p.Hash &&
 			(!told || s.Description.Origin.Same(o)) &&
-			(!whole || s.Description.Group == d.Group && (d.Port == 0 || s.Description.Port == d.Port))
+			(!whole || s.Description.Group == d.Group && s.Description.Port == d.Port)
 	})
 	if gone {
 		return changed

@@ -24,7 +24,7 @@ func (o Origin) Same(p Origin) bool {
 
 // maxOthers bounds how many streams beside those of redundant audio are kept of a
 // session: each is listed, and kept clear of.
-const maxOthers = 14
+const maxOthers = 6
 
 // Description is what a session description says about its first audio stream, and
 // where the others go. Without audio the first stream's address stands in its place,

@@ -250,8 +250,19 @@ func (p *parser) result() (Description, error) {
 // route deals out the addresses: the first audio stream's, or where that is not told
 // the next one's, is the description's own. Both have its format, the others have none.
 func (p *parser) route() {
-	audio, others := p.byKind()
-	for i, s := range append(audio, others...) {
+	if len(p.streams) == 0 {
+		p.streams = []stream{{}} // it goes where the session does
+	}
+	slices.SortStableFunc(p.streams, func(a, b stream) int {
+		switch {
+		case a.audio == b.audio:
+			return 0
+		case a.audio:
+			return -1
+		}
+		return 1
+	})
+	for i, s := range p.streams {
 		if !s.group.IsValid() {
 			s.destination = p.session.destination
 		}
@@ -269,22 +280,6 @@ func (p *parser) route() {
 			p.other(to)
 		}
 	}
-}
-
-// byKind returns the streams of audio and the others, in their order; a text
-// without any has one that goes where the session does.
-func (p *parser) byKind() (audio, others []stream) {
-	for _, s := range p.streams {
-		if s.audio {
-			audio = append(audio, s)
-		} else {
-			others = append(others, s)
-		}
-	}
-	if len(p.streams) == 0 {
-		others = []stream{{}}
-	}
-	return audio, others
 }
 
 // other keeps a further address, once.

@@ -156,7 +156,7 @@ var metricTable = []metric{
 	{"sap_messages_received_total", counter, "The SAP messages received.", ofSAP(func(n *SAPMessages) uint64 { return n.Received })},
 	{"sap_messages_malformed_total", counter, "Those of them that could not be read.", ofSAP(func(n *SAPMessages) uint64 { return n.Malformed })},
 	{"sap_messages_dropped_total", counter, "Those of them that there was no room or time for.", ofSAP(func(n *SAPMessages) uint64 { return n.Dropped })},
-	{"heard_sessions", gauge, "The AES67 sessions of others that are heard.", func(s *snapshot, say sayer) { say(float64(s.Heard.Sessions)) }},
+	{"heard_sessions", gauge, "The streams of others that are heard.", func(s *snapshot, say sayer) { say(float64(s.Heard.Sessions)) }},
 	{"heard_masters", gauge, "The PTP masters that are heard.", func(s *snapshot, say sayer) { say(float64(s.Heard.Masters)) }},
 	{"stream_packets_total", counter, "The packets sent.", ofStream(func(s *Stream, say sayer) { say(float64(s.Packets)) })},
 	{"stream_packets_dropped_total", counter, "The packets that could not be sent.", ofStream(func(s *Stream, say sayer) { say(float64(s.Dropped)) })},

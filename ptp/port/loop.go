@@ -125,12 +125,6 @@ func (l *loop) start(listenedSince aes67.RawTime) {
 	l.engine.Start(now, l.self, l.ports.TAI(now), l.mastersOn(l.used), listenedSince)
 }
 
-func (l *loop) wakeIfSlept() {
-	if l.ports.takeSlept() {
-		l.wake()
-	}
-}
-
 // wake begins anew after the computer has slept: others may have the time now,
 // and that of ours stood still.
 func (l *loop) wake() {

@@ -193,7 +193,15 @@ func TestAComputerThatSleptBeginsAnew(t *testing.T) {
 	}
 	before, _ := r.loop.tether.Clock.Load()
 	slept = 8 * time.Hour
-	r.now = r.now.Add(2 * time.Millisecond)
+	awake := make(chan struct{})
+	go func() { r.Awake(); close(awake) }()
+	for asked := false; !asked; time.Sleep(time.Millisecond) {
+		r.mu.Lock()
+		asked = len(r.commands) > 0
+		r.mu.Unlock()
+	}
+	r.turn()
+	<-awake
 	if s := r.Snapshot(); !s.Stale || s.State == ptp.Locked {
 		t.Errorf("who asks first is told of a clock that is right: %+v", s)
 	}

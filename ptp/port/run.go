@@ -93,7 +93,9 @@ func (s *Service) turn() (now, next aes67.RawTime) {
 	if now >= s.renewAt {
 		l.ports.lookAgain(now)
 	}
-	l.wakeIfSlept()
+	if l.ports.takeSlept() {
+		l.wake()
+	}
 	l.engine.ServeAt(l.ports.base.Target())
 	if l.engine.Port() == ptp.PortListening {
 		l.engine.SetTAI(now, l.ports.TAI(now)) // the date may come after the network
@@ -231,6 +233,25 @@ func (s *Service) Withhold(yes bool) {
 	s.do(func(l *loop) { l.engine.Withhold(s.cfg.Now(), yes) })
 }
 
+// awakeWithin bounds Awake, for Run may have ended.
+const awakeWithin = time.Second
+
+// Awake has the clocks compared and returns when that is done: who decides as soon as
+// the computer is awake is not to be told of a time that stood still.
+func (s *Service) Awake() {
+	done := make(chan struct{})
+	s.mu.Lock()
+	s.do(func(l *loop) {
+		l.ports.look()
+		close(done)
+	})
+	s.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(awakeWithin):
+	}
+}
+
 // do lets Run's goroutine call f, at once or when Run begins. The lock is held.
 func (s *Service) do(f func(*loop)) {
 	s.commands = append(s.commands, f)
@@ -255,8 +276,6 @@ func (s *Service) Snapshot() ptp.Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := s.cfg.Now()
-	l.ports.lookAgain(now) // who asks as soon as the computer is awake is told the truth
-	l.wakeIfSlept()
 	l.forget(now)
 	return l.status(now)
 }
