@@ -74,6 +74,10 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	e.sender = sender{clock: e.clock, source: e.rooms, log: part("send"), ended: e.wake}
 	e.loudness.Join(e.seats[0].sink, func() bool { return e.sender.stats() != nil })
 	e.pair = volume.NewPair(e.loudness, directory, cfg.Sink.ID, movesSpeakers(cfg), rtthread.Now, part("speakers"))
+	e.pair.Holds(func() bool {
+		held, _ := e.side.Held()
+		return held
+	})
 	e.pair.Begin()
 	defer e.pair.Flush()
 
@@ -116,7 +120,10 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	handover := leaving{func() bool { return onWire() || e.network.input().Usable }, make(chan struct{}, 1)}
 	e.side = instance.NewSide(instance.SideConfig{
 		Rank: func(uid int) int { return int(ranks.Of(uid)) }, Changed: ranks.Changed(),
-		Quiet: handover.done, Told: func() { wake.Signal(e.network.wake) },
+		Quiet: handover.done, Told: func() {
+			wake.Signal(e.network.wake)
+			e.pair.Again()
+		},
 	})
 	judge := &judge{
 		look: func() ([]health.Finding, health.Activity) { return e.ill(supervisor.Snapshot()) },

@@ -83,7 +83,8 @@ func (s PortState) String() string {
 const heartbeat = 250 * time.Millisecond
 
 // pendingLimit is how long we wait for masters that never qualify before we
-// serve all the same.
+// serve all the same; longer for those that tell a longer interval, of which the second
+// Announce is to come.
 const pendingLimit = 8 * time.Second
 
 // Engine is an ordinary clock with end-to-end delay measurement. It is pure:
@@ -220,6 +221,7 @@ func (e *Engine) enter(s PortState, now aes67.RawTime) {
 	e.out.unsent = [2]int{} // other messages are due
 	switch s {
 	case PortMaster:
+		e.moved = false // our time is this network's now
 		e.grandmaster.begin(now, e.tai.PTPAt(now))
 		e.follower.servo.Trust()
 		e.last = aes67.ClockIdentity{}
@@ -351,14 +353,15 @@ func (e *Engine) decide(now aes67.RawTime) {
 
 // pending reports whether a master is waited for that may yet qualify.
 func (e *Engine) pending(now aes67.RawTime) bool {
-	if now < e.listenUntil || !e.masters.pending(e.cfg.Domain, e.own.sender, now) {
+	longest := e.masters.pending(e.cfg.Domain, e.own.sender, now)
+	if now < e.listenUntil || longest == 0 {
 		e.pendingSince = 0
 		return false
 	}
 	if e.pendingSince == 0 {
 		e.pendingSince = now
 	}
-	return now.Sub(e.pendingSince) < pendingLimit
+	return now.Sub(e.pendingSince) < max(pendingLimit, longest+longest/4)
 }
 
 // Next returns when Tick is due at the latest.

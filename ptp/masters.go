@@ -77,7 +77,7 @@ type master struct {
 func (m *master) timeout() aes67.RawTime {
 	every := m.rhythm.interval(m.Interval)
 	if m.syncing {
-		return m.At.Add(syncingIntervals * every)
+		return m.At.Add(max(syncingIntervals*every, announceTimeout()))
 	}
 	return m.At.Add(timeoutIntervals * every)
 }
@@ -123,11 +123,14 @@ func (ms *Masters) Observe(m *wire.Message, at aes67.RawTime, from netip.Addr) {
 	case m.Sequence == rec.sequence:
 		return // a duplicate says nothing new, and must not qualify anybody
 	default:
-		told := interval(m.LogInterval, defaultAnnounce)
-		if !rec.syncing && at.Sub(rec.At) > max(window(told), qualifyIntervals*rec.rhythm.interval(told)) {
+		told, gap := interval(m.LogInterval, defaultAnnounce), at.Sub(rec.At)
+		away := !rec.syncing && gap > max(window(told), qualifyIntervals*rec.rhythm.interval(told))
+		if away {
 			rec.heard = 0
 		}
-		rec.rhythm.note(at.Sub(rec.At), m.Sequence-rec.sequence, told)
+		if !away || rec.rhythm.n < rhythmSure { // an absence is no interval
+			rec.rhythm.note(gap, m.Sequence-rec.sequence, told)
+		}
 		rec.heard++
 	}
 	rec.sequence = m.Sequence
@@ -214,16 +217,17 @@ func (ms *Masters) eligible(m *master, domain uint8, own wire.PortIdentity, now 
 	return m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock && m.timeout() > now
 }
 
-// pending reports whether a master was heard that may still qualify.
-func (ms *Masters) pending(domain uint8, own wire.PortIdentity, now aes67.RawTime) bool {
+// pending returns the longest interval that is told by masters which were heard and may
+// still qualify; 0: there are none.
+func (ms *Masters) pending(domain uint8, own wire.PortIdentity, now aes67.RawTime) (longest time.Duration) {
 	for i := range ms.list {
 		m := &ms.list[i]
 		if !m.Qualified && m.usable(domain) && m.Sender.Clock != own.Clock && m.Identity != own.Clock &&
 			now.Sub(m.At) <= window(m.Interval) {
-			return true
+			longest = max(longest, m.Interval)
 		}
 	}
-	return false
+	return longest
 }
 
 func (m *master) dataset(own wire.PortIdentity) *dataset {

@@ -118,6 +118,7 @@ func TestMastersAreJudgedByWhenTheirAnnouncesCome(t *testing.T) {
 		{"held up and let go together", 1, []aes67.RawTime{0, 80, 80, 80, 80, 80, 80}, []uint16{0, 4, 1, 1, 1, 1, 1}, 60},
 		{"numbered with its other messages", 1, []aes67.RawTime{0, 20, 40, 60, 80}, []uint16{0, 9, 9, 9, 9}, 60},
 		{"silent for a while, as one that yielded to a better one", 1, []aes67.RawTime{0, 20, 40, 340, 360, 380}, nil, 60},
+		{"silent again and again", 1, []aes67.RawTime{0, 20, 40, 340, 360, 380, 680, 700, 720, 1020, 1040, 1060}, nil, 60},
 		{"started anew", 1, []aes67.RawTime{0, 20, 60, 80}, []uint16{0, 1, 65000, 1}, 60},
 	} {
 		ms, sequence, now := NewMasters(3, 0), uint16(7), aes67.RawTime(0)

@@ -19,8 +19,10 @@ import (
 // direction and early by it in the other. Pairs need not be mates: the
 // estimator takes both directions as they come. T3 and T4 are in request.go.
 
-// pendingSyncs bounds how many may be under way at once.
-const pendingSyncs = 8
+// pendingSyncs bounds how many may be under way at once: half a second of 128 a second,
+// for a pause of ours lets all Syncs be read before the first Follow_Up. The sequence
+// number wraps at a multiple of it.
+const pendingSyncs = 64
 
 // syncHalf is a Sync or a Follow_Up that may await the other.
 type syncHalf struct {

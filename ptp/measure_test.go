@@ -107,3 +107,20 @@ func TestUnansweredNeedsRequestsAndTime(t *testing.T) {
 		t.Error("an answer came: still called deaf")
 	}
 }
+
+// After a pause of ours all Syncs are read before the first Follow_Up.
+func TestExchangeJoinsManyThatWereHeldUp(t *testing.T) {
+	var x exchange
+	joined := 0
+	for n := range uint16(pendingSyncs) {
+		x.sync(&wire.Message{Kind: wire.KindSync, Sequence: 65_500 + n, Flags: wire.FlagTwoStep}, aes67.RawTime(n)*1e7)
+	}
+	for n := range uint16(pendingSyncs) {
+		if _, ok := x.followUp(&wire.Message{Kind: wire.KindFollowUp, Sequence: 65_500 + n, Time: aes67.PTPTime(n) * 1e7}); ok {
+			joined++
+		}
+	}
+	if joined < 32 {
+		t.Errorf("%d of %d Syncs met their Follow_Up, want 32 at least: a quarter of a second of 128 a second", joined, pendingSyncs)
+	}
+}

@@ -78,3 +78,33 @@ func TestAnswersADelayReqWithRubbishInIt(t *testing.T) {
 		t.Errorf("%d answers, want one", answers)
 	}
 }
+
+// The second Announce of a master that comes each 16 s is waited for.
+func TestWaitsForAMasterThatAnnouncesItselfRarely(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
+	cfg := gmConfig(1, 40_000)
+	cfg.AnnounceLog = 4
+	n.add(cfg, cable(1), cable(2))
+	n.run(at(40))
+	if s := n.status(); s.Role != ptp.RoleFollower || s.State != ptp.Locked || s.Steps != 0 || len(n.sent(wire.KindAnnounce)) > 0 {
+		t.Errorf("%+v and %d Announces sent, want to follow it and never to have served", s, len(n.sent(wire.KindAnnounce)))
+	}
+}
+
+// Who has served a network has its time: a better master is measured while it goes on.
+func TestServingMakesTheTimeThatOfTheNetwork(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
+	n.run(at(20))
+	if s := n.status(); s.Role != ptp.RoleGrandmaster {
+		t.Fatalf("%+v, want to serve", s)
+	}
+	cfg := gmConfig(1, 40_000)
+	cfg.Silent = true // it never answers
+	n.add(cfg, cable(1), cable(2))
+	for s := 21.0; s < 60; s += 0.1 {
+		n.run(at(s))
+		if st := n.status(); st.State == ptp.Uncalibrated || st.State == ptp.Listening {
+			t.Fatalf("after %.1f s: %+v", s, st)
+		}
+	}
+}

@@ -18,6 +18,9 @@ const (
 	// to come oftener than it tells: fewer may have been held up and let go at
 	// once.
 	rhythmGaps = 8
+	// rhythmSure are enough to tell an absence: who comes more rarely than he tells shows
+	// it from the first on.
+	rhythmSure = 2
 	// rhythmLost is how many Announces may be lost between two. Beyond that the
 	// master was away, or began anew.
 	rhythmLost = 15

@@ -22,6 +22,8 @@ const (
 	flowLimit = 500 * time.Millisecond
 	// stallLimit is how long it may be ended before the recording is begun anew.
 	stallLimit = 3 * time.Second
+	// mostStalls bounds how often that doubles: up to 48 s.
+	mostStalls = 4
 	// recordTimeout is how long the server may take to begin a recording:
 	// PipeWire answers only when its session manager has linked it.
 	recordTimeout = 2 * time.Second
@@ -122,9 +124,10 @@ func (f *flow) look(count uint64, now aes67.MonoTime) (changed bool) {
 	return f.flowing != was
 }
 
-// stalled reports that the recording should be begun anew.
-func (f *flow) stalled(now aes67.MonoTime) bool {
-	return !f.flowing && now.Sub(f.last) > stallLimit
+// stalled reports that the recording should be begun anew; later each time that a new sink
+// was no help, for players may be sent elsewhere by it.
+func (f *flow) stalled(now aes67.MonoTime, remade int) bool {
+	return !f.flowing && now.Sub(f.last) > stallLimit<<min(remade, mostStalls)
 }
 
 // sleeps asks whether the sink is suspended. An error is as good as no.
@@ -173,10 +176,13 @@ func (t *session) watchFlow() time.Duration {
 		}
 	}
 	if t.flow.flowing {
-		t.worn = false
+		if t.worn = false; t.remade > 0 {
+			t.remade = 0
+			t.relief()
+		}
 		t.cure(now)
 	}
-	if t.flow.stalled(now) && !t.suspended.Load() {
+	if t.flow.stalled(now, t.remade) && !t.suspended.Load() {
 		t.flow.last = now
 		switch t.asleep = t.sleeps(); {
 		case t.asleep:

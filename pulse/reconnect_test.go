@@ -196,7 +196,7 @@ func TestFlowIsToldByTheCount(t *testing.T) {
 		if changed := f.look(step.count, at(step.after)); changed != step.changed {
 			t.Errorf("%s: changed %v, want %v", step.name, changed, step.changed)
 		}
-		if stalled := f.stalled(at(step.after)); stalled != step.stalled {
+		if stalled := f.stalled(at(step.after), 0); stalled != step.stalled {
 			t.Errorf("%s: stalled %v, want %v", step.name, stalled, step.stalled)
 		}
 	}
@@ -219,5 +219,14 @@ func TestARecordingThatStallsTwiceLeadsToANewSink(t *testing.T) {
 	s.watchFlow()
 	if dirty := s.dirty.Load(); !s.worn || dirty&^dirtyVolumes == 0 {
 		t.Errorf("a new sink is to be made: %t, marks %b", s.worn, dirty)
+	}
+	// If that was no help, more time is left to the players.
+	s.worn, s.remade = false, 1
+	s.flow.begin(0, at)
+	if at = at.Add(stallLimit + time.Second); s.watchFlow() == 0 || s.worn {
+		t.Error("a new sink each few seconds")
+	}
+	if at = at.Add(stallLimit); s.watchFlow() == 0 || !s.worn {
+		t.Error("and then none any more")
 	}
 }

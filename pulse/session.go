@@ -174,12 +174,12 @@ func (t *session) serve(ctx context.Context) error {
 	if err := t.server.request("subscription", &proto.Subscribe{Mask: mask}, nil); err != nil {
 		return err
 	}
-	beat, look := time.NewTicker(heartbeat), time.NewTimer(startCheck)
+	beat, next := time.NewTicker(heartbeat), time.NewTimer(0)
 	defer beat.Stop()
-	defer look.Stop()
-	save, next := time.NewTimer(saveDelay), time.NewTimer(0)
-	defer save.Stop()
 	defer next.Stop()
+	look, save := newAlarm(startCheck), newAlarm(saveDelay)
+	defer look.Stop()
+	defer save.Stop()
 	again := retry{first: firstRetry, last: lastRetry}
 	gap, soon := refreshGap, true
 	for {
@@ -194,13 +194,15 @@ func (t *session) serve(ctx context.Context) error {
 			}
 			t.beatVolume()
 			t.tellLatency(ctx)
-			save.Reset(saveDelay)
+			save.within(saveDelay)
 		case <-look.C:
+			look.rang()
 			if err := t.followRate(ctx); err != nil {
 				t.mark(dirtyMonitor)
 			}
-			look.Reset(t.watchFlow())
+			look.within(t.watchFlow())
 		case <-save.C:
+			save.rang()
 			t.remember()
 		case <-t.asked:
 			t.setAsked()
@@ -215,7 +217,7 @@ func (t *session) serve(ctx context.Context) error {
 				t.dirty.And(^volumes)
 				if err := t.look(volumes); err != nil || !t.present {
 					t.dirty.Or(volumes)
-				} else if save.Reset(saveDelay); t.dirty.Load() == 0 {
+				} else if save.within(saveDelay); t.dirty.Load() == 0 {
 					continue
 				}
 			}
@@ -240,12 +242,14 @@ func (t *session) serve(ctx context.Context) error {
 			case !t.present:
 				next.Reset(again.pause())
 			default:
-				t.relief()
-				look.Reset(startCheck)
+				if t.remade == 0 { // else when there is sound
+					t.relief()
+				}
+				look.within(startCheck)
 				if t.cfg.Now().Sub(t.born) > steady {
 					again.reset()
 				}
-				save.Reset(saveDelay)
+				save.within(saveDelay)
 			}
 		}
 	}
@@ -274,6 +278,7 @@ func (t *session) step(ctx context.Context) (err error) {
 	switch {
 	case t.present && t.worn:
 		t.absent()
+		t.remade++
 		t.trouble(errNoSound)
 	case t.present && t.deaf.deafened() && t.playing == 0:
 		t.log.Info().Msg("nothing plays; making the sink anew, for a channel of it gave no sound")

@@ -59,6 +59,7 @@ type Sink struct {
 	repeats    int    // of the same problem, not logged
 	leftBehind bool   // the server may have the sink still
 	worn       bool   // the sink gives no sound: make a new one
+	remade     int    // so often was that done since there was sound
 }
 
 // New returns a sink that does nothing before Run. Frames of its monitor go to

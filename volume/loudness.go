@@ -100,7 +100,6 @@ func (l *Loudness) use(referenceDB float64, last []float64, muted []bool, wanted
 		orders = l.machine.See(now, l.law)
 	}
 	l.carry(orders, nil)
-	l.desktop.SetAlone(wanted)
 }
 
 // tell takes what a speaker says.

@@ -46,6 +46,7 @@ type Pair struct {
 	loudness *Loudness
 	file     state.File[speakers.Pair] // what pairing has left
 	wants    atomic.Bool               // the slider is to move them
+	holds    func() bool               // they are this bridge's, and not another user's
 	levels   *state.Keeper[lastSet]
 	find     func(context.Context) ([]speakers.Found, error)
 	now      func() aes67.MonoTime
@@ -95,7 +96,7 @@ type Rest struct {
 func NewPair(l *Loudness, directory, sinkID string, wants bool, now func() aes67.MonoTime, log zerolog.Logger) *Pair {
 	levels := filepath.Join(directory, "speaker-levels-"+sinkID+".json")
 	p := &Pair{
-		loudness: l, file: speakers.PairFile(directory), find: speakers.Find, now: now, log: log, anew: make(chan struct{}, 1),
+		loudness: l, holds: func() bool { return true }, file: speakers.PairFile(directory), find: speakers.Find, now: now, log: log, anew: make(chan struct{}, 1),
 		levels: state.NewKeeper[lastSet](levels, func(err error) {
 			log.Warn().Err(err).Str("file", levels).Msg("speakers' levels not remembered")
 		}),
@@ -109,6 +110,10 @@ func (p *Pair) Begin() {
 	_, wanted := p.plan()
 	p.loudness.desktop.SetAlone(wanted)
 }
+
+// Holds tells it how to learn whether the speakers are this bridge's: of several users'
+// they are of the one whose is on the network. Again says that it may be another.
+func (p *Pair) Holds(yes func() bool) { p.holds = yes }
 
 // Want lets the slider move the speakers, or not.
 func (p *Pair) Want(yes bool) {
@@ -129,7 +134,8 @@ func (p *Pair) Flush() { p.levels.Flush() }
 func (p *Pair) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		pair, wanted := p.plan()
-		p.serve(ctx, pair, wanted)
+		p.loudness.desktop.SetAlone(wanted)
+		p.serve(ctx, pair, wanted, p.holds())
 	}
 	return nil
 }
@@ -146,15 +152,17 @@ func (p *Pair) plan() (pair speakers.Pair, wanted bool) {
 	return pair, p.wants.Load()
 }
 
-// serve returns when there is another plan, or ctx is done.
-func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
+// serve returns when there is another plan, or ctx is done. Speakers that another user's
+// bridge holds are let alone.
+func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted, holds bool) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	var both []speakers.Identity
-	if pair.Complete() {
+	if pair.Complete() && holds {
 		both = []speakers.Identity{pair.Left, pair.Right}
 	}
 	count := len(both)
+	p.levels.Flush()
 	kept, _ := p.levels.Load() // what cannot be read is as if it were not there
 	last, muted, all := make([]float64, count), make([]bool, count), make([]*asked, count)
 	p.mu.Lock()
@@ -173,11 +181,13 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 	p.asked = all
 	p.await()
 	p.mu.Unlock()
-	if pair.Left.Serial == p.served.Left.Serial && pair.Right.Serial == p.served.Right.Serial {
+	if holds && pair.Left.Serial == p.served.Left.Serial && pair.Right.Serial == p.served.Right.Serial {
 		_, muted = p.loudness.last() // what is not written yet counts
 	}
-	p.served = pair
-	p.loudness.use(pair.ReferenceDB, last, muted, wanted, func(w slider.Write) {
+	if p.served = pair; !holds {
+		p.served = speakers.Pair{}
+	}
+	p.loudness.use(pair.ReferenceDB, last, muted, wanted && holds, func(w slider.Write) {
 		select {
 		case all[w.Speaker].writes <- w:
 		default: // the slider gives no second one before the first is answered
@@ -196,7 +206,7 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted bool) {
 			p.rouseAll()
 		case <-p.anew:
 			next, wants := p.plan()
-			same = next == p.located(pair) && wants == wanted
+			same = next == p.located(pair) && wants == wanted && p.holds() == holds
 		}
 	}
 	end()

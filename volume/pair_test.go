@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,4 +233,44 @@ func TestWhatTheSliderMutedIsUnmutedByTheNextRun(t *testing.T) {
 	d.loudness.Obey(1, law(-30, true)) // which mutes the stream
 	defer d.run(t)()
 	eventually(t, "no mutes", func() bool { return !d.sims[0].Muted() && !d.sims[1].Muted() })
+}
+
+// TestSpeakersOfAnotherUserAreLetAlone: of two users who have paired the same speakers, the
+// one whose bridge is not on the network does nothing with them, whatever his slider does.
+func TestSpeakersOfAnotherUserAreLetAlone(t *testing.T) {
+	d := newDesktop(t, true)
+	var ours atomic.Bool
+	ours.Store(true)
+	d.Holds(ours.Load)
+	both := func(db float64) bool { return near(d.sims[0].Level(), db) && near(d.sims[1].Level(), db) }
+	d.loudness.Obey(1, law(-30, false))
+	defer d.run(t)()
+	eventually(t, "54 dB", func() bool { return both(54) })
+
+	ours.Store(false)
+	d.Again()
+	eventually(t, "no speakers", func() bool { return len(d.Snapshot()) == 0 })
+	for _, sim := range d.sims {
+		if err := sim.Turn("audio/out/level", 44.0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.loudness.Obey(2, law(0, false))
+	d.loudness.Obey(3, law(0, true))
+	lets := func(what string, length time.Duration) {
+		for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if d.sims[0].Level() > 44.1 || d.sims[1].Level() > 44.1 || d.sims[0].Muted() {
+				t.Fatalf("%s: at %v and %v dB, muted %v", what, d.sims[0].Level(), d.sims[1].Level(), d.sims[0].Muted())
+			}
+		}
+	}
+	lets("while they are another's", 1500*time.Millisecond)
+	if !d.alone {
+		t.Error("another kind of sink meanwhile")
+	}
+	d.loudness.Obey(4, law(-30, false))
+	ours.Store(true)
+	d.Again()
+	eventually(t, "the speakers", func() bool { return len(d.Snapshot()) == 2 })
+	lets("when they are ours again, and lower than we left them", 1500*time.Millisecond)
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"sync"
+	"time"
 
 	"aes67-sink/internal/wake"
 )
@@ -12,9 +13,10 @@ import (
 type Keeper[T any] struct {
 	File[T]
 	failed func(error) // called from any goroutine
+	told   bool        // of the failure that goes on
 
 	changed chan struct{}
-	writing sync.Mutex // one writer at a time
+	writing sync.Mutex // one writer at a time; told is its
 	mu      sync.Mutex
 	pending *T
 }
@@ -33,20 +35,33 @@ func (k *Keeper[T]) Save(value T) {
 	wake.Signal(k.changed)
 }
 
+// againAfter is when what could not be written is tried again, and doubles up to
+// againMost.
+const againAfter, againMost = time.Second, time.Minute
+
 // Run writes until ctx is done. What is saved later is written by Flush.
 func (k *Keeper[T]) Run(ctx context.Context) error {
+	again, pause := time.NewTimer(againMost), againAfter
+	again.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-k.changed:
-			k.Flush()
+		case <-again.C:
 		}
+		if k.Flush() {
+			pause = againAfter
+			continue
+		}
+		again.Reset(pause)
+		pause = min(2*pause, againMost)
 	}
 }
 
-// Flush writes what is not written yet, and returns when it is.
-func (k *Keeper[T]) Flush() {
+// Flush writes what is not written yet, and returns whether all is.
+func (k *Keeper[T]) Flush() bool {
 	k.writing.Lock()
 	defer k.writing.Unlock()
 	k.mu.Lock()
@@ -54,9 +69,21 @@ func (k *Keeper[T]) Flush() {
 	k.pending = nil
 	k.mu.Unlock()
 	if value == nil {
-		return
+		return true
 	}
-	if err := k.File.Save(*value); err != nil {
+	err := k.File.Save(*value)
+	if err == nil {
+		k.told = false
+		return true
+	}
+	if !k.told {
+		k.told = true
 		k.failed(err)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pending == nil { // else there is a newer one
+		k.pending = value
+	}
+	return false
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 type record struct {
@@ -112,5 +113,38 @@ func TestWhatCannotBeWrittenIsTold(t *testing.T) {
 	k.Flush()
 	if told == nil {
 		t.Error("a directory that cannot be made is not told of")
+	}
+}
+
+// What could not be written is written when it can be, by itself and at the end.
+func TestWhatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
+	for _, itself := range []bool{true, false} {
+		directory := filepath.Join(t.TempDir(), "away")
+		if err := os.WriteFile(directory, nil, 0o600); err != nil { // where a directory is to be
+			t.Fatal(err)
+		}
+		failed := make(chan error, 100)
+		k := NewKeeper[record](filepath.Join(directory, "x.json"), func(err error) { failed <- err })
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { _ = k.Run(ctx); close(done) }()
+		k.Save(record{[]uint32{7}})
+		<-failed
+		if err := os.Remove(directory); err != nil {
+			t.Fatal(err)
+		}
+		for start := time.Now(); itself && time.Since(start) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+			if _, err := k.Load(); err == nil {
+				break
+			}
+		}
+		stop()
+		<-done
+		if !itself && !k.Flush() {
+			t.Error("the end writes nothing")
+		}
+		if got, err := k.Load(); err != nil || len(got.Levels) != 1 || got.Levels[0] != 7 {
+			t.Errorf("by itself %v: %v, %v", itself, got, err)
+		}
 	}
 }
