@@ -35,6 +35,9 @@ const (
 	// nothing to a master. (9.5.11.2 asks for a mean interval, no shortest one.)
 	hastyRequests = 8
 	hastyInterval = 125 * time.Millisecond
+	// startledRest is how often at most they do so again, where the master's time seems to
+	// have moved: until two answers have come that is not known.
+	startledRest = 10 * time.Second
 	// offsets is over how many Syncs the offset's rms is taken.
 	offsets = 64
 )
@@ -46,6 +49,7 @@ type estimator interface {
 	Estimate(now aes67.RawTime) (track.Estimate, bool)
 	Count(d track.Direction) (n int, span time.Duration)
 	Reset()
+	Startled() bool
 }
 
 // follower measures one master and makes the clock follow it.
@@ -56,20 +60,22 @@ type follower struct {
 	servo     track.Servo
 	clock     *mediaclock.Clock
 
-	since     aes67.RawTime // it is measured
-	syncs     time.Duration // between Syncs, as told
-	requests  time.Duration // between Delay_Req, at least on average
-	nextAsk   aes67.RawTime
-	hasty     int  // Delay_Req that may still go out soon
-	absurd    bool // the master's time stands still, or runs at no clock's rate
-	twoWay    bool // there were answers enough to know the delay
-	oneWay    bool // there are not, and none come: the delay is taken as 0
-	twoStep   bool
-	measured  bool    // offset is
-	offset    float64 // ns, ours minus grandmaster at the latest Sync
-	squares   [offsets]float64
-	squaresAt int
-	squaresN  int
+	since    aes67.RawTime // it is measured
+	syncs    time.Duration // between Syncs, as told
+	requests time.Duration // between Delay_Req, at least on average
+	nextAsk  aes67.RawTime
+	hasty    int // Delay_Req that may still go out soon
+	// startledAt is when the master's time last seemed to have moved.
+	startledAt aes67.RawTime
+	absurd     bool // the master's time stands still, or runs at no clock's rate
+	twoWay     bool // there were answers enough to know the delay
+	oneWay     bool // there are not, and none come: the delay is taken as 0
+	twoStep    bool
+	measured   bool    // offset is
+	offset     float64 // ns, ours minus grandmaster at the latest Sync
+	squares    [offsets]float64
+	squaresAt  int
+	squaresN   int
 }
 
 // begin starts to follow a master.
@@ -152,6 +158,9 @@ func (f *follower) measure(d track.Direction, s track.Sample) {
 	f.estimator.Add(d, s)
 	if d != track.ToUs {
 		return
+	}
+	if f.estimator.Startled() && s.At.Sub(f.startledAt) >= startledRest {
+		f.startledAt, f.hasty, f.nextAsk = s.At, hastyRequests, min(f.nextAsk, s.At)
 	}
 	if f.ready(s.At) {
 		if e, ok := f.estimator.Estimate(s.At); ok {

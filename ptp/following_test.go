@@ -214,24 +214,27 @@ func TestLocksSoonAfterTheFirstAnnounce(t *testing.T) {
 // the master answers or not the lock is not lost.
 func TestAStepOfTheMasterIsFollowedAtOnce(t *testing.T) {
 	for _, by := range []time.Duration{-time.Hour, -time.Second, -5 * time.Millisecond, -1500 * time.Microsecond, 1500 * time.Microsecond, 5 * time.Millisecond, time.Second, time.Hour} {
-		for _, deaf := range []bool{false, true} {
+		for _, kind := range []struct {
+			deaf     bool
+			delayReq int8 // log2 of the seconds between requests
+		}{{false, -3}, {true, -3}, {false, 0}, {false, 2}} {
 			n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower, Seed: 1})
 			cfg := gmConfig(1, 40_000)
-			cfg.Deaf, cfg.Steps = deaf, []lab.Step{{At: at(60), By: by}}
+			cfg.Deaf, cfg.DelayReqLog, cfg.Steps = kind.deaf, kind.delayReq, []lab.Step{{At: at(60), By: by}}
 			p := n.add(cfg, cable(1), cable(2))
 			n.run(at(60))
 			var right float64
 			for s := 60.05; s < 100; s += 0.05 {
 				n.run(at(s))
 				if n.status().State != ptp.Locked {
-					t.Fatalf("by %v, deaf %v: %.2f s later %+v", by, deaf, s-60, n.status())
+					t.Fatalf("by %v, %+v: %.2f s later %+v", by, kind, s-60, n.status())
 				}
 				if math.Abs(n.off(p)) > 20_000 {
 					right = s - 60
 				}
 			}
 			if steps := n.status().Steps; steps != 1 || right > 2 {
-				t.Errorf("by %v, deaf %v: %d steps, right after %.2f s; want one, within two", by, deaf, steps, right)
+				t.Errorf("by %v, %+v: %d steps, right after %.2f s; want one, within two", by, kind, steps, right)
 			}
 		}
 	}
@@ -277,4 +280,26 @@ func TestCarriedToAnotherNetwork(t *testing.T) {
 		}
 	}
 	n.expect(t, "there", b, 10*time.Microsecond, "")
+}
+
+// A master that began in 1970 and then hears GPS steps by decades: it is followed as well
+// after that as one that began right.
+func TestAfterAStepOfDecadesItIsFollowedAsWell(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockFollower, Seed: 1})
+	cfg := gmConfig(1, 40_000)
+	cfg.Clock.Epoch, cfg.Steps = 0, []lab.Step{{At: at(60), By: 56 * 365 * 24 * time.Hour}}
+	p := n.add(cfg, cable(1), cable(2))
+	n.run(at(90))
+	var squares, worst float64
+	count := 0
+	for s := 90.0; s < 150; s += 0.05 {
+		n.run(at(s))
+		off := n.off(p)
+		squares, worst, count = squares+off*off, max(worst, math.Abs(off)), count+1
+	}
+	if rms := math.Sqrt(squares / float64(count)); rms > 60 || n.status().State != ptp.Locked {
+		t.Errorf("off by %.0f ns rms, %.0f at most; want 60 rms; %+v", rms, worst, n.status())
+	} else {
+		t.Logf("off by %.0f ns rms, %.0f at most", rms, worst)
+	}
 }

@@ -162,6 +162,7 @@ func (e *Estimator) Estimate(now aes67.RawTime) (_ Estimate, ok bool) {
 		return Estimate{}, false
 	}
 	e.startled = min(e.startled, startlers-1)
+	e.rebase()
 	c := &e.best
 	return Estimate{
 		At: now, Base: e.base, Offset: c.level, OffsetSE: c.levelSE,
@@ -169,6 +170,37 @@ func (e *Estimator) Estimate(now aes67.RawTime) (_ Estimate, ok bool) {
 		Wander: e.wander, Delay: c.delay, Window: time.Duration(c.length * 1e9),
 	}, true
 }
+
+// farFromBase, ns, is where the levels get a base of their own again: a float64 has a grain
+// of 0.1 ns there, and one of 256 ns at the 56 years by which a master may step that
+// began in 1970 and then hears GPS.
+const farFromBase = 1e12
+
+// rebase keeps the levels small, after the master's time has made a step.
+func (e *Estimator) rebase() {
+	if math.Abs(e.best.level) < farFromBase {
+		return
+	}
+	by := math.Trunc(e.best.level)
+	e.base += int64(by)
+	e.best.lower(by)
+	for k := range e.fits {
+		for s := range e.fits[k] {
+			e.fits[k][s].lower(by)
+		}
+	}
+}
+
+// lower takes so many ns off all levels.
+func (c *candidate) lower(by float64) {
+	c.level -= by
+	c.every.level -= by
+	c.bet.level -= by
+}
+
+// Startled reports whether several samples in a row were far from what was expected: the
+// clock may have moved, which both directions must tell.
+func (e *Estimator) Startled() bool { return e.startled >= startlers }
 
 // judge lets each curve predict what came since bets were made, and reports whether
 // that was enough. In one direction messages that are late look like a clock that
