@@ -158,8 +158,9 @@ type item struct {
 }
 
 type entry struct {
-	resolver dbus.ObjectPath
-	found    Found // without an address until it is resolved
+	domain   string
+	resolver dbus.ObjectPath // empty: the daemon has given none yet
+	found    Found           // without an address until it is resolved
 }
 
 // live looks for one life of the daemon.
@@ -173,7 +174,7 @@ func (b *Browser) live(ctx context.Context, l *life) error {
 	for {
 		wanted := b.demand()
 		all := c.fit(ctx, wanted)
-		if !all {
+		if resolving := c.resolve(ctx); !all || !resolving {
 			retry.Reset(retryAfter)
 		}
 		if l.conn.Context().Err() != nil {
@@ -239,6 +240,20 @@ func (c *catalogue) fit(ctx context.Context, wanted []int) bool {
 	return all
 }
 
+// resolve asks where the sessions are for which that was not asked yet, and reports whether
+// it could for all. At the first refusal it leaves the others for later: there may be many.
+func (c *catalogue) resolve(ctx context.Context) bool {
+	for it, e := range c.items {
+		if e.resolver != "" {
+			continue
+		}
+		if c.life.server(ctx, "ServiceResolverNew", int32(it.index), it.protocol, it.name, c.kind.resolve, e.domain, c.kind.address, uint32(0)).Store(&e.resolver) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // take takes one signal in.
 func (c *catalogue) take(ctx context.Context, s *dbus.Signal) {
 	switch s.Name {
@@ -254,7 +269,7 @@ func (c *catalogue) take(ctx context.Context, s *dbus.Signal) {
 			c.remove(ctx, it)
 			return
 		}
-		c.add(ctx, it, domain, flags)
+		c.add(it, domain, flags)
 	case browseIface + ".Failure":
 		for index, path := range c.browsers {
 			if path == s.Path {
@@ -266,19 +281,18 @@ func (c *catalogue) take(ctx context.Context, s *dbus.Signal) {
 	}
 }
 
-func (c *catalogue) add(ctx context.Context, it item, domain string, flags uint32) {
-	if c.items[it] != nil || len(c.items) >= maxFound {
-		return
-	}
-	e := &entry{found: Found{Name: it.name, Index: it.index, Local: flags&(flagLocal|flagOwn) != 0}}
-	if c.life.server(ctx, "ServiceResolverNew", int32(it.index), it.protocol, it.name, c.kind.resolve, domain, c.kind.address, uint32(0)).Store(&e.resolver) == nil {
-		c.items[it] = e
+// add notes a session; resolve asks where it is.
+func (c *catalogue) add(it item, domain string, flags uint32) {
+	if c.items[it] == nil && len(c.items) < maxFound {
+		c.items[it] = &entry{domain: domain, found: Found{Name: it.name, Index: it.index, Local: flags&(flagLocal|flagOwn) != 0}}
 	}
 }
 
 func (c *catalogue) remove(ctx context.Context, it item) {
 	if e := c.items[it]; e != nil {
-		c.life.free(ctx, e.resolver, lookupIface)
+		if e.resolver != "" {
+			c.life.free(ctx, e.resolver, lookupIface)
+		}
 		delete(c.items, it)
 	}
 }

@@ -60,6 +60,34 @@ func TestBrowserFindsAndForgets(t *testing.T) {
 	eventually(t, "it goes on", func() bool { s := b.Snapshot(); return s.State == StateBrowsing && s.Problem == "" })
 }
 
+// TestWhatIsRefusedOnceIsResolvedLater: as when the daemon has no room for one more object
+// at that moment. What goes away meanwhile is forgotten.
+func TestWhatIsRefusedOnceIsResolvedLater(t *testing.T) {
+	bus := startBus(t)
+	d := bus.newDaemon(serverRunning)
+	d.refuses("Stage 1", "org.freedesktop.Avahi.TooManyObjectsError")
+	d.refuses("Stage 2", "org.freedesktop.Avahi.TooManyObjectsError")
+	b := NewBrowser(Config{Connect: bus.connect}, zerolog.Nop())
+	running(t, b.Run)
+	b.Browse([]int{3})
+	d.expect(t, "browse "+subtype+" on 3/0")
+	item := func(member, name string) {
+		d.tell("/Client0/ServiceBrowser1", browseIface+"."+member, int32(3), int32(0), name, serviceType, "local", uint32(0))
+	}
+	item("ItemNew", "Stage 2")
+	eventually(t, "one is refused", func() bool { return slices.Contains(d.lines(), "refuse Stage 2") })
+	item("ItemRemove", "Stage 2")
+	item("ItemNew", "Stage 1")
+	eventually(t, "the other is refused", func() bool { return slices.Contains(d.lines(), "refuse Stage 1") })
+	d.refuses("Stage 1", "")
+	eventually(t, "it is asked again where it is", func() bool { return slices.Contains(d.lines(), "resolve Stage 1 _rtsp._tcp") })
+	d.tell("/Client0/ServiceResolver2", lookupIface+".Found", int32(3), int32(0), "Stage 1", serviceType, "local", "stage.local", int32(0), "10.0.0.2", uint16(554), [][]byte{}, uint32(0))
+	eventually(t, "it is found", func() bool { return len(b.Found()) == 1 })
+	if lines := d.lines(); slices.Contains(lines, "free resolver of Stage 2") || slices.Contains(lines, "resolve Stage 2 _rtsp._tcp") {
+		t.Errorf("the diary is %q", lines)
+	}
+}
+
 func TestSpeakersAreFoundByLinkLocalAddress(t *testing.T) {
 	bus := startBus(t)
 	d := bus.newDaemon(serverRunning)

@@ -61,7 +61,7 @@ type daemon struct {
 	state  int32
 	diary  []string
 	groups map[dbus.ObjectPath]*fakeGroup
-	refuse map[string]string          // the error of AddService, by name
+	refuse map[string]string          // the error of AddService and ServiceResolverNew, by name
 	owners map[dbus.ObjectPath]string // the connection that made an object
 	deaf   bool                       // it does not answer for this computer on any interface
 	denied bool                       // the bus lets nobody call it
@@ -122,7 +122,7 @@ func (d *daemon) misses(signals <-chan *dbus.Signal) {
 	}
 }
 
-// refuses lets AddService of a name fail.
+// refuses lets AddService and ServiceResolverNew of a name fail; an empty reason ends that.
 func (d *daemon) refuses(name, why string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -226,6 +226,10 @@ func (d *daemon) ServiceBrowserNew(index, protocol int32, kind, _ string, _ uint
 func (d *daemon) ServiceResolverNew(_, _ int32, name, kind, _ string, _ int32, _ uint32, sender dbus.Sender) (dbus.ObjectPath, *dbus.Error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if why := d.refuse[name]; why != "" {
+		d.note("refuse %s", name)
+		return "", dbus.NewError(why, []any{"no"})
+	}
 	d.note("resolve %s %s", name, kind)
 	path := d.path("ServiceResolver", sender)
 	_ = d.conn.Export(freed{d, "resolver of " + name}, path, lookupIface)

@@ -23,9 +23,10 @@ const (
 	silentFor = 10 * time.Second
 	// silentAgain is the least between two such notifications.
 	silentAgain = 10 * time.Minute
-	// desktopAgain is waited before a desktop that showed nothing is asked again,
-	// desktopTries times in all: it begins after the bridge, or there is none.
-	desktopAgain, desktopTries = 30 * time.Second, 10
+	// desktopAgain is waited before a desktop that showed nothing is asked again, and
+	// desktopSeldom after desktopTries times: it begins after the bridge, with the login,
+	// or there is none.
+	desktopAgain, desktopTries, desktopSeldom = 30 * time.Second, 10, 10 * time.Minute
 	// desktopFarewell is how long the end of the bridge may take for it.
 	desktopFarewell = time.Second
 	// desktopRest is the least from one look to the next.
@@ -115,8 +116,10 @@ type desktopTeller struct {
 	log      zerolog.Logger
 
 	policy desktopPolicy
-	number uint32 // of the notification of silence; 0: it is not there
-	tries  int    // in a row that nobody showed
+	number uint32         // of the notification of silence; 0: it is not there
+	tries  int            // in a row that nobody showed
+	again  aes67.MonoTime // the soonest that the next one is tried
+	none   bool           // there is no desktop
 }
 
 // Run tells until ctx is done.
@@ -154,26 +157,40 @@ func (d *desktopTeller) Run(ctx context.Context) error {
 }
 
 // look tells what there is to tell. Where nobody shows it the time to try again is
-// returned: the desktop begins after the bridge, or there is none.
+// returned, before which no change has it tried: the desktop begins after the bridge, or
+// there is none.
 func (d *desktopTeller) look(ctx context.Context) (next aes67.MonoTime) {
 	model, now := d.model(), d.now()
 	word, next := d.policy.look(&model, now)
-	if word == desktopNothing || d.tries >= desktopTries {
+	switch {
+	case word == desktopNothing || d.none:
 		return next
+	case now < d.again:
+		return d.again
 	}
 	if err := d.say(ctx, word, &model); err != nil {
-		if d.tries++; errors.Is(err, desktop.ErrNone) {
-			d.tries = desktopTries
-		}
 		d.log.Debug().Err(err).Msg("the desktop shows no notification")
-		return now.Add(desktopAgain)
+		return d.failed(err, now)
 	}
-	d.tries = 0
+	d.tries, d.again = 0, 0
 	d.policy.said(word, &model, now)
 	if word == desktopWelcome { // what else there is to tell comes next
 		return now
 	}
 	return next
+}
+
+// failed notes that nobody showed it, and returns when to try again, 0: not at all.
+func (d *desktopTeller) failed(err error, now aes67.MonoTime) aes67.MonoTime {
+	if d.none = errors.Is(err, desktop.ErrNone); d.none {
+		return 0
+	}
+	wait := desktopAgain
+	if d.tries++; d.tries >= desktopTries {
+		wait = desktopSeldom
+	}
+	d.again = now.Add(wait)
+	return d.again
 }
 
 // say tells one thing.

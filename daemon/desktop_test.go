@@ -81,6 +81,73 @@ func (s *screen) TakeBack(_ context.Context, number uint32) error {
 	return nil
 }
 
+// lateScreen is a desktop that is there from some time on, or never.
+type lateScreen struct {
+	began, from time.Time
+	why         error // while it is not there
+	tried       []time.Duration
+	shown       []time.Duration
+}
+
+func (s *lateScreen) Show(context.Context, desktop.Notification) (uint32, error) {
+	at := time.Since(s.began)
+	s.tried = append(s.tried, at)
+	if time.Now().Before(s.from) {
+		return 0, s.why
+	}
+	s.shown = append(s.shown, at)
+	return 1, nil
+}
+
+func (s *lateScreen) TakeBack(context.Context, uint32) error { return nil }
+
+// TestADesktopThatBeginsLongAfterTheBridgeIsToldAllTheSame: something changes each second,
+// which does not use up the tries.
+func TestADesktopThatBeginsLongAfterTheBridgeIsToldAllTheSame(t *testing.T) {
+	for name, test := range map[string]struct {
+		why          error
+		from, within time.Duration
+		tries        int // before that
+	}{
+		"soon":         {errors.New("nobody is there"), 100 * time.Second, desktopAgain, 4},
+		"after hours":  {errors.New("nobody is there"), 2 * time.Hour, desktopSeldom, 10 + 11},
+		"never at all": {desktop.ErrNone, 2 * time.Hour, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began, changed := time.Now(), make(chan struct{}, 1)
+				s := &lateScreen{began: began, from: began.Add(test.from), why: test.why}
+				d := &desktopTeller{
+					on: true, desktop: s, names: func() string { return "" }, changed: changed, log: zerolog.Nop(),
+					model:  func() status.Model { return status.Model{State: status.Idle, Sink: status.Sink{State: "running"}} },
+					now:    func() aes67.MonoTime { return aes67.MonoTime(1e9 + time.Since(began)) },
+					memory: state.File[desktopRecord]{Path: filepath.Join(t.TempDir(), "desktop.json")},
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- d.Run(ctx) }()
+				for time.Since(began) < 3*time.Hour {
+					time.Sleep(time.Second)
+					wake.Signal(changed)
+				}
+				stop()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+				if before := len(s.tried) - len(s.shown); before != test.tries {
+					t.Errorf("tried %d times before, want %d: %v", before, test.tries, s.tried)
+				}
+				switch latest := test.from + test.within + 2*desktopRest; {
+				case test.within == 0 && len(s.shown) != 0:
+					t.Errorf("shown after %v where there is no desktop", s.shown)
+				case test.within != 0 && (len(s.shown) != 1 || s.shown[0] > latest):
+					t.Errorf("shown after %v, want it once by %v", s.shown, latest)
+				}
+			})
+		})
+	}
+}
+
 // TestTheDesktopIsWelcomedOnceAndToldOfSilence goes through the first two runs of a
 // user.
 func TestTheDesktopIsWelcomedOnceAndToldOfSilence(t *testing.T) {

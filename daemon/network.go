@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -28,6 +30,8 @@ type network struct {
 	services *netif.DNSSD // hears of AES67 devices before anything is asked
 	ears     hearing
 	clock    *port.Service // nil without the PTP ports
+	// useClock is the clock's Use, nil without a clock; Run sets it.
+	useClock func(on net.Interface, address netip.Addr, listened time.Duration) error
 	// second tells how the second leg is, and what it leaves for the first; nil: there is none.
 	second    func(aes67.MonoTime, []netif.Candidate) (legState, []netif.Candidate)
 	legs      func(first, second rtpsend.Leg) // where packets leave
@@ -49,7 +53,8 @@ type network struct {
 	deaf         bool         // one of these could not be listened to
 	carriers     map[int]bool // interface index: carrier when last looked at
 	inUse        bool
-	clockRests   bool // for the first leg is lost
+	clockRests   bool    // for the first leg is lost
+	refused      refusal // of the clock, by what is chosen
 	used         bridge.Network
 	offlineSince aes67.MonoTime // 0: there is a network, or a sign of one is waited for
 	report       string
@@ -73,16 +78,29 @@ type networkState struct {
 	astray  bool   // there is none on the chosen one
 	second  legState
 	lost    string // why Chosen cannot be used, while the second leg is
+	// clockless: why the clock cannot be on Chosen.
+	clockless string
+}
+
+// refusal is a clock that cannot use what was chosen.
+type refusal struct {
+	of   bridge.Network
+	why  error
+	due  aes67.MonoTime // it is tried again; 0: there is no refusal
+	wait time.Duration  // it was left alone for, after the last try
 }
 
 // retryNetwork is how long after it failed an interface is tried again that is
-// not ready yet.
-const retryNetwork = 200 * time.Millisecond
+// not ready yet; what goes on failing is so ever later, retryNetworkMost at most.
+const retryNetwork, retryNetworkMost = 200 * time.Millisecond, 10 * time.Second
 
 // Run chooses until ctx is done: when something has changed, and when the time
 // has come that the last choice named.
 func (n *network) Run(ctx context.Context) error {
 	n.carriers = map[int]bool{}
+	if n.clock != nil {
+		n.useClock = n.clock.Use
+	}
 	due := time.NewTimer(0)
 	defer due.Stop()
 	for {
@@ -146,10 +164,10 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	n.tell(next, d.Since)
 	again = sooner(d.Next, n.offline(now, !next.Usable && !next.Idle))
 	// What failed is tried again: listening, or the clock on what was chosen.
-	if failed := n.deaf || next.Usable && !n.inUse; failed && (again == 0 || now.Add(retryNetwork) < again) {
-		again = now.Add(retryNetwork)
+	if n.deaf {
+		again = sooner(again, now.Add(retryNetwork))
 	}
-	return again
+	return sooner(again, n.refused.due)
 }
 
 // stateOf is what others are told of a decision. It waits for a program where the
@@ -207,6 +225,7 @@ func sooner(a, b aes67.MonoTime) aes67.MonoTime {
 // tell acts on a choice and tells of it.
 func (n *network) tell(next networkState, since aes67.MonoTime) {
 	n.use(next, since)
+	next.clockless = n.refused.problem()
 	n.tellLegs(&next)
 	if old := n.told.Swap(&next); old == nil || !old.same(next) {
 		wake.Signal(n.changed)
@@ -215,6 +234,9 @@ func (n *network) tell(next networkState, since aes67.MonoTime) {
 
 // use puts the clock on the chosen interface, or stops it.
 func (n *network) use(next networkState, since aes67.MonoTime) {
+	if next.lost != "" || !next.Usable { // there is nothing to be tried again
+		n.refused = refusal{}
+	}
 	if next.lost != "" {
 		if n.clock != nil && !n.clockRests {
 			n.clock.Stop()
@@ -240,16 +262,48 @@ func (n *network) use(next networkState, since aes67.MonoTime) {
 		return
 	}
 	chosen := next.Chosen
-	if n.clock != nil {
-		if err := n.clock.Use(chosen.Interface, chosen.Address, n.now().Sub(since)); err != nil {
-			n.log.Warn().Err(err).Str("interface", chosen.Interface.Name).Msg("clock cannot use the interface")
-			return // tried again soon
-		}
+	if n.useClock != nil && !n.putClock(chosen, since) {
+		return // tried again by and by
 	}
 	n.inUse, n.used = true, chosen
 	n.ears.browse([]int{chosen.Interface.Index})
 	n.log.Info().Str("interface", chosen.Interface.Name).Stringer("address", chosen.Address).Str("reason", next.reason).
 		Msg("interface chosen")
+}
+
+// putClock has the clock use what was chosen, and reports whether it does. What goes on
+// failing is tried ever more seldom; a reason is logged when it comes.
+func (n *network) putClock(chosen bridge.Network, since aes67.MonoTime) bool {
+	now, before := n.now(), &n.refused
+	if !sameNetwork(before.of, chosen) {
+		*before = refusal{of: chosen}
+	}
+	if now < before.due {
+		return false
+	}
+	err := n.useClock(chosen.Interface, chosen.Address, now.Sub(since))
+	if err == nil {
+		*before = refusal{}
+		return true
+	}
+	if before.why == nil || before.why.Error() != err.Error() {
+		n.log.Warn().Err(err).Str("interface", chosen.Interface.Name).Msg("clock cannot use the interface")
+	}
+	before.wait = min(max(2*before.wait, retryNetwork), retryNetworkMost)
+	before.why, before.due = err, now.Add(before.wait)
+	return false
+}
+
+// problem is the refusal as the user is told it; empty: there is none.
+func (r *refusal) problem() string {
+	if r.why == nil {
+		return ""
+	}
+	hint := ""
+	if errors.Is(r.why, syscall.ENOBUFS) { // ip(7): the socket is in as many groups as it may be
+		hint = " (raise net.ipv4.igmp_max_memberships)"
+	}
+	return fmt.Sprintf("waiting for a PTP clock, which cannot use %s: %v%s; it is tried again by itself", r.of.Interface.Name, r.why, hint)
 }
 
 // listen hears PTP, SAP and DNS-SD on the given interfaces.
@@ -306,7 +360,7 @@ func (n *network) signs() []netif.Sign {
 
 func (s *networkState) same(o networkState) bool {
 	return s.Usable == o.Usable && s.Idle == o.Idle && s.Problem == o.Problem && s.reason == o.reason && s.renamed == o.renamed && s.report == o.report && s.astray == o.astray &&
-		s.lost == o.lost && s.second.same(o.second) && s.Chosen.Second == o.Chosen.Second && sameNetwork(s.Chosen, o.Chosen)
+		s.lost == o.lost && s.clockless == o.clockless && s.second.same(o.second) && s.Chosen.Second == o.Chosen.Second && sameNetwork(s.Chosen, o.Chosen)
 }
 
 // withLeg adds the second leg's interface to others.
@@ -367,10 +421,11 @@ func (n *network) tellLegs(s *networkState) {
 	n.legs(first, s.second.Leg)
 }
 
-// oneLeg tells which of two legs is lost; empty: none, or both, or there is but one.
+// oneLeg tells which of two legs is lost; empty: none, or both, or there is but one. It
+// tells, too, why the clock is not on the first: where no clock is had, that is why.
 func (s *networkState) oneLeg() []string {
 	if !s.Usable {
 		return nil
 	}
-	return []string{s.lost, s.second.problem}
+	return []string{s.lost, s.second.problem, s.clockless}
 }

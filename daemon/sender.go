@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -24,11 +25,16 @@ type sender struct {
 	mu      sync.Mutex
 	running *runningSender // nil while no streams run
 	legs    [2]rtpsend.Leg
+	refused string        // why packets do not leave by each of these; empty: they do
+	again   *time.Timer   // places them once more; nil: nothing is to be tried again
+	wait    time.Duration // until then, since the last try; 0: there was none
 }
 
 // runningSender is a sender and the goroutine that runs it.
 type runningSender struct {
 	*rtpsend.Sender
+	place func(first, second rtpsend.Leg) error // SetLegs
+	tell  func()                                // that a leg's problem came, changed or went; nil: nobody
 	stop  context.CancelFunc
 	ended chan struct{}
 	err   error // valid once ended is closed
@@ -40,7 +46,7 @@ func (s *sender) start(cfg rtpsend.Config) error {
 		return failure(err)
 	}
 	ctx, stop := context.WithCancel(context.Background()) // it ends by stop alone: fades come first
-	running := &runningSender{Sender: made, stop: stop, ended: make(chan struct{})}
+	running := &runningSender{Sender: made, place: made.SetLegs, tell: cfg.OnProblem, stop: stop, ended: make(chan struct{})}
 	s.mu.Lock()
 	s.running = running
 	s.placeLegs()
@@ -57,18 +63,63 @@ func (s *sender) start(cfg rtpsend.Config) error {
 func (s *sender) setLegs(first, second rtpsend.Leg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	same := first.Same(s.legs[0]) && second.Same(s.legs[1])
 	s.legs = [2]rtpsend.Leg{first, second}
+	if same && s.again != nil {
+		return // what was refused has its time
+	}
+	s.wait = 0
 	s.placeLegs()
 }
 
-// placeLegs does so; mu is held. An interface that is not ready yet is tried again with
-// the next change of it.
+// retryLegs is how long after they were refused legs are placed again, ever later up to
+// retryLegsMost.
+const retryLegs, retryLegsMost = 200 * time.Millisecond, 10 * time.Second
+
+// placeLegs does so; mu is held. What is refused is tried again, for an interface that has
+// just come up may not be ready yet.
 func (s *sender) placeLegs() {
+	s.stopPlacing()
 	if s.running == nil || !s.legs[0].Source.IsValid() && !s.legs[1].Source.IsValid() {
 		return
 	}
-	if err := s.running.SetLegs(s.legs[0], s.legs[1]); err != nil {
+	err := s.running.place(s.legs[0], s.legs[1])
+	s.noteRefused(err)
+	if err == nil {
+		s.wait = 0
+		return
+	}
+	s.wait = min(max(2*s.wait, retryLegs), retryLegsMost)
+	s.again = time.AfterFunc(s.wait, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.placeLegs()
+	})
+}
+
+// stopPlacing has nothing tried again; mu is held.
+func (s *sender) stopPlacing() {
+	if s.again != nil {
+		s.again.Stop()
+		s.again = nil
+	}
+}
+
+// noteRefused tells what became of the legs, once for each reason; mu is held.
+func (s *sender) noteRefused(err error) {
+	why := ""
+	if err != nil {
+		why = err.Error()
+	}
+	if why == s.refused {
+		return
+	}
+	s.refused = why
+	if err != nil {
 		s.log.Warn().Err(err).Msg("packets do not leave on both legs")
+	}
+	if s.running.tell != nil {
+		s.running.tell()
 	}
 }
 
@@ -83,7 +134,8 @@ func (s *sender) stop() {
 	running.stop()
 	<-running.ended
 	s.mu.Lock()
-	s.running = nil
+	s.stopPlacing()
+	s.running, s.refused, s.wait = nil, "", 0
 	s.mu.Unlock()
 }
 
@@ -117,7 +169,8 @@ func (s *sender) runs() bool {
 	return s.running != nil
 }
 
-// stats returns nil while no streams run.
+// stats returns nil while no streams run. A leg that could not be placed has that as its
+// problem.
 func (s *sender) stats() *rtpsend.Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,5 +178,12 @@ func (s *sender) stats() *rtpsend.Stats {
 		return nil
 	}
 	stats := s.running.Snapshot()
+	first, second := s.running.Unplaced()
+	if first != nil {
+		stats.Problem = first.Error()
+	}
+	if second != nil {
+		stats.SecondProblem = second.Error()
+	}
 	return &stats
 }

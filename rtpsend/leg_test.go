@@ -155,6 +155,41 @@ func TestALegThatIsRefusedDoesNotTouchTheOther(t *testing.T) {
 	}
 }
 
+// TestALegThatCannotBePlacedSaysWhyUntilItIs: an interface that has just come up has not its
+// address yet.
+func TestALegThatCannotBePlacedSaysWhyUntilItIs(t *testing.T) {
+	cfg := onTwoLegs(t, 115)
+	s, err := New(cfg, new(mediaclock.Clock), &tone{}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	first, second, foreign := Leg{cfg.Interface, cfg.Source}, cfg.Second, Leg{cfg.Interface, netip.MustParseAddr("192.0.2.1")}
+	for i, step := range []struct {
+		legs  [2]Leg
+		fails [2]bool
+	}{
+		{[2]Leg{first, second}, [2]bool{}},
+		{[2]Leg{first, foreign}, [2]bool{false, true}},
+		{[2]Leg{foreign, second}, [2]bool{true, false}},
+		{[2]Leg{foreign, {}}, [2]bool{true, false}}, // one that is to rest has no reason
+		{[2]Leg{first, second}, [2]bool{}},
+	} {
+		before := s.Snapshot().Streams[0]
+		err := s.SetLegs(step.legs[0], step.legs[1])
+		one, two := s.Unplaced()
+		if fails := [2]bool{one != nil, two != nil}; fails != step.fails || (err != nil) != (fails != [2]bool{}) {
+			t.Errorf("step %d: %v, of the legs %v and %v", i, err, one, two)
+		}
+		s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+		after := s.Snapshot().Streams[0]
+		sent := [2]bool{after.Packets > before.Packets, after.SecondPackets > before.SecondPackets}
+		if want := [2]bool{!step.fails[0], !step.fails[1] && step.legs[1].Source.IsValid()}; sent != want {
+			t.Errorf("step %d: packets leave by %v, want %v", i, sent, want)
+		}
+	}
+}
+
 func TestALegIsNotMovedOnceTheSenderIsClosed(t *testing.T) {
 	cfg := onTwoLegs(t, 120)
 	s, err := New(cfg, new(mediaclock.Clock), &tone{}, zerolog.Nop())

@@ -65,6 +65,7 @@ type Watcher struct {
 	mu      sync.Mutex
 	targets []Target
 	found   map[Target]Found
+	running map[Target]context.CancelFunc // those that Run has begun to watch
 }
 
 // NewWatcher makes a watcher that does nothing until Run.
@@ -80,12 +81,12 @@ func NewWatcher(cfg WatcherConfig, log zerolog.Logger) *Watcher {
 	}
 	return &Watcher{
 		cfg: cfg, log: log, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		found: map[Target]Found{},
+		found: map[Target]Found{}, running: map[Target]context.CancelFunc{},
 	}
 }
 
 // Watch sets the sessions to watch: all of them, each time. Those beyond a
-// bound are not watched.
+// bound are not watched. One that is left out and comes back is asked anew, at once.
 func (w *Watcher) Watch(targets []Target) {
 	targets = slices.Clone(targets)
 	slices.SortFunc(targets, compareTargets)
@@ -103,11 +104,22 @@ func (w *Watcher) Watch(targets []Target) {
 			lost = true
 		}
 	}
+	w.unwatch(targets)
 	w.mu.Unlock()
 	if lost {
 		wake.Signal(w.changed)
 	}
 	wake.Signal(w.wake)
+}
+
+// unwatch ends the watching of all but some; mu is held.
+func (w *Watcher) unwatch(but []Target) {
+	for target, stop := range w.running {
+		if !slices.Contains(but, target) {
+			stop()
+			delete(w.running, target)
+		}
+	}
 }
 
 func compareTargets(a, b Target) int {
@@ -133,35 +145,32 @@ func (w *Watcher) Changed() <-chan struct{} { return w.changed }
 func (w *Watcher) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	running := map[Target]context.CancelFunc{}
 	defer func() {
-		for _, stop := range running {
-			stop()
-		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.unwatch(nil)
 	}()
 	for {
-		w.mu.Lock()
-		targets := w.targets
-		w.mu.Unlock()
-		for target, stop := range running {
-			if !slices.Contains(targets, target) {
-				stop()
-				delete(running, target)
-			}
-		}
-		for _, target := range targets {
-			if _, known := running[target]; known {
-				continue
-			}
-			one, stop := context.WithCancel(ctx)
-			running[target] = stop
-			watching.Go(func() { w.watch(one, target) })
-		}
+		w.begin(ctx, &watching)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.wake:
 		}
+	}
+}
+
+// begin watches what is wanted and is not watched yet.
+func (w *Watcher) begin(ctx context.Context, watching *sync.WaitGroup) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, target := range w.targets {
+		if _, known := w.running[target]; known {
+			continue
+		}
+		one, stop := context.WithCancel(ctx)
+		w.running[target] = stop
+		watching.Go(func() { w.watch(one, target) })
 	}
 }
 

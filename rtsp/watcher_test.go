@@ -95,6 +95,43 @@ func TestNobodyIsAskedWhoIsNotNear(t *testing.T) {
 	})
 }
 
+// TestATargetThatIsBackAtOnceIsAskedAtOnce: a service is often withdrawn and published anew
+// in one breath, as its computer's address or name changes.
+func TestATargetThatIsBackAtOnceIsAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dials atomic.Int64
+		w := NewWatcher(WatcherConfig{Now: now, dial: func(context.Context, Target) (net.Conn, error) {
+			dials.Add(1)
+			ours, theirs := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, theirs) }()
+			go func() { _, _ = io.WriteString(theirs, "RTSP/1.0 200 OK\r\nCSeq: 1\r\n"+described) }()
+			return ours, nil
+		}}, zerolog.Nop())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.Run(ctx) }()
+		targets := []Target{{Name: "x", Address: netip.MustParseAddrPort("10.0.0.2:554")}}
+		w.Watch(targets)
+		const rounds = 20 // Run may, in some, look between the two
+		for i := range rounds {
+			time.Sleep(time.Second)
+			if len(w.Found()) != 1 {
+				t.Fatalf("not found a second after it was back, in round %d", i)
+			}
+			w.Watch(nil)
+			w.Watch(targets)
+		}
+		time.Sleep(time.Second)
+		if n := dials.Load(); n != rounds+1 {
+			t.Errorf("asked %d times, want once each time that it came", n)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestWatcherSurvives lets servers behave in every bad way, in simulated time.
 func TestWatcherSurvives(t *testing.T) {
 	whole := "RTSP/1.0 200 OK\r\nCSeq: 1\r\n" + described

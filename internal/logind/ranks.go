@@ -67,6 +67,7 @@ func (r *Ranks) Run(ctx context.Context) error {
 func (r *Ranks) live(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.Signal) error {
 	settle := time.NewTimer(0)
 	defer settle.Stop()
+	settling := false // for a signal that has come: those that follow do not put it off
 	for {
 		select {
 		case <-ctx.Done():
@@ -75,8 +76,12 @@ func (r *Ranks) live(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.
 			if restarted(signal) {
 				return errAway
 			}
-			settle.Reset(settleTime)
+			if !settling {
+				settling = true
+				settle.Reset(settleTime)
+			}
 		case <-settle.C:
+			settling = false
 			ranks, err := sessions(ctx, conn)
 			switch _, refused := errors.AsType[dbus.Error](err); {
 			case refused: // as while it starts anew: its name is told when it is back

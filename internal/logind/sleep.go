@@ -56,11 +56,13 @@ func (s *Sleep) live(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.
 	defer func() { release(lock) }()
 	again := time.NewTimer(0)
 	defer again.Stop()
+	settling := false // for a session that has come: those that follow do not put it off
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-again.C:
+			settling = false
 			if lock != nil || s.quiet {
 				continue
 			}
@@ -88,7 +90,8 @@ func (s *Sleep) live(ctx context.Context, conn *dbus.Conn, signals <-chan *dbus.
 			case known:
 				s.wakeUp()
 				again.Reset(0)
-			case signal.Name == manager+".SessionNew" && lock == nil:
+			case signal.Name == manager+".SessionNew" && lock == nil && !settling:
+				settling = true
 				again.Reset(settleTime)
 			}
 		}

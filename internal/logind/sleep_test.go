@@ -100,6 +100,25 @@ func (m *manager1) says(member string, begins bool) {
 	}
 }
 
+// chatters tells something again and again until the test ends, far more often than
+// settleTime.
+func (m *manager1) chatters(member string, body ...any) {
+	m.t.Helper()
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(settleTime / 10):
+				_ = m.conn.Emit(path, manager+"."+member, body...)
+			}
+		}
+	}()
+	m.t.Cleanup(func() { close(stop); <-ended })
+}
+
 // released waits until a lock is given back, and tells how long that took.
 func released(t *testing.T, lock *os.File) time.Duration {
 	t.Helper()
@@ -233,6 +252,17 @@ func TestOnlyWhatIsMeantIsHeard(t *testing.T) {
 			t.Errorf("%s is heard", name)
 		}
 	}
+}
+
+func TestSessionsThatComeAllTheTimeDoNotPutTheInhibitorOff(t *testing.T) {
+	b := newBus(t)
+	m := b.logind()
+	m.denies.Store(true)
+	watched(t, b.connect, func(context.Context) {})
+	<-m.asked
+	m.denies.Store(false)
+	m.chatters("SessionNew", "2", dbus.ObjectPath(path+"/session/_32"))
+	m.lock() // long before a minute has passed
 }
 
 func TestSleepIsHeardWithoutAnInhibitor(t *testing.T) {

@@ -129,7 +129,9 @@ func TestWhatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 		done := make(chan struct{})
 		go func() { _ = k.Run(ctx); close(done) }()
 		k.Save(record{[]uint32{7}})
-		<-failed
+		if err := <-failed; err == nil {
+			t.Error("failed without an error")
+		}
 		if err := os.Remove(directory); err != nil {
 			t.Fatal(err)
 		}
