@@ -18,6 +18,8 @@ import (
 const (
 	// maxFound bounds the sessions that are kept.
 	maxFound = 256
+	// mostRefused is how many refusals are enough of a daemon at a time.
+	mostRefused = 4
 	// The flags that mean this machine (avahi-common/defs.h, AvahiLookupResultFlags).
 	flagLocal, flagOwn uint32 = 8, 16
 )
@@ -241,17 +243,18 @@ func (c *catalogue) fit(ctx context.Context, wanted []int) bool {
 }
 
 // resolve asks where the sessions are for which that was not asked yet, and reports whether
-// it could for all. At the first refusal it leaves the others for later: there may be many.
+// it could for all. After mostRefused refusals it leaves the others for later: there may be many.
 func (c *catalogue) resolve(ctx context.Context) bool {
+	refused := 0
 	for it, e := range c.items {
-		if e.resolver != "" {
+		if e.resolver != "" || refused >= mostRefused {
 			continue
 		}
 		if c.life.server(ctx, "ServiceResolverNew", int32(it.index), it.protocol, it.name, c.kind.resolve, e.domain, c.kind.address, uint32(0)).Store(&e.resolver) != nil {
-			return false
+			refused++
 		}
 	}
-	return true
+	return refused == 0
 }
 
 // take takes one signal in.

@@ -18,7 +18,8 @@ const (
 	// arrivalsHeld is how many arrivals may wait between two pulls: 17 ms of the
 	// smallest messages that servers send (5 frames), several times over.
 	arrivalsHeld = 1024
-	// together is the time within which messages belong to one cycle: a sound
+	// together is the time within which messages belong to one cycle, or half the time of
+	// the longer of two if that is less: a sound
 	// server cuts what its graph has rendered into messages, and sends them in a
 	// row (pipewire-pulse, pulse-server.c, do_process_done).
 	together = time.Millisecond
@@ -59,6 +60,7 @@ type feed struct {
 	in      aes67.Hz       // of what comes
 	heard   bool           // a message has come
 	heardAt aes67.MonoTime // the last one
+	before  aes67.Frames   // that it had
 	lump    aes67.Frames   // of the cycle that is arriving
 	cycles  cycles
 	missed  bool // a joint that found no room
@@ -128,7 +130,7 @@ func (f *feed) write(samples []float32, at aes67.MonoTime) {
 // measure follows the length of a cycle and finds long pauses.
 func (f *feed) measure(frames aes67.Frames, at aes67.MonoTime) {
 	since := at.Sub(f.heardAt)
-	if !f.heard || since >= min(together, frames.Duration(f.in)/2) {
+	if !f.heard || since >= min(together, max(frames, f.before).Duration(f.in)/2) {
 		if f.lump > 0 && f.lump.Duration(f.in) <= longestCycle {
 			f.cycle.Store(int64(f.cycles.add(f.lump)))
 		}
@@ -138,7 +140,7 @@ func (f *feed) measure(frames aes67.Frames, at aes67.MonoTime) {
 	if f.heard && since > max(pauseLimit, 4*aes67.Frames(f.cycle.Load()).Duration(f.in)) {
 		f.gap()
 	}
-	f.heard, f.heardAt = true, at
+	f.heard, f.heardAt, f.before = true, at, frames
 }
 
 // gap tells that the next message does not continue the last one.

@@ -30,7 +30,7 @@ type target struct {
 	// The greatest lateness, frames beyond a cycle, of the last ten minutes. What
 	// is younger than a second or eight cycles may be a longer cycle.
 	young      float64
-	excused    float64 // taken off it, for a cycle twice as long explains so much
+	excused    float64 // taken off it, for a longer cycle explains so much
 	youngUntil aes67.MonoTime
 	minutes    [10]float64
 	minute     int
@@ -79,11 +79,8 @@ func (t *target) cycled(cycle aes67.Frames) {
 	}
 	switch {
 	case 2*cycle > 3*t.cycle:
-		explained := min(t.young, float64(cycle-t.cycle))
-		t.young -= explained
-		if t.excused = 0; cycle <= 2*t.cycle { // two that are late in a row look like this, too
-			t.excused = explained
-		}
+		t.excused = min(t.young, float64(cycle-t.cycle)) // two that are late in a row look like this, too
+		t.young -= t.excused
 	case 3*cycle < 2*t.cycle:
 		t.short = min(t.short, float64(cycle))
 		t.young, t.excused = t.young+t.excused, 0

@@ -132,6 +132,7 @@ func TestALongerCycleIsNoLateness(t *testing.T) {
 	if got, want := s.goal(false), aes67.Frames(2048+49+96); got != want {
 		t.Errorf("cycles of 2048: %d frames, want %d", got, want)
 	}
+	s.run(2*time.Second, onTime)
 	s.cycled(256)
 	if got := s.goal(false); got != least {
 		t.Errorf("cycles of 256 again: %d frames, want %d", got, least)
@@ -166,16 +167,21 @@ func TestTheTargetIsBounded(t *testing.T) {
 func TestLatenessIsLearntThoughCyclesSeemToChange(t *testing.T) {
 	s := newPunctual()
 	s.run(time.Second, onTime)
-	for range 40 {
-		next := int(time.Duration(s.now)/(256*time.Second/48000)) + 10
-		s.run(100*time.Millisecond, once(next, 6*time.Millisecond))
-		s.cycled(512)
-		s.run(30*time.Millisecond, onTime)
-		s.cycled(256)
-		s.run(370*time.Millisecond, onTime)
-	}
-	if got, want := s.goal(false), aes67.Frames(least+96); got < want {
-		t.Errorf("6 ms late twice a second: %d frames, want %d at least", got, want)
+	for _, c := range []struct {
+		late  time.Duration
+		cycle aes67.Frames // it seems to be, when two were late
+	}{{6 * time.Millisecond, 512}, {20 * time.Millisecond, 1024}} {
+		for range 40 {
+			next := int(time.Duration(s.now)/(256*time.Second/48000)) + 10
+			s.run(100*time.Millisecond, once(next, c.late))
+			s.cycled(c.cycle)
+			s.run(30*time.Millisecond, onTime)
+			s.cycled(256)
+			s.run(370*time.Millisecond, onTime)
+		}
+		if got, want := s.goal(false), 256+aes67.FramesIn(c.late, 48000); got < want {
+			t.Errorf("%v late twice a second: %d frames, want %d at least", c.late, got, want)
+		}
 	}
 }
 

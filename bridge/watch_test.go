@@ -82,6 +82,21 @@ func TestWatchLosesPatience(t *testing.T) {
 	}
 }
 
+// A short last piece belongs to its cycle, also where a busy machine lets it wait.
+func TestPiecesOfACycleAreOne(t *testing.T) {
+	f := newFeed(1, 48000, 48000)
+	at := aes67.MonoTime(time.Second)
+	f.pulled.Store(int64(at))
+	for range 50 {
+		f.write(make([]float32, 200), at)
+		f.write(make([]float32, 40), at.Add(450*time.Microsecond))
+		at = at.Add(5 * time.Millisecond)
+	}
+	if got := f.cycle.Load(); got != 240 {
+		t.Errorf("cycles of 200 and 40 frames are taken for %d", got)
+	}
+}
+
 // The shortest cycles of a graph come one by one, less than a millisecond apart.
 func TestShortCyclesAreMeasured(t *testing.T) {
 	for _, frames := range []aes67.Frames{32, 48, 64, 128} {

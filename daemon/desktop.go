@@ -165,7 +165,7 @@ func (d *desktopTeller) look(ctx context.Context) (next aes67.MonoTime) {
 	switch {
 	case word == desktopNothing || d.none:
 		return next
-	case now < d.again:
+	case now < d.again && word != desktopSound: // which takes back what is shown
 		return d.again
 	}
 	if err := d.say(ctx, word, &model); err != nil {
@@ -203,7 +203,10 @@ func (d *desktopTeller) say(ctx context.Context, word desktopWord, m *status.Mod
 			}
 		}
 	case desktopSilence:
-		d.number, err = d.desktop.Show(ctx, desktop.Notification{Title: d.sinkName + ": " + silenceTitle(m), Text: m.Problem, Replaces: d.number})
+		number, failed := d.desktop.Show(ctx, desktop.Notification{Title: d.sinkName + ": " + silenceTitle(m), Text: m.Problem, Replaces: d.number})
+		if err = failed; err == nil {
+			d.number = number
+		}
 	case desktopSound:
 		// One that its user has dismissed is an error to some servers.
 		if err := d.desktop.TakeBack(ctx, d.number); err != nil {

@@ -91,7 +91,7 @@ type refusal struct {
 }
 
 // retryNetwork is how long after it failed an interface is tried again that is
-// not ready yet; what goes on failing is so ever later, retryNetworkMost at most.
+// not ready yet; a clock that goes on failing is so ever later, retryNetworkMost at most.
 const retryNetwork, retryNetworkMost = 200 * time.Millisecond, 10 * time.Second
 
 // Run chooses until ctx is done: when something has changed, and when the time

@@ -135,7 +135,7 @@ func (a *arrival) reopen() {
 	case a.line.weight == 0:
 		a.relocate() // nothing but the open window tells what has come
 	case !math.IsInf(a.bestAhead, -1):
-		a.close()
+		a.line.add(a.bestAt, a.bestAhead) // a surplus of so little is rounding
 		a.open(a.last)
 	}
 }

@@ -106,7 +106,7 @@ type Engine struct {
 	steerAt      aes67.RawTime
 	parent       Announcement        // of the master that is followed
 	last         aes67.ClockIdentity // whose time the clock shows; zero: our own
-	moved        bool                // nobody was followed since the start, which may be on another network
+	moved        bool                // nobody was followed since the start, nor did we serve: it may be on another network
 	serveOn      aes67.RawTime       // until then it serves at once: the network had our time a moment ago
 	follower     follower
 	grandmaster  grandmaster

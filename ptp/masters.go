@@ -18,7 +18,8 @@ const (
 	timeoutIntervals = 3
 	// syncingIntervals is the timeout of the master that is followed while its
 	// Syncs still arrive: it is alive, Announces just get lost on a bad network.
-	// It is the longest that 7.7.3.1 allows: others have given up a master that
+	// It is the longest that 7.7.3.1 allows (but no less than our own timeout, where they
+	// come eight times a second): others have given up a master that
 	// ceased to announce itself after 3, and have another by then.
 	syncingIntervals = 10
 	// maxSteps: an Announce that passed this many clocks is not used (9.3.2.5).
@@ -128,7 +129,9 @@ func (ms *Masters) Observe(m *wire.Message, at aes67.RawTime, from netip.Addr) {
 		if away {
 			rec.heard = 0
 		}
-		if !away || rec.rhythm.n < rhythmSure { // an absence is no interval
+		if away && rec.rhythm.n >= rhythmSure { // an absence is no interval, or it has another now
+			rec.rhythm = rhythm{}
+		} else {
 			rec.rhythm.note(gap, m.Sequence-rec.sequence, told)
 		}
 		rec.heard++

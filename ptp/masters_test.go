@@ -119,6 +119,7 @@ func TestMastersAreJudgedByWhenTheirAnnouncesCome(t *testing.T) {
 		{"numbered with its other messages", 1, []aes67.RawTime{0, 20, 40, 60, 80}, []uint16{0, 9, 9, 9, 9}, 60},
 		{"silent for a while, as one that yielded to a better one", 1, []aes67.RawTime{0, 20, 40, 340, 360, 380}, nil, 60},
 		{"silent again and again", 1, []aes67.RawTime{0, 20, 40, 340, 360, 380, 680, 700, 720, 1020, 1040, 1060}, nil, 60},
+		{"told 2 s, and then one each 10 s", 1, []aes67.RawTime{0, 20, 40, 140, 240, 340, 440}, nil, 300},
 		{"started anew", 1, []aes67.RawTime{0, 20, 60, 80}, []uint16{0, 1, 65000, 1}, 60},
 	} {
 		ms, sequence, now := NewMasters(3, 0), uint16(7), aes67.RawTime(0)

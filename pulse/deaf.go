@@ -53,15 +53,10 @@ const (
 // changed takes note of a change; heard is when each channel last sounded. What a change
 // just before has silenced is missed still, and what was tried for it stays tried.
 func (d *deaf) changed(now aes67.MonoTime, heard []aes67.MonoTime) {
+	d.suspicious, d.since, d.wait = true, now, deafLate
 	d.sounded |= since(heard, now.Add(-2*inFlight))
-	wait := deafLate
 	if d.sounded != 0 {
-		wait = deafSoon
-	}
-	if !d.suspicious {
-		d.suspicious, d.since, d.wait = true, now, wait
-	} else if d.tries == noCure { // one change after another does not put it off
-		d.wait = min(d.wait, now.Sub(d.since)+wait)
+		d.wait = deafSoon
 	}
 }
 

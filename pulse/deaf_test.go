@@ -91,30 +91,3 @@ func TestASecondChangeForgetsNoChannel(t *testing.T) {
 		t.Errorf("recorded anew %d times, the sink made anew %d times, a channel is lost: %t", did[recordAnew], did[sinkAnew], d.deafened())
 	}
 }
-
-// One change after another does not put off what is to be done.
-func TestManyChangesPutNothingOff(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		last   time.Duration // sound was last heard so long before the first change
-		within time.Duration
-	}{
-		{"there was sound", 50 * time.Millisecond, time.Second},
-		{"there was none", time.Minute, 5 * time.Second},
-	} {
-		var d deaf
-		first := aes67.MonoTime(100e9)
-		heard := []aes67.MonoTime{first.Add(-c.last), first.Add(-c.last)}
-		at := time.Duration(0)
-		for what := noCure; what == noCure; at += 50 * time.Millisecond {
-			if at > c.within {
-				t.Errorf("%s: nothing done within %v", c.name, c.within)
-				break
-			}
-			if at%(150*time.Millisecond) == 0 {
-				d.changed(first.Add(at), heard)
-			}
-			what = d.look(first.Add(at), heard, true)
-		}
-	}
-}

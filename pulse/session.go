@@ -22,7 +22,7 @@ const (
 	// while things go wrong.
 	refreshGap  = 30 * time.Millisecond
 	troubledGap = 250 * time.Millisecond
-	// saveDelay is how long a volume must stand before it is remembered: a
+	// saveDelay is how long after it has changed a volume is remembered: a
 	// moving slider sends dozens.
 	saveDelay = 500 * time.Millisecond
 )

@@ -19,7 +19,8 @@ type entry struct {
 // we left it is heard at R+V as before, unless the slider was moved up since: then, as one
 // that somebody else has turned down, it is heard at its level less the slider's, and
 // the slider goes there first. Who turns one down
-// meanwhile is heard no louder for it: the slider goes further.
+// meanwhile is heard no louder for it: the slider goes further. While nothing of ours is
+// heard on speakers that another has left, his level is as far as it goes.
 func (s *Slider) enter(now aes67.MonoTime) Mode {
 	below, volume, e := 0.0, s.law.VolumeDB, &s.entry
 	for i := range s.devices {
@@ -30,7 +31,11 @@ func (s *Slider) enter(now aes67.MonoTime) Mode {
 	if !e.asked || volume > e.seen+sameDB { // or somebody has moved it up
 		e.base = volume
 	}
-	to := max(aes67.SilenceDB, e.base+below)
+	to := e.base + below
+	if s.unheard {
+		to = min(e.base, below)
+	}
+	to = max(aes67.SilenceDB, to)
 	switch {
 	case below > -levelStep, e.asked && volume <= to+levelStep:
 		for i := range s.devices {

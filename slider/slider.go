@@ -50,6 +50,7 @@ type Slider struct {
 	follow    follow
 	gain      gain
 	lowest    float64 // the volume, since Device ended or all began
+	unheard   bool    // see Unheard
 	out       Orders
 }
 
@@ -149,6 +150,10 @@ func New(reference float64, last []float64) *Slider {
 	}
 	return s
 }
+
+// Unheard tells that the speakers were another's until now, and that nothing of ours is on
+// the wire yet.
+func (s *Slider) Unheard(yes bool) { s.unheard = yes }
 
 // Mutes are whether the slider has muted each speaker.
 func (s *Slider) Mutes() []bool {

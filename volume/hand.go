@@ -73,6 +73,8 @@ func (p *Pair) of(channel string) (a *asked, name string, err error) {
 	switch {
 	case !known:
 		return nil, "", fmt.Errorf("speaker %q is none of the pair; it has front-left and front-right", channel)
+	case !p.holds():
+		return nil, "", errors.New("another user's bridge has the network, and the speakers with it")
 	case number >= len(p.asked):
 		return nil, "", errors.New("there is no pair of speakers; make one (aes67-sink speakers pair)")
 	case p.asked[number].device == nil:

@@ -33,6 +33,7 @@ type Loudness struct {
 	law     aes67.Law
 	lawful  bool // there is one
 	wanted  bool
+	taken   bool // from another user's bridge
 	next    aes67.MonoTime
 	write   func(slider.Write) // hands a write to its speaker; does not wait
 	mode    slider.Mode
@@ -83,18 +84,20 @@ func (l *Loudness) Obey(doubts uint64, law aes67.Law) {
 	defer l.mu.Unlock()
 	l.law, l.lawful = law, true
 	l.machine.Delay(l.delay())
+	l.hears()
 	l.carry(l.machine.See(l.now(), law), &doubts)
 }
 
 // use begins with a pair, or with none: with the levels that were set last, and with what the
-// slider has muted.
-func (l *Loudness) use(referenceDB float64, last []float64, muted []bool, wanted bool, write func(slider.Write)) {
+// slider has muted; taken is whether it was another user's bridge's until now.
+func (l *Loudness) use(referenceDB float64, last []float64, muted []bool, wanted, taken bool, write func(slider.Write)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	l.machine, l.wanted, l.write, l.number = slider.New(referenceDB, last), wanted, write, math.MaxUint64
+	l.machine, l.wanted, l.taken, l.write, l.number = slider.New(referenceDB, last), wanted, taken, write, math.MaxUint64
 	l.machine.Muted(muted)
 	l.machine.Delay(l.delay())
+	l.hears()
 	orders := l.machine.Want(now, wanted)
 	if l.lawful {
 		orders = l.machine.See(now, l.law)
@@ -102,10 +105,21 @@ func (l *Loudness) use(referenceDB float64, last []float64, muted []bool, wanted
 	l.carry(orders, nil)
 }
 
+// hears tells the slider whether any of it is heard; mu is held.
+func (l *Loudness) hears() { l.machine.Unheard(l.taken && !l.sending()) }
+
+// leave gives the speakers up: what the slider has muted is unmuted.
+func (l *Loudness) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.carry(l.machine.Want(l.now(), false), nil)
+}
+
 // tell takes what a speaker says.
 func (l *Loudness) tell(i int, asked aes67.MonoTime, told slider.Speaker) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.hears()
 	l.carry(l.machine.Tell(l.now(), i, asked, told), nil)
 }
 
@@ -129,6 +143,7 @@ func (l *Loudness) mute(i int, yes bool, hand uint64) error {
 func (l *Loudness) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.hears()
 	now := l.now()
 	if l.stream.InForce() >= l.answer || !l.sending() {
 		l.carry(l.machine.Applied(now, l.number), nil)

@@ -36,6 +36,11 @@ const (
 	mostLevelDB = 120
 	// askLimit bounds each request: what takes longer is a doubt.
 	askLimit = time.Second
+	// anothersAfter is for how long another must have held the speakers: at a start it is
+	// not known for a moment whose they are.
+	anothersAfter = time.Second
+	// unmuteLook is how often it is looked whether they are unmuted.
+	unmuteLook = 20 * time.Millisecond
 	// sameDB: a level that differs by less is the one that was told; half of the finest
 	// step that the slider writes.
 	sameDB = 0.05
@@ -53,8 +58,9 @@ type Pair struct {
 	log      zerolog.Logger
 	anew     chan struct{} // the pair may be another
 
-	served speakers.Pair // of Run
-	filing sync.Mutex    // of a change of the file
+	served   speakers.Pair // of Run
+	anothers bool          // they were another's until now
+	filing   sync.Mutex    // of a change of the file
 
 	mu    sync.Mutex
 	told  []Member
@@ -157,6 +163,7 @@ func (p *Pair) plan() (pair speakers.Pair, wanted bool) {
 func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted, holds bool) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	began := p.now()
 	var both []speakers.Identity
 	if pair.Complete() && holds {
 		both = []speakers.Identity{pair.Left, pair.Right}
@@ -187,7 +194,7 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted, holds bool
 	if p.served = pair; !holds {
 		p.served = speakers.Pair{}
 	}
-	p.loudness.use(pair.ReferenceDB, last, muted, wanted && holds, func(w slider.Write) {
+	p.loudness.use(pair.ReferenceDB, last, muted, wanted && holds, p.anothers, func(w slider.Write) {
 		select {
 		case all[w.Speaker].writes <- w:
 		default: // the slider gives no second one before the first is answered
@@ -209,9 +216,23 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted, holds bool
 			same = next == p.located(pair) && wants == wanted && p.holds() == holds
 		}
 	}
+	if holds && !p.holds() {
+		p.loudness.leave()
+		p.unmuted(ctx)
+	}
 	end()
 	running.Wait()
 	p.keep()
+	p.anothers = !holds && p.now().Sub(began) >= anothersAfter
+}
+
+// unmuted waits until what the slider has muted is not, for the time of one request.
+func (p *Pair) unmuted(ctx context.Context) {
+	for end := p.now().Add(askLimit); p.now() < end; wake.Pause(ctx, unmuteLook) {
+		if _, muted := p.loudness.last(); !slices.Contains(muted, true) {
+			return
+		}
+	}
 }
 
 // keep remembers what was set, so that the next run knows it as its own.

@@ -30,6 +30,7 @@ type desk struct {
 	volume *float64
 	muted  []bool // as it was told to be
 	asleep bool
+	quiet  atomic.Bool // nothing is sent
 	begun  chan struct{}
 }
 
@@ -108,7 +109,7 @@ func newDesktop(t *testing.T, wanted bool) *desktop {
 func (d *desktop) start(wanted bool) {
 	d.desk = &desk{begun: make(chan struct{}, 1)}
 	d.loudness = NewLoudness(d.desk, clock, zerolog.Nop())
-	d.loudness.Join(d.desk, func() bool { return true })
+	d.loudness.Join(d.desk, func() bool { return !d.quiet.Load() })
 	d.Pair = NewPair(d.loudness, d.directory, "aes67", wanted, clock, zerolog.Nop())
 	d.Begin()
 }
@@ -247,16 +248,22 @@ func TestSpeakersOfAnotherUserAreLetAlone(t *testing.T) {
 	defer d.run(t)()
 	eventually(t, "54 dB", func() bool { return both(54) })
 
+	d.loudness.Obey(2, law(-30, true))
+	eventually(t, "the mutes", func() bool { return d.sims[0].Muted() && d.sims[1].Muted() })
+	d.quiet.Store(true)
 	ours.Store(false)
 	d.Again()
 	eventually(t, "no speakers", func() bool { return len(d.Snapshot()) == 0 })
+	if d.sims[0].Muted() || d.sims[1].Muted() {
+		t.Error("what the slider has muted is left so to another")
+	}
 	for _, sim := range d.sims {
 		if err := sim.Turn("audio/out/level", 44.0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d.loudness.Obey(2, law(0, false))
-	d.loudness.Obey(3, law(0, true))
+	d.loudness.Obey(3, law(0, false))
+	d.loudness.Obey(4, law(0, true))
 	lets := func(what string, length time.Duration) {
 		for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if d.sims[0].Level() > 44.1 || d.sims[1].Level() > 44.1 || d.sims[0].Muted() {
@@ -268,9 +275,13 @@ func TestSpeakersOfAnotherUserAreLetAlone(t *testing.T) {
 	if !d.alone {
 		t.Error("another kind of sink meanwhile")
 	}
-	d.loudness.Obey(4, law(-30, false))
+	d.loudness.Obey(5, law(-30, false))
 	ours.Store(true)
 	d.Again()
-	eventually(t, "the speakers", func() bool { return len(d.Snapshot()) == 2 })
-	lets("when they are ours again, and lower than we left them", 1500*time.Millisecond)
+	// Nothing of ours is heard yet: the slider goes to where the other has left them, no further.
+	eventually(t, "the slider at -40 dB", func() bool { v := d.ordered(); return v != nil && near(*v, -40) })
+	lets("when they are ours again, and lower than we left them", 500*time.Millisecond)
+	d.loudness.Obey(6, law(-40, false))
+	eventually(t, "the speakers", func() bool { return d.Moves() && both(44) })
+	lets("when the slider moves them", time.Second)
 }
