@@ -30,7 +30,8 @@ type target struct {
 	// The greatest lateness, frames beyond a cycle, of the last ten minutes. What
 	// is younger than a second or eight cycles may be a longer cycle.
 	young      float64
-	excused    float64 // taken off it, for a longer cycle explains so much
+	excused    float64        // taken off it, for a longer cycle explains so much
+	grew, at   aes67.MonoTime // when that came, and the latest pull
 	youngUntil aes67.MonoTime
 	minutes    [10]float64
 	minute     int
@@ -49,6 +50,8 @@ const (
 	mostLate = 100 * time.Millisecond
 	// punctual is the lateness, one pull aside, at which a server is on time.
 	punctual = 1500 * time.Microsecond
+	// fleeting, in cycles, is for how long at most a longer cycle that was none is seen.
+	fleeting = 8
 	// usualCycle stands in until a cycle has been seen: 256 frames at 48 kHz,
 	// which is what is asked for.
 	usualCycle = 5333 * time.Microsecond
@@ -79,11 +82,14 @@ func (t *target) cycled(cycle aes67.Frames) {
 	}
 	switch {
 	case 2*cycle > 3*t.cycle:
-		t.excused = min(t.young, float64(cycle-t.cycle)) // two that are late in a row look like this, too
-		t.young -= t.excused
+		explained := min(t.young, float64(cycle-t.cycle))
+		t.young, t.excused, t.grew = t.young-explained, t.excused+explained, t.at
 	case 3*cycle < 2*t.cycle:
 		t.short = min(t.short, float64(cycle))
-		t.young, t.excused = t.young+t.excused, 0
+		if t.at.Sub(t.grew) < fleeting*t.cycle.Duration(t.rate) { // some that were late in a row look like this, too
+			t.young += t.excused
+		}
+		t.excused = 0
 	}
 	t.cycle = cycle
 }
@@ -92,6 +98,7 @@ func (t *target) cycled(cycle aes67.Frames) {
 // has not; known is false while nobody can tell.
 func (t *target) behind(frames float64, known bool, at aes67.MonoTime) {
 	t.age(at)
+	t.at = at
 	if !known {
 		t.now, t.short, t.excuse = 0, 0, false
 		return

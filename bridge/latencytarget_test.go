@@ -132,7 +132,7 @@ func TestALongerCycleIsNoLateness(t *testing.T) {
 	if got, want := s.goal(false), aes67.Frames(2048+49+96); got != want {
 		t.Errorf("cycles of 2048: %d frames, want %d", got, want)
 	}
-	s.run(2*time.Second, onTime)
+	s.run(400*time.Millisecond, onTime)
 	s.cycled(256)
 	if got := s.goal(false); got != least {
 		t.Errorf("cycles of 256 again: %d frames, want %d", got, least)

@@ -24,7 +24,7 @@ type entry struct {
 func (s *Slider) enter(now aes67.MonoTime) Mode {
 	below, volume, e := 0.0, s.law.VolumeDB, &s.entry
 	for i := range s.devices {
-		if d := &s.devices[i]; s.raised() || !(math.Abs(d.level-d.set) <= levelStep) { // NaN too
+		if d := &s.devices[i]; s.unheard || s.raised() || !(math.Abs(d.level-d.set) <= levelStep) { // NaN too
 			below = min(below, d.level-s.reference)
 		}
 	}

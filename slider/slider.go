@@ -151,8 +151,8 @@ func New(reference float64, last []float64) *Slider {
 	return s
 }
 
-// Unheard tells that the speakers were another's until now, and that nothing of ours is on
-// the wire yet.
+// Unheard tells that the speakers were another's until now, and that nothing of ours was on
+// the wire since.
 func (s *Slider) Unheard(yes bool) { s.unheard = yes }
 
 // Mutes are whether the slider has muted each speaker.

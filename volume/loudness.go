@@ -33,7 +33,7 @@ type Loudness struct {
 	law     aes67.Law
 	lawful  bool // there is one
 	wanted  bool
-	taken   bool // from another user's bridge
+	taken   bool // from another user's bridge, and nothing of ours was heard since
 	next    aes67.MonoTime
 	write   func(slider.Write) // hands a write to its speaker; does not wait
 	mode    slider.Mode
@@ -105,8 +105,12 @@ func (l *Loudness) use(referenceDB float64, last []float64, muted []bool, wanted
 	l.carry(orders, nil)
 }
 
-// hears tells the slider whether any of it is heard; mu is held.
-func (l *Loudness) hears() { l.machine.Unheard(l.taken && !l.sending()) }
+// hears tells the slider whether any of it was heard since the speakers were taken; mu is
+// held.
+func (l *Loudness) hears() {
+	l.taken = l.taken && !l.sending()
+	l.machine.Unheard(l.taken)
+}
 
 // leave gives the speakers up: what the slider has muted is unmuted.
 func (l *Loudness) leave() {
@@ -127,6 +131,7 @@ func (l *Loudness) tell(i int, asked aes67.MonoTime, told slider.Speaker) {
 func (l *Loudness) wrote(w slider.Write, confirmedDB float64, result slider.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.hears()
 	l.carry(l.machine.Wrote(l.now(), w, confirmedDB, result), nil)
 }
 
@@ -134,6 +139,7 @@ func (l *Loudness) wrote(w slider.Write, confirmedDB float64, result slider.Resu
 func (l *Loudness) mute(i int, yes bool, hand uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.hears()
 	orders, err := l.machine.Mute(l.now(), i, yes, hand)
 	l.carry(orders, nil)
 	return err

@@ -228,7 +228,7 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted, holds bool
 
 // unmuted waits until what the slider has muted is not, for the time of one request.
 func (p *Pair) unmuted(ctx context.Context) {
-	for end := p.now().Add(askLimit); p.now() < end; wake.Pause(ctx, unmuteLook) {
+	for end := p.now().Add(askLimit); p.now() < end && ctx.Err() == nil; wake.Pause(ctx, unmuteLook) {
 		if _, muted := p.loudness.last(); !slices.Contains(muted, true) {
 			return
 		}
