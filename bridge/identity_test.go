@@ -224,6 +224,14 @@ func TestSessionsAreNotChasedForEver(t *testing.T) {
 	}
 }
 
+// claimed lets somebody else have the first session's name, 20 s later.
+func (w *world) claimed() (name string) {
+	w.mono = w.mono.Add(20 * time.Second)
+	name = w.announced[0].Stream.Name
+	w.others = &Neighbours{Host: "pc", Refused: []string{name}}
+	return name
+}
+
 // Somebody who claims each next name by mDNS, too, has the sessions move so often and no more;
 // a network where nothing was announced yet is begun with names that nobody has.
 func TestSessionsAreNotRenamedForEver(t *testing.T) {
@@ -231,9 +239,7 @@ func TestSessionsAreNotRenamedForEver(t *testing.T) {
 	b.look(w.mono)
 	renamings := 0
 	claim := func() {
-		w.mono = w.mono.Add(20 * time.Second)
-		before := w.announced[0].Stream.Name
-		w.others = &Neighbours{Host: "pc", Refused: []string{before}}
+		before := w.claimed()
 		b.look(w.mono)
 		if w.announced[0].Stream.Name != before {
 			renamings++
@@ -259,8 +265,7 @@ func TestASessionThatStayedAndEndedIsNotLookedAt(t *testing.T) {
 	w, b := newWorld(t)
 	b.look(w.mono)
 	for range mostMovings + 1 {
-		w.mono = w.mono.Add(20 * time.Second)
-		w.others = &Neighbours{Host: "pc", Refused: []string{w.announced[0].Stream.Name}}
+		w.claimed()
 		b.look(w.mono)
 	}
 	w.in.Network.Usable = false
@@ -274,17 +279,11 @@ func TestASessionThatStayedAndEndedIsNotLookedAt(t *testing.T) {
 func TestASessionThatStayedMovesWhenItMay(t *testing.T) {
 	w, b := newWorld(t)
 	b.look(w.mono)
-	claim := func() string {
-		name := w.announced[0].Stream.Name
-		w.mono = w.mono.Add(20 * time.Second)
-		w.others = &Neighbours{Host: "pc", Refused: []string{name}}
-		return name
-	}
 	for range mostMovings + 1 {
-		claim()
+		w.claimed()
 		b.look(w.mono)
 	}
-	claimed, start := claim(), w.mono
+	claimed, start := w.claimed(), w.mono
 	for next := b.look(w.mono); next != 0 && w.mono.Sub(start) < movesIn; next = b.look(w.mono) {
 		if next <= w.mono {
 			t.Fatalf("at %v looks again at %v", w.mono, next)

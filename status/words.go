@@ -61,18 +61,16 @@ var roleWords = map[string]string{
 }
 
 // ofRole says a role to people; one without other words is returned as it is.
-func ofRole(role string) string {
-	if said, ok := roleWords[role]; ok {
-		return said
-	}
-	return role
-}
+func ofRole(role string) string { return said(roleWords, role) }
 
 // Words says a state of the bridge to people; what is no state is returned as it
 // is.
-func Words(state string) string {
-	if said, ok := words[state]; ok {
-		return said
+func Words(state string) string { return said(words, state) }
+
+// said is what a table has for a word, or the word.
+func said(table map[string]string, word string) string {
+	if other, ok := table[word]; ok {
+		return other
 	}
-	return state
+	return word
 }
