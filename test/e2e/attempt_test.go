@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,18 +15,36 @@ import (
 
 // attempt is one try at a measurement. It stands in for *testing.T, so that a
 // try in which the machine itself left too little to judge, or stood still and
-// something failed, can be taken again. What fails in every try has failed where it
-// is certain, and else could not be judged: that is told at the end.
+// a figure was beyond its limit, can be taken again. A figure that is in every try
+// has failed where it is certain, and else could not be judged: that is told at the
+// end. Whatever else fails has failed, at once: no standstill explains it.
 type attempt struct {
 	testing.TB // for Name and the like
 
 	mu       sync.Mutex
 	failures []string
+	beyond   []string // figures beyond their limits
 	said     []string
 	skipped  string
-	certain  bool // what fails in every try has failed, whatever the machine did
+	certain  bool // a figure beyond its limit in every try has failed, whatever the machine did
 	rows     []row
 	cleanups []func()
+	part     bool
+}
+
+// partOf is what ends before the rest of a test: its cleanups are its own, and all that
+// it has to say is the test's.
+func partOf(t testing.TB) *attempt { return &attempt{TB: t, part: true} }
+
+// attemptOf is the attempt that a test is, or that it is a part of; nil: it is none.
+func attemptOf(t testing.TB) *attempt {
+	for {
+		a, ok := t.(*attempt)
+		if !ok || !a.part {
+			return a
+		}
+		t = a.TB
+	}
 }
 
 const (
@@ -43,8 +60,8 @@ const (
 var repeated atomic.Int64
 
 // measured runs a measurement. It is taken again where something of it could not be
-// judged, once in the short form, or failed in a try in which the machine stood
-// still: what a standstill does to a sound server is felt for long.
+// judged, once in the short form, or was beyond its limit in a try in which the
+// machine stood still: what a standstill does to a sound server is felt for long.
 func measured(t *testing.T, measure func(a *attempt)) {
 	t.Helper()
 	for n, began := 1, rtthread.Now(); ; n++ {
@@ -58,19 +75,19 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		<-done
 		now := rtthread.Now()
 		stood := watch.stood(now, now.Sub(from))
-		failed := len(a.failures) > 0 && stood > standstill
-		if why := a.unjudged(); failed || len(why) > 0 && len(a.failures) == 0 {
+		doubtful := len(a.beyond) > 0 && stood > standstill
+		if why := a.unjudged(); len(a.failures) == 0 && (doubtful || len(why) > 0 && len(a.beyond) == 0) {
 			spent := time.Duration(repeated.Add(int64(now.Sub(from))))
-			again := spent < patience && n < mostTries && (failed || n == 1)
+			again := spent < patience && n < mostTries && (doubtful || n == 1)
 			if full {
 				again = now.Sub(began) < fullPatience
 			}
 			if again {
-				t.Logf("taken again, for the machine stood still for %v: %s", stood, strings.Join(append(why, a.failures...), "; "))
+				t.Logf("taken again, for the machine stood still for %v: %s", stood, strings.Join(append(why, a.beyond...), "; "))
 				continue
 			}
 		}
-		if failed && !a.certain && !full {
+		if doubtful && !a.certain && !full {
 			a.excuse(stood)
 		}
 		a.deliver(t)
@@ -97,22 +114,19 @@ func (a *attempt) unjudged() (why []string) {
 	return why
 }
 
-// excuse turns what failed into what could not be judged.
+// excuse turns figures beyond their limits into figures that could not be judged.
 func (a *attempt) excuse(stood time.Duration) {
 	why := fmt.Sprintf("the machine stood still for %v", stood)
-	for i := range a.rows { // told once, with all else that failed
-		if a.rows[i].verdict == "FAIL" {
+	for i := range a.rows {
+		if a.rows[i].verdict == failed {
 			a.rows[i].verdict = notJudged
 			a.rows[i].measured = fmt.Sprintf("%s, want %s, and %s", a.rows[i].measured, a.rows[i].limit, why)
 		}
 	}
-	for _, text := range a.failures {
+	for _, text := range a.beyond {
 		a.said = append(a.said, "not judged, for "+why+": "+text)
 	}
-	if !slices.ContainsFunc(a.rows, func(r row) bool { return r.verdict == notJudged }) {
-		a.rows = append(a.rows, row{a.Name(), "the measurement", why + ": " + a.failures[0], "", notJudged})
-	}
-	a.failures = nil
+	a.beyond = nil
 }
 
 // spoilt ends a try which the machine spoilt; it is the test's fault where no
@@ -128,18 +142,33 @@ func (a *attempt) spoilt(e excuse, what string) {
 }
 
 // deliver makes the attempt's outcome that of the test.
-func (a *attempt) deliver(t *testing.T) {
+func (a *attempt) deliver(t testing.TB) {
 	t.Helper()
-	figures.add(a.rows)
+	for _, r := range a.rows {
+		figures.take(t, r)
+	}
 	for _, text := range a.said {
 		t.Log(text)
 	}
 	for _, text := range a.failures {
 		t.Error(text)
 	}
+	for _, text := range a.beyond {
+		failBeyond(t, text)
+	}
 	if a.skipped != "" {
 		t.Skip(a.skipped)
 	}
+}
+
+// failBeyond fails a test for a figure beyond its limit.
+func failBeyond(t testing.TB, text string) {
+	t.Helper()
+	if a := attemptOf(t); a != nil {
+		a.note(&a.beyond, text)
+		return
+	}
+	t.Error(text)
 }
 
 func (a *attempt) cleanUp() {
@@ -159,30 +188,57 @@ func (a *attempt) note(list *[]string, text string) {
 // The rest is what the helpers use of testing.TB.
 
 func (a *attempt) Failed() bool {
+	if a.part {
+		return a.TB.Failed()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.failures) > 0
+	return len(a.failures)+len(a.beyond) > 0
 }
 
-func (a *attempt) Cleanup(f func())          { a.cleanups = append(a.cleanups, f) }
-func (a *attempt) Log(args ...any)           { a.note(&a.said, fmt.Sprintln(args...)) }
-func (a *attempt) Logf(f string, v ...any)   { a.note(&a.said, fmt.Sprintf(f, v...)) }
-func (a *attempt) Error(args ...any)         { a.note(&a.failures, fmt.Sprintln(args...)) }
-func (a *attempt) Errorf(f string, v ...any) { a.note(&a.failures, fmt.Sprintf(f, v...)) }
+func (a *attempt) Cleanup(f func()) { a.cleanups = append(a.cleanups, f) }
 
-func (a *attempt) Fatal(args ...any) {
-	a.Error(args...)
-	runtime.Goexit()
+func (a *attempt) Log(args ...any) { a.Logf("%s", fmt.Sprintln(args...)) }
+
+func (a *attempt) Logf(f string, v ...any) {
+	if a.part {
+		a.TB.Logf(f, v...)
+		return
+	}
+	a.note(&a.said, fmt.Sprintf(f, v...))
 }
+
+func (a *attempt) Error(args ...any) { a.Errorf("%s", fmt.Sprintln(args...)) }
+
+func (a *attempt) Errorf(f string, v ...any) {
+	if a.part {
+		a.TB.Errorf(f, v...)
+		return
+	}
+	a.note(&a.failures, fmt.Sprintf(f, v...))
+}
+
+func (a *attempt) Fatal(args ...any) { a.Fatalf("%s", fmt.Sprintln(args...)) }
 
 func (a *attempt) Fatalf(f string, v ...any) {
 	a.Errorf(f, v...)
+	a.FailNow()
+}
+
+// FailNow ends what has failed.
+func (a *attempt) FailNow() {
+	if a.part {
+		a.TB.FailNow()
+	}
 	runtime.Goexit()
 }
 
 func (a *attempt) Skip(args ...any) { a.Skipf("%s", fmt.Sprint(args...)) }
 
 func (a *attempt) Skipf(f string, v ...any) {
+	if a.part {
+		a.TB.Skipf(f, v...)
+	}
 	a.skipped = fmt.Sprintf(f, v...)
 	runtime.Goexit()
 }
@@ -190,7 +246,6 @@ func (a *attempt) Skipf(f string, v ...any) {
 // What would reach the test behind the attempt's back, from another goroutine.
 
 func (a *attempt) Fail()                    { panic("an attempt has no Fail: say Error") }
-func (a *attempt) FailNow()                 { panic("an attempt has no FailNow: say Fatal") }
 func (a *attempt) SkipNow()                 { panic("an attempt has no SkipNow: say Skip") }
 func (a *attempt) Skipped() bool            { panic("an attempt has no Skipped") }
 func (a *attempt) TempDir() string          { panic("an attempt has no TempDir: say tempDir") }

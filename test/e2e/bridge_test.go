@@ -183,7 +183,7 @@ func (b *bridge) reaches(within time.Duration, what string, wanted func(report) 
 		return lastErr == nil && wanted(last)
 	})
 	if !good {
-		b.t.Fatalf("not within %v: %s; the last status was %s %v", within, what, last.text, lastErr)
+		missed(b.t, within, "not within %v: %s; the last status was %s %v", within, what, last.text, lastErr)
 	}
 	return last
 }

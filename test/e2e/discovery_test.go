@@ -17,6 +17,7 @@ import (
 // TestDiscovery finds both streams in every way that receivers look for them,
 // and plays them by the descriptions found so.
 func TestDiscovery(t *testing.T) {
+	shared(t)
 	w, s := newWire(t), startServer(t, "pipewire")
 	here, there := startAvahi(t, w, pc, "lab-pc"), startAvahi(t, w, speaker, "lab-speaker")
 	startGrandmaster(t, w, 0)
@@ -131,9 +132,10 @@ func hears(t testing.TB, s side, recorders ...recorder) {
 		x := r.finish()
 		x = unbroken(x[len(x)/4:], s.hz)
 		tone := lab.AnalyseTone(x, 48000, lab.ToneOptions{NearHz: s.hz, OtherHz: s.otherHz})
-		if tone.ToneDBFS < toneDBFS-2 || tone.ToneDBFS > toneDBFS+0.1 || tone.CrosstalkDB > -30 { // which channel it is; TestTwoReceivers judges how good
-			t.Errorf("%s: %s is at %.2f dBFS with crosstalk %.0f dB, want %.2f dBFS of %v Hz", r.name, s.name, tone.ToneDBFS, tone.CrosstalkDB, toneDBFS, s.hz)
-		}
+		// Which channel it is; TestTwoReceivers judges how good.
+		figures.atLeast(t, r.name+" "+s.name+" level", tone.ToneDBFS, toneDBFS-2, "dBFS")
+		figures.atMost(t, r.name+" "+s.name+" level", tone.ToneDBFS, toneDBFS+0.1, "dBFS")
+		figures.atMost(t, r.name+" "+s.name+" crosstalk", tone.CrosstalkDB, -30, "dB")
 	}
 }
 

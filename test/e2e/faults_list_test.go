@@ -176,7 +176,7 @@ func masterLike(change func(*lab.GrandmasterConfig)) func(*room) {
 	return func(r *room) {
 		r.t.Helper()
 		r.master.cleanUp()
-		r.master = &attempt{TB: r.t}
+		r.master = partOf(r.t)
 		startGrandmasterAs(r.master, r.desk.wire, 0, func(c *lab.GrandmasterConfig) {
 			c.Clock = r.clock // its time goes on
 			change(c)

@@ -140,7 +140,7 @@ func openRoom(t testing.TB, g faultGroup) *room {
 	t.Helper()
 	need(t, "paplay", "ip", "curl")
 	w := newWire(t)
-	r := &room{t: t, master: &attempt{TB: t}, group: g, avahi: startAvahi(t, w, pc, "faults")}
+	r := &room{t: t, master: partOf(t), group: g, avahi: startAvahi(t, w, pc, "faults")}
 	t.Cleanup(func() { r.master.cleanUp() })
 	must(0, os.Chmod(r.avahi.dir, 0o755))
 	var s *server

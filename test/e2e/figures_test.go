@@ -17,6 +17,13 @@ type row struct{ test, name, measured, limit, verdict string }
 // what was measured stands the reason.
 const notJudged = "not judged"
 
+// The verdicts on a figure beyond its limit: a standstill may explain that, and none
+// does.
+const (
+	failed  = "FAIL"
+	certain = "FAIL, whatever the machine did"
+)
+
 type table struct {
 	mu   sync.Mutex
 	rows []row
@@ -25,21 +32,41 @@ type table struct {
 // atMost records a figure with an upper limit and fails the test above it.
 func (f *table) atMost(t testing.TB, name string, measured, limit float64, unit string) {
 	t.Helper()
-	f.judge(t, name, measured, measured <= limit, fmt.Sprintf("<= %.4g %s", limit, unit), unit)
+	f.judge(t, measured <= limit, row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf("<= %.4g %s", limit, unit), "ok"})
 }
 
 // atLeast records a figure with a lower limit and fails the test below it.
 func (f *table) atLeast(t testing.TB, name string, measured, limit float64, unit string) {
 	t.Helper()
-	f.judge(t, name, measured, measured >= limit, fmt.Sprintf(">= %.4g %s", limit, unit), unit)
+	f.judge(t, measured >= limit, row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf(">= %.4g %s", limit, unit), "ok"})
 }
 
-func (f *table) judge(t testing.TB, name string, measured float64, good bool, limit, unit string) {
+// so records what was seen of the sound or of packets, and fails the test where it is
+// not as wanted.
+func (f *table) so(t testing.TB, name string, good bool, seen, wanted string) {
 	t.Helper()
-	r := row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), limit, "ok"}
-	if !good { // also when measured is not a number
-		r.verdict = "FAIL"
-		t.Errorf("%s: %s, want %s", name, r.measured, limit)
+	f.judge(t, good, row{t.Name(), name, seen, wanted, "ok"})
+}
+
+// never records a figure with an upper limit that no standstill of the machine brings
+// it above.
+func (f *table) never(t testing.TB, name string, measured, limit float64, unit string) {
+	t.Helper()
+	r := row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf("<= %.4g %s", limit, unit), "ok"}
+	if !(measured <= limit) { // also when it is not a number
+		r.verdict = certain
+		t.Errorf("%s: %s, want %s", name, r.measured, r.limit)
+	}
+	f.take(t, r)
+}
+
+// judge fails the test for a row that is not good, which may be taken again if the
+// machine stood still.
+func (f *table) judge(t testing.TB, good bool, r row) {
+	t.Helper()
+	if !good {
+		r.verdict = failed
+		failBeyond(t, fmt.Sprintf("%s: %s, want %s", r.name, r.measured, r.limit))
 	}
 	f.take(t, r)
 }
@@ -51,7 +78,7 @@ func (f *table) not(t testing.TB, name, why string) {
 }
 
 func (f *table) take(t testing.TB, r row) {
-	if a, ok := t.(*attempt); ok { // may be taken again yet
+	if a := attemptOf(t); a != nil { // may be taken again yet
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.rows = append(a.rows, r)

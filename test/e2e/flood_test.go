@@ -95,10 +95,10 @@ func floods(t *attempt) {
 		})
 		// Noise of one measurement against another on this machine.
 		figures.atMost(t, flood.name+": send instant late p99, beyond before", after-before, max(150, before), "us")
-		figures.atMost(t, flood.name+": memory, beyond before", b.memory()-memory, 32, "MiB")
+		figures.never(t, flood.name+": memory, beyond before", b.memory()-memory, 32, "MiB")
 	}
 	r := b.sends(5 * time.Second)
-	figures.atMost(t, "sessions kept of 100 000", float64(r.Heard.Sessions), 1000, "")
+	figures.never(t, "sessions kept of 100 000", float64(r.Heard.Sessions), 1000, "")
 	b.end()
 }
 

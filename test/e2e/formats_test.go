@@ -460,7 +460,7 @@ func TestFormats(t *testing.T) {
 		}
 		for tries := 0; tries < 3; tries++ { // the machine may stand still for longer than receivers keep
 			var words received
-			inner := &attempt{TB: t}
+			inner := partOf(t)
 			words = b.decode(inner, w)
 			inner.cleanUp()
 			well := true
@@ -527,7 +527,7 @@ func TestShortPacketsKeepTheirTime(t *testing.T) {
 			{"one stream of 8 channels", []cut{{0, 8}}},
 		} {
 			b := batch{packets{48000, aes67.L24, aes67.PacketTime125us}, form.cuts}
-			inner := &attempt{TB: t}
+			inner := partOf(t)
 			streams, _ := b.descriptions(inner, tempDir(inner, "fmt"))
 			sender := b.send(inner, w, streams)
 			var late, packets, all uint64

@@ -173,6 +173,19 @@ func (h heard) judgeBreaks(t testing.TB, name string, hz float64, e excuse) (str
 	return stretches, excused
 }
 
+// overshoot is by how many dB more than a tone at most comes of a wave that breaks off
+// in its middle: a resampler's filter swings over an edge by 9 % of it (Gibbs), and
+// the highest edge is from one peak to the other.
+const overshoot = 1.5
+
+// judgePeak holds the loudest sample to the tone and some dB. More than an edge makes of
+// it is never right, whatever the machine did.
+func judgePeak(t testing.TB, name string, dbfs, above float64) {
+	t.Helper()
+	figures.atMost(t, name, dbfs, toneDBFS+above, "dBFS")
+	figures.never(t, name+", at an edge", dbfs, toneDBFS+overshoot, "dBFS")
+}
+
 // judgeTone holds one channel, recorded while its tone played, to the limits, and
 // returns what was judged of it and the number of standstills that are excused.
 func judgeTone(t testing.TB, name string, h heard, atLeast time.Duration, s side, e excuse) (stretches []lab.Run, excused int) {

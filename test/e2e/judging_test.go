@@ -74,6 +74,45 @@ func TestStandstillsAddUpWithinAWhile(t *testing.T) {
 	}
 }
 
+func TestAStandstillExplainsADeadlineOfWhichItTookATenth(t *testing.T) {
+	const second = aes67.MonoTime(time.Second)
+	watch.tell(pause{40*second + 950_000_000, 41*second + 10_000_000}) // 10 ms of it in the last second
+	watch.tell(pause{41*second + 500_000_000, 41*second + 550_000_000})
+	if watch.delays(42*second, time.Second) {
+		t.Error("60 ms explain that a second was too short")
+	}
+	watch.tell(pause{41*second + 700_000_000, 41*second + 740_000_000})
+	if !watch.delays(42*second, time.Second) {
+		t.Error("100 ms do not explain that a second was too short")
+	}
+}
+
+// TestFiguresAloneAreExcused: whatever else fails, also in a part of an attempt, has failed.
+func TestFiguresAloneAreExcused(t *testing.T) {
+	a := &attempt{TB: t}
+	part := partOf(a)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		figures.atMost(part, "lateness", 2, 1, "ms")
+		figures.never(a, "memory", 2, 1, "MiB")
+		judgePeak(a, "peak", toneDBFS+overshoot+0.1, 0.1)
+		part.Fatal("a word is missing")
+	}()
+	<-done
+	if len(a.beyond) != 2 || len(a.failures) != 3 || len(a.rows) != 4 {
+		t.Fatalf("beyond %q, failures %q, rows %+v", a.beyond, a.failures, a.rows)
+	}
+	a.excuse(10 * time.Millisecond)
+	var verdicts []string
+	for _, r := range a.rows {
+		verdicts = append(verdicts, r.verdict)
+	}
+	if want := []string{notJudged, certain, notJudged, certain}; !slices.Equal(verdicts, want) || len(a.failures) != 3 || len(a.beyond) != 0 {
+		t.Errorf("verdicts %q, want %q; failures %q, beyond %q", verdicts, want, a.failures, a.beyond)
+	}
+}
+
 func TestWhatIsExactIsFoundAroundWhatIsNot(t *testing.T) {
 	source := noise(20_000).Channels[0]
 	x := make([]float64, 700) // silence first

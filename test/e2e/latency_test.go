@@ -114,12 +114,8 @@ type sender struct {
 
 // measureWay plays marks through a sender and follows each.
 func measureWay(t *attempt, begin func(testing.TB, wire) sender, quantum int, busy bool, length time.Duration) (m way) {
-	ended := &attempt{TB: t}
-	defer func() { // the next sender has the machine to itself
-		ended.cleanUp()
-		t.failures, t.said = append(t.failures, ended.failures...), append(t.said, ended.said...)
-		t.skipped += ended.skipped
-	}()
+	ended := partOf(t)
+	defer ended.cleanUp() // the next sender has the machine to itself
 	w := newWire(ended)
 	s := begin(ended, w)
 	if quantum > 0 {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -87,6 +88,7 @@ func same(t testing.TB, name string, one, both lab.Recording) (compared int) {
 // other: receivers of both hear each packet, receivers of one leg all but what was sent
 // while theirs was away, and one sentence tells which it is.
 func TestOneLegIsPulled(t *testing.T) {
+	shared(t)
 	measured(t, func(t *attempt) {
 		w := newWire(t)
 		mustOutput(t, nil, script("net.sh"), "second", w.prefix)
@@ -159,19 +161,15 @@ func TestOneLegIsPulled(t *testing.T) {
 			for _, r := range []legs{l[i], later[i], later[2+i]} {
 				both := r.both.Recording()
 				for name, leg := range map[string]listener{"first": r.first, "second": r.second} {
-					if n := same(t, side.name+", "+name+" leg", leg.Recording(), both); n < 40_000 {
-						t.Errorf("%s: %d frames of the %s leg, want a second nearly", side.name, n, name)
-					}
+					n := same(t, side.name+", "+name+" leg", leg.Recording(), both)
+					figures.atLeast(t, side.name+", "+name+" leg alike", float64(n), 40_000, "frames") // a second nearly
 				}
 			}
-			if r := l[i].first.Recording(); len(r.Gaps)+len(r.Splices) != 1 {
-				t.Errorf("%s: the first leg has %d gaps and %d splices, want the one in which it was down", side.name, len(r.Gaps), len(r.Splices))
-			}
-			h := l[i].both.heard().since(from)
-			stretches, _ := judgeTone(t, "both legs "+side.name, h, 5*time.Second, side, ofSound(0))
-			if len(stretches) == 0 {
-				t.Errorf("%s: no tone", side.name)
-			}
+			// But for what the sender left out, of which both legs tell.
+			first, both := l[i].first.Recording(), l[i].both.Recording()
+			gaps := len(first.Gaps) + len(first.Splices) - len(both.Gaps) - len(both.Splices)
+			figures.so(t, side.name+": gaps of the first leg alone", gaps == 1, strconv.Itoa(gaps), "the one in which it was down")
+			judgeTone(t, "both legs "+side.name, l[i].both.heard().since(from), 5*time.Second, side, ofSound(0))
 		}
 
 		ip("link", "del", "eth1") // pulled out: it comes back as another
@@ -203,10 +201,10 @@ func (l listener) judgeMerged(t testing.TB, name string) {
 			jumps--
 		}
 	}
-	if r.Duplicates == 0 || r.Lost != 0 || r.SSRCChanges+r.SequenceRestarts+jumps+r.Malformed+r.WrongSize+r.WrongPayload != 0 {
-		t.Errorf("%s: of both legs %+v: want none lost, many twice", name, r.Counts)
+	if r.Duplicates == 0 || r.SSRCChanges+r.SequenceRestarts+r.Malformed+r.WrongSize+r.WrongPayload != 0 {
+		t.Errorf("%s: of both legs %+v: want many twice, and all of one stream", name, r.Counts)
 	}
-	figures.atMost(t, name+" packets lost of both legs", float64(r.Lost), 0, "")
+	figures.atMost(t, name+" packets lost of both legs, or jumping", float64(r.Lost+jumps), 0, "")
 }
 
 // described reads a description.

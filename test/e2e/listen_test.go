@@ -164,9 +164,7 @@ func (l listener) heardUntil(t testing.TB, at aes67.MonoTime) {
 func (l listener) judgeContinuity(t testing.TB, name string) {
 	t.Helper()
 	r := l.Report(0)
-	if r.Overflow != 0 {
-		t.Errorf("%s: the receiver itself lost %d packets: nothing can be said", name, r.Overflow)
-	}
+	figures.atMost(t, name+" packets that the receiver itself lost", float64(r.Overflow), 0, "")
 	jumps := r.TimestampJumps
 	for _, a := range l.Arrivals(0) {
 		switch {
@@ -177,10 +175,9 @@ func (l listener) judgeContinuity(t testing.TB, name string) {
 			t.Logf("%s: a jump at frame %d: %s", name, a.Frame, watch.words(a.At, ofPackets()))
 		}
 	}
-	for what, n := range map[string]uint64{
-		"lost": r.Lost, "reordered": r.Reordered, "duplicates": r.Duplicates, "new SSRCs": r.SSRCChanges,
-		"sequence restarts": r.SequenceRestarts, "timestamp jumps that no standstill of the machine explains": jumps,
-		"malformed": r.Malformed + r.WrongSize + r.WrongPayload + r.Marked,
+	for what, n := range map[string]uint64{ // which no standstill brings
+		"reordered": r.Reordered, "duplicates": r.Duplicates, "new SSRCs": r.SSRCChanges,
+		"sequence restarts": r.SequenceRestarts, "malformed": r.Malformed + r.WrongSize + r.WrongPayload + r.Marked,
 	} {
 		if n != 0 {
 			t.Errorf("%s: %d %s, want none", name, n, what)

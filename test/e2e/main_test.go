@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"aes67-sink/internal/rtthread"
 )
 
 // full asks for the long measurements.
@@ -121,8 +123,18 @@ func alive(pid int) bool {
 func eventually(t testing.TB, within time.Duration, what string, reached func() bool) {
 	t.Helper()
 	if !soon(within, reached) {
-		t.Fatalf("not within %v: %s", within, what)
+		missed(t, within, "not within %v: %s", within, what)
 	}
+}
+
+// missed ends a test whose deadline has passed.
+func missed(t testing.TB, within time.Duration, format string, arguments ...any) {
+	t.Helper()
+	if now := rtthread.Now(); watch.delays(now, within) {
+		figures.so(t, "a deadline", false, fmt.Sprintf(format, arguments...), "in time")
+		t.FailNow()
+	}
+	t.Fatalf(format, arguments...)
 }
 
 // soon polls for a state.

@@ -77,9 +77,8 @@ func TestPipeWireReceiver(t *testing.T) {
 			x := receiver.record(t, name, 6*time.Second)
 			x = unbroken(x[len(x)/2:], side.hz) // it centres its buffer at first
 			tone := lab.AnalyseTone(x, 48000, lab.ToneOptions{NearHz: side.hz, OtherHz: side.otherHz})
-			if math.Abs(tone.ToneDBFS-toneDBFS) > 1 || tone.CrosstalkDB > -30 {
-				t.Errorf("%s is at %.2f dBFS with crosstalk %.0f dB, want %.2f dBFS of %v Hz", name, tone.ToneDBFS, tone.CrosstalkDB, toneDBFS, side.hz)
-			}
+			figures.atMost(t, name+" level error", math.Abs(tone.ToneDBFS-toneDBFS), 1, "dB")
+			figures.atMost(t, name+" crosstalk", tone.CrosstalkDB, -30, "dB")
 		})
 	}
 	b.end()

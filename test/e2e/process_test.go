@@ -94,7 +94,7 @@ func (p *process) wait(within time.Duration) error {
 	case <-p.done:
 		return p.err
 	case <-time.After(within):
-		p.t.Fatalf("%s: still runs after %v", p.name, within)
+		missed(p.t, within, "%s: still runs after %v", p.name, within)
 		return nil
 	}
 }

@@ -190,7 +190,7 @@ func TestExactComesAndGoes(t *testing.T) {
 		b.playing(5 * time.Second)
 		l := listen(t, w, b.descriptions()[0], nil, 110*time.Second)
 		l.lasts(t, 2*time.Second)
-		master := &attempt{TB: t} // ended before the rest
+		master := partOf(t) // ended before the rest
 		startGrandmasterAs(master, w, 30_000, func(c *lab.GrandmasterConfig) {
 			c.Priority1 = 10
 			c.Clock.Epoch = c.Clock.Epoch.Add(37 * time.Second) // TAI, as the bridge keeps it

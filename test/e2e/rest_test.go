@@ -48,12 +48,11 @@ func TestStreamsRestWhileNothingPlays(t *testing.T) {
 					if now := l.Report(0); now.Packets != at.Packets {
 						a.Errorf("%d packets while the streams rest", now.Packets-at.Packets)
 					}
-					if at.Lost+at.Reordered+at.Duplicates+at.TimestampJumps != 0 || at.SSRCChanges != uint64(round) {
-						a.Errorf("the stream was interrupted: %+v", at.Counts)
+					figures.atMost(a, "packets lost, repeated or jumping", float64(at.Lost+at.Reordered+at.Duplicates+at.TimestampJumps), 0, "")
+					if at.SSRCChanges != uint64(round) {
+						a.Errorf("%d new SSRCs, want %d: %+v", at.SSRCChanges, round, at.Counts)
 					}
-					if last := l.TakeLevels()[0]; last.PeakDBFS > toneDBFS+0.1 {
-						a.Errorf("peak of %.1f dBFS when the streams went to rest", last.PeakDBFS)
-					}
+					judgePeak(a, "peak when the streams went to rest", l.TakeLevels()[0].PeakDBFS, 0.1)
 				}
 				b.end()
 			})

@@ -17,6 +17,7 @@ import (
 // TestToSingleReceivers plays to two addresses in place of groups: each gets its channel,
 // by a description without TTL and source filter, and nobody is told by SAP.
 func TestToSingleReceivers(t *testing.T) {
+	shared(t)
 	measured(t, func(t *attempt) {
 		w := newWire(t)
 		mustOutput(t, nil, "ip", "-n", w.prefix+"-"+speaker, "addr", "add", "10.67.0.3/24", "dev", "eth0")

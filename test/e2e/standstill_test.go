@@ -180,17 +180,10 @@ func (d *desk) close(t testing.TB) {
 	if d == nil {
 		return
 	}
-	d.life.cleanUp()
-	for _, text := range d.life.failures {
-		t.Error(text)
-	}
-	for _, text := range d.life.said {
-		t.Log(text)
-	}
-	if d.life.skipped != "" {
-		t.Skip(d.life.skipped)
-	}
-	d.life.failures, d.life.said = nil, nil
+	ended := d.life
+	d.life = &attempt{TB: ended.TB}
+	ended.cleanUp()
+	ended.deliver(t)
 }
 
 // wire returns what was received from an instant on.

@@ -152,6 +152,16 @@ func (w *watchman) stood(at aes67.MonoTime, reach time.Duration) time.Duration {
 	return most(w.between(at.Add(-reach), at))
 }
 
+// delays reports whether standstills explain that something is not there in time:
+// they took a tenth of it.
+func (w *watchman) delays(at aes67.MonoTime, within time.Duration) bool {
+	var sum time.Duration
+	for _, p := range w.between(at.Add(-within), at) {
+		sum += min(p.to, at).Sub(max(p.from, at.Add(-within)))
+	}
+	return sum >= within/10
+}
+
 // waited tells likewise for how long a program on the sound's way had to wait for a
 // processor.
 func (w *watchman) waited(from, to aes67.MonoTime) (longest time.Duration) {
