@@ -29,7 +29,7 @@ type book struct {
 	server    *server
 	log       zerolog.Logger
 	index     int
-	groups    []group
+	groups    []entryGroup
 	collided  []string
 	forbidden bool
 	asked     time.Time // when the daemon last forbade it
@@ -44,7 +44,7 @@ type book struct {
 // fit makes the groups those of the services wanted. A positive duration asks
 // for another try after it.
 func (b *book) fit(index int, wanted []Service) (again time.Duration) {
-	b.groups = slices.DeleteFunc(b.groups, func(g group) bool {
+	b.groups = slices.DeleteFunc(b.groups, func(g entryGroup) bool {
 		gone := index != b.index || !slices.Contains(wanted, g.service)
 		if gone {
 			b.server.free(g)
@@ -69,7 +69,7 @@ func (b *book) fit(index int, wanted []Service) (again time.Duration) {
 	}
 	b.forbidden, b.failed = false, false
 	for _, s := range wanted {
-		if slices.Contains(b.collided, s.Name) || slices.ContainsFunc(b.groups, func(g group) bool { return g.service == s }) {
+		if slices.Contains(b.collided, s.Name) || slices.ContainsFunc(b.groups, func(g entryGroup) bool { return g.service == s }) {
 			continue
 		}
 		g, err := b.server.add(index, s)
@@ -114,7 +114,7 @@ func (b *book) look() time.Duration {
 // review takes note of the groups' states. One that collides is given back at
 // once, so that nothing of it is half published.
 func (b *book) review() {
-	b.groups = slices.DeleteFunc(b.groups, func(g group) bool {
+	b.groups = slices.DeleteFunc(b.groups, func(g entryGroup) bool {
 		switch told := g.state(); told.State {
 		case goavahi.EntryGroupCollision:
 			b.collided = append(b.collided, g.service.Name)
@@ -151,7 +151,7 @@ func (b *book) status(wanted []Service) Status {
 		s.State = StateCollision
 	case b.failed:
 		s.State = StateFailed
-	case !known, len(b.groups) < len(wanted), slices.ContainsFunc(b.groups, func(g group) bool { return g.state().State != goavahi.EntryGroupEstablished }):
+	case !known, len(b.groups) < len(wanted), slices.ContainsFunc(b.groups, func(g entryGroup) bool { return g.state().State != goavahi.EntryGroupEstablished }):
 		s.State = StateRegistering
 	}
 	s.Problem = cmp.Or(problem, problems[s.State])

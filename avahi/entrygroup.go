@@ -8,8 +8,8 @@ import (
 	"aes67-sink/internal/wake"
 )
 
-// group is one service's entry group.
-type group struct {
+// entryGroup is one service's entry group.
+type entryGroup struct {
 	service Service
 	entry   *goavahi.EntryGroup
 	told    *atomic.Pointer[goavahi.EntryGroupState] // nil: nothing yet
@@ -18,7 +18,7 @@ type group struct {
 
 // state returns what the group has told last (avahi-common/defs.h,
 // AvahiEntryGroupState).
-func (g group) state() goavahi.EntryGroupState {
+func (g entryGroup) state() goavahi.EntryGroupState {
 	if told := g.told.Load(); told != nil {
 		return *told
 	}
@@ -26,7 +26,7 @@ func (g group) state() goavahi.EntryGroupState {
 }
 
 // add publishes a service on an interface.
-func (s *server) add(index int, service Service) (g group, err error) {
+func (s *server) add(index int, service Service) (g entryGroup, err error) {
 	err = s.life.bounded(callTime, func() (err error) {
 		g.entry, err = s.avahi.EntryGroupNew()
 		return err
@@ -66,7 +66,7 @@ func (s *server) add(index int, service Service) (g group, err error) {
 }
 
 // free withdraws one service of several. All of them are withdrawn by close.
-func (s *server) free(g group) {
+func (s *server) free(g entryGroup) {
 	_ = s.life.bounded(callTime, func() error { s.avahi.EntryGroupFree(g.entry); return nil })
 	close(g.freed) // go-avahi's loop does not know the group any more
 }

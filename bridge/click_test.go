@@ -133,6 +133,7 @@ func (r *clickRig) trouble() string {
 }
 
 func TestNoClickWhateverGoesWrong(t *testing.T) {
+	plainOnly(t)
 	tests := []struct {
 		in, out aes67.Hz
 		ptime   aes67.PacketTime

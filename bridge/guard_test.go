@@ -198,6 +198,7 @@ func TestTheNewestAnswerCountsAfterAPause(t *testing.T) {
 // random frames, tells so before, and a control context that answers at random
 // delays; what a frame is allowed to be is known for each.
 func TestNothingIsLouderThanSettled(t *testing.T) {
+	plainOnly(t)
 	for seed := range uint64(15) {
 		random := rand.New(rand.NewPCG(seed, 9))
 		g := newTestGuard()

@@ -11,6 +11,7 @@ import (
 // What is told of the latency is what a frame waits, on average, from the arrival
 // of its message to the packet it leaves in.
 func TestTheLatencyThatIsToldIsTrue(t *testing.T) {
+	plainOnly(t)
 	for _, skew := range []aes67.PPB{0, 50_000} { // untouched, and resampled
 		r := newRig(t, PipelineConfig{}, skew)
 		const every = 4801 // frames from peak to peak: at all places of cycle and packet

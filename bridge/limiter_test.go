@@ -13,6 +13,7 @@ import (
 // bursts 6 dB above the ceiling are turned down and never clipped, so the right
 // channel stays the left one at a quarter. That holds while the ratio moves.
 func TestTheLimiterLooksAheadThroughTheResampler(t *testing.T) {
+	plainOnly(t)
 	const ceilingDBFS, packets = -20, 1500
 	ceiling := math.Pow(10, ceilingDBFS/20.)
 	for _, in := range aes67.Rates {

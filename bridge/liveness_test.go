@@ -229,11 +229,8 @@ func (d *desk) trouble() string {
 // 0.3 s of the first that the server delivers (three cycles and the latency aside,
 // which cannot be had sooner, and a second more where a speaker sleeps that never wakes), without a click, and the buffer at its target.
 func TestSoundAlwaysComesBack(t *testing.T) {
-	runs := *livenessRuns
-	if raceDetector {
-		runs /= 20
-	}
-	for seed := range uint64(runs) {
+	plainOnly(t)
+	for seed := range uint64(*livenessRuns) {
 		if *livenessSeed >= 0 && seed != uint64(*livenessSeed) {
 			continue
 		}

@@ -186,6 +186,7 @@ func (r *rig) steepest(d time.Duration) float64 {
 const toneStep = 0.5 * 2 * math.Pi * 500 / testRate
 
 func TestEveryEdgeIsAFade(t *testing.T) {
+	plainOnly(t)
 	tests := []struct {
 		name string
 		edge func(*rig)
@@ -220,6 +221,7 @@ func TestEveryEdgeIsAFade(t *testing.T) {
 // A sender that missed some packets passes over what the sink played meanwhile:
 // the latency stays, and the pitch, for nothing is left to catch up with.
 func TestAGapOfTheMediaClockCostsNoLatency(t *testing.T) {
+	plainOnly(t)
 	for _, gap := range []time.Duration{3 * time.Millisecond, 40 * time.Millisecond, 90 * time.Millisecond} {
 		r := newRig(t, PipelineConfig{Latency: 40 * time.Millisecond}, 50_000)
 		r.SetConfirmed(true)
@@ -283,6 +285,7 @@ func TestChannelsStayApart(t *testing.T) {
 }
 
 func TestFollowsTheGrandmasterWithoutUnderrun(t *testing.T) {
+	plainOnly(t)
 	for _, skew := range []aes67.PPB{-100_000, 0, 100_000} {
 		r := newRig(t, PipelineConfig{}, skew)
 		r.SetConfirmed(true)
@@ -532,6 +535,7 @@ func (r *rig) loop() *drift.Loop { return r.rate.loop }
 // TestAVolumeThatJumpsIsNotHeardAtOnce lets the server raise what it records from
 // -40 to 0 dBFS between two messages, after it has told that something changes.
 func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {
+	plainOnly(t)
 	for _, answer := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 200 * time.Millisecond} {
 		r := newRig(t, PipelineConfig{}, 0)
 		r.SetConfirmed(true)
@@ -572,6 +576,7 @@ func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {
 // A server that has lost a moment is late for good by what a short buffer has not to
 // spare. The sound breaks off with each cycle then, but not for ever.
 func TestALostMomentDoesNotBreakTheSoundForEver(t *testing.T) {
+	plainOnly(t)
 	for _, lost := range []time.Duration{time.Millisecond, 1300 * time.Microsecond, 3 * time.Millisecond} {
 		for _, skew := range []aes67.PPB{0, 30_000} {
 			r := newRig(t, PipelineConfig{Latency: 6900 * time.Microsecond}, skew) // the least that can be
@@ -595,6 +600,7 @@ func TestALostMomentDoesNotBreakTheSoundForEver(t *testing.T) {
 // A buffer that has become too long comes down by the zeros that there are in a pause,
 // and inaudibly by the rest: what sounds behind the pause is not thrown away.
 func TestAShortPauseBreaksNothing(t *testing.T) {
+	plainOnly(t)
 	for _, skew := range []aes67.PPB{0, 50_000} {
 		for pause := aes67.Frames(100); pause < 1500; pause += 100 {
 			r := newRig(t, PipelineConfig{}, skew)

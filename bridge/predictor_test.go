@@ -59,6 +59,7 @@ func TestThePredictorContinuesASound(t *testing.T) {
 // A tone may break off in any phase: while the fade lets it through, it goes on as
 // it was. The noise is that of 16 bits, of 24, and of the arithmetic.
 func TestThePredictorContinuesATonePhaseByPhase(t *testing.T) {
+	plainOnly(t)
 	fade := int(aes67.FramesIn(safety.FadeTime, 48000))
 	for _, hz := range []float64{60, 440, 997, 3000, 10007} {
 		for _, full := range []float64{1 << 15, 1 << 23, 1 << 52} {

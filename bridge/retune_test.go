@@ -41,6 +41,7 @@ func (r *turner) listen(d time.Duration) (hz, rms float64) {
 // Whatever the rate that the sink turns to, and whether it turned in silence or, by
 // mischance, in a sound, what is heard has its pitch and no click, and the bridge says so.
 func TestTheSinkTurnsToAnotherRate(t *testing.T) {
+	plainOnly(t)
 	for _, stream := range []aes67.Hz{44100, 48000, 96000} {
 		for _, away := range []time.Duration{0, 30 * time.Millisecond, 400 * time.Millisecond} {
 			t.Run(fmt.Sprintf("%d Hz, away %v", stream, away), func(t *testing.T) {

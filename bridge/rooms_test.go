@@ -125,6 +125,7 @@ func twoRoomsAndEverywhere() []Room {
 }
 
 func TestOneSoundAloneIsUntouchedAndInTheSameFrameOfEachRoom(t *testing.T) {
+	plainOnly(t)
 	for sink, want := range [][]int{{0, 1}, {2, 3}, {0, 1, 2, 3}} {
 		r := newRoomsRig(t, 0, twoRoomsAndEverywhere()...)
 		play := noise24(sink, 1)
@@ -164,6 +165,7 @@ func TestWhatIsPlayedTogetherIsTheSum(t *testing.T) {
 // TestASumKeepsTheCeilingWithoutAClick lets everybody play as loud as can be, coming
 // and going, under several ceilings.
 func TestASumKeepsTheCeilingWithoutAClick(t *testing.T) {
+	plainOnly(t)
 	tone := func(hz float64, from, to aes67.Frames) program {
 		return func(_ int, n aes67.Frames) float64 {
 			edge := float64(max(0, min(n-from, to-n, testRate/50))) / (testRate / 50)

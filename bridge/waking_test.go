@@ -53,6 +53,7 @@ func TestWhenASoundIsHeldBack(t *testing.T) {
 // wire all the time and in such that begin: it is heard once the speaker is awake, or after
 // a second, and is faded in from where the program is by then, at the usual latency.
 func TestASoundWaitsForASpeakerToWake(t *testing.T) {
+	plainOnly(t)
 	for _, rests := range []bool{false, true} {
 		for _, c := range []struct {
 			asleep       bool

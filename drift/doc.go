@@ -1,6 +1,6 @@
 // Package drift keeps the ring at its target fill by steering the resampler.
 //
-// It measures (arrival.go, line.go), decides (controller.go, state.go) and
+// It measures (arrival.go, trend.go), decides (controller.go, state.go) and
 // never acts: the caller applies the returned ratio. No I/O, no goroutines, no
 // allocation after NewLoop; all methods belong to the sender context.
 //

@@ -632,9 +632,6 @@ func TestScenarios(t *testing.T) {
 	t.Cleanup(func() { printScenarios(all, results) })
 	for i, sc := range all {
 		t.Run(sc.name, func(t *testing.T) {
-			if raceDetector && i%4 != 0 {
-				t.Skip("under the race detector every fourth is enough")
-			}
 			t.Parallel()
 			n := newNetwork(ptp.EngineConfig{Mode: sc.mode, Seed: uint64(i)})
 			truth := sc.build(n)

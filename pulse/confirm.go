@@ -37,12 +37,12 @@ const (
 // doubtful tells whether an adopted sink's volume may be nobody's choice, but
 // what the server gives every new sink: its maker may have died before it set
 // one. The quieter of the two wins then.
-func (t *session) doubtful(seen Volume) bool {
+func (t *life) doubtful(seen Volume) bool {
 	return t.cfg.Volume != nil && seen.DB() >= 0 && !(t.known && t.volume.DB() >= 0)
 }
 
 // wantVolume sets the volume that the user left, or the first one.
-func (t *session) wantVolume() error {
+func (t *life) wantVolume() error {
 	t.want = t.heardBefore().atMost(t.cfg.MaxVolumeDB)
 	if err := t.setVolume(); err != nil {
 		return t.giveUp(err)
@@ -50,7 +50,7 @@ func (t *session) wantVolume() error {
 	return nil
 }
 
-func (t *session) setVolume() error {
+func (t *life) setVolume() error {
 	return errors.Join(
 		t.server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: t.index, ChannelVolumes: t.want.wire()}, nil),
 		t.server.request("setting mute", &proto.SetSinkMute{SinkIndex: t.index, Mute: t.want.Muted}, nil))
@@ -58,12 +58,12 @@ func (t *session) setVolume() error {
 
 // confirm waits until the server shows the volume that was set, or for an
 // adopted sink any that stands, and opens the way for sound then.
-func (t *session) confirm(ctx context.Context) error {
+func (t *life) confirm(ctx context.Context) error {
 	adopted, first := len(t.want.Levels) == 0, !t.known
 	settle := t.settling(first && !adopted)
 	begin := t.cfg.Now()
 	asked := begin // when the volume was set
-	standing := standing{long: settle, messages: t.framer.meter.messages.Load()}
+	standing := standing{long: settle, messages: t.framer.intake.messages.Load()}
 	var seen Volume
 	for now := begin; now.Sub(begin) < confirmLimit; now = t.cfg.Now() {
 		info := &proto.GetSinkInfoReply{}
@@ -73,7 +73,7 @@ func (t *session) confirm(ctx context.Context) error {
 		last := seen
 		seen = volumeOf(info)
 		good := adopted && seen.equal(last) || seen.equal(t.want)
-		if standing.look(now, good, t.framer.meter.messages.Load()) {
+		if standing.look(now, good, t.framer.intake.messages.Load()) {
 			break
 		}
 		if !good && !adopted && now.Sub(asked) >= confirmAgain {
@@ -120,7 +120,7 @@ func (s *standing) look(now aes67.MonoTime, good bool, messages uint64) (enough 
 }
 
 // settling is how long a volume must stand before it is believed.
-func (t *session) settling(first bool) time.Duration {
+func (t *life) settling(first bool) time.Duration {
 	switch {
 	case !t.server.isPipeWire():
 		return 0
@@ -132,7 +132,7 @@ func (t *session) settling(first bool) time.Duration {
 }
 
 // giveUp removes a sink whose volume is not known, so that nobody adopts it.
-func (t *session) giveUp(cause error) error {
+func (t *life) giveUp(cause error) error {
 	t.absent()
 	if err := t.unload(t.module); err == nil {
 		t.module, t.leftBehind = noModule, false

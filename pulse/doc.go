@@ -12,7 +12,7 @@
 //  5. read the volume back; only when it stands let sound pass (confirm.go)
 //     after that, judge each change of it (jumpguard.go) and have the sound kept down
 //     where it jumped (loudness.go)
-//  6. watch: volume, players, removal, stalls, silence of the server (session.go);
+//  6. watch: volume, players, removal, stalls, silence of the server (life.go);
 //     in silence let the rate follow what played last (followrate.go, turnrate.go)
 //  7. when the server is lost begin again, for ever (sink.go); unload at the end
 //

@@ -119,7 +119,7 @@ type framer struct {
 	fade  int // frames over which sound rises after that
 	risen int // of them, how many have passed
 
-	meter meter
+	intake intake
 }
 
 func newFramer(channels int, frames FrameHandler) *framer {
@@ -291,12 +291,12 @@ func (f *framer) hand(at aes67.MonoTime) {
 	if whole == 0 {
 		return
 	}
-	f.meter.listen(f.samples[:whole], f.channels, at)
+	f.intake.listen(f.samples[:whole], f.channels, at)
 	if f.risen < f.fade || !f.open.Load() {
 		f.rise(f.samples[:whole])
 	}
 	f.frames.Frames(f.samples[:whole], at)
-	f.meter.add(aes67.Frames(whole / f.channels))
+	f.intake.add(aes67.Frames(whole / f.channels))
 	f.count = copy(f.samples, f.samples[whole:f.count])
 }
 
@@ -327,8 +327,8 @@ func (f *framer) gap() {
 	}
 }
 
-// meter tells other goroutines how sound arrives.
-type meter struct {
+// intake tells other goroutines how sound arrives.
+type intake struct {
 	messages atomic.Uint64
 	frames   atomic.Int64
 	largest  atomic.Int64                    // frames in the largest of the latest messages
@@ -338,11 +338,11 @@ type meter struct {
 	round          int
 }
 
-// meterRound is how many messages make a round: some seconds.
-const meterRound = 512
+// intakeRound is how many messages make a round: some seconds.
+const intakeRound = 512
 
 // listen notes which channels have samples that are not exactly zero.
-func (m *meter) listen(samples []float32, channels int, at aes67.MonoTime) {
+func (m *intake) listen(samples []float32, channels int, at aes67.MonoTime) {
 	for c := range channels {
 		for i := c; i < len(samples); i += channels {
 			if samples[i] != 0 {
@@ -354,7 +354,7 @@ func (m *meter) listen(samples []float32, channels int, at aes67.MonoTime) {
 }
 
 // heardAt tells when each of so many channels sounded last.
-func (m *meter) heardAt(channels int) []aes67.MonoTime {
+func (m *intake) heardAt(channels int) []aes67.MonoTime {
 	heard := make([]aes67.MonoTime, channels)
 	for c := range heard {
 		heard[c] = aes67.MonoTime(m.heard[c].Load())
@@ -362,10 +362,10 @@ func (m *meter) heardAt(channels int) []aes67.MonoTime {
 	return heard
 }
 
-func (m *meter) add(frames aes67.Frames) {
+func (m *intake) add(frames aes67.Frames) {
 	m.messages.Add(1)
 	m.frames.Add(int64(frames))
-	if m.round++; m.round == meterRound {
+	if m.round++; m.round == intakeRound {
 		m.round, m.former, m.recent = 0, m.recent, 0
 	}
 	m.recent = max(m.recent, int64(frames))

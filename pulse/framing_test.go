@@ -79,10 +79,10 @@ func TestFramerSortsPackets(t *testing.T) {
 	if len(e.controls) != 2 || string(e.controls[0]) != "first" || string(e.controls[1]) != "second" {
 		t.Errorf("controls %q", e.controls)
 	}
-	if got := f.meter.messages.Load(); got != 2 {
+	if got := f.intake.messages.Load(); got != 2 {
 		t.Errorf("%d messages, want 2", got)
 	}
-	if got := f.meter.largest.Load(); got != 2 {
+	if got := f.intake.largest.Load(); got != 2 {
 		t.Errorf("largest message %d, want 2", got)
 	}
 }
@@ -210,9 +210,9 @@ func TestFramerRefusesImpossibleLengths(t *testing.T) {
 }
 
 func TestMeterForgetsOldMessages(t *testing.T) {
-	var m meter
+	var m intake
 	m.add(1000)
-	for range 3 * meterRound {
+	for range 3 * intakeRound {
 		m.add(256)
 	}
 	if got := m.largest.Load(); got != 256 {

@@ -7,7 +7,7 @@ import (
 	"aes67-sink/aes67"
 )
 
-// guard decides how loud the sink may be heard. The sound server applies the
+// jumpGuard decides how loud the sink may be heard. The sound server applies the
 // sink's volume to what is recorded, and somebody else may have set it: a player
 // (PulseAudio's flat volumes: a player at its own 100 % lifts the sink to 0 dB), a
 // session manager that restores an old one, a hand that slipped. So there are two
@@ -36,7 +36,7 @@ import (
 // has done so our own gain does it.
 //
 // All that it knows comes in as arguments: it neither asks nor waits.
-type guard struct {
+type jumpGuard struct {
 	jumps bool    // jumps are held; otherwise maxDB alone counts
 	maxDB float64 // the sink's volume is never above it
 
@@ -90,9 +90,9 @@ type circumstances struct {
 
 // begin makes a volume the trusted one, as at the start of a sink: what is seen
 // next is judged by it.
-func (g *guard) begin(trusted Volume) {
+func (g *jumpGuard) begin(trusted Volume) {
 	trusted = trusted.atMost(g.maxDB)
-	*g = guard{
+	*g = jumpGuard{
 		jumps: g.jumps, maxDB: g.maxDB, given: g.given, gave: g.gave,
 		trusted: trusted, seen: trusted, bounded: trusted,
 	}
@@ -100,7 +100,7 @@ func (g *guard) begin(trusted Volume) {
 }
 
 // see takes the volume that the server tells.
-func (g *guard) see(now aes67.MonoTime, seen Volume, c circumstances) {
+func (g *jumpGuard) see(now aes67.MonoTime, seen Volume, c circumstances) {
 	before := decibels(g.bounded)
 	g.keep(now)
 	g.seen, g.bounded = seen, seen.atMost(g.maxDB)
@@ -159,12 +159,12 @@ func (g *guard) see(now aes67.MonoTime, seen Volume, c circumstances) {
 
 // waits reports whether the volume is to be seen anew, for a sound has begun or ended
 // under a gain of our own.
-func (g *guard) waits(silent bool) bool {
+func (g *jumpGuard) waits(silent bool) bool {
 	return g.own.FromDB < 0 && !g.seen.Muted && silent == (g.own.Rise > 0)
 }
 
 // surprise holds what is that much above what is heard.
-func (g *guard) surprise(now aes67.MonoTime, above float64, c circumstances) {
+func (g *jumpGuard) surprise(now aes67.MonoTime, above float64, c circumstances) {
 	give := 0.0
 	quiet := c.program || !c.playing || g.own.FromDB < 0
 	if !quiet && !(g.gave && now.Sub(g.given) < seconds(atOnceDB/riseRate)) {
@@ -183,16 +183,16 @@ func (g *guard) surprise(now aes67.MonoTime, above float64, c circumstances) {
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // keep moves our own gain to now.
-func (g *guard) keep(now aes67.MonoTime) {
+func (g *jumpGuard) keep(now aes67.MonoTime) {
 	g.own.FromDB, g.own.At = g.own.DB(now), now
 }
 
 // trust makes the volume the listener's.
-func (g *guard) trust() { g.trusted, g.pending, g.stood = g.bounded, false, 0 }
+func (g *jumpGuard) trust() { g.trusted, g.pending, g.stood = g.bounded, false, 0 }
 
 // look lets time pass: a volume that was played for long is trusted. It reports
 // whether that has just happened.
-func (g *guard) look(now aes67.MonoTime, playing bool) (accepted bool) {
+func (g *jumpGuard) look(now aes67.MonoTime, playing bool) (accepted bool) {
 	if g.pending && playing && !g.seen.Muted && g.own.DB(now) == 0 {
 		g.stood += now.Sub(g.looked)
 	}
@@ -205,14 +205,14 @@ func (g *guard) look(now aes67.MonoTime, playing bool) (accepted bool) {
 }
 
 // ramp is the gain of our own from now on.
-func (g *guard) ramp() aes67.Ramp {
+func (g *jumpGuard) ramp() aes67.Ramp {
 	r, over := g.own, g.over()
 	r.FromDB, r.ToDB = r.FromDB-over, -over
 	return r
 }
 
 // over is how far the server's volume is above the most that is allowed, in dB.
-func (g *guard) over() float64 {
+func (g *jumpGuard) over() float64 {
 	if over := g.seen.DB() - g.bounded.DB(); over > sameDB {
 		return over
 	}
@@ -220,7 +220,7 @@ func (g *guard) over() float64 {
 }
 
 // notice is the sentence that status tells, or empty.
-func (g *guard) notice(now aes67.MonoTime) string {
+func (g *jumpGuard) notice(now aes67.MonoTime) string {
 	switch {
 	case g.pending && g.player:
 		return fmt.Sprintf("a program raised the sink's volume from %.1f to %.1f dB: the sound rises slowly, and the volume is not remembered until you set it; to keep programs from that, set flat-volumes = no in /etc/pulse/daemon.conf", g.from, g.to)

@@ -14,14 +14,14 @@ import (
 
 // guarded is a guard, a server and a clock.
 type guarded struct {
-	guard
+	jumpGuard
 	t      *testing.T
 	now    aes67.MonoTime
 	server Volume
 }
 
 func newGuarded(t *testing.T, trustedDB, maxDB float64) *guarded {
-	g := &guarded{guard: guard{jumps: true, maxDB: maxDB}, t: t, now: 1e12, server: uniform(LevelOf(trustedDB), 2, false)}
+	g := &guarded{jumpGuard: jumpGuard{jumps: true, maxDB: maxDB}, t: t, now: 1e12, server: uniform(LevelOf(trustedDB), 2, false)}
 	g.begin(g.server)
 	g.see(g.now, g.server, circumstances{})
 	g.pass(time.Second)

@@ -20,7 +20,7 @@ import (
 const scaledKey = "monitor.channel-volumes"
 
 // law is what is known of it now. The monitor and its recording add addedDB.
-func (t *session) law(addedDB float64) aes67.Law {
+func (t *life) law(addedDB float64) aes67.Law {
 	if !t.unscaled {
 		return aes67.Law{VolumeDB: t.guard.bounded.DB(), Muted: t.guard.seen.Muted, Held: lowered(t.guard.ramp(), addedDB)}
 	}
@@ -39,7 +39,7 @@ func (t *session) law(addedDB float64) aes67.Law {
 }
 
 // tellLaw puts the law in force, from the first of so many doubts on.
-func (t *session) tellLaw(doubts uint64, l aes67.Law) {
+func (t *life) tellLaw(doubts uint64, l aes67.Law) {
 	switch {
 	case t.cfg.Law != nil:
 		t.cfg.Law(doubts, l)
@@ -57,12 +57,12 @@ func (s *Sink) SetAlone(yes bool) {
 }
 
 // alone reports whether the sink is to be one whose volume is ours to apply.
-func (t *session) alone() bool { return t.wantsAlone.Load() && t.server.isPipeWire() }
+func (t *life) alone() bool { return t.wantsAlone.Load() && t.server.isPipeWire() }
 
 // isUnscaled reports whether the volume of a sink is ours to apply. Where the server tells
 // of the property, and scales all the same, the sound is quieter than it should be, not
 // louder. A sink that is just being made may have no properties yet.
-func (t *session) isUnscaled(info *proto.GetSinkInfoReply) bool {
+func (t *life) isUnscaled(info *proto.GetSinkInfoReply) bool {
 	return t.server.isPipeWire() &&
 		(info.Properties[scaledKey].String() == "false" || strings.Contains(t.argumentsOf(info), scaledKey+`="false"`))
 }
@@ -82,7 +82,7 @@ func (s *Sink) SetMuted(yes bool) {
 
 // setAsked does what SetVolume and SetMuted ask for. What the server does not take is
 // forgotten: who asked sees the volume as it is.
-func (t *session) setAsked() {
+func (t *life) setAsked() {
 	db, muted := t.volumeTo.Swap(nil), t.mutedTo.Swap(nil)
 	if !t.confirmed {
 		return

@@ -28,7 +28,7 @@ const noModule = 0xFFFFFFFF
 // establish makes the sink exist once: an own leftover that was loaded with the
 // same arguments is adopted, others are removed, and a sink of that name that is
 // not ours is left alone and waited for.
-func (t *session) establish(ctx context.Context) error {
+func (t *life) establish(ctx context.Context) error {
 	all, err := t.allSinks()
 	if err != nil {
 		return err
@@ -84,23 +84,23 @@ func (t *session) establish(ctx context.Context) error {
 }
 
 // fits reports whether a leftover is what would be made, and all of it is there.
-func (t *session) fits(info *proto.GetSinkInfoReply, made ...string) bool {
+func (t *life) fits(info *proto.GetSinkInfoReply, made ...string) bool {
 	args := t.argumentsOf(info)
 	behind, _ := t.hidden()
 	return slices.ContainsFunc(made, func(want string) bool { return sameSink(args, want) }) && (!t.wantsFront() || len(behind) == 1)
 }
 
-func (t *session) allSinks() (all proto.GetSinkInfoListReply, err error) {
+func (t *life) allSinks() (all proto.GetSinkInfoListReply, err error) {
 	return all, t.server.request("list of sinks", &proto.GetSinkInfoList{}, &all)
 }
 
 // namesake reports whether a sink has our name, or is of our module.
-func (t *session) namesake(info *proto.GetSinkInfoReply) bool {
+func (t *life) namesake(info *proto.GetSinkInfoReply) bool {
 	return info.SinkName == t.cfg.SinkID || info.ModuleIndex == t.module && t.module != noModule
 }
 
 // namesakes lists them.
-func (t *session) namesakes() ([]*proto.GetSinkInfoReply, error) {
+func (t *life) namesakes() ([]*proto.GetSinkInfoReply, error) {
 	all, err := t.allSinks()
 	return slices.DeleteFunc(all, func(info *proto.GetSinkInfoReply) bool { return !t.namesake(info) }), err
 }
@@ -111,14 +111,14 @@ func errTaken(info *proto.GetSinkInfoReply) error {
 
 // isOurs reports whether a sink was made by this program. A sink that PipeWire
 // is just making may have no properties yet: then its module tells.
-func (t *session) isOurs(info *proto.GetSinkInfoReply) bool {
+func (t *life) isOurs(info *proto.GetSinkInfoReply) bool {
 	return info.Properties[ownerKey].String() == ownerValue ||
 		strings.Contains(t.argumentsOf(info), ownerKey+`="`+ownerValue+`"`)
 }
 
 // argumentsOf returns what a sink's module was loaded with, or "" if that cannot
 // be known.
-func (t *session) argumentsOf(info *proto.GetSinkInfoReply) string {
+func (t *life) argumentsOf(info *proto.GetSinkInfoReply) string {
 	module := &proto.GetModuleInfoReply{}
 	if err := t.server.request("module information", &proto.GetModuleInfo{ModuleIndex: info.ModuleIndex}, module); err != nil {
 		return ""
@@ -128,7 +128,7 @@ func (t *session) argumentsOf(info *proto.GetSinkInfoReply) string {
 
 // remove unloads a leftover and waits until it is gone: loading beside it would
 // give two sinks of one name.
-func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) error {
+func (t *life) remove(ctx context.Context, info *proto.GetSinkInfoReply) error {
 	t.log.Info().Str("sink", info.SinkName).Uint32("module", info.ModuleIndex).Msg("removing a leftover sink")
 	if err := t.unload(info.ModuleIndex); err != nil {
 		return err
@@ -150,7 +150,7 @@ func (t *session) remove(ctx context.Context, info *proto.GetSinkInfoReply) erro
 }
 
 // unload removes a module; one that is gone already is no error, nor is none.
-func (t *session) unload(module uint32) error {
+func (t *life) unload(module uint32) error {
 	if module == noModule { // another program made a sink in our name without one
 		return nil
 	}
@@ -165,7 +165,7 @@ var errNotLoaded = errors.New("the sound server does not make the sink")
 
 // load loads the module and finds its sink. Whoever else made a sink of that
 // name in the meantime keeps it: ours is removed again.
-func (t *session) load(ctx context.Context, module, args string) (*proto.GetSinkInfoReply, error) {
+func (t *life) load(ctx context.Context, module, args string) (*proto.GetSinkInfoReply, error) {
 	loaded := &proto.LoadModuleReply{}
 	if err := t.server.request("loading "+module, &proto.LoadModule{Name: module, Args: args}, loaded); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotLoaded, err)
@@ -196,7 +196,7 @@ func (t *session) load(ctx context.Context, module, args string) (*proto.GetSink
 
 // loaded finds the sink of our module, and another of its name. PipeWire's remap sink comes a
 // moment after its module.
-func (t *session) loaded(ctx context.Context) (ours, other *proto.GetSinkInfoReply, err error) {
+func (t *life) loaded(ctx context.Context) (ours, other *proto.GetSinkInfoReply, err error) {
 	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < loadLimit; wake.Pause(ctx, removePause) {
 		sinks, err := t.namesakes()
 		if err != nil {
@@ -217,7 +217,7 @@ func (t *session) loaded(ctx context.Context) (ours, other *proto.GetSinkInfoRep
 }
 
 // take notes the sink as ours.
-func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
+func (t *life) take(info *proto.GetSinkInfoReply, adopted bool) {
 	t.present, t.leftBehind, t.want = true, true, Volume{}
 	t.index, t.unscaled = info.SinkIndex, t.isUnscaled(info)
 	t.framer.sink.Store(info.SinkIndex)
@@ -228,7 +228,7 @@ func (t *session) take(info *proto.GetSinkInfoReply, adopted bool) {
 }
 
 // leave removes the sink.
-func (t *session) leave() error {
+func (t *life) leave() error {
 	t.framer.record(noStream)
 	t.leftBehind = false
 	defer t.unloadHidden()
@@ -244,7 +244,7 @@ func (t *session) leave() error {
 }
 
 // end removes the sink, or leaves it to the run that follows.
-func (t *session) end() {
+func (t *life) end() {
 	if !t.stays() {
 		_ = t.leave() // which has told it
 		return
@@ -255,7 +255,7 @@ func (t *session) end() {
 }
 
 // withdraw takes out what is there, of an earlier run too.
-func (t *session) withdraw() error {
+func (t *life) withdraw() error {
 	sinks, err := t.namesakes()
 	if err != nil {
 		return err
@@ -285,7 +285,7 @@ func (s *Sink) stays() bool { return s.cfg.Follows != nil && s.cfg.Follows() }
 func (s *Sink) sweep() {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
-	t := newSession(s)
+	t := newLife(s)
 	server, err := connect(ctx, s.where, s.framer, s.cfg.Now, nil, func(any) {})
 	if err != nil {
 		return // no server, no sink

@@ -16,7 +16,7 @@ import (
 
 // levels sets the volumes of the monitor and of the recording back, and returns
 // what they add until then, in dB. What the server refuses is tried at the next look.
-func (t *session) levels() (addedDB float64, err error) {
+func (t *life) levels() (addedDB float64, err error) {
 	monitor := &proto.GetSourceInfoReply{}
 	if err := t.server.request("monitor's volume", &proto.GetSourceInfo{SourceIndex: t.monitor.Load()}, monitor); err != nil {
 		return 0, err

@@ -19,7 +19,7 @@ import (
 // leave makes a sink, has it changed and loses it, as SIGKILL does.
 func (l *lab) leave(cfg Config, change func()) {
 	l.t.Helper()
-	t := newSession(New(cfg, &counter{}, testLog(l.t)))
+	t := newLife(New(cfg, &counter{}, testLog(l.t)))
 	t.where = l.where()
 	server, err := connect(context.Background(), l.where(), t.framer, now, nil, func(any) {})
 	if err != nil {

@@ -22,7 +22,7 @@ func (s *Sink) doubts() uint64 {
 
 // heardBefore is the volume that the user left, or the first one: what is seen of a
 // new sink is judged by it.
-func (t *session) heardBefore() Volume {
+func (t *life) heardBefore() Volume {
 	if t.known {
 		return t.volume
 	}
@@ -31,7 +31,7 @@ func (t *session) heardBefore() Volume {
 
 // sawVolume takes over what the server says in answer to so many doubts. The
 // monitor and its recording add addedDB to it, which our own gain takes back.
-func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
+func (t *life) sawVolume(doubts uint64, v Volume, addedDB float64) {
 	now, pending := t.cfg.Now(), t.guard.pending
 	t.guard.see(now, v, circumstances{
 		program: t.byPlayer(),
@@ -56,13 +56,13 @@ func (t *session) sawVolume(doubts uint64, v Volume, addedDB float64) {
 }
 
 // byPlayer reports whether the volume changed when a player came or went.
-func (t *session) byPlayer() bool {
+func (t *life) byPlayer() bool {
 	return time.Duration(t.volumeAt.Load()-t.playerAt.Load()).Abs() <= oneStep
 }
 
 // turnBack sets the sink to the most that it may be at. Our own gain has bounded
 // the sound already, so an error is left to the next look.
-func (t *session) turnBack(now aes67.MonoTime) {
+func (t *life) turnBack(now aes67.MonoTime) {
 	if t.backAt != 0 && now.Sub(t.backAt) < backEvery {
 		return // the next beat does it
 	}
@@ -74,7 +74,7 @@ func (t *session) turnBack(now aes67.MonoTime) {
 }
 
 // beatVolume is what time alone does to the volume.
-func (t *session) beatVolume() {
+func (t *life) beatVolume() {
 	if !t.confirmed {
 		return
 	}
@@ -90,7 +90,7 @@ func (t *session) beatVolume() {
 }
 
 // notice is the sentence for status, or empty.
-func (t *session) notice(now aes67.MonoTime) string {
+func (t *life) notice(now aes67.MonoTime) string {
 	if t.asleep && !t.flow.flowing {
 		return "the sink is suspended, so nothing is heard of it: resume it (`pactl suspend-sink " + t.cfg.SinkID + " 0`)"
 	}

@@ -355,7 +355,7 @@ func TestAnEventOfTheSinksVolumeIsRecognized(t *testing.T) {
 
 // Where no player came or went, none has raised the volume.
 func TestNoPlayerIsBlamedForWhatNobodySaw(t *testing.T) {
-	s := newSession(New(stereo(), nil, zerolog.Nop()))
+	s := newLife(New(stereo(), nil, zerolog.Nop()))
 	if s.byPlayer() {
 		t.Error("a player is blamed before anything was seen")
 	}

@@ -40,7 +40,7 @@ var errNoSound = errors.New("the sound server gives no sound of the sink's monit
 // record begins to record the monitor at a rate, anew if it was recorded before. It stays
 // open as long as the sink: PulseAudio's null sink has a low latency only while
 // somebody asks for it, and both servers suspend a sink that nobody uses.
-func (t *session) record(rate aes67.Hz) error {
+func (t *life) record(rate aes67.Hz) error {
 	t.framer.record(noStream)
 	if t.stream != noStream {
 		err := t.server.request("ending the recording", &proto.DeleteRecordStream{StreamIndex: t.stream}, nil)
@@ -93,7 +93,7 @@ func (t *session) record(rate aes67.Hz) error {
 	t.framer.output.Store(reply.SourceOutputIndex)
 	t.framer.rate.Store(int64(rate))
 	t.framer.record(t.stream)
-	t.flow.begin(t.framer.meter.messages.Load(), t.cfg.Now())
+	t.flow.begin(t.framer.intake.messages.Load(), t.cfg.Now())
 	t.log.Debug().Int("rate_hz", int(rate)).Uint32("message_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).
 		Str("source", reply.SourceName).Msg("monitor is recorded")
 	t.set(func(st *Status) { st.State, st.Flowing = StateRunning, false })
@@ -131,18 +131,18 @@ func (f *flow) stalled(now aes67.MonoTime, remade int) bool {
 }
 
 // sleeps asks whether the sink is suspended. An error is as good as no.
-func (t *session) sleeps() bool {
+func (t *life) sleeps() bool {
 	info := &proto.GetSinkInfoReply{}
 	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
 	return err == nil && info.State == sinkSuspended
 }
 
 // cure mends a recording that is deaf.
-func (t *session) cure(now aes67.MonoTime) {
+func (t *life) cure(now aes67.MonoTime) {
 	if t.deaf.deafened() && t.playing == 0 {
 		t.mark(dirtyMonitor) // which step begins with a new sink
 	}
-	switch t.deaf.look(now, t.framer.meter.heardAt(len(t.cfg.Channels)), t.playing > 0 && !t.guard.seen.silent()) {
+	switch t.deaf.look(now, t.framer.intake.heardAt(len(t.cfg.Channels)), t.playing > 0 && !t.guard.seen.silent()) {
 	case recordAnew:
 		t.log.Info().Msg("zeros are recorded while a program plays; recording anew")
 		t.mark(dirtyMonitor)
@@ -159,7 +159,7 @@ func (t *session) cure(now aes67.MonoTime) {
 // that is no help the sink is made anew, unless the server has suspended it: a
 // user can do that, and PipeWire before 1.6 tells it by the sink's state alone. It
 // returns when to look again.
-func (t *session) watchFlow() time.Duration {
+func (t *life) watchFlow() time.Duration {
 	if t.confirmed && t.guard.waits(t.silent()) {
 		t.mark(dirtyLevels)
 	}
@@ -167,10 +167,10 @@ func (t *session) watchFlow() time.Duration {
 		return flowCheck
 	}
 	now := t.cfg.Now()
-	if t.flow.look(t.framer.meter.messages.Load(), now) {
+	if t.flow.look(t.framer.intake.messages.Load(), now) {
 		t.set(func(st *Status) { st.Flowing, st.Notice = t.flow.flowing, t.notice(now) })
 		if t.flow.flowing {
-			t.log.Info().Int64("message_frames", t.framer.meter.largest.Load()).Msg("monitor flows")
+			t.log.Info().Int64("message_frames", t.framer.intake.largest.Load()).Msg("monitor flows")
 		} else {
 			t.log.Warn().Bool("suspended", t.suspended.Load()).Msg("monitor has stopped")
 		}

@@ -12,7 +12,7 @@ import (
 func TestTheFlowIsLookedAtOftenOnlyWhereItIsAboutToBegin(t *testing.T) {
 	now := aes67.MonoTime(1000 * time.Second)
 	cfg := Config{Rate: 48000, Channels: []string{"front-left", "front-right"}, Now: func() aes67.MonoTime { return now }}
-	s := newSession(New(cfg, &counter{}, zerolog.Nop()))
+	s := newLife(New(cfg, &counter{}, zerolog.Nop()))
 	s.stream = 1
 	s.suspended.Store(true) // nobody plays, and the server may stop the sink
 	s.flow.begin(0, now)
@@ -28,13 +28,13 @@ func TestTheFlowIsLookedAtOftenOnlyWhereItIsAboutToBegin(t *testing.T) {
 	if n := looks(time.Minute); n > 60*4+1 {
 		t.Errorf("%d looks in a minute in which nothing comes", n)
 	}
-	s.framer.meter.messages.Add(1)
+	s.framer.intake.messages.Add(1)
 	if s.watchFlow(); !s.Snapshot().Flowing {
 		t.Error("it flows, which is not seen")
 	}
 	n := 0
 	for end := now.Add(time.Minute); now < end; n++ {
-		s.framer.meter.messages.Add(1)
+		s.framer.intake.messages.Add(1)
 		now = now.Add(s.watchFlow())
 	}
 	if n > 60*4+1 || !s.Snapshot().Flowing {

@@ -212,7 +212,7 @@ func TestARecordingThatStallsTwiceLeadsToANewSink(t *testing.T) {
 	at := aes67.MonoTime(time.Hour)
 	cfg := stereo()
 	cfg.Now = func() aes67.MonoTime { return at }
-	s := newSession(New(cfg, nil, zerolog.Nop()))
+	s := newLife(New(cfg, nil, zerolog.Nop()))
 	s.server, s.present, s.confirmed, s.stream = &server{conn: c}, true, true, 7
 	s.flow.begin(0, at)
 	at = at.Add(stallLimit + time.Second)

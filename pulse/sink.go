@@ -51,7 +51,7 @@ type Sink struct {
 	status Status
 
 	// of the control goroutine
-	guard      guard
+	guard      jumpGuard
 	volume     Volume // the trusted one
 	known      bool   // volume is to be restored when the sink is made
 	saved      Volume
@@ -69,7 +69,7 @@ func New(cfg Config, frames FrameHandler, log zerolog.Logger) *Sink {
 	framer.fade = int(aes67.FramesIn(fadeIn, cfg.Rate))
 	s := &Sink{
 		cfg:     cfg,
-		guard:   guard{jumps: cfg.JumpGuard, maxDB: cfg.MaxVolumeDB},
+		guard:   jumpGuard{jumps: cfg.JumpGuard, maxDB: cfg.MaxVolumeDB},
 		log:     log,
 		framer:  framer,
 		where:   thisProcess(),
@@ -117,7 +117,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		began := s.cfg.Now()
 		s.takeLimits()
-		err := s.session(ctx)
+		err := s.live(ctx)
 		s.framer.close()
 		s.set(func(st *Status) { *st = Status{VolumeDB: st.VolumeDB, Muted: st.Muted, Problem: st.Problem} })
 		if ctx.Err() != nil {

@@ -71,7 +71,7 @@ func (s *Sink) Snapshot() Status {
 	defer s.mu.Unlock()
 	status := s.status
 	if status.Flowing {
-		status.Message = aes67.Frames(s.framer.meter.largest.Load())
+		status.Message = aes67.Frames(s.framer.intake.largest.Load())
 	}
 	return status
 }

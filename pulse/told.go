@@ -64,7 +64,7 @@ func (s *server) tellsLatency() bool {
 	return n == 2 && (major > 1 || major == 1 && minor >= 4) && s.speaksNative()
 }
 
-func (t *session) wantsFront() bool {
+func (t *life) wantsFront() bool {
 	return t.cfg.Latency != nil && !t.offset.failed && t.server.tellsLatency()
 }
 
@@ -95,7 +95,7 @@ func sameSink(args, want string) bool {
 }
 
 // makeSink loads the sink of the null sink's arguments, with a front if the server has one.
-func (t *session) makeSink(ctx context.Context, plain string) (*proto.GetSinkInfoReply, error) {
+func (t *life) makeSink(ctx context.Context, plain string) (*proto.GetSinkInfoReply, error) {
 	t.unloadHidden()
 	if t.wantsFront() {
 		info, err := t.loadFront(ctx, plain)
@@ -110,7 +110,7 @@ func (t *session) makeSink(ctx context.Context, plain string) (*proto.GetSinkInf
 
 // loadFront loads both and proves that players are told. An error that is errUntold has
 // left nothing behind.
-func (t *session) loadFront(ctx context.Context, plain string) (info *proto.GetSinkInfoReply, err error) {
+func (t *life) loadFront(ctx context.Context, plain string) (info *proto.GetSinkInfoReply, err error) {
 	fail := func(err error) error { return fmt.Errorf("%w: %w", errUntold, err) }
 	err = t.server.request("loading "+moduleName, &proto.LoadModule{Name: moduleName, Args: t.cfg.hiddenArgs()}, &proto.LoadModuleReply{})
 	if err != nil {
@@ -141,7 +141,7 @@ func (t *session) loadFront(ctx context.Context, plain string) (info *proto.GetS
 }
 
 // proveSoon waits until a new sink's ports tell what was set.
-func (t *session) proveSoon(ctx context.Context) error {
+func (t *life) proveSoon(ctx context.Context) error {
 	err := errors.New("the sink's ports do not tell it")
 	for begin := t.cfg.Now(); !t.offset.proved && t.cfg.Now().Sub(begin) < proofLimit; wake.Pause(ctx, proofPause) {
 		if e := t.prove(ctx); e != nil {
@@ -158,7 +158,7 @@ func (t *session) proveSoon(ctx context.Context) error {
 }
 
 // prove reads what the sink's ports tell.
-func (t *session) prove(ctx context.Context) error {
+func (t *life) prove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, nativeLimit)
 	defer cancel()
 	told, err := pipewire.Latency(ctx, pipewire.Socket(t.where.getenv), t.cfg.SinkID)
@@ -168,7 +168,7 @@ func (t *session) prove(ctx context.Context) error {
 
 // tellLatency keeps what players are told true. What was set is proved at the next
 // heartbeat: it goes through several processes.
-func (t *session) tellLatency(ctx context.Context) {
+func (t *life) tellLatency(ctx context.Context) {
 	if !t.offset.front || !t.present {
 		return
 	}
@@ -200,7 +200,7 @@ func (t *session) tellLatency(ctx context.Context) {
 }
 
 // hidden lists the modules of hidden sinks of ours.
-func (t *session) hidden() (found []uint32, err error) {
+func (t *life) hidden() (found []uint32, err error) {
 	if !t.server.tellsLatency() {
 		return nil, nil
 	}
@@ -218,7 +218,7 @@ func (t *session) hidden() (found []uint32, err error) {
 }
 
 // unloadHidden removes what is behind a sink that is removed.
-func (t *session) unloadHidden() {
+func (t *life) unloadHidden() {
 	found, _ := t.hidden() // a server that does not answer has ended
 	for _, module := range found {
 		if err := t.unload(module); err != nil {

@@ -41,10 +41,10 @@ const (
 )
 
 // follows reports whether the server is one whose graph may come along.
-func (t *session) follows() bool { return len(t.cfg.OtherRates) > 0 && t.server.speaksNative() }
+func (t *life) follows() bool { return len(t.cfg.OtherRates) > 0 && t.server.speaksNative() }
 
 // following is what Status tells of it.
-func (t *session) following() Follows {
+func (t *life) following() Follows {
 	switch {
 	case len(t.cfg.OtherRates) == 0:
 		return FollowsNot
@@ -57,8 +57,8 @@ func (t *session) following() Follows {
 	}
 }
 
-// warnRate says once a session that what is asked for cannot be had.
-func (t *session) warnRate() {
+// warnRate says once in a life that what is asked for cannot be had.
+func (t *life) warnRate() {
 	if t.following() == FollowsUnable {
 		t.log.Warn().Str("server", t.server.name).Int("rate_hz", int(t.follow.now)).Msg("this sound server's rate cannot follow what plays")
 	}
@@ -66,12 +66,12 @@ func (t *session) warnRate() {
 }
 
 // tellRate tells the rate at which the monitor is recorded.
-func (t *session) tellRate() {
+func (t *life) tellRate() {
 	t.set(func(st *Status) { st.Rate, st.Follows = t.follow.now, t.following() })
 }
 
 // startRate goes on at the rate of an adopted sink's graph, in which a program may play.
-func (t *session) startRate(ctx context.Context) {
+func (t *life) startRate(ctx context.Context) {
 	if t.follows() {
 		if rate, _ := t.graphRate(ctx); slices.Contains(t.cfg.rates(), rate) {
 			t.follow.now = rate
@@ -80,7 +80,7 @@ func (t *session) startRate(ctx context.Context) {
 }
 
 // followRate turns to another rate if it is time to.
-func (t *session) followRate(ctx context.Context) error {
+func (t *life) followRate(ctx context.Context) error {
 	t.follow.look(t.cfg.Now())
 	rate, due := t.follow.due(t.cfg.Now())
 	if !due || !t.follows() || !t.confirmed || t.stream == noStream || t.sounds() {
@@ -124,13 +124,13 @@ func (t *session) followRate(ctx context.Context) error {
 
 // sounds reports whether the sink sounds, or did until a moment ago: a program may play into
 // it without the server's counting it among the players.
-func (t *session) sounds() bool { return t.soundedWithin(restFor) }
+func (t *life) sounds() bool { return t.soundedWithin(restFor) }
 
 // silent reports whether nothing sounds at this moment.
-func (t *session) silent() bool { return !t.soundedWithin(2 * flowCheck) }
+func (t *life) silent() bool { return !t.soundedWithin(2 * flowCheck) }
 
-func (t *session) soundedWithin(last time.Duration) bool {
-	for _, at := range t.framer.meter.heardAt(len(t.cfg.Channels)) {
+func (t *life) soundedWithin(last time.Duration) bool {
+	for _, at := range t.framer.intake.heardAt(len(t.cfg.Channels)) {
 		if t.cfg.Now().Sub(at) < last {
 			return true
 		}
@@ -141,7 +141,7 @@ func (t *session) soundedWithin(last time.Duration) bool {
 // along waits until the graph has come along. The control loop stands still meanwhile, so
 // what is in doubt of the volume is looked at here, and it ends where a player comes or
 // somebody asks for something (busy).
-func (t *session) along(ctx context.Context, rate aes67.Hz) (came, busy bool) {
+func (t *life) along(ctx context.Context, rate aes67.Hz) (came, busy bool) {
 	for begin := t.cfg.Now(); t.cfg.Now().Sub(begin) < alongLimit; {
 		if volumes := t.dirty.Load() & dirtyVolumes; volumes != 0 {
 			t.dirty.And(^volumes)
@@ -167,7 +167,7 @@ func (t *session) along(ctx context.Context, rate aes67.Hz) (came, busy bool) {
 }
 
 // graphRate is that of the sink's graph; 0: not known.
-func (t *session) graphRate(ctx context.Context) (aes67.Hz, error) {
+func (t *life) graphRate(ctx context.Context) (aes67.Hz, error) {
 	ctx, cancel := context.WithTimeout(ctx, alongLook)
 	defer cancel()
 	hz, err := pipewire.GraphRate(ctx, pipewire.Socket(t.where.getenv), t.cfg.SinkID)

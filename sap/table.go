@@ -48,8 +48,8 @@ func keyOf(index int, source netip.Addr, d *sdp.Description) sessionKey {
 
 type session struct {
 	Heard
-	hash uint16
-	gap  time.Duration // the longest between two announcements
+	hash     uint16
+	interval time.Duration // the longest between two announcements
 }
 
 // table holds the foreign sessions. It has no clock.
@@ -101,7 +101,7 @@ func (t *table) take(now aes67.MonoTime, index int, source netip.Addr, p Packet,
 		t.bySource[source]++
 	}
 	same := known && s.Description == d
-	s.gap = max(s.gap, now.Sub(s.LastHeard))
+	s.interval = max(s.interval, now.Sub(s.LastHeard))
 	s.Description, s.Origin, s.hash, s.LastHeard = d, p.Origin, p.Hash, now
 	if same {
 		return refreshed
@@ -160,7 +160,7 @@ func (t *table) dropIf(match func(*session) bool) bool {
 // expire drops what has not been heard for too long.
 func (t *table) expire(now aes67.MonoTime) bool {
 	return t.dropIf(func(s *session) bool {
-		return now.Sub(s.LastHeard) > min(max(lifeGaps*s.gap, minLife), maxLife)
+		return now.Sub(s.LastHeard) > min(max(lifeGaps*s.interval, minLife), maxLife)
 	})
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds Debian packages into build/deb/, checks them with lintian, and tries
-# the foreign ones under qemu-user.
+# Builds Debian packages into build/deb/ (or OUT), checks them with lintian, and
+# tries the foreign ones under qemu-user.
 #
 #   deb.sh [ARCH]...   amd64 and arm64 unless told otherwise
 #
@@ -14,7 +14,7 @@ usage() { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
 say() { echo "deb: $*" >&2; }
 
 project=$(cd "$(dirname "$0")/.." && pwd)
-out=$project/build/deb
+out=$project/${OUT:-build/deb}
 cd "$project"
 [[ ${1:-} != -* ]] || usage
 arches=("$@")

@@ -47,7 +47,7 @@ func (c Command) pair(ctx context.Context, out io.Writer, all []Speaker) error {
 	if len(all) < 2 {
 		return fmt.Errorf("pair: %s that can be left or right, and a pair has two; aes67-sink speakers shows what is found", text.Count(len(all), "speaker answers", "speakers answer"))
 	}
-	names, heard := make([]string, len(all)), make([]Heard, len(all))
+	names, heard := make([]string, len(all)), make([]Reading, len(all))
 	for i := range all {
 		names[i] = all[i].Name
 	}

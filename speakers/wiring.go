@@ -2,10 +2,10 @@ package speakers
 
 import "strings"
 
-// Heard is what a speaker's input meter shows, in dB: before a tone, and while one plays
+// Reading is what a speaker's input meter shows, in dB: before a tone, and while one plays
 // to the left and to the right. Of several readings it is the middle one, of a tone that
 // which a quarter are above.
-type Heard struct{ Quiet, Left, Right float64 }
+type Reading struct{ Quiet, Left, Right float64 }
 
 // Plays is which stream a speaker plays.
 type Plays uint8
@@ -27,7 +27,7 @@ const (
 )
 
 // Plays tells which stream it is.
-func (h Heard) Plays() Plays {
+func (h Reading) Plays() Plays {
 	left, right := h.Left-h.Quiet >= riseDB, h.Right-h.Quiet >= riseDB
 	switch {
 	case left && right && h.Left-h.Right < riseDB && h.Right-h.Left < riseDB:
@@ -52,7 +52,7 @@ type Wiring struct {
 
 // Decide tells the wiring of speakers by what they heard. names are theirs, in the same
 // order.
-func Decide(names []string, heard []Heard) Wiring {
+func Decide(names []string, heard []Reading) Wiring {
 	w := Wiring{Left: -1, Right: -1}
 	var left, right, both, other, silent []string
 	for i, h := range heard {

@@ -55,7 +55,7 @@ func (c *listCommand) Run(to streams) error {
 		return c.page(heard), nil
 	}
 	if c.Watch {
-		return watch(ctx, newWatcher(to.stdout, !c.JSON), page)
+		return watch(ctx, newPager(to.stdout, !c.JSON), page)
 	}
 	heard, err := page(ctx)
 	if err != nil {

@@ -43,7 +43,7 @@ func (c *statusCommand) Run(to streams) error {
 	if !c.JSON && isTerminal(to.stdout) {
 		c.trends = &status.Trends{}
 	}
-	return watch(ctx, newWatcher(to.stdout, !c.JSON), c.pages(client.Status))
+	return watch(ctx, newPager(to.stdout, !c.JSON), c.pages(client.Status))
 }
 
 // pages looks and shows. A bridge that goes away is told and waited for, since it

@@ -12,7 +12,7 @@ import (
 	"aes67-sink/status"
 )
 
-// pages is a watcher that remembers.
+// pages is a pager that remembers.
 type pages []string
 
 func (p *pages) page(text []byte) error {
@@ -98,7 +98,7 @@ func TestTheLastMinuteIsDrawnInATerminal(t *testing.T) {
 
 func TestScreen(t *testing.T) {
 	var b bytes.Buffer
-	if err := (screenWatcher{&b}).page([]byte("one\ntwo\n")); err != nil {
+	if err := (screenPager{&b}).page([]byte("one\ntwo\n")); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := b.String(), "\x1b[Hone\x1b[K\ntwo\x1b[K\n\x1b[J"; got != want {

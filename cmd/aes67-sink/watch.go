@@ -11,18 +11,18 @@ import (
 // watchEach is how often --watch looks.
 const watchEach = time.Second
 
-// newWatcher writes over the last page where screen is wanted and out is a
+// newPager writes over the last page where screen is wanted and out is a
 // terminal that can do so, else below it.
-func newWatcher(out *os.File, screen bool) watcher {
+func newPager(out *os.File, screen bool) pager {
 	if screen && isTerminal(out) && os.Getenv("TERM") != "dumb" {
-		return screenWatcher{out}
+		return screenPager{out}
 	}
-	return plainWatcher{out}
+	return plainPager{out}
 }
 
 // watch shows one look after the other until ctx is done; an error of looking ends
 // it.
-func watch(ctx context.Context, w watcher, look func(context.Context) (page []byte, err error)) error {
+func watch(ctx context.Context, w pager, look func(context.Context) (page []byte, err error)) error {
 	tick := time.NewTicker(watchEach)
 	defer tick.Stop()
 	for {
@@ -41,15 +41,15 @@ func watch(ctx context.Context, w watcher, look func(context.Context) (page []by
 	}
 }
 
-// watcher shows one page after the other.
-type watcher interface {
+// pager shows one page after the other.
+type pager interface {
 	page(text []byte) error
 }
 
-// plainWatcher writes pages one below the other.
-type plainWatcher struct{ w io.Writer }
+// plainPager writes pages one below the other.
+type plainPager struct{ w io.Writer }
 
-func (p plainWatcher) page(text []byte) error {
+func (p plainPager) page(text []byte) error {
 	if bytes.Count(text, []byte("\n")) > 1 {
 		text = append(text, '\n') // an empty line after a table
 	}
@@ -57,10 +57,10 @@ func (p plainWatcher) page(text []byte) error {
 	return err
 }
 
-// screenWatcher writes each page over the last (ECMA-48: CUP, EL, ED).
-type screenWatcher struct{ w io.Writer }
+// screenPager writes each page over the last (ECMA-48: CUP, EL, ED).
+type screenPager struct{ w io.Writer }
 
-func (s screenWatcher) page(text []byte) error {
+func (s screenPager) page(text []byte) error {
 	screen := "\x1b[H" + string(bytes.ReplaceAll(text, []byte("\n"), []byte("\x1b[K\n"))) + "\x1b[J"
 	_, err := io.WriteString(s.w, screen)
 	return err

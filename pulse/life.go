@@ -37,8 +37,8 @@ const (
 	dirtyVolumes = dirtySink | dirtyLevels
 )
 
-// session is one connection's life.
-type session struct {
+// life is what lasts as long as one connection to the server.
+type life struct {
 	*Sink
 	server *server
 
@@ -69,18 +69,18 @@ type session struct {
 	backAt    aes67.MonoTime // when the sink was last turned back; 0: never
 }
 
-func newSession(s *Sink) *session {
+func newLife(s *Sink) *life {
 	s.volumeTo.Store(nil) // what was asked of another server's sink
 	s.mutedTo.Store(nil)
-	t := &session{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream, follow: newFollow(s.cfg.rates())}
+	t := &life{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream, follow: newFollow(s.cfg.rates())}
 	t.playerAt.Store(math.MinInt64 / 2) // never
 	return t
 }
 
-// session connects, makes the sink and serves it until the connection or ctx
+// live connects, makes the sink and serves it until the connection or ctx
 // ends. At the end of ctx it removes the sink, or leaves it to the next run.
-func (s *Sink) session(ctx context.Context) error {
-	t := newSession(s)
+func (s *Sink) live(ctx context.Context) error {
+	t := newLife(s)
 	server, err := connect(ctx, s.where, s.framer, s.cfg.Now, s.cfg.OnReader, t.message)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func deadline(ctx context.Context, after time.Duration, act func()) (cancel func
 }
 
 // message notes what the server tells. It runs on the capture goroutine.
-func (t *session) message(m any) {
+func (t *life) message(m any) {
 	switch m := m.(type) {
 	case *proto.SubscribeEvent:
 		switch m.Event.GetFacility() {
@@ -161,13 +161,13 @@ func (t *session) message(m any) {
 	}
 }
 
-func (t *session) mark(what uint32) {
+func (t *life) mark(what uint32) {
 	t.dirty.Or(what)
 	wake.Signal(t.wakeup)
 }
 
 // serve is the control loop.
-func (t *session) serve(ctx context.Context) error {
+func (t *life) serve(ctx context.Context) error {
 	// Before the first look, so that nothing is missed after it.
 	mask := proto.SubscriptionMaskSink | proto.SubscriptionMaskSinkInput |
 		proto.SubscriptionMaskSource | proto.SubscriptionMaskSourceInput // the library's name for outputs
@@ -255,12 +255,12 @@ func (t *session) serve(ctx context.Context) error {
 	}
 }
 
-func (t *session) gone() error {
+func (t *life) gone() error {
 	return fmt.Errorf("the sound server at %v is gone (%w): waiting for it", t.server.address, t.server.err())
 }
 
 // step brings everything to where it should be, as far as is known to differ.
-func (t *session) step(ctx context.Context) (err error) {
+func (t *life) step(ctx context.Context) (err error) {
 	dirty := t.dirty.Swap(0)
 	defer func() {
 		if err != nil {
@@ -327,7 +327,7 @@ const sinkSuspended = 2
 
 // look reads all that scales the sound on its way, and the sink's state, for
 // something of it has changed; a sink that is gone is noted as such.
-func (t *session) look(dirty uint32) error {
+func (t *life) look(dirty uint32) error {
 	doubts, info := t.doubts(), &proto.GetSinkInfoReply{}
 	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
 	if errors.Is(err, proto.ErrNoSuchEntity) || err == nil && info.ModuleIndex != t.module {
@@ -343,7 +343,7 @@ func (t *session) look(dirty uint32) error {
 	}
 	// Something else has changed. PulseAudio never takes the links off.
 	if dirty&dirtySink != 0 && t.server.isPipeWire() && volumeOf(info).equal(t.guard.seen) {
-		t.deaf.changed(t.cfg.Now(), t.framer.meter.heardAt(len(t.cfg.Channels)))
+		t.deaf.changed(t.cfg.Now(), t.framer.intake.heardAt(len(t.cfg.Channels)))
 	}
 	added, err := t.levels()
 	if err != nil {
@@ -354,14 +354,14 @@ func (t *session) look(dirty uint32) error {
 }
 
 // removed notes that somebody has unloaded the sink.
-func (t *session) removed() {
+func (t *life) removed() {
 	t.absent()
 	t.leftBehind, t.module = false, noModule
 	t.log.Warn().Str("sink", t.cfg.SinkID).Msg("sink was removed; making it again")
 }
 
 // absent notes that there is no sink.
-func (t *session) absent() {
+func (t *life) absent() {
 	t.present, t.confirmed, t.stream, t.playing = false, false, noStream, 0
 	t.deaf = deaf{}
 	t.framer.sink.Store(noStream)
@@ -373,7 +373,7 @@ func (t *session) absent() {
 }
 
 // countPlayers counts the streams that play into the sink.
-func (t *session) countPlayers() error {
+func (t *life) countPlayers() error {
 	var inputs proto.GetSinkInputInfoListReply
 	if err := t.server.request("list of players", &proto.GetSinkInputInfoList{}, &inputs); err != nil {
 		return err

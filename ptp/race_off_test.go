@@ -1,5 +1,0 @@
-//go:build !race
-
-package ptp_test
-
-const raceDetector = false
