@@ -54,6 +54,7 @@ type guard struct {
 	open    fifo[doubt]    // not settled
 	ahead   fifo[change]   // settled, not yet to be heard
 	ramp    aes67.Ramp     // in force
+	own     bool           // the server's sound is no louder by what the gain falls for
 	passed  aes67.MonoTime // since then
 	gain    float64        // at the end of the last block
 	balance balance        // that of the ramp in force; without channels where there is none
@@ -82,6 +83,7 @@ type change struct {
 	rises   aes67.Frames // a gain does not before it
 	ramp    aes67.Ramp
 	balance []float64
+	own     bool // it answers no doubt: the server has changed nothing at that frame
 }
 
 const (
@@ -142,7 +144,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	from, to = g.gain, g.gain
 	g.balance.holds = false
 	switch {
-	case least < to && g.ramp.Alone: // no frame is louder than the last
+	case least < to && g.own: // no frame is louder than the last
 		g.balance.holds = true
 		to = max(least, to-float64(frames)/float64(aes67.FramesIn(guardFade, g.rate)))
 	case least <= to: // has not fallen in time, or just that
@@ -186,9 +188,10 @@ func (g *guard) rest(until aes67.Frames, due aes67.MonoTime) {
 // since the last call.
 func (g *guard) pass(until aes67.Frames, due aes67.MonoTime) (least float64) {
 	least = g.ramp.Gain(due)
-	for g.ahead.count > 0 && g.ahead.first().at < until {
+	for own := true; g.ahead.count > 0 && g.ahead.first().at < until; {
 		c := g.ahead.first()
-		g.ramp, g.rises, g.passed = c.ramp, max(g.rises, c.rises), due
+		own = own && c.own
+		g.ramp, g.own, g.rises, g.passed = c.ramp, own, max(g.rises, c.rises), due
 		g.balance.set(c.balance)
 		g.ahead.drop()
 		least = min(least, g.ramp.Gain(due))
@@ -280,13 +283,13 @@ func (g *guard) takeDoubts() (all bool) {
 func (g *guard) take(a answer) {
 	g.taken = a.number
 	g.settled = max(g.settled, a.doubts)
-	c := change{at: math.MinInt64, ramp: a.ramp, balance: a.balance}
+	c := change{at: math.MinInt64, ramp: a.ramp, balance: a.balance, own: true}
 	if g.ahead.count > 0 {
 		c.at = g.ahead.last().at // never before what was told earlier
 	}
 	for first := true; g.open.count > 0 && g.open.first().number <= a.doubts; first = false {
 		if first && !a.ramp.Alone {
-			c.at = max(c.at, g.open.first().at)
+			c.at, c.own = max(c.at, g.open.first().at), false
 		}
 		c.rises = max(c.rises, g.open.first().rises)
 		g.open.drop()

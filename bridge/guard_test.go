@@ -350,22 +350,50 @@ func TestAGainDoesNotRiseBeforeTheLastDoubtThatIsAnswered(t *testing.T) {
 	}
 }
 
-// Where the gain is ours alone a fall is no step: nothing is louder than it was.
-func TestAGainOfOursAloneFallsWithoutAStep(t *testing.T) {
+// Where the gain is ours alone, or the server's sound is as it was, a fall is no step:
+// nothing is louder than it was.
+func TestAGainOfOursFallsWithoutAStep(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		doubt bool
+		ramp  aes67.Ramp
+		least float64
+	}{
+		{"the server leaves the samples as they are", true, aes67.Ramp{FromDB: aes67.SilenceDB, Alone: true}, 0},
+		{"less is allowed than before", false, aes67.Ramp{FromDB: -20, ToDB: -20}, 0.1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newTestGuard()
+			g.next(48, 48, 0, 48)
+			if c.doubt {
+				g.doubt(96)
+			}
+			g.settle(g.doubted.Load(), c.ramp)
+			last, blocks := 1.0, 0
+			for until := aes67.Frames(96); last > c.least+1e-6; until += 48 {
+				from, to := g.next(until, 48, 0, 48)
+				if !near(from, last) || to >= from || from-to > 0.5+1e-9 {
+					t.Fatalf("from %v to %v after %v, want a fade of %v", from, to, last, guardFade)
+				}
+				if blocks++; blocks > 3 {
+					t.Fatal("not there after 3 ms")
+				}
+				last = to
+			}
+		})
+	}
+}
+
+// What a doubt's late answer says is in force at once, also beside a fade of our own.
+func TestALateAnswerIsInForceAtOnceBesideAFade(t *testing.T) {
 	g := newTestGuard()
 	g.next(48, 48, 0, 48)
-	g.doubt(96)
-	g.settle(1, aes67.Ramp{FromDB: aes67.SilenceDB, Alone: true})
-	last, blocks := 1.0, 0
-	for until := aes67.Frames(96); last > 1e-6; until += 48 {
-		from, to := g.next(until, 48, 0, 48)
-		if !near(from, last) || to >= from || from-to > 0.5+1e-9 {
-			t.Fatalf("from %v to %v after %v, want a fade of %v", from, to, last, guardFade)
-		}
-		if blocks++; blocks > 3 {
-			t.Fatal("not silent after 3 ms")
-		}
-		last = to
+	g.settle(0, aes67.Ramp{FromDB: -6, ToDB: -6})
+	g.next(96, 48, 0, 48)
+	g.doubt(60) // of what has been sent
+	g.settle(1, aes67.Ramp{FromDB: -40, ToDB: -40})
+	if from, to := g.next(144, 48, 0, 48); from > 0.011 || to > 0.011 {
+		t.Errorf("from %v to %v, want 0.01", from, to)
 	}
 }
 

@@ -66,6 +66,9 @@ func (p *predictor) reset() {
 
 // heard takes what was pushed.
 func (p *predictor) heard(samples []float32) {
+	if len(samples) == 0 {
+		return
+	}
 	p.whole = false
 	p.add(samples)
 }

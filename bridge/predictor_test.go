@@ -3,6 +3,7 @@ package bridge
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"aes67-sink/aes67"
@@ -133,5 +134,22 @@ func BenchmarkPredictorFit(b *testing.B) {
 	for b.Loop() {
 		p.heard(samples)
 		p.next(48)
+	}
+}
+
+// What a fade goes on with is fitted once, at its beginning.
+func TestNothingHeardIsNoReasonToFitAnew(t *testing.T) {
+	p := newPredictor(1, 48000)
+	x := make([]float32, p.reach)
+	for i := range x {
+		x[i] = float32(0.5*math.Sin(2*math.Pi*997*float64(i)/48000) + 0.1*math.Sin(2*math.Pi*3011*float64(i)/48000))
+	}
+	p.heard(x)
+	p.next(48)
+	before := slices.Clone(p.ahead[0])
+	p.heard(nil)
+	p.next(48)
+	if !slices.Equal(p.ahead[0], before) {
+		t.Error("fitted to its own prediction")
 	}
 }
