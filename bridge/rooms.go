@@ -154,13 +154,15 @@ func (r *Rooms) delay(to *room, delays []time.Duration) {
 	for c := range min(len(delays), len(to.lines)) {
 		to.lines[c] = newLine(aes67.FramesIn(delays[c], r.cfg.StreamRate))
 	}
-	to.last = r.stage(len(to.trims))
+	to.last = r.stage(len(to.trims), slices.Max(delays))
 }
 
-func (r *Rooms) stage(channels int) *safety.Stage {
+// stage is one for what was held to the ceiling so long ago.
+func (r *Rooms) stage(channels int, late time.Duration) *safety.Stage {
 	return safety.New(safety.Config{
 		Channels: channels, SinkRate: r.cfg.StreamRate, StreamRate: r.cfg.StreamRate,
 		Delay: float64(aes67.FramesIn(lookAhead, r.cfg.StreamRate)), CeilingDBFS: r.cfg.CeilingDBFS,
+		Late: aes67.FramesIn(late, r.cfg.StreamRate),
 	})
 }
 
@@ -174,7 +176,7 @@ func (r *Rooms) connect(all []Room) error {
 			}
 			to := &r.rooms[number]
 			if to.mix == nil {
-				to.mix = newMix(r.stage(len(to.trims)), len(to.trims), r.cfg)
+				to.mix = newMix(r.stage(len(to.trims), 0), len(to.trims), r.cfg)
 			}
 			for c, row := range remix(all[number].Channels, from.Channels) {
 				for f, share := range row {

@@ -240,6 +240,32 @@ func TestDelaysAreOfWholeFramesAndEndInAFade(t *testing.T) {
 	}
 }
 
+// A ceiling that falls is a slow turning down, of what is delayed too: nothing is cut off.
+func TestACeilingThatFallsClipsNothingThatIsDelayed(t *testing.T) {
+	const late = 24_000
+	r := newRoomsRig(t, 0, Room{Channels: stereo, Delays: []time.Duration{0, aes67.Frames(late).Duration(testRate)}})
+	r.programs[0] = func(_ int, n aes67.Frames) float64 { return 0.9 * math.Sin(2*math.Pi*997*float64(n)/float64(testRate)) }
+	r.run(2 * time.Second)
+	r.SetCeiling(-20)
+	r.run(time.Second)
+	r.SetCeiling(-30) // while it falls
+	r.run(2 * time.Second)
+	least := 1.0
+	for i := late + int(testRate); i < len(r.heard[1]); i++ {
+		if got, want := r.heard[1][i], r.heard[0][i-late]; math.Abs(got-want) > 1e-9 {
+			t.Fatalf("frame %d is %v, want %v of %d frames before", i, got, want, late)
+		}
+		if i%2400 == 0 {
+			least = min(least, maxOf(r.heard[1][i-2400:i]))
+		}
+	}
+	if want := math.Pow(10, -30.0/20); least > want*1.0001 {
+		t.Errorf("in the end the peak is %v, want %v", least, want)
+	}
+}
+
+func maxOf(x []float64) float64 { return max(slices.Max(x), -slices.Min(x)) }
+
 func TestTheLeastDelayIsToldAsLatency(t *testing.T) {
 	r := newRoomsRig(t, 0,
 		Room{Channels: stereo, Delays: []time.Duration{30 * time.Millisecond, 20 * time.Millisecond}},

@@ -113,9 +113,10 @@ type framer struct {
 	samples []float32
 	count   int // samples waiting
 
-	// open lets sound pass: the sink's volume is confirmed. Otherwise zeros are
-	// handed over.
+	// open lets sound pass: the sink's volume is confirmed. Otherwise, and while what is
+	// recorded is another's sound (moved), zeros are handed over.
 	open  atomic.Bool
+	moved atomic.Bool
 	fade  int // frames over which sound rises after that
 	risen int // of them, how many have passed
 
@@ -292,7 +293,7 @@ func (f *framer) hand(at aes67.MonoTime) {
 		return
 	}
 	f.intake.listen(f.samples[:whole], f.channels, at)
-	if f.risen < f.fade || !f.open.Load() {
+	if f.risen < f.fade || f.shut() {
 		f.rise(f.samples[:whole])
 	}
 	f.frames.Frames(f.samples[:whole], at)
@@ -300,10 +301,13 @@ func (f *framer) hand(at aes67.MonoTime) {
 	f.count = copy(f.samples, f.samples[whole:f.count])
 }
 
-// rise silences samples while the framer is not open and fades them in after
+// shut reports whether no sound may pass.
+func (f *framer) shut() bool { return !f.open.Load() || f.moved.Load() }
+
+// rise silences samples while the framer is shut and fades them in after
 // that: 3x²-2x³, which has no edge at either end.
 func (f *framer) rise(samples []float32) {
-	if !f.open.Load() {
+	if f.shut() {
 		if f.risen > 0 {
 			f.gap()
 		}

@@ -175,7 +175,7 @@ type recorder struct {
 	sizes    []int
 	stamps   []aes67.MonoTime
 
-	row, last, longest int // of counted
+	row, last, inRows int // of counted
 }
 
 func (r *recorder) Frames(samples []float32, at aes67.MonoTime) {

@@ -222,6 +222,7 @@ func (t *life) take(info *proto.GetSinkInfoReply, adopted bool) {
 	t.index, t.unscaled = info.SinkIndex, t.isUnscaled(info)
 	t.framer.sink.Store(info.SinkIndex)
 	t.monitor.Store(info.MonitorSourceIndex)
+	t.source = info.MonitorSourceName
 	t.born = t.cfg.Now()
 	t.log.Info().Str("sink", t.cfg.SinkID).Str("name", t.cfg.SinkName).Int("rate_hz", int(t.cfg.Rate)).
 		Int("channels", len(t.cfg.Channels)).Uint32("module", t.module).Bool("adopted", adopted).Msg("sink is there")

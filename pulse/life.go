@@ -46,6 +46,7 @@ type life struct {
 	suspended atomic.Bool   // the server has suspended the monitor
 	playerAt  atomic.Int64  // when a player came or went, aes67.MonoTime
 	volumeAt  atomic.Int64  // when the sink changed, aes67.MonoTime: the answer what it is may take long
+	byPlayer  atomic.Bool   // both at once, and nobody has looked since
 	monitor   atomic.Uint32 // the monitor source's number
 	output    atomic.Uint32 // the recording's number among those of all programs
 	wakeup    chan struct{}
@@ -54,6 +55,7 @@ type life struct {
 	index   uint32 // its number
 	module  uint32 // its module's, or noModule
 	stream  uint32 // the recording's, or noStream
+	source  string // the monitor's name
 	born    aes67.MonoTime
 	flow    flow
 	playing int  // players that are not paused
@@ -74,6 +76,7 @@ func newLife(s *Sink) *life {
 	s.mutedTo.Store(nil)
 	t := &life{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream, follow: newFollow(s.cfg.rates())}
 	t.playerAt.Store(math.MinInt64 / 2) // never
+	t.volumeAt.Store(math.MinInt64 / 2)
 	return t
 }
 
@@ -132,8 +135,11 @@ func (t *life) message(m any) {
 	case *proto.SubscribeEvent:
 		switch m.Event.GetFacility() {
 		case proto.EventSink:
-			if m.Index == t.framer.sink.Load() || m.Event.GetType() != proto.EventChange {
-				t.volumeAt.Store(int64(t.cfg.Now()))
+			own := m.Index == t.framer.sink.Load()
+			if own {
+				t.happens(&t.volumeAt, &t.playerAt)
+			}
+			if own || m.Event.GetType() != proto.EventChange {
 				t.mark(dirtySink)
 			}
 		case proto.EventSource:
@@ -145,20 +151,34 @@ func (t *life) message(m any) {
 				t.mark(dirtyLevels)
 			}
 		case proto.EventSinkSinkInput:
-			if m.Event.GetType() != proto.EventChange {
-				t.playerAt.Store(int64(t.cfg.Now()))
+			if m.Event.GetType() != proto.EventChange && t.happens(&t.playerAt, &t.volumeAt) {
+				t.mark(dirtySink) // what it did to the volume is looked at, and no later change blamed on it
 			}
 			t.mark(dirtyInputs)
 		}
 	case *proto.RecordStreamKilled:
 		t.mark(dirtyMonitor)
 	case *proto.RecordStreamMoved:
-		if m.DestIndex != t.monitor.Load() {
+		// The sink's volume is not in what another source gives: nothing of it is heard.
+		if moved := m.DestIndex != t.monitor.Load(); moved {
+			t.framer.moved.Store(true)
 			t.mark(dirtyMonitor)
 		}
 	case *proto.RecordStreamSuspended:
 		t.suspended.Store(m.Suspended)
 	}
+}
+
+// happens notes when something did, and reports whether a player came or went when the
+// sink changed: then it has changed the volume, until that has been looked at.
+func (t *life) happens(this, other *atomic.Int64) (byPlayer bool) {
+	now := t.cfg.Now()
+	this.Store(int64(now))
+	byPlayer = now.Sub(aes67.MonoTime(other.Load())) <= oneStep
+	if byPlayer {
+		t.byPlayer.Store(true)
+	}
+	return byPlayer
 }
 
 func (t *life) mark(what uint32) {
@@ -329,12 +349,14 @@ const sinkSuspended = 2
 // something of it has changed; a sink that is gone is noted as such.
 func (t *life) look(dirty uint32) error {
 	doubts, info := t.doubts(), &proto.GetSinkInfoReply{}
+	byPlayer := t.byPlayer.Swap(false)
 	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
 	if errors.Is(err, proto.ErrNoSuchEntity) || err == nil && info.ModuleIndex != t.module {
 		t.removed()
 		return nil
 	}
 	if err != nil {
+		t.byPlayer.CompareAndSwap(false, byPlayer)
 		return err
 	}
 	t.asleep = info.State == sinkSuspended
@@ -347,9 +369,10 @@ func (t *life) look(dirty uint32) error {
 	}
 	added, err := t.levels()
 	if err != nil {
+		t.byPlayer.CompareAndSwap(false, byPlayer)
 		return err
 	}
-	t.sawVolume(doubts, volumeOf(info), added)
+	t.sawVolume(doubts, volumeOf(info), added, byPlayer || t.byPlayer.Load())
 	return nil
 }
 

@@ -30,11 +30,12 @@ func (t *life) heardBefore() Volume {
 }
 
 // sawVolume takes over what the server says in answer to so many doubts. The
-// monitor and its recording add addedDB to it, which our own gain takes back.
-func (t *life) sawVolume(doubts uint64, v Volume, addedDB float64) {
+// monitor and its recording add addedDB to it, which our own gain takes back. It was
+// byPlayer if it changed when a player came or went.
+func (t *life) sawVolume(doubts uint64, v Volume, addedDB float64, byPlayer bool) {
 	now, pending := t.cfg.Now(), t.guard.pending
 	t.guard.see(now, v, circumstances{
-		program: t.byPlayer(),
+		program: byPlayer,
 		playing: t.playing > 0,
 		silent:  t.silent(),
 	})
@@ -53,11 +54,6 @@ func (t *life) sawVolume(doubts uint64, v Volume, addedDB float64) {
 	if t.guard.over() > 0 {
 		t.turnBack(now)
 	}
-}
-
-// byPlayer reports whether the volume changed when a player came or went.
-func (t *life) byPlayer() bool {
-	return time.Duration(t.volumeAt.Load()-t.playerAt.Load()).Abs() <= oneStep
 }
 
 // turnBack sets the sink to the most that it may be at. Our own gain has bounded

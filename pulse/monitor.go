@@ -88,10 +88,15 @@ func (t *life) record(rate aes67.Hz) error {
 		return fmt.Errorf("%w: %w", errNoSound, err)
 	}
 	t.stream = reply.StreamIndex
+	if reply.SourceName != "" && reply.SourceName != t.source {
+		t.worn = true
+		return fmt.Errorf("%w: %s is recorded in place of %s", errNoSound, reply.SourceName, t.source)
+	}
 	t.output.Store(reply.SourceOutputIndex)
 	t.framer.source.Store(t.monitor.Load())
 	t.framer.output.Store(reply.SourceOutputIndex)
 	t.framer.rate.Store(int64(rate))
+	t.framer.moved.Store(false)
 	t.framer.record(t.stream)
 	t.flow.begin(t.framer.intake.messages.Load(), t.cfg.Now())
 	t.log.Debug().Int("rate_hz", int(rate)).Uint32("message_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).

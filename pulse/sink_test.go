@@ -138,12 +138,13 @@ func countingSample(n, c int) float32 {
 	return v
 }
 
-// counted returns the longest row of a counter's frames that came without a gap
-// (a busy machine may starve the player). Every frame must be exactly right in
-// all channels; where PipeWire mixes what a late player is just writing, one of them is
-// silent (seen once on a machine that stood still), which ends a row too.
+// counted returns how many of a counter's frames came in rows of leastRow at least without
+// a gap (a busy machine may starve the player). Every frame must be exactly right in all
+// channels; where PipeWire mixes what a late player is just writing, one of them is silent
+// (seen once on a machine that stood still), which ends a row too.
 func (r *recorder) counted(t *testing.T) int {
 	t.Helper()
+	const leastRow = 2400 // 50 ms
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for ; len(r.samples) >= r.channels; r.samples = r.samples[r.channels:] {
@@ -164,9 +165,14 @@ func (r *recorder) counted(t *testing.T) int {
 			r.row = 0
 		}
 		r.row, r.last = r.row+1, n
-		r.longest = max(r.longest, r.row)
+		switch {
+		case r.row == leastRow:
+			r.inRows += leastRow
+		case r.row > leastRow:
+			r.inRows++
+		}
 	}
-	return r.longest
+	return r.inRows
 }
 
 // square fills in a square wave of one magnitude.

@@ -11,6 +11,8 @@ import (
 
 	"aes67-sink/internal/wake"
 	"aes67-sink/pipewire"
+
+	"aes67-sink/aes67"
 )
 
 // A null sink tells players nothing of what comes behind it: their picture is ahead of the
@@ -43,16 +45,19 @@ const (
 	proofPause = 25 * time.Millisecond
 	// nativeLimit bounds one call over PipeWire's own protocol: volumes wait for it.
 	nativeLimit = 250 * time.Millisecond
+	// retellAfter is when a sink that is made anew may be one that tells, though another
+	// was not: the computer may have been busy.
+	retellAfter = 10 * time.Minute
 )
 
 var errUntold = errors.New("players cannot be told the latency here")
 
 // offset is what players are told beside what the server knows by itself.
 type offset struct {
-	front  bool          // the sink can tell
-	failed bool          // this server proved unable to
-	set    time.Duration // what was set; -1: not known
-	proved bool          // the sink's ports tell it
+	front  bool           // the sink can tell
+	failed aes67.MonoTime // when this server proved unable to; 0: never
+	set    time.Duration  // what was set; -1: not known
+	proved bool           // the sink's ports tell it
 }
 
 // tellsLatency reports whether the server may have a sink that tells: PipeWire, of this
@@ -65,7 +70,8 @@ func (s *server) tellsLatency() bool {
 }
 
 func (t *life) wantsFront() bool {
-	return t.cfg.Latency != nil && !t.offset.failed && t.server.tellsLatency()
+	failed := t.offset.failed != 0 && t.cfg.Now().Sub(t.offset.failed) < retellAfter
+	return t.cfg.Latency != nil && !failed && t.server.tellsLatency()
 }
 
 // hiddenArgs are the arguments of the null sink behind.
@@ -102,7 +108,7 @@ func (t *life) makeSink(ctx context.Context, plain string) (*proto.GetSinkInfoRe
 		if !errors.Is(err, errUntold) {
 			return info, err
 		}
-		t.offset.failed = true
+		t.offset.failed = t.cfg.Now()
 		t.log.Warn().Err(err).Msg("players are not told the latency")
 	}
 	return t.load(ctx, moduleName, plain)

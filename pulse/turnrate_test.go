@@ -67,7 +67,7 @@ func TestTheRateFollowsWhatPlays(t *testing.T) {
 	r := &turning{recorder: recorder{channels: 2}}
 	b := l.runInto(autoRate(), r)
 	b.await("sound flows", flowing)
-	play := func(rate aes67.Hz) bool {
+	play := func(rate aes67.Hz) (exact float64) {
 		file, samples := noise(t, l, rate, heardFor+2*time.Second)
 		r.clear()
 		before := len(r.told())
@@ -75,9 +75,9 @@ func TestTheRateFollowsWhatPlays(t *testing.T) {
 		if now := r.told(); len(now) != before {
 			t.Errorf("the rate turned under a program: %v", now)
 		}
-		return r.has(samples)
+		return r.share(samples)
 	}
-	if play(44100) {
+	if play(44100) > 0 {
 		t.Error("44.1 kHz was recorded bit for bit at 48 kHz: nothing is proven here")
 	}
 	b.await("the server keeps its rate", func(s Status) bool { return s.Follows == FollowsKept && s.Rate == 48000 })
@@ -86,11 +86,11 @@ func TestTheRateFollowsWhatPlays(t *testing.T) {
 		first := play(rate)
 		b.await("the rate follows", func(s Status) bool { return s.Follows == FollowsPlayed && s.Rate == rate && flowing(s) })
 		exact := play(rate)
-		for again := 0; again < 3 && !exact; again++ { // a busy computer
+		for again := 0; again < 3 && exact < 0.5; again++ { // a busy computer
 			exact = play(rate)
 		}
-		if !exact || first {
-			t.Errorf("%d Hz: bit for bit before the rate follows: %v; after it the samples are not those that were played", rate, first)
+		if exact < 0.5 || first > 0 {
+			t.Errorf("%d Hz: %.0f %% are bit for bit before the rate follows, want none, and %.0f %% after it, want half", rate, 100*first, 100*exact)
 		}
 	}
 	if got, want := r.told(), []aes67.Hz{48000, 44100, 48000, 44100, 48000}; !slices.Equal(got, want) {
@@ -105,18 +105,21 @@ func TestPulseAudioCannotFollow(t *testing.T) {
 	b.await("it is told", func(s Status) bool { return flowing(s) && s.Follows == FollowsUnable && s.Rate == 48000 })
 }
 
-// has reports whether a tenth of a second of samples was recorded in a row and bit for bit:
-// a busy computer may lose some between.
-func (r *recorder) has(samples []float32) bool {
+// share tells how many of the tenths of a second that were played were recorded in a row
+// and bit for bit: a busy computer may lose some between.
+func (r *recorder) share(samples []float32) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	const row = 2 * 4410
+	rows, found, from := 0, 0, 0
 	for ; len(samples) >= row; samples = samples[row:] {
-		for i := 0; i+row <= len(r.samples); i += r.channels {
+		rows++
+		for i := from; i+row <= len(r.samples); i += r.channels {
 			if r.samples[i] == samples[0] && slices.Equal(r.samples[i:i+row], samples[:row]) {
-				return true
+				found, from = found+1, i+row
+				break
 			}
 		}
 	}
-	return false
+	return float64(found) / float64(max(1, rows))
 }

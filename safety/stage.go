@@ -30,6 +30,8 @@ type Config struct {
 	LongestDelay float64
 	// CeilingDBFS bounds every sample.
 	CeilingDBFS float64
+	// Late is how long ago what comes was held to the same ceiling: a lower one is so much later here.
+	Late aes67.Frames
 }
 
 // Span says which of the frames told to Ahead a block shows, the first since
@@ -45,6 +47,9 @@ type Stage struct {
 
 	target    atomic.Uint64 // of the ceiling: float64 bits, amplitude
 	fall      float64       // of the ceiling: factor a frame
+	late      int           // frames until it falls
+	aim       float64       // the latest target
+	waits     int           // frames until it falls to that
 	detector  detector
 	limiter   limiter
 	untouched bool // the latest block
@@ -67,6 +72,7 @@ func New(cfg Config) *Stage {
 		meters:   make([]meter, cfg.Channels),
 		most:     make([]float64, cfg.Channels),
 		fall:     math.Pow(10, -ceilingFall/20.0/float64(cfg.StreamRate)),
+		late:     int(cfg.Late),
 		window:   int(aes67.FramesIn(meterTime, cfg.StreamRate)),
 	}
 	s.SetCeiling(cfg.CeilingDBFS)
@@ -114,19 +120,30 @@ func (s *Stage) Ahead(interleaved []float32, untouched bool) {
 // If shows is wrong, gains come at the wrong time; the ceiling holds all the
 // same.
 func (s *Stage) Process(block [][]float64, shows Span, open bool) (silent bool) {
-	switch target := math.Float64frombits(s.target.Load()); {
-	case target == s.limiter.ceiling:
-	case s.position == 0: // nothing sounds: the first frame shall be below it
-		s.limiter.ceiling = target
-	default:
-		s.limiter.ceiling = max(target, s.limiter.ceiling*math.Pow(s.fall, float64(len(block[0]))))
-	}
+	s.lower(len(block[0]))
 	s.untouched = open && s.position == len(s.fade)-1 && s.limiter.resting(shows.From) && s.low(block)
 	if !s.untouched {
 		s.work(block, shows, open)
 	}
 	s.meter(len(block[0]))
 	return s.position == 0
+}
+
+// lower brings the ceiling to where it is to be.
+func (s *Stage) lower(frames int) {
+	target := math.Float64frombits(s.target.Load())
+	if target != s.aim {
+		s.aim, s.waits = target, s.late
+	}
+	switch {
+	case target == s.limiter.ceiling:
+	case s.position == 0: // nothing sounds: the first frame shall be below it
+		s.limiter.ceiling = target
+	case target < s.limiter.ceiling && s.waits > 0:
+		s.waits -= frames
+	default:
+		s.limiter.ceiling = max(target, s.limiter.ceiling*math.Pow(s.fall, float64(frames)))
+	}
 }
 
 // low reports whether no sample is above the ceiling, or no number, and if so
