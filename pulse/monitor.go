@@ -89,8 +89,9 @@ func (t *life) record(rate aes67.Hz) error {
 	}
 	t.stream = reply.StreamIndex
 	if reply.SourceName != "" && reply.SourceName != t.source {
+		t.log.Warn().Str("source", reply.SourceName).Str("monitor", t.source).Msg("another source was recorded")
 		t.worn = true
-		return fmt.Errorf("%w: %s is recorded in place of %s", errNoSound, reply.SourceName, t.source)
+		return errNoSound
 	}
 	t.output.Store(reply.SourceOutputIndex)
 	t.framer.source.Store(t.monitor.Load())

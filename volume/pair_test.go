@@ -266,8 +266,8 @@ func TestSpeakersOfAnotherUserAreLetAlone(t *testing.T) {
 	d.loudness.Obey(4, law(0, true))
 	lets := func(what string, length time.Duration) {
 		for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-			if d.sims[0].Level() > 44.1 || d.sims[1].Level() > 44.1 || d.sims[0].Muted() {
-				t.Fatalf("%s: at %v and %v dB, muted %v", what, d.sims[0].Level(), d.sims[1].Level(), d.sims[0].Muted())
+			if d.sims[0].Level() > 44.1 || d.sims[1].Level() > 44.1 || d.sims[0].Muted() || d.sims[1].Muted() {
+				t.Fatalf("%s: at %v and %v dB, muted %v and %v", what, d.sims[0].Level(), d.sims[1].Level(), d.sims[0].Muted(), d.sims[1].Muted())
 			}
 		}
 	}

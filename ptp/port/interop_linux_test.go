@@ -24,14 +24,22 @@ import (
 
 // The daemons of others, as masters and as followers.
 
+// missing names a program that is not installed; empty: all are.
+func missing(tools ...string) string {
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			return tool
+		}
+	}
+	return ""
+}
+
 // runPtp4l runs linuxptp until the test ends. It must not touch the machine's
 // clock: it runs free, and without the capability to.
 func runPtp4l(t *testing.T, ns string, more string) *output {
 	t.Helper()
-	for _, tool := range []string{"ptp4l", "setpriv"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("not installed:", err)
-		}
+	if tool := missing("ptp4l", "setpriv"); tool != "" {
+		t.Skip("not installed:", tool)
 	}
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "ptp.conf")
@@ -47,8 +55,8 @@ func runPtp4l(t *testing.T, ns string, more string) *output {
 // runPtpd runs the other well-known daemon in the same way.
 func runPtpd(t *testing.T, ns string, more ...string) *output {
 	t.Helper()
-	if _, err := exec.LookPath("ptpd"); err != nil {
-		t.Skip("not installed:", err)
+	if tool := missing("ptpd", "setpriv"); tool != "" {
+		t.Skip("not installed:", tool)
 	}
 	dir := t.TempDir()
 	return runReadOnly(t, ns, append([]string{
@@ -125,8 +133,17 @@ func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the other bridge locks", other, func() bool { return other.Snapshot().State == ptp.Locked })
-	ptpd := runPtpd(t, w.gm, "--slaveonly")
-	out := runPtp4l(t, w.gm, "slaveOnly 1\npriority1 255\nlogAnnounceInterval 1\nannounceReceiptTimeout 3\nsummary_interval -3\nfreq_est_interval 0\n")
+	var ptpd, out *output
+	if tool := missing("ptpd", "setpriv"); tool != "" {
+		t.Logf("ptpd is left out: %s is not installed", tool)
+	} else {
+		ptpd = runPtpd(t, w.gm, "--slaveonly")
+	}
+	if tool := missing("ptp4l", "setpriv"); tool != "" {
+		t.Logf("ptp4l is left out: %s is not installed", tool)
+	} else {
+		out = runPtp4l(t, w.gm, "slaveOnly 1\npriority1 255\nlogAnnounceInterval 1\nannounceReceiptTimeout 3\nsummary_interval -3\nfreq_est_interval 0\n")
+	}
 	truth := func(now aes67.RawTime) aes67.PTPTime {
 		m, _ := served.Load()
 		return m.PTPAt(now)
@@ -139,7 +156,12 @@ func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 	if s := other.Snapshot(); s.Role != ptp.RoleFollower || s.Grandmaster != server.Snapshot().Grandmaster {
 		t.Errorf("the other bridge is %+v, want a follower of the first", s)
 	}
-	eventually(t, "ptpd is a follower", server, func() bool { return strings.Contains(ptpd.String(), "PTP_SLAVE") })
+	if ptpd != nil {
+		eventually(t, "ptpd is a follower", server, func() bool { return strings.Contains(ptpd.String(), "PTP_SLAVE") })
+	}
+	if out == nil {
+		return
+	}
 	offsets := reportedOffsets(out.String())
 	if len(offsets) < 5 {
 		t.Fatalf("ptp4l reported %d offsets", len(offsets))
@@ -147,7 +169,7 @@ func TestServesBridgePtp4lAndPtpdOnVeth(t *testing.T) {
 	offsets = offsets[len(offsets)/2:]
 	deviation := spreadOf(offsets)
 	t.Logf("ptp4l: %d offsets, deviation %.0f ns", len(offsets), deviation)
-	if deviation > 20_000 {
+	if !(deviation <= 20_000) {
 		t.Errorf("ptp4l's offset deviates by %.0f ns, want at most 20000 ns", deviation)
 	}
 }

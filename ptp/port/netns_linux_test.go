@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func newVeth(t *testing.T, name string) veth {
 			_ = exec.Command("ip", "netns", "del", ns).Run()
 		}
 	})
-	for _, args := range [][]string{
+	for i, args := range [][]string{
 		{"netns", "add", w.pc},
 		{"netns", "add", w.gm},
 		{"-n", w.pc, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", w.gm},
@@ -68,8 +69,13 @@ func newVeth(t *testing.T, name string) veth {
 		{"-n", w.pc, "link", "set", "eth0", "up", "multicast", "on"},
 		{"-n", w.gm, "link", "set", "eth0", "up", "multicast", "on"},
 	} {
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Skipf("ip %v: %v: %s", args, err, bytes.TrimSpace(out))
+		out, err := exec.Command("ip", args...).CombinedOutput()
+		switch {
+		case err == nil:
+		case i == 0 && (bytes.Contains(out, []byte("not permitted")) || bytes.Contains(out, []byte("denied"))): // EPERM, EACCES
+			t.Skipf("no network namespace can be made: %s", bytes.TrimSpace(out))
+		default:
+			t.Fatalf("ip %v: %v: %s", args, err, bytes.TrimSpace(out))
 		}
 	}
 	return w
@@ -326,6 +332,16 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 		f       figures
 		status  ptp.Status
 	}
+	cases = slices.DeleteFunc(cases, func(c liveCase) bool {
+		tool := ""
+		if c.name == "ptpd" || c.name == "ptp4l" {
+			tool = missing(c.name, "setpriv")
+		}
+		if tool != "" {
+			t.Logf("%s is left out: %s is not installed", c.name, tool)
+		}
+		return tool != ""
+	})
 	runs := make([]run, len(cases))
 	var wg sync.WaitGroup
 	for i, c := range cases {

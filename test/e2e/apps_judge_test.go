@@ -19,6 +19,7 @@ type outcome struct {
 	first  time.Duration // until there was sound on the wire
 	ours   time.Duration // of that, behind the monitor
 	faults []string
+	wrong  bool // one of them is not of a machine that stood still
 	spoilt bool // the machine stood still in every try
 	// leftFirst: it is on the left first, and on the right when that is over.
 	leftFirst bool
@@ -30,11 +31,19 @@ func (o *outcome) fault(format string, v ...any) {
 	o.faults = append(o.faults, fmt.Sprintf(format, v...))
 }
 
+// never is fault for what no standstill of the machine brings.
+func (o *outcome) never(format string, v ...any) {
+	o.wrong = true
+	o.fault(format, v...)
+}
+
 const (
 	// levelWithin, in dB, is how far a level may be off the file's, or the monitor's.
 	levelWithin = 0.1
 	// centsWithin is how far the pitch may be off: none hears that.
 	centsWithin = 1.0
+	// grossCents is what no gap in the sound makes of the pitch.
+	grossCents = 50.0
 	// apartDB is how far the other side's tone is below.
 	apartDB = 80
 	// leastDBFS is what a rear channel has at least: PulseAudio mixes it in at a ninth,
@@ -83,9 +92,9 @@ func (o *outcome) begins(at aes67.MonoTime, wire, monitor [2]heard) bool {
 		}
 		if from, to := loud(wire[i].x); from == to {
 			if from, to = loud(monitor[i].x); from == to {
-				o.fault("nothing is in the monitor, %s", side.name)
+				o.never("nothing is in the monitor, %s", side.name)
 			} else {
-				o.fault("nothing is on the wire, %s", side.name)
+				o.never("nothing is on the wire, %s", side.name)
 			}
 			return false
 		}
@@ -125,8 +134,10 @@ func (r *appRoom) heardOf(c clip, at aes67.MonoTime) (out outcome) {
 				if c.channels == 2 && math.Abs(mine-clipDBFS) > levelWithin {
 					out.fault("%s: %g Hz at %.2f dBFS, want %d", side.name, c.hz(channel), mine, clipDBFS)
 				}
-				if other := levels[1-i][channel]; mine-other < apartDB-40 || mine < leastDBFS {
-					out.fault("%g Hz at %.1f dBFS on the %s, %.1f on the other side", c.hz(channel), mine, side.name, other)
+				if other := levels[1-i][channel]; mine == 0 || other == 0 {
+					out.fault("%g Hz is too short to be judged", c.hz(channel))
+				} else if mine-other < apartDB-40 || mine < leastDBFS {
+					out.never("%g Hz at %.1f dBFS on the %s, %.1f on the other side", c.hz(channel), mine, side.name, other)
 				}
 			}
 		}
@@ -259,7 +270,9 @@ func (o *outcome) pitch(name string, h heard, hz float64) {
 	if to-from < h.frames(leastStretch) {
 		return // told as too short
 	}
-	if cents := 1200 * math.Log2(lab.MeasurePitch(h.x[from:to], h.rate, hz).Hz/hz); !(math.Abs(cents) <= centsWithin) {
+	cents := 1200 * math.Log2(lab.MeasurePitch(h.x[from:to], h.rate, hz).Hz/hz)
+	if !(math.Abs(cents) <= centsWithin) {
+		o.wrong = o.wrong || !(math.Abs(cents) <= grossCents)
 		o.fault("%s: the pitch is %.1f cents off", name, cents)
 	}
 }

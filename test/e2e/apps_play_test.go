@@ -17,11 +17,11 @@ func (r *appRoom) playFile(a *app, c clip) outcome {
 	p := r.run(a, 0, path)
 	if !soon(c.length+15*time.Second, p.ended) {
 		p.stop()
-		return outcome{faults: []string{"it does not end with the file"}}
+		return outcome{faults: []string{"it does not end with the file"}, wrong: true}
 	}
 	out := r.heardOf(c, at)
 	if p.err != nil {
-		out.faults = append(out.faults, fmt.Sprintf("%v: %s", p.err, tail(p.output.String(), 3)))
+		out.never("%v: %s", p.err, tail(p.output.String(), 3))
 	}
 	return out
 }
@@ -45,11 +45,11 @@ func (r *appRoom) playTones(a *app, c clip) outcome {
 	p := r.run(a, 0, "", "-t sine", fmt.Sprintf("-t sine -r %d -F S%d_LE", c.rate, map[int]int{16: 16, 24: 32}[c.bits]))
 	if !soon(20*time.Second, p.ended) {
 		p.stop()
-		return outcome{faults: []string{"it does not end"}}
+		return outcome{faults: []string{"it does not end"}, wrong: true}
 	}
 	out := r.heardTones(at)
 	if p.err != nil {
-		out.faults = append(out.faults, fmt.Sprintf("%v: %s", p.err, tail(p.output.String(), 3)))
+		out.never("%v: %s", p.err, tail(p.output.String(), 3))
 	}
 	return out
 }
@@ -106,7 +106,7 @@ func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
 		input = r.plays("aes67")
 		return input != "" && r.sounding()
 	}) {
-		return outcome{faults: []string{"it does not play to the sink"}}
+		return outcome{faults: []string{"it does not play to the sink"}, wrong: true}
 	}
 	pass(betweenMoves)
 	r.server.pactl("move-sink-input", input, otherSink)
@@ -117,10 +117,10 @@ func (r *appRoom) move(at aes67.MonoTime) (out outcome) {
 	pass(time.Second)
 	out = r.besideMonitor(at, time.Second)
 	if !silent {
-		out.fault("it is heard still after it was moved away")
+		out.never("it is heard still after it was moved away")
 	}
 	if first, ok := firstSound(r.own[0].tail(back)); !ok {
-		out.fault("it is not heard after it was moved to the sink")
+		out.never("it is not heard after it was moved to the sink")
 	} else if took := first.Sub(back); took > movedWithin {
 		out.fault("moved to the sink, it is heard after %v", took)
 	}

@@ -293,7 +293,8 @@ func (r *appRoom) judge(a *app) {
 	r.t.Logf("| %s |", strings.Join(append([]string{row.program, row.server}, row.cells...), " | "))
 }
 
-// again takes anew what the machine spoilt, but for what is known to fail.
+// again takes anew what the machine spoilt, but for what is known to fail and what is wrong
+// whatever it did.
 func (r *appRoom) again(known bool, try func() outcome) (out outcome) {
 	tries := mostTries
 	if everyApp {
@@ -313,7 +314,7 @@ func (r *appRoom) again(known bool, try func() outcome) (out outcome) {
 		stood := watch.stood(now, now.Sub(from))
 		r.t.Logf("try %d: %s (the machine stood still for %v; %d underruns, %d server jumps, first sound after %v, %v behind the monitor)", n+1, strings.Join(out.faults, "; "), stood,
 			after.Drift.Underruns-before.Drift.Underruns, after.Drift.ServerJumps-before.Drift.ServerJumps, out.first, out.ours)
-		if known || stood <= standstill && watch.waited(from, now) <= standstill {
+		if known || out.wrong || stood <= standstill && watch.waited(from, now) <= standstill {
 			return out
 		}
 	}

@@ -60,19 +60,15 @@ func TestElection(t *testing.T) {
 			ptp4l.stop()
 			took, master := elect(t, "the master dies", 3*settleLimit, master, first, second)
 			figures.atMost(t, "a master that died is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
-			if serves(second) { // else it is the stream that is listened to
+			if serves(second) {
 				pass(announceTimeout) // so that how often it announces is known: a new one's first gap counts
 				second.kill()
 				took, _ = elect(t, "the next one dies too", 3*settleLimit, master, first)
 				figures.atMost(t, "a bridge that died as master is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
-			}
-			const longest = 50 * time.Millisecond
-			gap, at := l.longestGap(from)
-			if gap > longest && watch.explains(at, excuse{longest / 2, gap}) {
-				figures.not(t, "gap of the stream", fmt.Sprintf("%v, and the machine stood still for %v of it", gap, watch.stood(at, gap)))
 			} else {
-				figures.atMost(t, "gap of the stream", gap.Seconds()*1000, longest.Seconds()*1000, "ms")
+				t.Log("the next one does not die: it is the first, whose stream is listened to")
 			}
+			l.judgeGap(t, from)
 			r := l.Report(0)
 			if r.Lost+r.Reordered+r.Duplicates+r.SSRCChanges+r.SequenceRestarts != 0 {
 				t.Errorf("the stream was interrupted: %+v", r)
@@ -82,6 +78,18 @@ func TestElection(t *testing.T) {
 			}
 		})
 	}
+}
+
+// judgeGap holds a stream to going on since an instant.
+func (l listener) judgeGap(t testing.TB, from aes67.MonoTime) {
+	t.Helper()
+	const longest = 50 * time.Millisecond
+	gap, at := l.longestGap(from)
+	if gap > longest && watch.explains(at, excuse{longest / 2, gap}) {
+		figures.not(t, "gap of the stream", fmt.Sprintf("%v, and the machine stood still for %v of it", gap, watch.stood(at, gap)))
+		return
+	}
+	figures.atMost(t, "gap of the stream", gap.Seconds()*1000, longest.Seconds()*1000, "ms")
 }
 
 // longestGap returns the longest time without a packet, whatever stream they
@@ -113,8 +121,12 @@ func (l listener) jumpsUnlike(b *bridge) int {
 }
 
 func serves(b *bridge) bool {
+	b.t.Helper()
 	r, err := b.look()
-	return err == nil && r.Clock.Role == "grandmaster"
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r.Clock.Role == "grandmaster"
 }
 
 // elect waits until all bridges send by one master, which is not a given one,

@@ -61,7 +61,8 @@ func (h heard) at(frame int) aes67.MonoTime {
 }
 
 // sounds returns when the tone was first at its level, and when it last was.
-func (h heard) sounds() (first, last aes67.MonoTime) {
+func (h heard) sounds(t testing.TB) (first, last aes67.MonoTime) {
+	t.Helper()
 	loud := math.Pow(10, (toneDBFS-1)/20)
 	for i, v := range h.x {
 		if math.Abs(v) >= loud {
@@ -69,6 +70,9 @@ func (h heard) sounds() (first, last aes67.MonoTime) {
 				first = last
 			}
 		}
+	}
+	if first == 0 {
+		t.Fatal("no tone was heard")
 	}
 	return first, last
 }
@@ -209,7 +213,9 @@ func judgeTone(t testing.TB, name string, h heard, atLeast time.Duration, s side
 	}
 	figures.atLeast(t, name+" SINAD", sinad, 110, "dB")
 	figures.atMost(t, name+" crosstalk", crosstalk, -120, "dB")
+	figures.never(t, name+" crosstalk, gross", crosstalk, -30, "dB")
 	figures.atMost(t, name+" level error", level, 0.1, "dB")
+	figures.never(t, name+" level error, gross", level, 1, "dB")
 	return stretches, excused
 }
 
@@ -265,6 +271,10 @@ func judgeSame(t testing.TB, name string, other []float64, own heard, stretches 
 		}
 		differ += len(want) - same
 		from += same
+	}
+	if total == 0 {
+		figures.not(t, name+" frames unlike the lab's", "none of the lab's were judged")
+		return
 	}
 	figures.atMost(t, fmt.Sprintf("%s frames unlike the lab's, of %d", name, total), float64(differ), 0, "")
 }

@@ -394,17 +394,22 @@ func upgrade(t *testing.T, suite, sound string) {
 	// Where the next run cannot begin no sink is left to swallow the sound.
 	m.root("sh", "-c", "echo '[sink' >>/etc/aes67-sink/config.toml")
 	_, _ = m.as("alice", "systemctl", "--user", "restart", "aes67-sink")
-	eventually(t, 10*time.Second, "with a wrong configuration the sink is gone", func() bool { return m.sinkOf("alice") == "" })
+	gone := func() bool { // so says a server that answers
+		sinks, err := m.as("alice", "pactl", "list", "short", "sinks")
+		return err == nil && !strings.Contains(sinks, "aes67")
+	}
+	eventually(t, 10*time.Second, "with a wrong configuration the sink is gone", gone)
+	pass(2 * time.Second)
+	if !gone() {
+		t.Error("with a wrong configuration the sink is gone, and there again")
+	}
 	m.root("sed", "-i", "$ d", "/etc/aes67-sink/config.toml")
 	m.mustAs("alice", "systemctl", "--user", "start", "aes67-sink")
 	m.sending(40 * time.Second)
 	player.stop()
 
 	m.root("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "remove", "--yes", "--quiet", "aes67-sink")
-	eventually(t, 10*time.Second, "the sink is gone", func() bool {
-		sinks, err := m.as("alice", "pactl", "list", "short", "sinks")
-		return err == nil && !strings.Contains(sinks, "aes67")
-	})
+	eventually(t, 10*time.Second, "the sink is gone", gone)
 	m.root("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "--yes", "--quiet", "aes67-sink")
 	after := m.files()
 	for _, path := range after {

@@ -44,6 +44,7 @@ func TestPagesCostNoPacket(t *testing.T) {
 	sender := b.sender(t)
 
 	var all [2]struct{ deviation, cpu, whole []float64 } // beside none, with pages
+	var calm []float64                                   // deviations beside none where the machine did not stand still
 	for n := range 2 * pagesWindows {
 		with := n % 2
 		var pages []*process
@@ -54,7 +55,8 @@ func TestPagesCostNoPacket(t *testing.T) {
 		heard := listen(t, w, description, nil, 0)
 		before, from := threadsOf(t, pid), rtthread.Now()
 		heard.lasts(t, length)
-		after, took := threadsOf(t, pid), rtthread.Now().Sub(from)
+		now := rtthread.Now()
+		after, took := threadsOf(t, pid), now.Sub(from)
 		for _, p := range pages {
 			if p.ended() {
 				t.Fatalf("a page was sent away: %s", p.output.String())
@@ -68,6 +70,9 @@ func TestPagesCostNoPacket(t *testing.T) {
 		share := func(cpu time.Duration) float64 { return 100 * cpu.Seconds() / took.Seconds() }
 		of := &all[with]
 		of.deviation = append(of.deviation, heard.Report(0).Deviation.P99)
+		if with == 0 && watch.stood(now, took) <= standstill {
+			calm = append(calm, of.deviation[len(of.deviation)-1])
+		}
 		of.cpu, of.whole = append(of.cpu, share(after[sender].cpu-before[sender].cpu)), append(of.whole, share(whole))
 		heard.judgeContinuity(t, "left")
 	}
@@ -77,6 +82,12 @@ func TestPagesCostNoPacket(t *testing.T) {
 			name, medianOf(of.deviation), of.deviation, medianOf(of.cpu), of.cpu, medianOf(of.whole), of.whole)
 	}
 	figures.atMost(t, "sender's CPU with 8 pages, as a multiple of that beside none", medianOf(all[1].cpu)/medianOf(all[0].cpu), pagesTimes, "")
+	const idle = "time between packets beside none, p99 of the deviation"
+	if len(calm) > 0 {
+		figures.atMost(t, idle, medianOf(calm), costDeviation, "µs")
+	} else {
+		figures.not(t, idle, "the machine stood still in each window")
+	}
 	const more = "time between packets with 8 pages, p99 of the deviation, more than beside none"
 	if alone := medianOf(all[0].deviation); alone > costDeviation {
 		figures.not(t, more, fmt.Sprintf("beside none it is %.0f µs already: the computer is busy", alone))

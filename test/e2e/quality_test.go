@@ -263,7 +263,9 @@ func TestPurity(t *testing.T) {
 				if c.wander != 0 {
 					each, most = time.Second, 2
 				}
-				figures.atMost(t, "pitch error of "+each.String()+" averages", worstPitch(t, l, master, c.hz, each), most, "ppm")
+				worst := worstPitch(t, l, master, c.hz, each)
+				figures.atMost(t, "pitch error of "+each.String()+" averages", worst, most, "ppm")
+				figures.never(t, "pitch error, gross", worst, grossPitch, "ppm")
 			})
 		})
 	}

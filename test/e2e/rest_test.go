@@ -35,13 +35,13 @@ func TestStreamsRestWhileNothingPlays(t *testing.T) {
 					player := s.play(wav)
 					eventually(a, 5*time.Second, "packets come", func() bool { return l.Report(0).Packets > before.Packets })
 					eventually(a, 5*time.Second, "the tone comes", func() bool { return l.TakeLevels()[0].PeakDBFS > toneDBFS-1 })
-					first, _ := l.heard().since(began).sounds()
+					first, _ := l.heard().since(began).sounds(a)
 					figures.atMost(a, "from the start of a player to its tone on the wire", first.Sub(began).Seconds()*1000, 500, "ms")
 					if err := player.wait(10 * time.Second); err != nil {
 						a.Error(err)
 					}
 					b.reaches(10*time.Second, "the streams rest again", rests)
-					_, last := l.heard().since(began).sounds()
+					_, last := l.heard().since(began).sounds(a)
 					figures.atLeast(a, "silence before the streams rest", l.Newest().Sub(last).Seconds(), 2.5, "s")
 					at := l.Report(0)
 					pass(time.Second)

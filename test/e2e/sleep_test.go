@@ -61,7 +61,7 @@ func TestAClosedLidFadesTheSound(t *testing.T) {
 		manager.lock() // for the next night
 		l.TakeLevels()
 		eventually(a, 10*time.Second, "the tone is back", func() bool { return l.TakeLevels()[0].PeakDBFS > toneDBFS-1 })
-		first, _ := l.heard().since(awake).sounds()
+		first, _ := l.heard().since(awake).sounds(a)
 		figures.atMost(a, "from logind's word to the tone again", first.Sub(awake).Seconds(), 3, "s")
 		eventually(a, 5*time.Second, "both sessions are announced again", func() bool { return len(recorder.Alive()) == 2 })
 		b.end()

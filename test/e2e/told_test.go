@@ -45,6 +45,9 @@ func TestPlayersAreToldTheLatency(t *testing.T) {
 			pass(length)
 			r = b.sends(20 * time.Second)
 			off := toldOff(writtenMarks(player.output.String()), l.Marks(), from)
+			if len(off) == 0 {
+				t.Fatalf("%s: no mark came of which the server told", when)
+			}
 			if len(off) < 20 {
 				t.spoilt(ofSound(length), fmt.Sprintf("%s: %d marks came", when, len(off)))
 			}

@@ -61,10 +61,7 @@ func wakesThePair(t *attempt, d *speakersDesk, rests bool) {
 		if !rests {
 			l.heardUntil(t, rtthread.Now())
 		}
-		heard, _ = l.heard().since(began).sounds()
-		if heard == 0 {
-			t.Fatal("nothing is heard")
-		}
+		heard, _ = l.heard().since(began).sounds(t)
 		judgePeak(t, "peak", l.TakeLevels()[0].PeakDBFS, 0.1)
 		return began, heard
 	}

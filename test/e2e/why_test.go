@@ -34,7 +34,6 @@ var ownFaults = []string{
 // TestWhy lets one fault after the other happen to a bridge that plays: of each there
 // is one incident that names it, and nothing else.
 func TestWhy(t *testing.T) {
-	shared(t)
 	measured(t, func(t *attempt) {
 		need(t, "paplay", "ip")
 		w := newWire(t)
@@ -161,6 +160,9 @@ func (l *blackBox) names(t *attempt, what, cause, names string, least time.Durat
 		}
 		return found
 	})
+	if !kept && others == "" {
+		t.Fatalf("%s: not within %v is there any incident", what, explained)
+	}
 	if !kept {
 		t.spoilt(excuse{standstill, explained}, fmt.Sprintf("%s: not within %v is there an incident of the cause %s, but%s", what, explained, cause, others))
 	}
