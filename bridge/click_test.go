@@ -27,6 +27,8 @@ type clickRig struct {
 	out    [][]float64
 	last   float64
 	worst  float64
+	pulls  int // while sound may be
+	heard  int // of them with sound
 }
 
 func newClickRig(t *testing.T, cfg PipelineConfig, seed uint64) *clickRig {
@@ -84,7 +86,13 @@ func (r *clickRig) step(open bool) {
 }
 
 func (r *clickRig) pull(open bool) {
-	r.Pull(r.out, r.now, open)
+	silent := r.Pull(r.out, r.now, open)
+	if open && r.confirmed.Load() {
+		r.pulls++
+		if !silent {
+			r.heard++
+		}
+	}
 	for _, x := range r.out[0] {
 		r.worst = max(r.worst, math.Abs(x-r.last))
 		r.last = x
@@ -155,19 +163,24 @@ func TestNoClickWhateverGoesWrong(t *testing.T) {
 			}
 			r := newClickRig(t, cfg, seed)
 			open := true
+			most := max(400, int(400*time.Millisecond/cfg.PacketFrames.Duration(cfg.StreamRate))) // packets until the next trouble
 			for range 30 {
 				what := r.trouble()
 				if r.random.IntN(8) == 0 {
 					open = !open
 				}
-				for range r.random.IntN(400) {
+				for range r.random.IntN(most) {
 					r.step(open)
 				}
-				if limit := r.limit(); r.worst > limit {
+				if limit := r.limit(); !(r.worst <= limit) {
 					t.Errorf("%d to %d Hz, ptime %v, latency %v, seed %d: a step of %.4f after %s, the tone and its fades have %.4f",
 						test.in, test.out, test.ptime, test.latency, seed, r.worst, what, limit)
 					break
 				}
+			}
+			if r.heard <= r.pulls/10 {
+				t.Errorf("%d to %d Hz, ptime %v, latency %v, seed %d: sound in %d of %d packets, want a tenth",
+					test.in, test.out, test.ptime, test.latency, seed, r.heard, r.pulls)
 			}
 		}
 	}

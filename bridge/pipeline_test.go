@@ -168,15 +168,14 @@ func TestZerosUntilTheVolumeIsConfirmed(t *testing.T) {
 }
 
 // steepest returns the largest step between neighbouring samples of the left
-// channel over d: a click shows as a step that the tone does not have.
+// channel over d, from what was pulled last on: a click shows as a step that the tone
+// does not have.
 func (r *rig) steepest(d time.Duration) float64 {
-	worst, last, first := 0.0, 0.0, true
+	worst, last := 0.0, r.out[0][block-1]
 	r.pullFor(d, func(bool) {
 		for _, x := range r.out[0] {
-			if !first {
-				worst = max(worst, math.Abs(x-last))
-			}
-			last, first = x, false
+			worst = max(worst, math.Abs(x-last))
+			last = x
 		}
 	})
 	return worst
@@ -203,6 +202,7 @@ func TestEveryEdgeIsAFade(t *testing.T) {
 		{"the sender stood still for 300 ms", func(r *rig) {
 			r.now = r.now.Add(300 * time.Millisecond)
 			r.Skipped(14400)
+			clear(r.out[0]) // nothing was heard meanwhile
 		}},
 	}
 	for _, test := range tests {
@@ -232,6 +232,9 @@ func TestAGapOfTheMediaClockCostsNoLatency(t *testing.T) {
 		r.now = r.now.Add(gap)
 		r.Skipped(aes67.FramesIn(gap, testRate))
 		r.pullBeforeArrivals()
+		if got := steepest(append([]float64{0}, r.out[0]...)); got > 1.1*toneStep {
+			t.Errorf("%v: a step of %.4f behind the gap", gap, got)
+		}
 		if got := r.steepest(time.Second); got > 1.1*toneStep {
 			t.Errorf("%v: steepest step %.4f, the tone's is %.4f", gap, got, toneStep)
 		}
@@ -484,6 +487,7 @@ func TestAnotherSenderCostsNoLatency(t *testing.T) {
 	r.SetConfirmed(true)
 	r.pullFor(2*time.Second, nil)
 	r.now = r.now.Add(9 * time.Millisecond)
+	clear(r.out[0]) // nothing was heard meanwhile
 	if got := r.steepest(time.Second); got > 1.1*toneStep {
 		t.Errorf("steepest step %.4f, the tone's is %.4f", got, toneStep)
 	}
@@ -625,6 +629,9 @@ func TestAShortPauseBreaksNothing(t *testing.T) {
 					t.Fatalf("%v, a pause of %d frames: silent again after %v: %+v", skew, pause, heard, r.Snapshot())
 				}
 			})
+			if heard < 850*time.Millisecond {
+				t.Errorf("%v, a pause of %d frames: heard for %v of the second: %+v", skew, pause, heard, r.Snapshot())
+			}
 		}
 	}
 }

@@ -195,7 +195,7 @@ func TestASumKeepsTheCeilingWithoutAClick(t *testing.T) {
 			t.Errorf("ceiling %v dB: limited by %.1f dB", ceiling, r.GainReduction(0))
 		}
 		// Three sines of at most 470 Hz, limited together, turn no faster than they do.
-		bend := 3 * math.Pow(2*math.Pi*470/testRate, 2)
+		bend := 3 * math.Pow(2*math.Pi*470/testRate, 2) * limit
 		if worst, at := bends(r.heard[0][testRate/2:]); worst > bend {
 			t.Errorf("ceiling %v dB: bends by %v at %d, want at most %v", ceiling, worst, at, bend)
 		}
@@ -226,6 +226,11 @@ func TestDelaysAreOfWholeFramesAndEndInAFade(t *testing.T) {
 			t.Errorf("channel %d is %d frames behind, want %d", c, got, want)
 		}
 	}
+	for i := range r.programs {
+		r.programs[i] = func(_ int, n aes67.Frames) float64 { return 0.3 * math.Sin(2*math.Pi*100*float64(n)/testRate) }
+	}
+	r.run(time.Second)
+	from := len(r.heard[0]) - 1000
 	r.open = false
 	for i := 0; !r.pull(); i++ {
 		if i > 20 {
@@ -236,6 +241,12 @@ func TestDelaysAreOfWholeFramesAndEndInAFade(t *testing.T) {
 	for c, plane := range r.out {
 		if slices.ContainsFunc(plane, func(x float64) bool { return x != 0 }) {
 			t.Errorf("channel %d sounds after the end", c)
+		}
+		if peak := maxOf(r.heard[c][from : from+1000]); peak < 0.29 {
+			t.Errorf("channel %d: the tone has a peak of %v before the end", c, peak)
+		}
+		if worst, at := bends(r.heard[c][from:]); worst > 2e-4 { // the sine's own is 0.5e-4
+			t.Errorf("channel %d ends with a bend of %v at %d", c, worst, at)
 		}
 	}
 }

@@ -334,6 +334,12 @@ func (l limits) judge(r result) (faults []string) {
 			faults = append(faults, fmt.Sprintf("%s is %.3f, must be %.3f at most", what, got, most))
 		}
 	}
+	if r.started < 0 || r.started > time.Second {
+		faults = append(faults, fmt.Sprintf("read from %v on, must be from 1 s on at the latest", r.started))
+	}
+	if !(r.reading >= 0.95) {
+		faults = append(faults, fmt.Sprintf("a share of %.3f of the pulls read, must be 0.95 at least", r.reading))
+	}
 	if l.fine != 0 && (r.fineAt < 0 || r.fineAt > l.fine) {
 		faults = append(faults, fmt.Sprintf("fine after %v, must be %v at most", r.fineAt, l.fine))
 	}

@@ -130,6 +130,7 @@ type result struct {
 	step        float64 // ppm: largest change of the ratio in one pull while reading
 	trim        float64 // ppm: largest
 	wander      float64
+	reading     float64 // share of the pulls that read
 	underruns   int
 	restarts    int
 	final       State
@@ -158,7 +159,7 @@ func (w *world) run() result {
 		second                  = -1
 		paceNoise, forwardNoise float64
 		servoNoise              float64
-		pulls                   int
+		pulls, all              int // those that read, and all of them
 		loopFill, trueFill      []float64
 		marks                   []mark
 		slopes                  slopeMeter
@@ -209,6 +210,7 @@ func (w *world) run() result {
 		}
 		next := float64(l.Update(at, consumed, aes67.PPB((pace+forwardNoise)*1e9))) * 1e-9
 		state := l.State()
+		all++
 		step := float64(packet) / float64(s.rate) / (1 + pace) // s
 		if reading {
 			if state == Fine {
@@ -252,6 +254,7 @@ func (w *world) run() result {
 	res.last = ratioError(marks, len(marks)-61, len(marks)-1)
 	res.fill99, res.true99 = p99(loopFill), p99(trueFill)
 	res.wander, res.final = float64(l.Wander()), l.State()
+	res.reading = float64(pulls) / float64(all)
 	return res
 }
 

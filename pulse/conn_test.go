@@ -226,11 +226,11 @@ func TestRequestSizeIsWhatTheLibraryWrites(t *testing.T) {
 	channels := uniform(LevelNorm, 8, false).wire()
 	for _, req := range []proto.RequestArgs{
 		&proto.Auth{Version: 32, Cookie: make([]byte, cookieSize)},
-		&proto.SetClientName{Props: clientProperties()},
+		&proto.SetClientName{Props: clientProperties(true)},
 		&proto.LoadModule{Name: moduleName, Args: "a=b"},
 		&proto.SetSinkVolume{SinkIndex: 1, ChannelVolumes: channels},
-		&proto.CreateRecordStream{ChannelMap: make(proto.ChannelMap, 8), SourceName: "x", Properties: clientProperties(), ChannelVolumes: channels},
-		&proto.CreatePlaybackStream{ChannelMap: make(proto.ChannelMap, 8), SinkName: "x", Properties: clientProperties(), ChannelVolumes: channels},
+		&proto.CreateRecordStream{ChannelMap: make(proto.ChannelMap, 8), SourceName: "x", Properties: clientProperties(true), ChannelVolumes: channels},
+		&proto.CreatePlaybackStream{ChannelMap: make(proto.ChannelMap, 8), SinkName: "x", Properties: clientProperties(true), ChannelVolumes: channels},
 	} {
 		written := tally{end: make(chan struct{})}
 		client := &proto.Client{Callback: func(any) {}}

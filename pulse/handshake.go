@@ -41,7 +41,7 @@ func connect(ctx context.Context, where surroundings, f *framer, now func() aes6
 	s.open()
 	stop := context.AfterFunc(ctx, func() { s.fail(context.Canceled) })
 	defer stop()
-	if err := s.greet(where.cookie(conf)); err != nil {
+	if err := s.greet(where.cookie(conf), clientProperties(f.frames != nil)); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func connect(ctx context.Context, where surroundings, f *framer, now func() aes6
 }
 
 // greet authenticates, names us and asks what the server is.
-func (s *server) greet(cookie []byte) error {
+func (s *server) greet(cookie []byte, names proto.PropList) error {
 	auth := &proto.AuthReply{}
 	switch err := s.request("authentication", &proto.Auth{Version: protocolVersion, Cookie: cookie}, auth); {
 	case errors.Is(err, proto.ErrAccessDenied):
@@ -63,7 +63,7 @@ func (s *server) greet(cookie []byte) error {
 	s.version.Store(uint32(s.conn.client.Version()))
 
 	named := &proto.SetClientNameReply{}
-	if err := s.request("client name", &proto.SetClientName{Props: clientProperties()}, named); err != nil {
+	if err := s.request("client name", &proto.SetClientName{Props: names}, named); err != nil {
 		return s.notReady(err)
 	}
 	s.client = named.ClientIndex
@@ -103,18 +103,22 @@ func (s *server) isPipeWire() bool { return strings.Contains(s.name, "PipeWire")
 // speaksNative reports whether PipeWire's own protocol is there too: it is on this computer.
 func (s *server) speaksNative() bool { return s.isPipeWire() && s.address.network == "unix" }
 
-// clientProperties are what the server is told of us. The last two are
+// clientProperties are what the server is told of us. The last two, of who records, are
 // pipewire-pulse's (pulse-server.c, stream_new): messages of 128 frames are taken,
 // but the graph is asked for cycles of 256, at any rate: it makes powers of two of what is
-// asked for, the next lower. A player may ask for shorter ones.
-func clientProperties() proto.PropList {
-	return proto.PropList{
+// asked for, the next lower. A player may ask for shorter ones, as each program's does
+// that wants little latency.
+func clientProperties(records bool) proto.PropList {
+	p := proto.PropList{
 		"application.name":           proto.PropListString(ownerValue),
 		"application.id":             proto.PropListString(ownerValue),
 		"application.process.id":     proto.PropListString(strconv.Itoa(os.Getpid())),
 		"application.process.binary": proto.PropListString(filepath.Base(os.Args[0])),
 		"application.icon_name":      proto.PropListString(Icon),
-		"pulse.min.frag":             proto.PropListString("128/48000"),
-		"pulse.min.quantum":          proto.PropListString("256/44100"),
 	}
+	if records {
+		p["pulse.min.frag"] = proto.PropListString("128/48000")
+		p["pulse.min.quantum"] = proto.PropListString("256/44100")
+	}
+	return p
 }

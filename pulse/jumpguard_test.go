@@ -48,14 +48,14 @@ func (g *guarded) heard(channel int) float64 {
 
 func (g *guarded) hears(what string, want float64) {
 	g.t.Helper()
-	if got := g.heard(0); math.Abs(got-want) > 0.05 {
+	if got := g.heard(0); !(math.Abs(got-want) <= 0.05) {
 		g.t.Errorf("%s: %.2f dB are heard, want %.2f", what, got, want)
 	}
 }
 
 func (g *guarded) remembers(what string, want float64) {
 	g.t.Helper()
-	if got := g.trusted.DB(); math.Abs(got-want) > 0.05 {
+	if got := g.trusted.DB(); !(math.Abs(got-want) <= 0.05) {
 		g.t.Errorf("%s: %.2f dB would be remembered, want %.2f", what, got, want)
 	}
 }

@@ -193,6 +193,16 @@ func (r *recorder) clear() {
 	r.samples, r.sizes, r.stamps = nil, nil, nil
 }
 
+// gap is the longest time between two messages.
+func (r *recorder) gap() (longest time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := 1; i < len(r.stamps); i++ {
+		longest = max(longest, r.stamps[i].Sub(r.stamps[i-1]))
+	}
+	return longest
+}
+
 // rise waits until a sound that begins is not faded in any more.
 func (r *recorder) rise(t *testing.T, rate aes67.Hz) {
 	t.Helper()

@@ -119,6 +119,8 @@ func twoBridgesOneSink(t *testing.T, l *lab) {
 	l.one()
 	second.stop()
 	// The first makes it again, or has it still.
+	first.clear()
+	eventually(t, "one sink, and a second of it", func() bool { _, n := first.peaks(); return n > 48000 && len(l.sinks("aes67")) == 1 })
 	first.await("the flow of the monitor", flowing)
 }
 

@@ -3,6 +3,7 @@ package pulse
 import (
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -41,9 +42,13 @@ func TestAVolumeThatSomebodySetsAllTheTime(t *testing.T) {
 	defer func() { _ = turning.Process.Kill(); _ = turning.Wait() }()
 	cfg := stereo()
 	cfg.Volume = &store{} // a first volume is waited for
+	var played atomic.Int64
+	tone := square(1)
+	defer l.playAlways(cfg, func(samples []float32) int { played.Add(int64(len(samples))); return tone(samples) })()
 	b := l.run(cfg)
 	b.says("the sound server does not take the volume -40.0 dB of sink")
-	if peaks, _ := b.peaks(); len(peaks) > 0 && max(peaks[0], peaks[1]) > 0 {
+	eventually(t, "a player and a recording", func() bool { _, frames := b.peaks(); return played.Load() > 48000 && frames > 24000 })
+	if peaks, _ := b.peaks(); max(peaks[0], peaks[1]) > 0 {
 		t.Errorf("sound of %v before the volume stood", peaks)
 	}
 }

@@ -86,11 +86,11 @@ func TestTheRateFollowsWhatPlays(t *testing.T) {
 		first := play(rate)
 		b.await("the rate follows", func(s Status) bool { return s.Follows == FollowsPlayed && s.Rate == rate && flowing(s) })
 		exact := play(rate)
-		for again := 0; again < 3 && exact < 0.5; again++ { // a busy computer
+		for again := 0; again < 3 && exact < 0.5 && r.gap() > 20*time.Millisecond; again++ { // a busy computer has lost cycles of 5 ms
 			exact = play(rate)
 		}
 		if exact < 0.5 || first > 0 {
-			t.Errorf("%d Hz: %.0f %% are bit for bit before the rate follows, want none, and %.0f %% after it, want half", rate, 100*first, 100*exact)
+			t.Errorf("%d Hz: %.0f %% are bit for bit before the rate follows, want none, and %.0f %% after it, want half, with messages %v apart at most", rate, 100*first, 100*exact, r.gap())
 		}
 	}
 	if got, want := r.told(), []aes67.Hz{48000, 44100, 48000, 44100, 48000}; !slices.Equal(got, want) {

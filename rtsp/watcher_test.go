@@ -42,7 +42,14 @@ func TestWatcherAndServerUnderstandEachOther(t *testing.T) {
 	h := serve(t)
 	sessions := []Session{{Name: "Stage 1/#ä", Number: 1, Text: someText}}
 	at := netip.MustParseAddrPort(h.serves(sessions))
-	w := watchAll(t, WatcherConfig{again: 20 * time.Millisecond})
+	var failed atomic.Int64
+	w := watchAll(t, WatcherConfig{again: 20 * time.Millisecond, dial: func(ctx context.Context, t Target) (net.Conn, error) {
+		nc, err := dial(ctx, t)
+		if err != nil {
+			failed.Add(1)
+		}
+		return nc, err
+	}})
 	target := Target{Name: "Stage 1/#ä", Index: 2, Address: at}
 	w.Watch([]Target{target, target})
 	eventually(t, "the description is there", func() bool { return len(w.Found()) == 1 })
@@ -56,7 +63,9 @@ func TestWatcherAndServerUnderstandEachOther(t *testing.T) {
 
 	eventually(t, "nobody stays connected", func() bool { return h.Snapshot().Connections == 0 })
 	h.Serve(net.Interface{}, netip.Addr{}, nil) // gone
-	eventually(t, "the server has gone", func() bool { return h.Snapshot().Connections == 0 })
+	eventually(t, "the server has gone", func() bool { return h.Snapshot().State == StateOff })
+	before := failed.Load()
+	eventually(t, "it was asked in vain, twice", func() bool { return failed.Load() >= before+2 })
 	if len(w.Found()) != 1 {
 		t.Error("a session is forgotten before DNS-SD says so")
 	}

@@ -78,11 +78,11 @@ func (d *desk) want(mode Mode, stream float64, levels [2]float64) {
 	if got != mode {
 		d.t.Errorf("mode %d (%+v), want %d", got, fault, mode)
 	}
-	if db := d.orders.Gain.DB(d.now); math.Abs(db-stream) > 1e-6 {
+	if db := d.orders.Gain.DB(d.now); !(math.Abs(db-stream) <= 1e-6) {
 		d.t.Errorf("the stream is at %.2f dB, want %.2f", db, stream)
 	}
 	for i := range levels {
-		if math.Abs(d.levels[i]-levels[i]) > 1e-6 {
+		if !(math.Abs(d.levels[i]-levels[i]) <= 1e-6) {
 			d.t.Errorf("the speakers are at %.1f dB, want %.1f", d.levels, levels)
 			return
 		}

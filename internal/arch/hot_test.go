@@ -81,13 +81,14 @@ func setsUp(name string) bool { return name == "Run" || name == "close" }
 
 // waits says what a statement does that a hot function may not.
 func waits(n ast.Node) string {
+	if starts(n) {
+		return "starts a goroutine"
+	}
 	switch n := n.(type) {
 	case *ast.SendStmt:
 		return "sends to a channel"
 	case *ast.SelectStmt:
 		return "selects"
-	case *ast.GoStmt:
-		return "starts a goroutine"
 	case *ast.MapType:
 		return "uses a map"
 	case *ast.UnaryExpr:

@@ -71,11 +71,23 @@ func goFiles(t *testing.T, pattern string) map[string]*ast.File {
 // begins reports whether some statement of it begins a goroutine.
 func begins(in ast.Node) (found bool) {
 	ast.Inspect(in, func(n ast.Node) bool {
-		_, is := n.(*ast.GoStmt)
-		found = found || is
+		found = found || starts(n)
 		return true
 	})
 	return found
+}
+
+// starts reports whether a node begins a goroutine: by go, or as wg.Go, time.AfterFunc and
+// their like do.
+func starts(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GoStmt:
+		return true
+	case *ast.CallExpr:
+		f, of := n.Fun.(*ast.SelectorExpr)
+		return of && (f.Sel.Name == "Go" || f.Sel.Name == "AfterFunc")
+	}
+	return false
 }
 
 // calls reports whether a function calls another of its package.

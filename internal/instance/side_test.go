@@ -117,9 +117,11 @@ func TestTheSideGoesToTheOneWhoSitsAtTheComputer(t *testing.T) {
 	anna.goes(0) // switched away from, and ben is not there either: the music goes on
 	wake.Signal(anna.changed)
 	wake.Signal(ben.changed)
-	anna.reaches(true)
-	if n := anna.quiet.Load(); n != 0 {
-		t.Errorf("anna is quiet %d times while nobody is nearer", n)
+	<-time.After(50 * time.Millisecond)
+	annas, _ := anna.Held()
+	bens, _ := ben.Held()
+	if n := anna.quiet.Load(); !annas || bens || n != 0 {
+		t.Errorf("held by anna: %v, by ben: %v, and anna is quiet %d times, while nobody is nearer", annas, bens, n)
 	}
 	began := time.Now()
 	ben.goes(2)

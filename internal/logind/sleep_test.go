@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,10 +42,16 @@ func (b bus) connect(options ...dbus.ConnOption) (*dbus.Conn, error) {
 type manager1 struct {
 	t    *testing.T
 	conn *dbus.Conn
-	held chan *os.File // the other ends of the locks it gave
+	held chan *grant // the locks that it gave
 
 	denies atomic.Bool // whoever has no session
 	asked  chan struct{}
+}
+
+// grant is the other end of a lock.
+type grant struct {
+	*os.File
+	arrived func() // once who asked has the lock: it alone keeps the pipe open from then on
 }
 
 func (b bus) logind() *manager1 {
@@ -53,7 +60,7 @@ func (b bus) logind() *manager1 {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	m := &manager1{t: b.t, conn: conn, held: make(chan *os.File, 8), asked: make(chan struct{}, 8)}
+	m := &manager1{t: b.t, conn: conn, held: make(chan *grant, 8), asked: make(chan struct{}, 8)}
 	if err := conn.Export(m, path, manager); err != nil {
 		b.t.Fatal(err)
 	}
@@ -75,17 +82,15 @@ func (m *manager1) Inhibit(what, _, _, mode string) (dbus.UnixFD, *dbus.Error) {
 	if err != nil || what != "sleep:shutdown" || mode != "delay" {
 		return 0, dbus.MakeFailedError(errors.Join(err, errors.New(what+" "+mode)))
 	}
-	m.held <- os.NewFile(uintptr(ends[0]), "lock")
-	// Ours is closed once the answer is sent: only the lock keeps the pipe open.
-	time.AfterFunc(200*time.Millisecond, func() { _ = unix.Close(ends[1]) })
+	m.held <- &grant{os.NewFile(uintptr(ends[0]), "lock"), sync.OnceFunc(func() { _ = unix.Close(ends[1]) })}
 	return dbus.UnixFD(ends[1]), nil
 }
 
-func (m *manager1) lock() *os.File {
+func (m *manager1) lock() *grant {
 	m.t.Helper()
 	select {
 	case held := <-m.held:
-		m.t.Cleanup(func() { _ = held.Close() })
+		m.t.Cleanup(func() { held.arrived(); _ = held.Close() })
 		return held
 	case <-time.After(patience):
 		m.t.Fatal("nobody asks for a lock")
@@ -119,9 +124,10 @@ func (m *manager1) chatters(member string, body ...any) {
 	m.t.Cleanup(func() { close(stop); <-ended })
 }
 
-// released waits until a lock is given back, and tells how long that took.
-func released(t *testing.T, lock *os.File) time.Duration {
+// released waits until a lock that has arrived is given back, and tells how long that took.
+func released(t *testing.T, lock *grant) time.Duration {
 	t.Helper()
+	lock.arrived()
 	began := time.Now()
 	if err := lock.SetReadDeadline(began.Add(patience)); err != nil {
 		t.Fatal(err)
@@ -177,7 +183,8 @@ func TestSleepIsDelayedUntilItIsQuiet(t *testing.T) {
 	for range 2 { // one night after the other
 		lock := l.lock()
 		l.says("PrepareForSleep", true)
-		next(t, notes, "quiet")
+		next(t, notes, "quiet") // so the answer has come that the lock was in
+		lock.arrived()
 		if err := lock.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}

@@ -85,7 +85,7 @@ func (l listener) judgeGap(t testing.TB, from aes67.MonoTime) {
 	t.Helper()
 	const longest = 50 * time.Millisecond
 	gap, at := l.longestGap(from)
-	if gap > longest && watch.explains(at, excuse{longest / 2, gap}) {
+	if gap > longest && watch.explains(at, excuse{gap / 2, gap}) {
 		figures.not(t, "gap of the stream", fmt.Sprintf("%v, and the machine stood still for %v of it", gap, watch.stood(at, gap)))
 		return
 	}

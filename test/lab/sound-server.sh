@@ -159,6 +159,9 @@ realtime() {
         { echo "sound-server: real time is not allowed here" >&2; return 0; }
       promoted=$((promoted + 1))
     done
+    # PulseAudio's own limit (rlimit-rttime, 200 ms) kills it when a thread that stands
+    # still has left the others too much to do.
+    prlimit --pid "$pid" --rttime=unlimited
   done
   echo "sound-server: $promoted data threads run in real time" >&2
 }
