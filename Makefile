@@ -33,7 +33,8 @@ GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1 | grep . || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+# Without TLS no HTTP/2 is ever spoken: half a megabyte less to hold.
+STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)'
 
 # UNIT are the packages whose tests need neither root nor a sound server of the
 # desktop; the end-to-end tests are a rung of their own. SIMULATED are those of one

@@ -44,10 +44,10 @@ func Relax() error { return rtthread.Relax(runtimeSlack) }
 const spareProcessors = 8
 
 // garbageShare is how much garbage there may be, in percent of what is in use, which is
-// some 5 MB. Even so the collector, whose pauses are the one thing that real-time threads cannot
-// escape, runs about once a minute; each two minutes it does in any case
-// (forcegcperiod in runtime/proc.go).
-const garbageShare = 25
+// some 6 MB, stacks among it. Even so the collector, whose pauses are the one thing that
+// real-time threads cannot escape, runs but some times a minute; each two minutes it does
+// in any case (forcegcperiod in runtime/proc.go).
+const garbageShare = 10
 
 // tuneRuntime prepares the Go runtime for real-time threads.
 func tuneRuntime() {
