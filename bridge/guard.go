@@ -23,8 +23,8 @@ import (
 //
 // A sound in doubt that is to be sent before it is settled is faded out, and in
 // again afterwards: to be heard too late is better than too loud. A gain that
-// falls has fallen before the first frame that it is for, or fades at once where the
-// server leaves the samples as they are (Alone); one that rises does so
+// falls has fallen before the first frame that it is for, or fades at once where it
+// settles no doubt, or the server leaves the samples as they are (Alone); one that rises does so
 // after it: after the last doubt that is answered, for what the volume was meanwhile
 // nobody knows, and after what a server that was held up has made by then. What cannot
 // be kept count of is in doubt. A balance belongs to its ramp: a channel that it turns
@@ -54,7 +54,7 @@ type guard struct {
 	open    fifo[doubt]    // not settled
 	ahead   fifo[change]   // settled, not yet to be heard
 	ramp    aes67.Ramp     // in force
-	own     bool           // the server's sound is no louder by what the gain falls for
+	own     bool           // that of the ramp in force: it may fall in a fade
 	passed  aes67.MonoTime // since then
 	gain    float64        // at the end of the last block
 	balance balance        // that of the ramp in force; without channels where there is none
@@ -83,7 +83,7 @@ type change struct {
 	rises   aes67.Frames // a gain does not before it
 	ramp    aes67.Ramp
 	balance []float64
-	own     bool // it answers no doubt: the server has changed nothing at that frame
+	own     bool // it settles no doubt, or the server leaves the samples as they are
 }
 
 const (
@@ -188,7 +188,8 @@ func (g *guard) rest(until aes67.Frames, due aes67.MonoTime) {
 // since the last call.
 func (g *guard) pass(until aes67.Frames, due aes67.MonoTime) (least float64) {
 	least = g.ramp.Gain(due)
-	for own := true; g.ahead.count > 0 && g.ahead.first().at < until; {
+	own := true
+	for g.ahead.count > 0 && g.ahead.first().at < until {
 		c := g.ahead.first()
 		own = own && c.own
 		g.ramp, g.own, g.rises, g.passed = c.ramp, own, max(g.rises, c.rises), due
@@ -242,11 +243,13 @@ func towards(gain, lower float64, left, need aes67.Frames) float64 {
 func (g *guard) collect() (lost bool) {
 	g.takeDoubts()
 	if a := g.newest.Swap(nil); a != nil && a.number > g.taken {
+		own := true
 		for g.ahead.count > 0 {
-			g.rises = max(g.rises, g.ahead.first().rises)
+			c := g.ahead.first()
+			g.rises, own = max(g.rises, c.rises), own && c.own
 			g.ahead.drop()
 		}
-		g.take(*a)
+		g.take(*a, own)
 	}
 	for g.ahead.room() {
 		a, ok := g.answers.Pop()
@@ -255,7 +258,7 @@ func (g *guard) collect() (lost bool) {
 		}
 		if a.number > g.taken {
 			g.takeDoubts() // those that it settles were told before it
-			g.take(a)
+			g.take(a, true)
 		}
 	}
 	return g.doubted.Load() > max(g.popped, g.settled) && !g.takeDoubts()
@@ -279,17 +282,18 @@ func (g *guard) takeDoubts() (all bool) {
 }
 
 // take ends doubts: their ramp is in force from the first of them on, or at once
-// if none was open, or the server's volume is in no frame.
-func (g *guard) take(a answer) {
+// if none was open, or the server's volume is in no frame. own tells that all changes
+// which it replaces are.
+func (g *guard) take(a answer, own bool) {
+	c := change{at: math.MinInt64, ramp: a.ramp, balance: a.balance, own: own && (a.ramp.Alone || a.doubts <= g.settled)}
 	g.taken = a.number
 	g.settled = max(g.settled, a.doubts)
-	c := change{at: math.MinInt64, ramp: a.ramp, balance: a.balance, own: true}
 	if g.ahead.count > 0 {
 		c.at = g.ahead.last().at // never before what was told earlier
 	}
 	for first := true; g.open.count > 0 && g.open.first().number <= a.doubts; first = false {
 		if first && !a.ramp.Alone {
-			c.at, c.own = max(c.at, g.open.first().at), false
+			c.at = max(c.at, g.open.first().at)
 		}
 		c.rises = max(c.rises, g.open.first().rises)
 		g.open.drop()

@@ -38,10 +38,10 @@ type arrival struct {
 	longest      time.Duration
 	cycle        time.Duration // of the server's graph, as told
 
-	windows int
-	longer  time.Duration // longest message of the last window
-	surplus float64       // frames beyond the server's nominal rate, as a share
-	trend   trend
+	windows    int
+	longer     time.Duration // longest message of the last window
+	surplus    float64       // frames beyond the server's nominal rate, as a share
+	regression regression
 }
 
 const (
@@ -92,7 +92,7 @@ func (a *arrival) arrived(total aes67.Frames, at aes67.MonoTime) {
 	since := at.Sub(a.origin)
 	if ahead := float64(a.served - since); ahead > a.bestAhead {
 		a.bestAt, a.bestAhead = float64(since), ahead
-		a.trend.early(a.bestAt, ahead)
+		a.regression.early(a.bestAt, ahead)
 	}
 }
 
@@ -110,7 +110,7 @@ func (a *arrival) open(at aes67.MonoTime) {
 }
 
 func (a *arrival) close() {
-	a.trend.add(a.bestAt, a.bestAhead)
+	a.regression.add(a.bestAt, a.bestAhead)
 	if nominal := float64(a.served-a.openedServed) * a.perNS(); nominal > 0 {
 		surplus := float64(a.total-a.openedTotal)/nominal - 1
 		a.windows++
@@ -122,7 +122,7 @@ func (a *arrival) close() {
 // another.
 func (a *arrival) relocate() {
 	if a.known && !math.IsInf(a.bestAhead, -1) {
-		a.trend.begin(a.bestAt, a.bestAhead)
+		a.regression.begin(a.bestAt, a.bestAhead)
 		a.open(a.last)
 	}
 }
@@ -132,10 +132,10 @@ func (a *arrival) relocate() {
 // window would ever be whole, and a server that has lost some time would stay late for ever.
 func (a *arrival) reopen() {
 	switch {
-	case a.trend.weight == 0:
+	case a.regression.weight == 0:
 		a.relocate() // nothing but the open window tells what has come
 	case !math.IsInf(a.bestAhead, -1):
-		a.trend.add(a.bestAt, a.bestAhead) // a surplus of so little is rounding
+		a.regression.add(a.bestAt, a.bestAhead) // a surplus of so little is rounding
 		a.open(a.last)
 	}
 }
@@ -150,8 +150,8 @@ func (a *arrival) ready() bool { return a.known && a.last.Sub(a.origin) >= settl
 func (a *arrival) written(at aes67.MonoTime) float64 {
 	since := at.Sub(a.origin)
 	ahead := a.bestAhead
-	if a.trend.weight > 0 {
-		ahead = a.trend.ahead(float64(since))
+	if a.regression.weight > 0 {
+		ahead = a.regression.ahead(float64(since))
 	}
 	beyond := float64(since-a.served) + ahead // ns since the newest message ended
 	return float64(a.total) + beyond*(1+a.surplus)*a.perNS()
@@ -160,5 +160,5 @@ func (a *arrival) written(at aes67.MonoTime) float64 {
 // fast returns the server's frames per second of CLOCK_MONOTONIC, against its
 // nominal rate, less 1.
 func (a *arrival) fast() float64 {
-	return (1+a.trend.slope())*(1+a.surplus) - 1
+	return (1+a.regression.slope())*(1+a.surplus) - 1
 }

@@ -96,7 +96,7 @@ func TestRoundedPiecesMakeTheServerFast(t *testing.T) {
 	if got, want := a.fast(), 1/(1-lost)-1; math.Abs(got-want) > 1e-9 {
 		t.Errorf("the server is fast by %g, want %g", got, want)
 	}
-	if slope := a.trend.slope(); slope != 0 {
+	if slope := a.regression.slope(); slope != 0 {
 		t.Errorf("the line bends by %g, want none", slope)
 	}
 	if got, want := a.written(aes67.MonoTime(served)), float64(total); math.Abs(got-want) > 0.01 {

@@ -1,6 +1,6 @@
 // Package drift keeps the ring at its target fill by steering the resampler.
 //
-// It measures (arrival.go, trend.go), decides (controller.go, state.go) and
+// It measures (arrival.go, regression.go), decides (controller.go, state.go) and
 // never acts: the caller applies the returned ratio. No I/O, no goroutines, no
 // allocation after NewLoop; all methods belong to the sender context.
 //
@@ -9,7 +9,7 @@
 //	        |                                                     |
 //	        v                                                     | consumed(t)
 //	arrival: server's clock less stamp,                           v
-//	least late of each 250 ms --> line --> Written(t) --(+)--(-)-----> fill
+//	least late of each 250 ms --> regression --> Written(t) --(+)--(-)-----> fill
 //	                                |                                    |
 //	                    rate of the server's clock          fill - target, frames
 //	                                |                                    |

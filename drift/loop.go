@@ -130,8 +130,8 @@ func (l *Loop) Update(at aes67.MonoTime, consumed float64, feedForward aes67.PPB
 // one tells it sooner when the pieces change their length.
 func (l *Loop) choose() *arrival {
 	clock, other := &l.clocks[l.using], &l.clocks[1-l.using]
-	if clock.trend.weight >= youth && other.trend.weight >= youth &&
-		math.Abs(other.trend.slope())+changeClock < math.Abs(clock.trend.slope()) {
+	if clock.regression.weight >= youth && other.regression.weight >= youth &&
+		math.Abs(other.regression.slope())+changeClock < math.Abs(clock.regression.slope()) {
 		l.using = 1 - l.using
 		return other
 	}
@@ -214,7 +214,7 @@ func (l *Loop) Behind(at aes67.MonoTime) (frames float64, jumps int, ok bool) {
 	if !clock.ready() {
 		return 0, 0, false
 	}
-	return clock.written(at) - float64(clock.total), l.clocks[0].trend.begun + l.clocks[1].trend.begun, true
+	return clock.written(at) - float64(clock.total), l.clocks[0].regression.begun + l.clocks[1].regression.begun, true
 }
 
 // Halt goes back to Acquire and keeps what is known of the arrivals: for a

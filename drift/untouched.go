@@ -30,7 +30,7 @@ const (
 func (l *Loop) Same() bool {
 	for i := range l.clocks { // it is enough that one way of rounding explains it
 		clock := &l.clocks[i]
-		if clock.ready() && math.Abs(clock.trend.slope()) <= sameClock && math.Abs(clock.surplus) <= sameSurplus {
+		if clock.ready() && math.Abs(clock.regression.slope()) <= sameClock && math.Abs(clock.surplus) <= sameSurplus {
 			return true
 		}
 	}

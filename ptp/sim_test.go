@@ -632,7 +632,6 @@ func TestScenarios(t *testing.T) {
 	t.Cleanup(func() { printScenarios(all, results) })
 	for i, sc := range all {
 		t.Run(sc.name, func(t *testing.T) {
-			t.Parallel()
 			n := newNetwork(ptp.EngineConfig{Mode: sc.mode, Seed: uint64(i)})
 			truth := sc.build(n)
 			until := cmp.Or(sc.until, 90)

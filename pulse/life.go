@@ -44,12 +44,14 @@ type life struct {
 
 	dirty     atomic.Uint32
 	suspended atomic.Bool   // the server has suspended the monitor
-	playerAt  atomic.Int64  // when a player came or went, aes67.MonoTime
-	volumeAt  atomic.Int64  // when the sink changed, aes67.MonoTime: the answer what it is may take long
-	byPlayer  atomic.Bool   // both at once, and nobody has looked since
+	byPlayer  atomic.Bool   // a player came or went when the sink changed, and nobody has looked since
 	monitor   atomic.Uint32 // the monitor source's number
 	output    atomic.Uint32 // the recording's number among those of all programs
 	wakeup    chan struct{}
+
+	// Owned by the capture goroutine.
+	playerAt aes67.MonoTime // when a player came or went
+	volumeAt aes67.MonoTime // when the sink changed: the answer what it is may take long
 
 	present bool   // the sink is there
 	index   uint32 // its number
@@ -75,8 +77,7 @@ func newLife(s *Sink) *life {
 	s.volumeTo.Store(nil) // what was asked of another server's sink
 	s.mutedTo.Store(nil)
 	t := &life{Sink: s, wakeup: make(chan struct{}, 1), module: noModule, stream: noStream, follow: newFollow(s.cfg.rates())}
-	t.playerAt.Store(math.MinInt64 / 2) // never
-	t.volumeAt.Store(math.MinInt64 / 2)
+	t.playerAt, t.volumeAt = math.MinInt64/2, math.MinInt64/2 // never
 	return t
 }
 
@@ -152,7 +153,7 @@ func (t *life) message(m any) {
 			}
 		case proto.EventSinkSinkInput:
 			if m.Event.GetType() != proto.EventChange && t.happens(&t.playerAt, &t.volumeAt) {
-				t.mark(dirtySink) // what it did to the volume is looked at, and no later change blamed on it
+				t.mark(dirtyLevels) // what it did to the volume is looked at, and no later change blamed on it
 			}
 			t.mark(dirtyInputs)
 		}
@@ -160,7 +161,7 @@ func (t *life) message(m any) {
 		t.mark(dirtyMonitor)
 	case *proto.RecordStreamMoved:
 		// The sink's volume is not in what another source gives: nothing of it is heard.
-		if moved := m.DestIndex != t.monitor.Load(); moved {
+		if m.DestIndex != t.monitor.Load() {
 			t.framer.moved.Store(true)
 			t.mark(dirtyMonitor)
 		}
@@ -171,14 +172,20 @@ func (t *life) message(m any) {
 
 // happens notes when something did, and reports whether a player came or went when the
 // sink changed: then it has changed the volume, until that has been looked at.
-func (t *life) happens(this, other *atomic.Int64) (byPlayer bool) {
-	now := t.cfg.Now()
-	this.Store(int64(now))
-	byPlayer = now.Sub(aes67.MonoTime(other.Load())) <= oneStep
+func (t *life) happens(this, other *aes67.MonoTime) (byPlayer bool) {
+	*this = t.cfg.Now()
+	byPlayer = this.Sub(*other) <= oneStep
 	if byPlayer {
 		t.byPlayer.Store(true)
 	}
 	return byPlayer
+}
+
+// keepBlame notes anew what a look has taken that came to nothing.
+func (t *life) keepBlame(byPlayer bool) {
+	if byPlayer {
+		t.byPlayer.Store(true)
+	}
 }
 
 func (t *life) mark(what uint32) {
@@ -356,7 +363,7 @@ func (t *life) look(dirty uint32) error {
 		return nil
 	}
 	if err != nil {
-		t.byPlayer.CompareAndSwap(false, byPlayer)
+		t.keepBlame(byPlayer)
 		return err
 	}
 	t.asleep = info.State == sinkSuspended
@@ -369,7 +376,7 @@ func (t *life) look(dirty uint32) error {
 	}
 	added, err := t.levels()
 	if err != nil {
-		t.byPlayer.CompareAndSwap(false, byPlayer)
+		t.keepBlame(byPlayer)
 		return err
 	}
 	t.sawVolume(doubts, volumeOf(info), added, byPlayer || t.byPlayer.Load())
@@ -386,6 +393,7 @@ func (t *life) removed() {
 // absent notes that there is no sink.
 func (t *life) absent() {
 	t.present, t.confirmed, t.stream, t.playing = false, false, noStream, 0
+	t.byPlayer.Store(false)
 	t.deaf = deaf{}
 	t.framer.sink.Store(noStream)
 	t.framer.close()

@@ -405,7 +405,7 @@ func TestNoPlayerIsBlamedForWhatNobodySaw(t *testing.T) {
 	s.byPlayer.Store(false)
 	s.dirty.Store(0)
 	event(proto.EventSinkSinkInput, proto.EventRemove, 1)
-	if !s.byPlayer.Load() || s.dirty.Load()&dirtySink == 0 {
+	if !s.byPlayer.Load() || s.dirty.Load()&dirtyLevels == 0 {
 		t.Error("a player that goes just after the sink has changed is not blamed, or for ever")
 	}
 }

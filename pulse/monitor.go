@@ -55,6 +55,7 @@ func (t *life) record(rate aes67.Hz) error {
 	}
 	message := t.cfg.message(t.server.isPipeWire(), rate)
 	t.suspended.Store(false) // which the capture goroutine may tell before the answer is looked at
+	t.framer.moved.Store(false)
 	reply := &proto.CreateRecordStreamReply{}
 	err = t.server.requestWithin(recordTimeout, "recording the monitor", &proto.CreateRecordStream{
 		SampleSpec:      proto.SampleSpec{Format: proto.FormatFloat32LE, Channels: byte(len(channels)), Rate: uint32(rate)},
@@ -97,7 +98,6 @@ func (t *life) record(rate aes67.Hz) error {
 	t.framer.source.Store(t.monitor.Load())
 	t.framer.output.Store(reply.SourceOutputIndex)
 	t.framer.rate.Store(int64(rate))
-	t.framer.moved.Store(false)
 	t.framer.record(t.stream)
 	t.flow.begin(t.framer.intake.messages.Load(), t.cfg.Now())
 	t.log.Debug().Int("rate_hz", int(rate)).Uint32("message_bytes", reply.BufferFragSize).Uint32("buffer_bytes", reply.BufferMaxLength).

@@ -9,10 +9,9 @@ import (
 
 	"github.com/jfreymuth/pulse/proto"
 
+	"aes67-sink/aes67"
 	"aes67-sink/internal/wake"
 	"aes67-sink/pipewire"
-
-	"aes67-sink/aes67"
 )
 
 // A null sink tells players nothing of what comes behind it: their picture is ahead of the

@@ -36,7 +36,7 @@ func (a *allowance) giveBack() { a.used = max(0, a.used-1) }
 
 // allowance returns what a case is taken from: packets that are late for a moment do
 // not use up what is for times at which the sound ends.
-func (w *detector) allowance(c *Case) *allowance {
+func (w *lookout) allowance(c *Case) *allowance {
 	if c.grave == 0 {
 		return &w.small
 	}

@@ -91,7 +91,7 @@ var faults = []struct {
 }{
 	{"the thread waits for a core", CauseCore, Evidence{Span: 500 * time.Millisecond, Sender: Thread{Ran: 30 * time.Millisecond, Waited: 3100 * time.Microsecond, Voluntary: 500, Forced: 2}, Usual: Thread{Waited: 200 * time.Microsecond}, UsualSpan: 2 * time.Second, Pressed: 3 * time.Millisecond}, func(d *desk) {
 		d.look.Policy, d.look.RealTime, d.look.Why = "SCHED_OTHER", false, "RealtimeKit had refused, for there were too many requests"
-		d.detector.last.RealTime = false // since the start
+		d.lookout.last.RealTime = false // since the start
 		d.run(2 * time.Second)
 		d.late(3200*time.Microsecond, 60*time.Microsecond, 15*time.Microsecond)
 		d.run(2 * time.Second)
@@ -477,7 +477,7 @@ func TestAStormIsOneIncident(t *testing.T) {
 		t.Error("one that is far worse goes under in a small one")
 	}
 	d.cases = d.cases[:1]
-	d.detector.small.giveBack() // as Explain has it, which finds that they are one
+	d.lookout.small.giveBack() // as Explain has it, which finds that they are one
 	for range 100 {
 		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
 		d.run(3 * time.Second)
@@ -489,7 +489,7 @@ func TestAStormIsOneIncident(t *testing.T) {
 	for _, c := range d.cases {
 		unkept += c.Unkept
 	}
-	if total := unkept + len(d.cases) + d.detector.unkept; total != 101 {
+	if total := unkept + len(d.cases) + d.lookout.unkept; total != 101 {
 		t.Errorf("%d incidents kept or counted, want 101", total)
 	}
 	ids := map[string]bool{}

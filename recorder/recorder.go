@@ -17,22 +17,22 @@ type Plan struct {
 type Recorder struct {
 	Ring *Ring
 
-	plan     Plan
-	detector detector
-	events   events
-	history  history
-	next     uint64 // number of the first record not looked at yet
-	fresh    []Record
-	last     Look
-	begun    bool
-	volume   string // as told by an event
-	told     *Kept  // the latest incident
+	plan    Plan
+	lookout lookout
+	events  events
+	history history
+	next    uint64 // number of the first record not looked at yet
+	fresh   []Record
+	last    Look
+	begun   bool
+	volume  string // as told by an event
+	told    *Kept  // the latest incident
 }
 
 // New makes a recorder; all that it needs for a day is there then.
 func New(plan Plan) *Recorder {
 	return &Recorder{
-		Ring: NewRing(plan.Packet), plan: plan, detector: detector{plan: plan}, history: newHistory(plan.Channels),
+		Ring: NewRing(plan.Packet), plan: plan, lookout: lookout{plan: plan}, history: newHistory(plan.Channels),
 		fresh: make([]Record, 0, 2*LookEach/plan.Packet),
 	}
 }
@@ -58,11 +58,11 @@ func (r *Recorder) Look(l *Look) *Case {
 		r.volume = l.Volume
 	}
 	r.begun, r.last = true, *l
-	return r.fill(r.detector.look(l, fresh, first))
+	return r.fill(r.lookout.look(l, fresh, first))
 }
 
 // End returns the incident that is not over when the bridge ends, as Look does; nil: none.
-func (r *Recorder) End() *Case { return r.fill(r.detector.end()) }
+func (r *Recorder) End() *Case { return r.fill(r.lookout.end()) }
 
 // fill adds the records of a case, if there is one.
 func (r *Recorder) fill(c *Case) *Case {
@@ -89,7 +89,7 @@ func (r *Recorder) Explain(c *Case, e *Evidence) (kept Kept, fresh bool) {
 		r.told = &kept
 	} else {
 		kept = *r.told
-		r.detector.allowance(c).giveBack()
+		r.lookout.allowance(c).giveBack()
 	}
 	r.events.explain(&kept.Incident)
 	if fresh {

@@ -27,11 +27,11 @@ type Resampler struct {
 	design
 	math  arithmetic
 	plan  plan
-	input history // at the input's rate, deinterleaved
+	input delayLine // at the input's rate, deinterleaved
 	// What lies between the stages: the doubled signal, or the bank's frames
 	// before halving, the even ones in early and the odd ones in late.
-	doubled     history
-	early, late history
+	doubled     delayLine
+	early, late delayLine
 
 	points [2 * chunk]point
 	with   [2 * chunk]blended
@@ -54,12 +54,12 @@ func New(channels int, in, out aes67.Hz) (*Resampler, error) {
 	// The most input frames that an output frame takes, and as many again in a
 	// thousand for rounding and for the frame that lies across blocks.
 	most := float64(in) / float64(out) / (1 - 1e-9*float64(MaxRatio)) * 1.001
-	r.input = newHistory(channels, r.span()+int(most*MaxBlock)+2)
+	r.input = newDelayLine(channels, r.span()+int(most*MaxBlock)+2)
 	if d.halve {
-		r.early = newHistory(channels, d.length()+chunk)
-		r.late = newHistory(channels, d.length()+chunk)
+		r.early = newDelayLine(channels, d.length()+chunk)
+		r.late = newDelayLine(channels, d.length()+chunk)
 	} else {
-		r.doubled = newHistory(channels, bankTaps+int(2*most*chunk)+4)
+		r.doubled = newDelayLine(channels, bankTaps+int(2*most*chunk)+4)
 	}
 	r.Reset()
 	return r, nil
@@ -211,7 +211,7 @@ func (r *Resampler) doubleAndRead(out [][]float64, from, to int) {
 // frames for each, then the fixed filter halves the rate.
 func (r *Resampler) readAndHalve(out [][]float64, from, to int) {
 	frames := to - from
-	for _, l := range [...]*history{&r.early, &r.late} {
+	for _, l := range [...]*delayLine{&r.early, &r.late} {
 		l.forget(l.end() - int64(r.length()-1))
 	}
 	fill := r.late.fill

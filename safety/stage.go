@@ -30,7 +30,8 @@ type Config struct {
 	LongestDelay float64
 	// CeilingDBFS bounds every sample.
 	CeilingDBFS float64
-	// Late is how long ago what comes was held to the same ceiling: a lower one is so much later here.
+	// Late is how long ago, at most, what comes was held to the same ceiling: it falls so
+	// much later here.
 	Late aes67.Frames
 }
 
@@ -47,9 +48,9 @@ type Stage struct {
 
 	target    atomic.Uint64 // of the ceiling: float64 bits, amplitude
 	fall      float64       // of the ceiling: factor a frame
-	late      int           // frames until it falls
+	late      int           // Config.Late
 	aim       float64       // the latest target
-	waits     int           // frames until it falls to that
+	waits     int           // what is left of late before it falls to that
 	detector  detector
 	limiter   limiter
 	untouched bool // the latest block
@@ -80,7 +81,7 @@ func New(cfg Config) *Stage {
 }
 
 // SetCeiling changes the ceiling, from any goroutine: up, and in silence, with the next
-// block, down by ceilingFall.
+// block, down by ceilingFall, after Config.Late.
 func (s *Stage) SetCeiling(dbfs float64) {
 	s.target.Store(math.Float64bits(math.Pow(10, dbfs/20)))
 }

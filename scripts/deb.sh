@@ -66,7 +66,7 @@ for arch in "${arches[@]}"; do
   say "lintian $package"
   lintian --allow-root --fail-on error,warning "$out/$package"
   # Documents link one another by these names.
-  dpkg-deb --contents "$out/$package" | grep -q '/docs/troubleshooting\.md$' || { say "$package has its documents under other names"; exit 1; }
+  grep -q '/docs/troubleshooting\.md$' <<<"$(dpkg-deb --contents "$out/$package")" || { say "$package has its documents under other names"; exit 1; }
   if [[ $arch != "$(dpkg --print-architecture)" ]]; then
     dpkg-deb --extract "$out/$package" "$work/tree"
     emulate=qemu-$(sed 's/^arm64$/aarch64/; s/^amd64$/x86_64/' <<<"$arch")-static

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -77,7 +78,7 @@ func begins(in ast.Node) (found bool) {
 	return found
 }
 
-// starts reports whether a node begins a goroutine: by go, or as wg.Go, time.AfterFunc and
+// starts reports whether a node begins a goroutine: by go, or as wg.Go, time.AfterFunc, t.Parallel and
 // their like do.
 func starts(n ast.Node) bool {
 	switch n := n.(type) {
@@ -85,7 +86,7 @@ func starts(n ast.Node) bool {
 		return true
 	case *ast.CallExpr:
 		f, of := n.Fun.(*ast.SelectorExpr)
-		return of && (f.Sel.Name == "Go" || f.Sel.Name == "AfterFunc")
+		return of && slices.Contains([]string{"Go", "AfterFunc", "Parallel"}, f.Sel.Name)
 	}
 	return false
 }

@@ -20,8 +20,8 @@ const notJudged = "not judged"
 // The verdicts on a figure beyond its limit: a standstill may explain that, and none
 // does.
 const (
-	failed  = "FAIL"
-	certain = "FAIL, whatever the machine did"
+	failed = "FAIL"
+	surely = "FAIL, whatever the machine did"
 )
 
 type table struct {
@@ -54,7 +54,7 @@ func (f *table) never(t testing.TB, name string, measured, limit float64, unit s
 	t.Helper()
 	r := row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf("<= %.4g %s", limit, unit), "ok"}
 	if !(measured <= limit) { // also when it is not a number
-		r.verdict = certain
+		r.verdict = surely
 		t.Errorf("%s: %s, want %s", name, r.measured, r.limit)
 	}
 	f.take(t, r)

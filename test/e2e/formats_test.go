@@ -261,6 +261,10 @@ const (
 	mostAway  = 2 * time.Second
 )
 
+// wrongSample begins what differs says of a sample that was not sent there: that is never
+// the machine's doing.
+const wrongSample = "channel "
+
 // differs tells where the last second of a recording of 24-bit samples is not what was
 // sent; no more than three quarters of it, since receivers may lose packets while they
 // start. Empty: nowhere.
@@ -294,7 +298,7 @@ func (b batch) differs(at cut, samples [][]int32) string {
 		}
 		for c := range samples {
 			if got, want := samples[c][i], sampleAt(b.encoding, at.first+c, n)<<shift; got != want {
-				return fmt.Sprintf("channel %d of %d, frame %d of %d: %d, want %d (of frame %d, not %d)",
+				return fmt.Sprintf(wrongSample+"%d of %d, frame %d of %d: %d, want %d (of frame %d, not %d)",
 					c, len(samples), i, frames, got, want, frameOf(b.encoding, got>>shift, at.first+c), n&mask)
 			}
 		}
@@ -483,7 +487,7 @@ func TestFormats(t *testing.T) {
 				for _, name := range decoders {
 					told[b.packets][at][name] = words[name][i]
 					well = well && words[name][i] == ""
-					wrong = wrong || strings.HasPrefix(words[name][i], "channel ")
+					wrong = wrong || strings.HasPrefix(words[name][i], wrongSample)
 				}
 			}
 			if well {

@@ -108,7 +108,7 @@ func TestFiguresAloneAreExcused(t *testing.T) {
 	for _, r := range a.rows {
 		verdicts = append(verdicts, r.verdict)
 	}
-	if want := []string{notJudged, certain, notJudged, certain}; !slices.Equal(verdicts, want) || len(a.failures) != 3 || len(a.beyond) != 0 {
+	if want := []string{notJudged, surely, notJudged, surely}; !slices.Equal(verdicts, want) || len(a.failures) != 3 || len(a.beyond) != 0 {
 		t.Errorf("verdicts %q, want %q; failures %q, beyond %q", verdicts, want, a.failures, a.beyond)
 	}
 }

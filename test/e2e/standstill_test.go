@@ -81,7 +81,7 @@ func TestStandstill(t *testing.T) {
 				t.Run(fmt.Sprintf("%s for %v", h.what, h.length), func(t *testing.T) {
 					measured(t, func(t *attempt) {
 						defer func() {
-							if t.Failed() { // the next one finds all in order
+							if t.Failed() || desk != nil && desk.life.Failed() { // the next one finds all in order
 								desk.close(t)
 								desk = nil
 							}

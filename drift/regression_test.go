@@ -12,7 +12,7 @@ const quarter = 250e6
 func TestLineFollowsAClockThatIsOff(t *testing.T) {
 	for _, slope := range []float64{300e-6, -300e-6, 50e-6, -5e-6} {
 		random := rand.New(rand.NewPCG(1, 2))
-		var l trend
+		var l regression
 		at := 7e12
 		for range 80 {
 			at += quarter
@@ -29,7 +29,7 @@ func TestLineFollowsAClockThatIsOff(t *testing.T) {
 
 func TestLineOfAnExactClockStaysLevel(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	var l trend
+	var l regression
 	for i := range 2000 {
 		l.add(quarter*float64(i), -30e3*random.ExpFloat64())
 		if i > 8 && math.Abs(l.slope()) > 20e-9 {
@@ -39,7 +39,7 @@ func TestLineOfAnExactClockStaysLevel(t *testing.T) {
 }
 
 // steady returns a line that has seen points at height 0 with some noise.
-func steady() (l trend, at float64) {
+func steady() (l regression, at float64) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 100 {
 		at += quarter
@@ -78,7 +78,7 @@ func TestLineTakesThreeGrosslyLatePointsForAStep(t *testing.T) {
 }
 
 func TestLineKeepsACertainSlopeAcrossAStep(t *testing.T) {
-	var l trend
+	var l regression
 	random := rand.New(rand.NewPCG(7, 8))
 	height := func(i int) float64 {
 		x := 100e-6*quarter*float64(i) - 1e3*random.Float64()

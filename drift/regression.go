@@ -2,7 +2,7 @@ package drift
 
 import "math"
 
-// A trend is a line fitted to points (instant, ahead), both in ns, one at a time. It
+// A regression is a line fitted to points (instant, ahead), both in ns, one at a time. It
 // grows surer for memory points and forgets the oldest after that; it forgets
 // sooner when the points stop lying on a line.
 //
@@ -11,7 +11,7 @@ import "math"
 //
 // Nearly every server ticks with CLOCK_MONOTONIC. So the slope is its base (0)
 // until the points contradict it clearly, and what they say after that.
-type trend struct {
+type regression struct {
 	weight float64 // of all points; a new point weighs 1
 	// Weighted means and central moments of the points, less the base.
 	meanAt, meanAhead float64
@@ -66,16 +66,16 @@ const (
 )
 
 // ahead returns the height of the line at an instant.
-func (l *trend) ahead(at float64) float64 {
+func (l *regression) ahead(at float64) float64 {
 	return l.meanAhead + l.base*at + l.bend*(at-l.meanAt)
 }
 
 // slope returns the slope as far as it is believed.
-func (l *trend) slope() float64 { return l.base + l.bend }
+func (l *regression) slope() float64 { return l.base + l.bend }
 
 // begin starts the line anew at one point. Noise is kept, and so is a slope
 // that was certain: a server that skipped a cycle has the clock it had.
-func (l *trend) begin(at, ahead float64) {
+func (l *regression) begin(at, ahead float64) {
 	base, noise, begun := l.base, l.noise, l.begun
 	if l.weight > 0 {
 		begun++
@@ -86,11 +86,11 @@ func (l *trend) begin(at, ahead float64) {
 	if l.weight == 0 {
 		noise = firstNoise * firstNoise
 	}
-	*l = trend{weight: 1, meanAt: at, meanAhead: ahead - base*at, base: base, noise: noise, begun: begun}
+	*l = regression{weight: 1, meanAt: at, meanAhead: ahead - base*at, base: base, noise: noise, begun: begun}
 }
 
 // add takes the next point.
-func (l *trend) add(at, ahead float64) {
+func (l *regression) add(at, ahead float64) {
 	if l.weight == 0 {
 		l.begin(at, ahead)
 		return
@@ -139,14 +139,14 @@ func (l *trend) add(at, ahead float64) {
 
 // early begins the line anew at a point that is so far above it that it need
 // not be the best of its window: the server has rendered ahead.
-func (l *trend) early(at, ahead float64) {
+func (l *regression) early(at, ahead float64) {
 	if l.weight > 0 && ahead-l.ahead(at) > max(grossYoung, gross*math.Sqrt(l.noise)) {
 		l.begin(at, ahead)
 	}
 }
 
 // forget makes all points so far weigh as much as the given number of them.
-func (l *trend) forget(points float64) {
+func (l *regression) forget(points float64) {
 	keep := points / l.weight
 	l.weight *= keep
 	l.atAt *= keep
@@ -154,7 +154,7 @@ func (l *trend) forget(points float64) {
 }
 
 // fit adds a point, less the base, to the moments.
-func (l *trend) fit(at, ahead float64) {
+func (l *regression) fit(at, ahead float64) {
 	l.weight++
 	dt, da := at-l.meanAt, ahead-l.meanAhead
 	l.meanAt += dt / l.weight

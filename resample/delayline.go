@@ -1,17 +1,17 @@
 package resample
 
-// Hot: nothing but newHistory allocates.
+// Hot: nothing but newDelayLine allocates.
 
-// history is a delay line: for each channel the latest frames of a signal, which
+// delayLine holds for each channel the latest frames of a signal, which
 // are numbered from the start of the run. Frames before the first are zeros.
-type history struct {
+type delayLine struct {
 	data [][]float64
 	base int64 // number of data[c][0]
 	fill int   // frames held
 }
 
-func newHistory(channels, capacity int) history {
-	l := history{data: make([][]float64, channels)}
+func newDelayLine(channels, capacity int) delayLine {
+	l := delayLine{data: make([][]float64, channels)}
 	all := make([]float64, channels*capacity)
 	for c := range l.data {
 		l.data[c] = all[c*capacity : (c+1)*capacity : (c+1)*capacity]
@@ -19,9 +19,9 @@ func newHistory(channels, capacity int) history {
 	return l
 }
 
-// reset empties the line and fills it with the given number of zeros before
+// reset empties it and fills it with the given number of zeros before
 // frame 0.
-func (l *history) reset(zeros int) {
+func (l *delayLine) reset(zeros int) {
 	l.base, l.fill = int64(-zeros), zeros
 	for _, data := range l.data {
 		clear(data)
@@ -29,14 +29,14 @@ func (l *history) reset(zeros int) {
 }
 
 // end returns the number of the next frame to come.
-func (l *history) end() int64 { return l.base + int64(l.fill) }
+func (l *delayLine) end() int64 { return l.base + int64(l.fill) }
 
 // room returns how many frames can be added.
-func (l *history) room() int { return len(l.data[0]) - l.fill }
+func (l *delayLine) room() int { return len(l.data[0]) - l.fill }
 
 // forget drops the frames before the given one, which may lie beyond the end:
 // then all are dropped.
-func (l *history) forget(before int64) {
+func (l *delayLine) forget(before int64) {
 	n := int(min(before-l.base, int64(l.fill)))
 	if n <= 0 {
 		return

@@ -61,8 +61,8 @@ type Case struct {
 	grave, graveLast aes67.RawTime // the first and the last trigger that is not small; 0: none
 }
 
-// detector finds what calls for an explanation.
-type detector struct {
+// lookout finds what calls for an explanation.
+type lookout struct {
 	plan   Plan
 	last   Look
 	begun  bool
@@ -81,7 +81,7 @@ type detector struct {
 
 // look takes a look and the records since the last one, the first of which has a
 // number. It returns a case that is over.
-func (w *detector) look(l *Look, fresh []Record, number uint64) (over *Case) {
+func (w *lookout) look(l *Look, fresh []Record, number uint64) (over *Case) {
 	if !w.begun {
 		w.begun, w.last = true, *l
 	}
@@ -111,7 +111,7 @@ func (w *detector) look(l *Look, fresh []Record, number uint64) (over *Case) {
 }
 
 // end ends the case that is open, and returns it unless there are too many.
-func (w *detector) end() (over *Case) {
+func (w *lookout) end() (over *Case) {
 	c, l := w.open, &w.last
 	if c == nil {
 		return nil
@@ -168,7 +168,7 @@ func (l *Look) worseThan(other *Look) bool {
 func (l *Look) turned(before *Look) bool { return l.State != before.State }
 
 // judge tells what a record calls for.
-func (w *detector) judge(s *Record) (found Trigger) {
+func (w *lookout) judge(s *Record) (found Trigger) {
 	if s.late() > max(lateFrom, w.plan.Packet) {
 		found |= Late
 	}
@@ -189,7 +189,7 @@ func (w *detector) judge(s *Record) (found Trigger) {
 }
 
 // compare tells what has changed for the worse since the last look.
-func (w *detector) compare(l *Look) (found Trigger) {
+func (w *lookout) compare(l *Look) (found Trigger) {
 	if l.Steps > w.last.Steps && w.last.PTP != 0 {
 		found |= Step
 	}
@@ -218,7 +218,7 @@ func (w *detector) compare(l *Look) (found Trigger) {
 }
 
 // trigger opens a case, or goes on with the one that is open.
-func (w *detector) trigger(found Trigger, at aes67.RawTime, l *Look, number uint64) {
+func (w *lookout) trigger(found Trigger, at aes67.RawTime, l *Look, number uint64) {
 	if w.open != nil {
 		w.open.add(found, at)
 		return
