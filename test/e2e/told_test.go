@@ -33,7 +33,7 @@ func TestPlayersAreToldTheLatency(t *testing.T) {
 		b.follows(40 * time.Second)
 		s.realtime()
 		l := listenMarks(t, w, subscriptionOf(t, b.descriptions()[0]))
-		player := start(t, "player", s.env, labtool, "marks", "-ahead", "-latency", playersBuffer.String())
+		player := start(t, "player", s.env, labtool, "marks", "-ahead", "-latency", (2 * playersBuffer).String()) // one that needs no shorter cycles
 		eventually(t, 20*time.Second, "marks come", func() bool { return len(l.Marks()) > 0 })
 		s.realtime()
 		if sinks := s.sinks(); !slices.Equal(sinks, []string{"aes67"}) {
