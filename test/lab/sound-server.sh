@@ -107,7 +107,10 @@ load-module module-always-sink
 load-module module-rescue-streams
 load-module module-suspend-on-idle
 PA
-      spawn server pulseaudio -n -F "$dir/default.pa" --daemonize=no --exit-idle-time=-1 \
+      # Its own limit of 200 ms kills it when a thread that stands still has left the
+      # others too much to do.
+      echo "rlimit-rttime = -1" >"$dir/daemon.conf"
+      spawn server env PULSE_CONFIG="$dir/daemon.conf" pulseaudio -n -F "$dir/default.pa" --daemonize=no --exit-idle-time=-1 \
         --use-pid-file=no --log-target=stderr -v ;;
     *) usage ;;
   esac
@@ -159,9 +162,6 @@ realtime() {
         { echo "sound-server: real time is not allowed here" >&2; return 0; }
       promoted=$((promoted + 1))
     done
-    # PulseAudio's own limit (rlimit-rttime, 200 ms) kills it when a thread that stands
-    # still has left the others too much to do.
-    prlimit --pid "$pid" --rttime=unlimited
   done
   echo "sound-server: $promoted data threads run in real time" >&2
 }
