@@ -109,8 +109,9 @@ load-module module-suspend-on-idle
 PA
       # Its own limit of 200 ms kills it when a thread that stands still has left the
       # others too much to do.
-      echo "rlimit-rttime = -1" >"$dir/daemon.conf"
-      spawn server env PULSE_CONFIG="$dir/daemon.conf" pulseaudio -n -F "$dir/default.pa" --daemonize=no --exit-idle-time=-1 \
+      mkdir -p "$dir/home/.config/pulse"
+      echo "rlimit-rttime = -1" >>"$dir/home/.config/pulse/daemon.conf"
+      spawn server pulseaudio -n -F "$dir/default.pa" --daemonize=no --exit-idle-time=-1 \
         --use-pid-file=no --log-target=stderr -v ;;
     *) usage ;;
   esac
