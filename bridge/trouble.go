@@ -16,6 +16,7 @@ type trouble struct {
 	ends  aes67.MonoTime
 	told  troubleCounts // totals when last looked at
 	begun bool
+	long  bool // the buffer was longer than half of enough
 }
 
 // troubleCounts are counts since the start, or of a time.
@@ -65,10 +66,13 @@ func (t *trouble) look(s PipelineSnapshot, now aes67.MonoTime) (words string, ne
 	if minute != (troubleCounts{}) {
 		next = t.ends
 	}
-	return minute.sentence(s), next
+	// While the trouble lasts the advice does not go back and forth with the buffer.
+	t.long = s.Buffer > enough/2 || t.long && minute.underruns > fewUnderruns
+	return minute.sentence(s, t.long), next
 }
 
-func (c troubleCounts) sentence(s PipelineSnapshot) string {
+// sentence tells of a minute; long is that the buffer was longer than half of enough.
+func (c troubleCounts) sentence(s PipelineSnapshot, long bool) string {
 	switch {
 	case s.Asked > 0 && s.Asked < s.Least && s.Cycle > 0:
 		return fmt.Sprintf("sink.latency is %v, but the sound server hands over %v at a time: %v are kept; set sink.latency to \"auto\" or to %v at least",
@@ -78,7 +82,7 @@ func (c troubleCounts) sentence(s PipelineSnapshot) string {
 			fewUnderruns, round(s.Asked))
 	case c.underruns > fewUnderruns:
 		outlasts := enough
-		if s.Buffer > enough/2 {
+		if long {
 			outlasts = 3 * enough
 		}
 		return fmt.Sprintf("the sound broke off more than %d times in the last minute, for the sound server was late: end what keeps the computer busy, or set sink.latency to \"%v\"",

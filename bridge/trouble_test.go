@@ -65,3 +65,21 @@ func TestALatencyThatCannotBeKeptIsTold(t *testing.T) {
 		}
 	}
 }
+
+// The words change only with what is wrong, though the buffer goes up and down.
+func TestTheAdviceDoesNotGoBackAndForthWithTheBuffer(t *testing.T) {
+	var trouble trouble
+	now := aes67.MonoTime(time.Hour)
+	trouble.look(PipelineSnapshot{}, now)
+	changes, last := 0, ""
+	for i := range uint64(80) {
+		now = now.Add(time.Second)
+		said, _ := trouble.look(PipelineSnapshot{Underruns: i, Buffer: time.Duration(80-60*(i%2)) * time.Millisecond}, now)
+		if said != last {
+			changes, last = changes+1, said
+		}
+	}
+	if changes != 1 || !strings.Contains(last, `"180ms"`) {
+		t.Errorf("the sentence changed %d times, to %q in the end", changes, last)
+	}
+}
