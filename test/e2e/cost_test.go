@@ -140,7 +140,8 @@ func costByRealtimeKit(t testing.TB, w wire) costRig {
 	must(0, os.MkdirAll(filepath.Dir(inside), 0o755))
 	must(0, os.WriteFile(inside, must(os.ReadFile(program)), 0o755))
 	m.root("setcap", "cap_net_bind_service+ep", program)
-	s := &server{t: t, dir: m.dir, env: m.env, as: []string{script("machine.sh"), "as", m.dir, "alice"}}
+	control := "XDG_RUNTIME_DIR=" + filepath.Join("/proc", m.leader(), "root/run/user/1000") // for us; alice has her own
+	s := &server{t: t, dir: m.dir, env: append(m.env, control), as: []string{script("machine.sh"), "as", m.dir, "alice"}}
 	space := must(os.Readlink(filepath.Join("/proc", m.leader(), "ns/pid")))
 	pid := func(*bridge) int {
 		for _, comm := range must(filepath.Glob("/proc/[0-9]*/comm")) {
