@@ -34,7 +34,9 @@ const (
 	dirtyMonitor                    // the recording has ended
 	dirtyLevels                     // the monitor's or the recording's own volume, or what is allowed
 
-	dirtyVolumes = dirtySink | dirtyLevels
+	dirtyPlayer // a player came or went when the sink changed, which is to be looked at
+
+	dirtyVolumes = dirtySink | dirtyLevels | dirtyPlayer
 )
 
 // life is what lasts as long as one connection to the server.
@@ -44,7 +46,6 @@ type life struct {
 
 	dirty     atomic.Uint32
 	suspended atomic.Bool   // the server has suspended the monitor
-	byPlayer  atomic.Bool   // a player came or went when the sink changed, and nobody has looked since
 	monitor   atomic.Uint32 // the monitor source's number
 	output    atomic.Uint32 // the recording's number among those of all programs
 	wakeup    chan struct{}
@@ -136,11 +137,10 @@ func (t *life) message(m any) {
 	case *proto.SubscribeEvent:
 		switch m.Event.GetFacility() {
 		case proto.EventSink:
-			own := m.Index == t.framer.sink.Load()
-			if own {
-				t.happens(&t.volumeAt, &t.playerAt)
-			}
-			if own || m.Event.GetType() != proto.EventChange {
+			switch {
+			case m.Index == t.framer.sink.Load():
+				t.mark(dirtySink | t.happens(&t.volumeAt, t.playerAt))
+			case m.Event.GetType() != proto.EventChange:
 				t.mark(dirtySink)
 			}
 		case proto.EventSource:
@@ -152,10 +152,11 @@ func (t *life) message(m any) {
 				t.mark(dirtyLevels)
 			}
 		case proto.EventSinkSinkInput:
-			if m.Event.GetType() != proto.EventChange && t.happens(&t.playerAt, &t.volumeAt) {
-				t.mark(dirtyLevels) // what it did to the volume is looked at, and no later change blamed on it
+			what := dirtyInputs
+			if m.Event.GetType() != proto.EventChange {
+				what |= t.happens(&t.playerAt, t.volumeAt)
 			}
-			t.mark(dirtyInputs)
+			t.mark(what)
 		}
 	case *proto.RecordStreamKilled:
 		t.mark(dirtyMonitor)
@@ -170,22 +171,14 @@ func (t *life) message(m any) {
 	}
 }
 
-// happens notes when something did, and reports whether a player came or went when the
-// sink changed: then it has changed the volume, until that has been looked at.
-func (t *life) happens(this, other *aes67.MonoTime) (byPlayer bool) {
+// happens notes when something did. A player that comes or goes when the sink changes has
+// changed the volume, until that has been looked at: it returns what is dirty so.
+func (t *life) happens(this *aes67.MonoTime, other aes67.MonoTime) uint32 {
 	*this = t.cfg.Now()
-	byPlayer = this.Sub(*other) <= oneStep
-	if byPlayer {
-		t.byPlayer.Store(true)
+	if this.Sub(other) <= oneStep {
+		return dirtyPlayer
 	}
-	return byPlayer
-}
-
-// keepBlame notes anew what a look has taken that came to nothing.
-func (t *life) keepBlame(byPlayer bool) {
-	if byPlayer {
-		t.byPlayer.Store(true)
-	}
+	return 0
 }
 
 func (t *life) mark(what uint32) {
@@ -320,6 +313,7 @@ func (t *life) step(ctx context.Context) (err error) {
 		if err := t.look(volumes); err != nil || !t.present {
 			return err
 		}
+		dirty &^= dirtyPlayer // seen, whatever else fails
 	}
 	if !t.present {
 		if err := t.establish(ctx); err != nil || ctx.Err() != nil {
@@ -356,14 +350,12 @@ const sinkSuspended = 2
 // something of it has changed; a sink that is gone is noted as such.
 func (t *life) look(dirty uint32) error {
 	doubts, info := t.doubts(), &proto.GetSinkInfoReply{}
-	byPlayer := t.byPlayer.Swap(false)
 	err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info)
 	if errors.Is(err, proto.ErrNoSuchEntity) || err == nil && info.ModuleIndex != t.module {
 		t.removed()
 		return nil
 	}
 	if err != nil {
-		t.keepBlame(byPlayer)
 		return err
 	}
 	t.asleep = info.State == sinkSuspended
@@ -376,10 +368,10 @@ func (t *life) look(dirty uint32) error {
 	}
 	added, err := t.levels()
 	if err != nil {
-		t.keepBlame(byPlayer)
 		return err
 	}
-	t.sawVolume(doubts, volumeOf(info), added, byPlayer || t.byPlayer.Load())
+	byPlayer := (dirty|t.dirty.Load())&dirtyPlayer != 0 // also of what the answer knows already
+	t.sawVolume(doubts, volumeOf(info), added, byPlayer)
 	return nil
 }
 
@@ -393,7 +385,6 @@ func (t *life) removed() {
 // absent notes that there is no sink.
 func (t *life) absent() {
 	t.present, t.confirmed, t.stream, t.playing = false, false, noStream, 0
-	t.byPlayer.Store(false)
 	t.deaf = deaf{}
 	t.framer.sink.Store(noStream)
 	t.framer.close()
