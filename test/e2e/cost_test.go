@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -38,7 +37,7 @@ const (
 // root, as an ordinary user whom RealtimeKit gives priority (in a whole machine), and
 // as one whom it is refused; idle, and with two busy loops.
 func TestCost(t *testing.T) {
-	if _, err := os.Stat(pace); err != nil || !strings.Contains(flag.Lookup("test.run").Value.String(), "TestCost") {
+	if _, err := os.Stat(pace); err != nil || !asked("TestCost") {
 		t.Skip("takes minutes: said by 'make bench-cost'")
 	}
 	for _, who := range []struct {

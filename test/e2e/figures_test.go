@@ -32,13 +32,13 @@ type table struct {
 // atMost records a figure with an upper limit and fails the test above it.
 func (f *table) atMost(t testing.TB, name string, measured, limit float64, unit string) {
 	t.Helper()
-	f.judge(t, measured <= limit, row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf("<= %.4g %s", limit, unit), "ok"})
+	f.judge(t, measured <= limit, bounded(t, name, measured, "<=", limit, unit))
 }
 
 // atLeast records a figure with a lower limit and fails the test below it.
 func (f *table) atLeast(t testing.TB, name string, measured, limit float64, unit string) {
 	t.Helper()
-	f.judge(t, measured >= limit, row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf(">= %.4g %s", limit, unit), "ok"})
+	f.judge(t, measured >= limit, bounded(t, name, measured, ">=", limit, unit))
 }
 
 // so records what was seen of the sound or of packets, and fails the test where it is
@@ -52,13 +52,21 @@ func (f *table) so(t testing.TB, name string, good bool, seen, wanted string) {
 // it above.
 func (f *table) never(t testing.TB, name string, measured, limit float64, unit string) {
 	t.Helper()
-	r := row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf("<= %.4g %s", limit, unit), "ok"}
+	r := bounded(t, name, measured, "<=", limit, unit)
 	if !(measured <= limit) { // also when it is not a number
 		r.verdict = surely
-		t.Errorf("%s: %s, want %s", name, r.measured, r.limit)
+		t.Error(r.fault())
 	}
 	f.take(t, r)
 }
+
+// bounded is the row of a figure within its limit.
+func bounded(t testing.TB, name string, measured float64, than string, limit float64, unit string) row {
+	return row{t.Name(), name, fmt.Sprintf("%.4g %s", measured, unit), fmt.Sprintf("%s %.4g %s", than, limit, unit), "ok"}
+}
+
+// fault tells of a row that is not good.
+func (r row) fault() string { return fmt.Sprintf("%s: %s, want %s", r.name, r.measured, r.limit) }
 
 // judge fails the test for a row that is not good, which may be taken again if the
 // machine stood still.
@@ -66,7 +74,7 @@ func (f *table) judge(t testing.TB, good bool, r row) {
 	t.Helper()
 	if !good {
 		r.verdict = failed
-		failBeyond(t, fmt.Sprintf("%s: %s, want %s", r.name, r.measured, r.limit))
+		failBeyond(t, r.fault())
 	}
 	f.take(t, r)
 }

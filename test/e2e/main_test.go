@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,9 @@ import (
 
 	"aes67-sink/internal/rtthread"
 )
+
+// asked reports whether a test is asked for by its name.
+func asked(test string) bool { return strings.Contains(flag.Lookup("test.run").Value.String(), test) }
 
 // full asks for the long measurements.
 var full = os.Getenv("LAB_FULL") == "1"

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -30,7 +29,7 @@ func packages(t testing.TB) (old, latest string) {
 	all, _ := filepath.Glob(filepath.Join(project, "build/deb/aes67-sink_*_"+arch+".deb"))
 	switch {
 	case len(olds) == 1 && len(all) == 1:
-	case strings.Contains(flag.Lookup("test.run").Value.String(), "TestPackage"):
+	case asked("TestPackage"):
 		t.Fatalf("the packages are %q and %q, want one and one", olds, all)
 	default:
 		t.Skip("needs the package: say 'make package-test'")

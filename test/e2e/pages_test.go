@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"flag"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +24,7 @@ const (
 // TestPagesCostNoPacket measures the time between packets and what the sender's thread
 // uses, with as many pages open as may be and beside none, in turn.
 func TestPagesCostNoPacket(t *testing.T) {
-	if !strings.Contains(flag.Lookup("test.run").Value.String(), "TestPagesCostNoPacket") {
+	if !asked("TestPagesCostNoPacket") {
 		t.Skip("takes minutes: said by 'make bench-pages'")
 	}
 	need(t, "curl")
