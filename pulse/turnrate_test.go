@@ -105,21 +105,23 @@ func TestPulseAudioCannotFollow(t *testing.T) {
 	b.await("it is told", func(s Status) bool { return flowing(s) && s.Follows == FollowsUnable && s.Rate == 48000 })
 }
 
-// share tells how many of the tenths of a second that were played were recorded in a row
-// and bit for bit: a busy computer may lose some between.
+// share tells how much of what was played was recorded bit for bit, in pieces of 5 ms, or
+// a little less at 44.1 kHz: of each cycle that a busy computer loses one or two are gone.
+// That 440 samples of noise agree by chance cannot be.
 func (r *recorder) share(samples []float32) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	const row = 2 * 4410
-	rows, found, from := 0, 0, 0
-	for ; len(samples) >= row; samples = samples[row:] {
-		rows++
-		for i := from; i+row <= len(r.samples); i += r.channels {
-			if r.samples[i] == samples[0] && slices.Equal(r.samples[i:i+row], samples[:row]) {
-				found, from = found+1, i+row
-				break
-			}
+	const piece = 2 * 220
+	places := make(map[float32][]int, len(r.samples)/r.channels)
+	for i := 0; i+piece <= len(r.samples); i += r.channels {
+		places[r.samples[i]] = append(places[r.samples[i]], i)
+	}
+	pieces, found := 0, 0
+	for ; len(samples) >= piece; samples = samples[piece:] {
+		pieces++
+		if slices.ContainsFunc(places[samples[0]], func(at int) bool { return slices.Equal(r.samples[at:at+piece], samples[:piece]) }) {
+			found++
 		}
 	}
-	return float64(found) / float64(max(1, rows))
+	return float64(found) / float64(max(1, pieces))
 }
