@@ -100,7 +100,7 @@ func (r *recording) run(ctx context.Context) error {
 	defer r.capture.Close()
 	defer close(r.saves)
 	r.guard(r.remember)
-	debug.FreeOSMemory() // all that the start took, too
+	started := time.After(startTakes)
 	each := time.NewTicker(recorder.LookEach)
 	defer each.Stop()
 	for {
@@ -108,6 +108,8 @@ func (r *recording) run(ctx context.Context) error {
 		case <-ctx.Done():
 			r.guard(r.end)
 			return nil
+		case <-started:
+			giveBackStart(r.log)
 		case <-each.C:
 			r.guard(func() {
 				l := r.look()

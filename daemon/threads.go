@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"aes67-sink/internal/resident"
 	"aes67-sink/internal/rtthread"
 	"aes67-sink/internal/wake"
 )
@@ -53,6 +54,17 @@ const garbageShare = 10
 func tuneRuntime() {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
 	debug.SetGCPercent(garbageShare)
+}
+
+// startTakes is after how long all that a start does once is over.
+const startTakes = 10 * time.Second
+
+// giveBackStart gives back the memory that only the start needed: garbage, and pages of code.
+func giveBackStart(log zerolog.Logger) {
+	debug.FreeOSMemory()
+	if _, err := resident.GiveBackCode(); err != nil {
+		log.Debug().Err(err).Msg("the start's code stays in memory")
+	}
 }
 
 // captureThread asks for real-time priority on the thread that reads the sound

@@ -81,6 +81,7 @@ var mayImport = map[string][]string{
 	"internal/redact":    {},
 	"internal/incidents": {"recorder", "internal/state", "internal/text"},
 	"internal/procstat":  {"aes67", "recorder"},
+	"internal/resident":  {},
 	"internal/state":     {"internal/wake"},
 	"internal/text":      {},
 
