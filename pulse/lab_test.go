@@ -61,6 +61,9 @@ func startLab(t *testing.T, kind string, settings ...string) *lab {
 	l := &lab{t: t, dir: dir, kind: kind}
 	t.Cleanup(func() {
 		l.script("stop", dir)
+		if t.Failed() {
+			l.tellLogs()
+		}
 		os.RemoveAll(dir)
 	})
 	config := filepath.Join(dir, "home/.config/pulse")
@@ -72,6 +75,17 @@ func startLab(t *testing.T, kind string, settings ...string) *lab {
 	}
 	l.script("start", kind, dir)
 	return l
+}
+
+// tellLogs shows the last that the servers have told.
+func (l *lab) tellLogs() {
+	l.t.Helper()
+	files, _ := filepath.Glob(filepath.Join(l.dir, "*.log"))
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil {
+			l.t.Logf("%s:\n%s", filepath.Base(file), text[max(0, len(text)-4000):])
+		}
+	}
 }
 
 func (l *lab) script(args ...string) {

@@ -54,6 +54,19 @@ spawn() {
   echo $! >"$dir/$name.pid"
 }
 
+# keep NAME COMMAND...: as spawn, and started again if it crashes, as systemd does:
+# Debian 12's pipewire-pulse reads a stream that has ended now and then.
+keep() {
+  local name=$1 code; shift
+  while :; do
+    spawn "$name" "$@"
+    code=0; wait "$(<"$dir/$name.pid")" || code=$?
+    ((code == 128 + 11)) || return 0 # SIGSEGV
+    echo "sound-server: $name has crashed and is started again" >>"$dir/$name.log"
+    sleep 0.1
+  done
+}
+
 # reap NAME: end that process and wait for it.
 reap() {
   local file=$dir/$1.pid pid
@@ -97,7 +110,7 @@ up() {
       spawn pipewire pipewire
       soon 5 test -S "$dir/run/pipewire-0" || fail "pipewire does not start; see $dir/pipewire.log"
       spawn wireplumber wireplumber
-      spawn server pipewire-pulse ;;
+      keep server pipewire-pulse </dev/null >/dev/null 2>&1 & ;; # nobody waits for it
     pulseaudio)
       # A null sink beside ours is what module-always-sink would make anyway.
       cat >"$dir/default.pa" <<'PA'
