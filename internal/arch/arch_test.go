@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"avahi":             {"aes67", "internal/wake"},
 	"config":            {"aes67", "internal/text"},
 	"netif":             {"aes67", "internal/mcast", "internal/wake"},
-	"ptp/port":          {"aes67", "mediaclock", "ptp", "ptp/wire", "internal/wake"},
+	"ptp/port":          {"aes67", "mediaclock", "ptp", "ptp/wire", "internal/mcast", "internal/wake"},
 	"pipewire":          {"pipewire/pod"},
 	"pulse":             {"aes67", "pipewire", "internal/text", "internal/wake"},
 	"rtpsend":           {"aes67", "mediaclock", "internal/rtthread"},

@@ -42,24 +42,12 @@ func Listen(at netip.AddrPort, groups ...netip.Addr) (*Conn, error) {
 }
 
 func listen(at netip.AddrPort) (*net.UDPConn, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	fd, err := Socket(at, Option{"SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, 1})
 	if err != nil {
 		return nil, err
 	}
 	file := os.NewFile(uintptr(fd), "multicast")
 	defer func() { _ = file.Close() }() // the connection has a descriptor of its own
-	err = errors.Join(
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
-		// Only what this socket joined: others on this machine join more.
-		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0),
-	)
-	if err == nil {
-		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()})
-	}
-	if err != nil {
-		return nil, err
-	}
 	conn, err := net.FilePacketConn(file)
 	if err != nil {
 		return nil, err
@@ -70,25 +58,32 @@ func listen(at netip.AddrPort) (*net.UDPConn, error) {
 // Join joins the groups on an interface. The error is that of the first group: the
 // number of memberships of a socket is limited (ip(7), igmp_max_memberships), and
 // the others are worth less.
-func (c *Conn) Join(index int) error {
-	for i, g := range c.groups {
-		err := c.packet.JoinGroup(&net.Interface{Index: index}, address(g))
-		if i == 0 && err != nil && !errors.Is(err, unix.EADDRINUSE) {
-			return fmt.Errorf("joining %v on interface %d: %w", g, index, text.Cause(err))
+func (c *Conn) Join(index int) (first error) {
+	err := c.each(func(i, fd int, group netip.Addr) {
+		if err := Join(fd, group, index); i == 0 {
+			first = err
 		}
-	}
-	return nil
+	})
+	return errors.Join(first, err)
 }
 
 // Leave leaves them.
-func (c *Conn) Leave(index int) (err error) {
-	for _, g := range c.groups {
-		err = errors.Join(err, c.packet.LeaveGroup(&net.Interface{Index: index}, address(g)))
-	}
-	return err
+func (c *Conn) Leave(index int) error {
+	return c.each(func(_, fd int, group netip.Addr) { Leave(fd, group, index) })
 }
 
-func address(g netip.Addr) *net.UDPAddr { return &net.UDPAddr{IP: g.AsSlice()} }
+// each does something with each group. The error is that of a connection that is closed.
+func (c *Conn) each(do func(i, fd int, group netip.Addr)) error {
+	raw, err := c.udp.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) {
+		for i, group := range c.groups {
+			do(i, int(fd), group)
+		}
+	})
+}
 
 // Send sends from the bound port by an interface.
 func (c *Conn) Send(index int, to netip.AddrPort, b []byte) error {

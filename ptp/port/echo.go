@@ -149,7 +149,7 @@ func (p *Sockets) Echo(b []byte, ifindex int) error {
 		unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(ifindex)}),
 	)
 	for i := range p.to {
-		err = errors.Join(err, unix.Sendto(fd, b, unix.MSG_DONTWAIT, &unix.SockaddrInet4{Port: p.to[i].Port, Addr: group}))
+		err = errors.Join(err, unix.Sendto(fd, b, unix.MSG_DONTWAIT, &unix.SockaddrInet4{Port: p.to[i].Port, Addr: group.As4()}))
 	}
 	if err != nil {
 		return fmt.Errorf("ptp: echo on interface %d: %w", ifindex, err)

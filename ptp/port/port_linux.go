@@ -2,7 +2,6 @@ package port
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aes67-sink/aes67"
+	"aes67-sink/internal/mcast"
 	"aes67-sink/ptp"
 	"aes67-sink/ptp/wire"
 )
@@ -22,9 +22,8 @@ const (
 	generalPort = 320
 )
 
-// group is 224.0.1.129, which carries everything but peer delay messages
-// (IEEE 1588-2008, D.3).
-var group = [4]byte{224, 0, 1, 129}
+// group carries everything but peer delay messages (IEEE 1588-2008, D.3).
+var group = netip.AddrFrom4([4]byte{224, 0, 1, 129})
 
 // timestamping asks for software timestamps of both directions. OPT_ID numbers
 // the datagrams so that a transmit timestamp finds its message, and OPT_TSONLY
@@ -109,30 +108,15 @@ func openSockets(event, general, dscp int) (*Sockets, error) {
 }
 
 func openPort(port, dscp int) (fd int, err error) {
-	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err = mcast.Socket(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)),
+		mcast.Option{Name: "IP_PKTINFO", Level: unix.IPPROTO_IP, Number: unix.IP_PKTINFO, Value: 1},
+		mcast.Option{Name: "IP_MULTICAST_TTL", Level: unix.IPPROTO_IP, Number: unix.IP_MULTICAST_TTL, Value: 1},
+		mcast.Option{Name: "IP_MULTICAST_LOOP", Level: unix.IPPROTO_IP, Number: unix.IP_MULTICAST_LOOP, Value: 0},
+		mcast.Option{Name: "IP_TOS", Level: unix.IPPROTO_IP, Number: unix.IP_TOS, Value: dscp << 2},
+		mcast.Option{Name: "SO_PRIORITY", Level: unix.SOL_SOCKET, Number: unix.SO_PRIORITY, Value: socketPriority},
+	)
 	if err != nil {
-		return -1, fmt.Errorf("ptp: UDP port %d: socket: %w", port, err)
-	}
-	for _, o := range []struct {
-		name              string
-		level, opt, value int
-	}{
-		{"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1}, // other PTP programs on this machine do so too
-		{"IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0},
-		{"IP_PKTINFO", unix.IPPROTO_IP, unix.IP_PKTINFO, 1},
-		{"IP_MULTICAST_TTL", unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, 1},
-		{"IP_MULTICAST_LOOP", unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0},
-		{"IP_TOS", unix.IPPROTO_IP, unix.IP_TOS, dscp << 2},
-		{"SO_PRIORITY", unix.SOL_SOCKET, unix.SO_PRIORITY, socketPriority},
-	} {
-		if err = unix.SetsockoptInt(fd, o.level, o.opt, o.value); err != nil {
-			unix.Close(fd)
-			return -1, fmt.Errorf("ptp: UDP port %d: %s %d: %w", port, o.name, o.value, err)
-		}
-	}
-	if err = unix.Bind(fd, &unix.SockaddrInet4{Port: port}); err != nil {
-		unix.Close(fd)
-		return -1, fmt.Errorf("ptp: UDP port %d: bind: %w", port, err)
+		return -1, fmt.Errorf("ptp: UDP port %d: %w", port, err)
 	}
 	return fd, nil
 }
@@ -154,11 +138,10 @@ func (p *Sockets) Join(ifindex int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.leave(ifindex)
-	mreq := &unix.IPMreqn{Multiaddr: group, Ifindex: int32(ifindex)}
 	for _, fd := range []int{p.event, p.general} {
-		if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, mreq); err != nil && !errors.Is(err, unix.EADDRINUSE) {
+		if err := mcast.Join(fd, group, ifindex); err != nil {
 			p.leave(ifindex)
-			return fmt.Errorf("ptp: joining 224.0.1.129 on interface %d: %w", ifindex, err)
+			return fmt.Errorf("ptp: %w", err)
 		}
 	}
 	p.joined[ifindex] = true
@@ -191,9 +174,8 @@ func (p *Sockets) Leave(ifindex int) {
 }
 
 func (p *Sockets) leave(ifindex int) {
-	mreq := &unix.IPMreqn{Multiaddr: group, Ifindex: int32(ifindex)}
 	for _, fd := range []int{p.event, p.general} {
-		_ = unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_DROP_MEMBERSHIP, mreq) // not a member: as wanted
+		mcast.Leave(fd, group, ifindex)
 	}
 	delete(p.joined, ifindex)
 }
@@ -281,10 +263,10 @@ func (p *Sockets) Send(b []byte, to netip.Addr) error {
 	if kind.Event() {
 		fd, sa = p.event, &p.to[0]
 	}
-	sa.Addr = group
-	if to.Is4() {
-		sa.Addr = to.As4()
+	if !to.Is4() {
+		to = group
 	}
+	sa.Addr = to.As4()
 	err := unix.Sendto(fd, b, unix.MSG_DONTWAIT, sa)
 	if kind.Event() {
 		p.noteSent(kind, sequence, err != nil)

@@ -167,7 +167,7 @@ func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
 		c := parseControl(r.control[:r.msg.Controllen])
 		r.d = Datagram{
 			Bytes: r.buf[:n], Event: fd == p.event, Interface: c.ifindex,
-			Group: c.to == group, From: netip.AddrFrom4(r.name.Addr),
+			Group: c.to == group.As4(), From: netip.AddrFrom4(r.name.Addr),
 		}
 		if r.d.Event {
 			var ok bool
