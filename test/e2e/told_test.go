@@ -20,6 +20,9 @@ const earMS = 10
 // what the server leaves out by itself.
 const halfCycleMS = 1e3 * 128 / 48000.0
 
+// portsTellWithin is three heartbeats of the bridge's: at each, players are told what has changed.
+const portsTellWithin = 6 * time.Second
+
 // TestPlayersAreToldTheLatency compares when PipeWire 1.4 tells a player that a mark is
 // heard with when it is: on the wire, and the loudspeaker's latency later.
 func TestPlayersAreToldTheLatency(t *testing.T) {
@@ -56,8 +59,12 @@ func TestPlayersAreToldTheLatency(t *testing.T) {
 			return r
 		}
 		before := judge("as it began")
-		ports := s.portLatency(t)
-		figures.atMost(t, "what the ports tell against status", math.Abs(ports-before.LatencyMS.Total-earMS-halfCycleMS), 2, "ms")
+		apart := math.Inf(1) // a buffer that still learns is told at a heartbeat
+		for end := time.Now().Add(portsTellWithin); apart > 2 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+			now := b.sends(5 * time.Second).LatencyMS.Total
+			apart = min(apart, math.Abs(s.portLatency(t)-now-earMS-halfCycleMS))
+		}
+		figures.atMost(t, "what the ports tell against status", apart, 2, "ms")
 		s.forceQuantum(512) // and the buffer learns the longer cycles
 		pass(4 * time.Second)
 		after := judge("when the buffer has learnt")
