@@ -54,6 +54,7 @@ const garbageShare = 10
 func tuneRuntime() {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcessors)
 	debug.SetGCPercent(garbageShare)
+	runtime.MemProfileRate = 0 // nobody asks for that profile, which takes a megabyte in an hour
 }
 
 // startTakes is after how long all that a start does once is over.

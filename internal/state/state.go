@@ -76,13 +76,17 @@ func (f File[T]) Load() (value T, err error) {
 // Save replaces the file in one step: a crash, also of the computer, leaves the
 // old one or the new. It may wait for the disk.
 func (f File[T]) Save(value T) error {
-	text, err := json.Marshal(value) // an incident is half a megabyte: indented it would be made twice
-	if err != nil {
-		return err
-	}
 	directory := filepath.Dir(f.Path)
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(f.Path, text, 0o600, renameio.WithTempDir(directory))
+	file, err := renameio.NewPendingFile(f.Path, renameio.WithTempDir(directory), renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Cleanup() }()
+	if err := json.NewEncoder(file).Encode(value); err != nil { // an incident is half a megabyte: it is not made twice
+		return err
+	}
+	return file.CloseAtomicallyReplace()
 }
