@@ -314,7 +314,8 @@ func (d *desk) standStill(t *attempt, h hold) {
 		pass(time.Second)
 		after := d.bridge.sends(time.Second)
 		faults := after.Drift.Underruns - r.Drift.Underruns + after.Drift.Overruns - r.Drift.Overruns
-		if faults > 0 && watch.spoilt(second, rtthread.Now(), ofDesk()) {
+		unknown := after.Drift.FillFrames == nil // for a moment after a break
+		if (faults > 0 || unknown) && watch.spoilt(second, rtthread.Now(), ofDesk()) {
 			if tries < 3 {
 				continue
 			}
