@@ -4,7 +4,7 @@
 //	run.go         builds all parts and joins the two paths; the whole wiring
 //	edges.go       what the supervisor sees of the edges
 //	rooms.go       makes the sinks and joins their sound; seats.go: looks after them
-//	sender.go      the sender while it runs; threads.go: real-time priority
+//	sender.go      the sender while it runs; threads.go: real-time priority, the runtime
 //	clock.go       the path of time: PTP, or the own clock without its ports
 //	filtered.go    where a network keeps PTP from us
 //	network.go     which interface is used; ears.go: what is heard of others

@@ -109,7 +109,7 @@ func (r *recording) run(ctx context.Context) error {
 			r.guard(r.end)
 			return nil
 		case <-started:
-			giveBackStart(r.log)
+			r.guard(func() { giveBackStart(r.log) })
 		case <-each.C:
 			r.guard(func() {
 				l := r.look()

@@ -1,6 +1,7 @@
 package pulse
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -61,9 +62,7 @@ func startLab(t *testing.T, kind string, settings ...string) *lab {
 	l := &lab{t: t, dir: dir, kind: kind}
 	t.Cleanup(func() {
 		l.script("stop", dir)
-		if t.Failed() {
-			l.tellLogs()
-		}
+		l.tellLogs()
 		os.RemoveAll(dir)
 	})
 	config := filepath.Join(dir, "home/.config/pulse")
@@ -77,12 +76,13 @@ func startLab(t *testing.T, kind string, settings ...string) *lab {
 	return l
 }
 
-// tellLogs shows the last that the servers have told.
+// tellLogs shows the last that the servers have told, if the test failed or one crashed.
 func (l *lab) tellLogs() {
 	l.t.Helper()
 	files, _ := filepath.Glob(filepath.Join(l.dir, "*.log"))
 	for _, file := range files {
-		if text, err := os.ReadFile(file); err == nil {
+		text, err := os.ReadFile(file)
+		if err == nil && (l.t.Failed() || bytes.Contains(text, []byte("has crashed"))) {
 			l.t.Logf("%s:\n%s", filepath.Base(file), text[max(0, len(text)-4000):])
 		}
 	}

@@ -105,8 +105,8 @@ func TestPulseAudioCannotFollow(t *testing.T) {
 	b.await("it is told", func(s Status) bool { return flowing(s) && s.Follows == FollowsUnable && s.Rate == 48000 })
 }
 
-// share tells how much of what was played was recorded bit for bit, in pieces of 5 ms, or
-// a little less at 44.1 kHz: of each cycle that a busy computer loses one or two are gone.
+// share tells how much of what was played was recorded bit for bit and in its order, in
+// pieces of 5 ms or less: of each cycle that a busy computer loses one or two are gone.
 // That 440 samples of noise agree by chance cannot be.
 func (r *recorder) share(samples []float32) float64 {
 	r.mu.Lock()
@@ -116,11 +116,13 @@ func (r *recorder) share(samples []float32) float64 {
 	for i := 0; i+piece <= len(r.samples); i += r.channels {
 		places[r.samples[i]] = append(places[r.samples[i]], i)
 	}
-	pieces, found := 0, 0
+	pieces, found, from := 0, 0, 0
 	for ; len(samples) >= piece; samples = samples[piece:] {
 		pieces++
-		if slices.ContainsFunc(places[samples[0]], func(at int) bool { return slices.Equal(r.samples[at:at+piece], samples[:piece]) }) {
-			found++
+		at := places[samples[0]]
+		here := slices.IndexFunc(at, func(at int) bool { return at >= from && slices.Equal(r.samples[at:at+piece], samples[:piece]) })
+		if here >= 0 {
+			found, from = found+1, at[here]+piece
 		}
 	}
 	return float64(found) / float64(max(1, pieces))

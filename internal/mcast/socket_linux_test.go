@@ -36,7 +36,7 @@ func TestSocketSaysWhatWasRefused(t *testing.T) {
 	}
 }
 
-// TestLeaveOfNoMember does no harm, and who left may join again.
+// TestLeaveOfNoMember does no harm, and who left is no member any more.
 func TestLeaveOfNoMember(t *testing.T) {
 	fd, err := Socket(netip.AddrPortFrom(netip.IPv4Unspecified(), 0))
 	if err != nil {
@@ -49,8 +49,14 @@ func TestLeaveOfNoMember(t *testing.T) {
 		if err := Join(fd, group, lo); err != nil {
 			t.Fatal(err)
 		}
-		Leave(fd, group, lo)
-		Leave(fd, group, nowhere)
+	}
+	drop := func() error {
+		return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_DROP_MEMBERSHIP, membership(group, lo))
+	}
+	Leave(fd, group, nowhere)
+	Leave(fd, group, lo)
+	if err := drop(); !errors.Is(err, unix.EADDRNOTAVAIL) {
+		t.Errorf("leaving once more: %v, want no membership", err)
 	}
 	if err := Join(fd, group, nowhere); !errors.Is(err, unix.ENODEV) || !strings.HasPrefix(err.Error(), "joining 239.255.71.1 on interface 1048576: ") {
 		t.Errorf("joining where nothing is: %v", err)

@@ -38,9 +38,11 @@ func GiveBackCode() (bytes int, err error) {
 }
 
 // unwritten returns the parts of a file in /proc/PID/smaps (proc(5)) that nobody can write
-// and nobody has written: pages that the linker or a debugger changed are nowhere else.
+// and nobody has written: pages that the linker or a debugger changed, be they swapped out,
+// are nowhere else.
 func unwritten(smaps io.Reader, file string) (parts []span) {
 	var here span // the part that the lines are about; zero: not one of those
+	var none bool // of its pages have been written, as far as memory knows
 	for lines := bufio.NewScanner(smaps); lines.Scan(); {
 		line := lines.Text()
 		var s span
@@ -49,9 +51,13 @@ func unwritten(smaps io.Reader, file string) (parts []span) {
 			if here = (span{}); s.from < s.to && (may == "r--p" || may == "r-xp") && strings.HasSuffix(line, " "+file) {
 				here = s
 			}
+			none = false
 			continue
 		}
-		if size, found := strings.CutPrefix(line, "Anonymous:"); found && here != (span{}) && strings.TrimSpace(size) == "0 kB" {
+		switch name, size, _ := strings.Cut(line, ":"); {
+		case name == "Anonymous":
+			none = strings.TrimSpace(size) == "0 kB"
+		case name == "Swap" && none && here != (span{}) && strings.TrimSpace(size) == "0 kB":
 			parts = append(parts, here)
 			here = span{}
 		}

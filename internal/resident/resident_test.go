@@ -10,7 +10,7 @@ import (
 
 // one is a part as the kernel tells it (Linux 6.18; lines that do not matter are left out).
 func one(head, anonymous string) string {
-	return head + "\nSize:               7192 kB\nRss:                6744 kB\nAnonymous:      " + anonymous + " kB\nAnonHugePages:         0 kB\nVmFlags: rd ex mr mw me sd\n"
+	return head + "\nSize:               7192 kB\nRss:                6744 kB\nAnonymous:      " + anonymous + " kB\nAnonHugePages:         0 kB\nSwap:                  0 kB\nVmFlags: rd ex mr mw me sd\n"
 }
 
 const program = "/usr/bin/aes67-sink"
@@ -25,6 +25,8 @@ func TestWhatIsGivenBack(t *testing.T) {
 		{"constants", one("00b06000-0126b000 r--p 00706000 fe:00 9979967    "+program, "0"), []span{{0xb06000, 0x126b000}}},
 		{"variables", one("0126b000-012d9000 rw-p 00e6b000 fe:00 9979967    "+program, "0"), nil},
 		{"what the linker changed", one("0126b000-012d9000 r--p 00e6b000 fe:00 9979967    "+program, "4"), nil},
+		{"what the linker changed, swapped out", strings.Replace(one(code, "0"), "Swap:                  0", "Swap:                  4", 1), nil},
+		{"a kernel that does not tell of swap", strings.Replace(one(code, "0"), "Swap:", "Other:", 1), nil},
 		{"shared", one("00b06000-0126b000 r--s 00706000 fe:00 9979967    "+program, "0"), nil},
 		{"another file", one("00b06000-0126b000 r--p 00706000 fe:00 9979967    "+program+".so", "0"), nil},
 		{"a file whose name ends alike", one("00b06000-0126b000 r--p 00706000 fe:00 9979967    /opt"+program, "0"), nil},
@@ -47,7 +49,7 @@ func FuzzSmaps(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(string(own))
+	f.Add(strings.ReplaceAll(string(own), os.Args[0], program))
 	f.Add(one("00400000-00b06000 r-xp 00000000 fe:00 9979967    "+program, "0"))
 	f.Fuzz(func(t *testing.T, smaps string) {
 		for _, s := range unwritten(strings.NewReader(smaps), program) {

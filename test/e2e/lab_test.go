@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -116,8 +117,8 @@ func newServer(t testing.TB, kind string) *server {
 		if _, err := output(s.env, s.by(script("sound-server.sh"), "stop", dir)...); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(dir, "server.log"))
+		log, _ := os.ReadFile(filepath.Join(dir, "server.log"))
+		if t.Failed() || bytes.Contains(log, []byte("has crashed")) {
 			t.Logf("sound server: %s", tail(string(log), 10))
 		}
 	})

@@ -55,15 +55,18 @@ spawn() {
 }
 
 # keep NAME COMMAND...: as spawn, and started again if it crashes, as systemd does:
-# Debian 12's pipewire-pulse reads a stream that has ended now and then.
+# Debian 12's pipewire-pulse reads a stream that has ended now and then. One that is to end,
+# or was begun anew meanwhile, is not.
 keep() {
-  local name=$1 code; shift
+  local name=$1 code pid; shift
   while :; do
     spawn "$name" "$@"
-    code=0; wait "$(<"$dir/$name.pid")" || code=$?
+    code=0 pid=$(<"$dir/$name.pid")
+    wait "$pid" || code=$?
     ((code == 128 + 11)) || return 0 # SIGSEGV
-    echo "sound-server: $name has crashed and is started again" >>"$dir/$name.log"
     sleep 0.1
+    [[ $(cat "$dir/$name.pid" 2>/dev/null) == "$pid" ]] || return 0
+    echo "sound-server: $name has crashed and is started again" >>"$dir/$name.log"
   done
 }
 
