@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,12 +29,10 @@ func Socket(at netip.AddrPort, options ...Option) (fd int, err error) {
 	if err != nil {
 		return -1, fmt.Errorf("socket: %w", err)
 	}
-	for _, of := range [][]Option{shared, options} {
-		for _, o := range of {
-			if err := unix.SetsockoptInt(fd, o.Level, o.Number, o.Value); err != nil {
-				_ = unix.Close(fd)
-				return -1, fmt.Errorf("%s %d: %w", o.Name, o.Value, err)
-			}
+	for _, o := range slices.Concat(shared, options) {
+		if err := unix.SetsockoptInt(fd, o.Level, o.Number, o.Value); err != nil {
+			_ = unix.Close(fd)
+			return -1, fmt.Errorf("%s %d: %w", o.Name, o.Value, err)
 		}
 	}
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}); err != nil {
