@@ -1,10 +1,13 @@
 package pulse
 
 import (
-	"os/exec"
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
 )
 
 // says waits until the sink's problem has a phrase.
@@ -32,14 +35,34 @@ func TestASinkThatNobodyCanUnload(t *testing.T) {
 	l.one()
 }
 
+// turnAlways sets our sink's volume all the time, as a program does that sees to it; the
+// returned function ends it.
+func (l *lab) turnAlways() (stop func()) {
+	l.t.Helper()
+	server, err := connect(context.Background(), l.where(), newLife(New(stereo(), &counter{}, testLog(l.t))).framer, now, nil, func(any) {})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for db := -1.0; ; db = -3 - db {
+			levels := Volume{Levels: []Level{LevelOf(db), LevelOf(db)}}.wire()
+			_ = server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: proto.Undefined, SinkName: "aes67", ChannelVolumes: levels}, nil) // it is not there yet
+			select {
+			case <-end:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() { close(end); <-done; server.close() }
+}
+
 // A program that sets the volume all the time keeps the way of the sound closed.
 func TestAVolumeThatSomebodySetsAllTheTime(t *testing.T) {
 	l := startLab(t, "pipewire")
-	turning := exec.CommandContext(t.Context(), "bash", "-c", ". "+l.dir+"/env; while :; do pactl set-sink-volume aes67 100%; pactl set-sink-volume aes67 90%; done 2>/dev/null")
-	if err := turning.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = turning.Process.Kill(); _ = turning.Wait() }()
+	defer l.turnAlways()()
 	cfg := stereo()
 	cfg.Volume = &store{} // a first volume is waited for
 	var played atomic.Int64

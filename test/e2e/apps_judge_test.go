@@ -105,6 +105,9 @@ func (o *outcome) begins(at aes67.MonoTime, wire, monitor [2]heard) bool {
 	return true
 }
 
+// mixed reports whether a tone is hardly heard on its own side, or far too well on the other.
+func mixed(mine, other float64) bool { return mine-other < apartDB-40 || mine < leastDBFS }
+
 // heardOf judges a file that was played since an instant.
 func (r *appRoom) heardOf(c clip, at aes67.MonoTime) (out outcome) {
 	r.t.Helper()
@@ -136,8 +139,12 @@ func (r *appRoom) heardOf(c clip, at aes67.MonoTime) (out outcome) {
 				}
 				if other := levels[1-i][channel]; mine == 0 || other == 0 {
 					out.fault("%g Hz is too short to be judged", c.hz(channel))
-				} else if mine-other < apartDB-40 || mine < leastDBFS {
-					out.never("%g Hz at %.1f dBFS on the %s, %.1f on the other side", c.hz(channel), mine, side.name, other)
+				} else if mixed(mine, other) {
+					note := out.never
+					if mixed(theirs[i][channel], theirs[1-i][channel]) {
+						note = out.fault // it is so before the bridge: the program stood still
+					}
+					note("%g Hz at %.1f dBFS on the %s, %.1f on the other side", c.hz(channel), mine, side.name, other)
 				}
 			}
 		}

@@ -75,6 +75,8 @@ reap() {
   local file=$dir/$1.pid pid
   [[ -s $file ]] || return 0
   pid=$(<"$file"); rm -f "$file"
+  # Long after it has ended its number may be another's.
+  grep -qzxF "XDG_RUNTIME_DIR=$dir/run" "/proc/$pid/environ" 2>/dev/null || return 0
   kill "$pid" 2>/dev/null || return 0
   soon 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
 }
@@ -126,7 +128,8 @@ PA
       # Its own limit of 200 ms kills it when a thread that stands still has left the
       # others too much to do.
       mkdir -p "$dir/home/.config/pulse"
-      echo "rlimit-rttime = -1" >>"$dir/home/.config/pulse/daemon.conf"
+      grep -qsx "rlimit-rttime = -1" "$dir/home/.config/pulse/daemon.conf" ||
+        echo "rlimit-rttime = -1" >>"$dir/home/.config/pulse/daemon.conf"
       spawn server pulseaudio -n -F "$dir/default.pa" --daemonize=no --exit-idle-time=-1 \
         --use-pid-file=no --log-target=stderr -v ;;
     *) usage ;;
