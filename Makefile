@@ -107,7 +107,7 @@ build/axe: # the judge of accessibility, for the tests alone
 lab: packages build ## end-to-end tests: namespaces, sound servers, ptp4l, ffmpeg, GStreamer (root, or ROOT=sudo; RUN=TestName)
 	@scripts/e2e.sh -test.run '$(RUN)'
 
-faults: packages build ## every fault that the lab can make, asked of status, page, doctor and why (FAULTS=regexp; FAULTS_UPDATE=1 writes docs/faults.md) (20 min)
+faults: packages build ## every fault that the lab can make, asked of status, page, doctor and why (FAULTS=regexp; FAULTS_UPDATE=1 writes docs/faults.md) (6 min)
 	@FAULTS='$(or $(FAULTS),.)' scripts/e2e.sh -test.run '^Test(Faults|HealthyRun)'
 
 formats: packages build ## each combination of rate, encoding, packet time, layout and channels, bit for bit in three receivers, as a table, and how packets of 125 us keep their time (10 min; root, or ROOT=sudo)

@@ -112,6 +112,10 @@ type clockPair struct {
 	ahead    int64 // CLOCK_REALTIME less CLOCK_MONOTONIC
 	rawAhead int64 // CLOCK_MONOTONIC_RAW less CLOCK_MONOTONIC
 	read     aes67.MonoTime
+	before   struct { // of the reading before
+		rawAhead int64
+		read     aes67.MonoTime
+	}
 }
 
 const (
@@ -131,17 +135,24 @@ func (c *clockPair) mono(real int64, now aes67.MonoTime) aes67.MonoTime {
 	return min(at, now)
 }
 
-// raw is for an instant of a moment ago.
+// raw is for an instant of a moment ago: between the latest two readings the clocks drift
+// apart evenly, and a datagram may have waited long for the second.
 func (c *clockPair) raw(at aes67.MonoTime) aes67.RawTime {
 	if c.read == 0 {
 		c.refresh()
 	}
-	return aes67.RawTime(int64(at) + c.rawAhead)
+	ahead := c.rawAhead
+	if at < c.read && c.before.read != 0 {
+		since := c.read.Sub(max(at, c.before.read))
+		ahead -= int64(float64(c.rawAhead-c.before.rawAhead) * float64(since) / float64(c.read.Sub(c.before.read)))
+	}
+	return aes67.RawTime(int64(at) + ahead)
 }
 
 // refresh reads the others between two readings of CLOCK_MONOTONIC and keeps the
 // narrowest of a few.
 func (c *clockPair) refresh() {
+	c.before.rawAhead, c.before.read = c.rawAhead, c.read
 	narrowest := time.Duration(1 << 62)
 	for range 5 {
 		var ts unix.Timespec

@@ -285,6 +285,22 @@ func TestRealTimeIsMappedToTheMonotonicClock(t *testing.T) {
 	}
 }
 
+func TestTheRawClockIsKnownBetweenTwoReadings(t *testing.T) {
+	var c clockPair
+	const ms = aes67.MonoTime(time.Millisecond)
+	c.before.read, c.before.rawAhead = 100*ms, 7000
+	c.read, c.rawAhead = 200*ms, 12_000 // 50 ppm
+	for at, want := range map[aes67.MonoTime]int64{90 * ms: 7000, 100 * ms: 7000, 150 * ms: 9500, 200 * ms: 12_000, 201 * ms: 12_000} {
+		if got := int64(c.raw(at)) - int64(at); got != want {
+			t.Errorf("at %v: %d ns ahead, want %d", at, got, want)
+		}
+	}
+	c.before.read = 0 // one reading alone
+	if got := int64(c.raw(150*ms)) - int64(150*ms); got != 12_000 {
+		t.Errorf("by one reading: %d ns ahead, want 12000", got)
+	}
+}
+
 func FuzzParseRTP(f *testing.F) {
 	f.Add((&fakeSender{sequence: 7, timestamp: 9, ssrc: 1}).next())
 	f.Add([]byte{0xB1, 0xE2, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0xBE, 0xDE, 0, 1, 1, 2, 3, 4, 9, 9, 0, 2})
