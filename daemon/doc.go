@@ -8,7 +8,7 @@
 //	clock.go       the path of time: PTP, or the own clock without its ports
 //	filtered.go    where a network keeps PTP from us
 //	network.go     which interface is used; ears.go: what is heard of others
-//	second.go      the interface of the second leg
+//	secondleg.go   the interface of the second leg
 //	neighbours.go  what the sessions keep clear of; announcer.go: telling of them
 //	plan.go        names, groups and ids of the sessions
 //	remember.go    volume and sessions between runs; resume.go: clock and network
