@@ -26,6 +26,9 @@ const (
 	// set; confirmPause is the time between two looks.
 	confirmLimit = 3 * time.Second
 	confirmPause = 10 * time.Millisecond
+	// confirmBlind is the most that counts of the time between two looks: a computer that
+	// stood still meanwhile has shown nothing.
+	confirmBlind = 100 * time.Millisecond
 	// confirmAgain is when a volume that is not seen is set again.
 	confirmAgain = 200 * time.Millisecond
 	// settleFirst and settleKnown are how long PipeWire must show the first and
@@ -108,15 +111,19 @@ type standing struct {
 	long     time.Duration
 	messages uint64 // before the first one that counts
 	good     bool   // at the last look
-	since    aes67.MonoTime
+	last     aes67.MonoTime
+	stood    time.Duration
 }
 
 // look takes what is seen now; enough is never true while nothing is recorded.
 func (s *standing) look(now aes67.MonoTime, good bool, messages uint64) (enough bool) {
 	if !good || !s.good || s.long > 0 && messages == s.messages {
-		s.good, s.since = good, now
+		s.good, s.stood = good, 0
+	} else {
+		s.stood += min(now.Sub(s.last), confirmBlind)
 	}
-	return good && now.Sub(s.since) >= s.long && (s.long == 0 || messages != s.messages)
+	s.last = now
+	return good && s.stood >= s.long && (s.long == 0 || messages != s.messages)
 }
 
 // settling is how long a volume must stand before it is believed.

@@ -23,15 +23,20 @@ func TestAVolumeStandsOnlyWhileSomethingIsRecorded(t *testing.T) {
 		{"PulseAudio: at once", 0, []look{{0, false, 7, false}, {1, true, 7, true}}},
 		{"from the first message on", 200 * time.Millisecond, []look{
 			{0, true, 7, false}, {1000, true, 7, false}, // the session manager is not there yet
-			{1010, true, 8, false}, {1190, true, 40, false}, {1210, true, 41, true},
+			{1010, true, 8, false}, {1100, true, 30, false}, {1190, true, 40, false}, {1210, true, 41, true},
 		}},
 		{"from when it is shown on", 200 * time.Millisecond, []look{
 			{0, true, 8, false},
-			{190, true, 30, false},
+			{100, true, 20, false}, {190, true, 30, false},
 			{195, false, 31, false},
 			{200, true, 32, false},
-			{395, true, 50, false},
+			{300, true, 40, false}, {395, true, 50, false},
 			{400, true, 51, true},
+		}},
+		{"not while the computer stood still", 200 * time.Millisecond, []look{
+			{0, true, 8, false},
+			{1000, true, 9, false},
+			{1090, true, 30, false}, {1110, true, 40, true},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -111,11 +111,7 @@ func (l *lab) sh(format string, args ...any) string {
 // kill ends the server as a crash does.
 func (l *lab) kill() {
 	l.t.Helper()
-	pid, err := os.ReadFile(filepath.Join(l.dir, "server.pid"))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	l.sh("kill -KILL %s", strings.TrimSpace(string(pid)))
+	l.script("kill", l.dir)
 	l.script("down", l.dir)
 }
 

@@ -275,7 +275,7 @@ func outlivesSessionManager(t *testing.T, l *lab) {
 	s.await("the flow of the monitor", flowing)
 	l.sh("kill $(cat %s/wireplumber.pid)", l.dir)
 	s.await("the end of the flow", func(st Status) bool { return !st.Flowing })
-	l.sh("setsid wireplumber </dev/null >>$HOME/wireplumber.log 2>&1 & echo $! >%s/wireplumber.pid", l.dir)
+	l.sh("LAB_PART=%[1]s/wireplumber setsid wireplumber </dev/null >>$HOME/wireplumber.log 2>&1 & echo $! >%[1]s/wireplumber.pid", l.dir)
 	s.await("the flow of the monitor", flowing)
 	l.one()
 }

@@ -2,6 +2,7 @@ package pulse
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -39,7 +40,7 @@ func TestASinkThatNobodyCanUnload(t *testing.T) {
 // returned function ends it.
 func (l *lab) turnAlways() (stop func()) {
 	l.t.Helper()
-	server, err := connect(context.Background(), l.where(), newLife(New(stereo(), &counter{}, testLog(l.t))).framer, now, nil, func(any) {})
+	server, err := connect(context.Background(), l.where(), newFramer(2, nil), now, nil, func(any) {})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -47,8 +48,11 @@ func (l *lab) turnAlways() (stop func()) {
 	go func() {
 		defer close(done)
 		for db := -1.0; ; db = -3 - db {
-			levels := Volume{Levels: []Level{LevelOf(db), LevelOf(db)}}.wire()
-			_ = server.request("setting the volume", &proto.SetSinkVolume{SinkIndex: proto.Undefined, SinkName: "aes67", ChannelVolumes: levels}, nil) // it is not there yet
+			set := &proto.SetSinkVolume{SinkIndex: proto.Undefined, SinkName: "aes67", ChannelVolumes: uniform(LevelOf(db), 2, false).wire()}
+			if err := server.request("setting the volume", set, nil); err != nil && !errors.Is(err, proto.ErrNoSuchEntity) { // it is not there yet
+				l.t.Errorf("the rival: %v", err)
+				return
+			}
 			select {
 			case <-end:
 				return

@@ -35,10 +35,14 @@ func (a *allowance) take(now time.Time) bool {
 func (a *allowance) giveBack() { a.used = max(0, a.used-1) }
 
 // allowance returns what a case is taken from: packets that are late for a moment do
-// not use up what is for times at which the sound ends.
+// not use up what is for times at which the sound breaks off, nor those what is for times
+// at which it ends.
 func (w *lookout) allowance(c *Case) *allowance {
-	if c.grave == 0 {
+	switch {
+	case c.grave == 0:
 		return &w.small
+	case c.Triggers&(Refusal|Step|Zeros) != 0, c.Ill.worseThan(&Look{State: StateFilling}):
+		return &w.ends
 	}
-	return &w.large
+	return &w.breaks
 }

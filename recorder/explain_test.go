@@ -563,6 +563,34 @@ func TestSmallFaultsHideNoLargeOne(t *testing.T) {
 	}
 }
 
+// TestBreaksHideNoEnd: where the sound breaks off more often than can be kept, what ends it
+// is kept all the same.
+func TestBreaksHideNoEnd(t *testing.T) {
+	for cause, end := range map[string]func(*desk){
+		CauseNetworkLost: func(d *desk) { d.look.State, d.look.Network = StateWaitingNetwork, "" },
+		CauseClockLost:   func(d *desk) { d.look.State = StateHoldover },
+		CauseRefused:     func(d *desk) { d.record = func(s *Record) { s.Marks |= Refused } },
+	} {
+		d := newDesk(testPlan)
+		d.run(5 * time.Second)
+		for range 2 * bucket {
+			d.record = func(s *Record) { s.Marks |= Starved }
+			d.run(20 * time.Millisecond)
+			d.record = nil
+			d.run(3 * time.Second)
+		}
+		kept := len(d.cases)
+		if kept >= 2*bucket {
+			t.Fatalf("all %d breaks are kept", kept)
+		}
+		end(d)
+		d.run(12 * time.Second)
+		if len(d.cases) <= kept || Keep(testPlan, d.cases[kept], &Evidence{}).Incident.Cause != cause {
+			t.Errorf("%s: %d incidents more", cause, len(d.cases)-kept)
+		}
+	}
+}
+
 func TestARecordShowsWhatWasBeforeAndAfter(t *testing.T) {
 	for _, packet := range []time.Duration{125 * time.Microsecond, time.Millisecond, 4 * time.Millisecond} {
 		plan := testPlan

@@ -73,7 +73,8 @@ type lookout struct {
 	open   *Case
 
 	small    allowance
-	large    allowance
+	breaks   allowance
+	ends     allowance
 	unkept   int           // since the last one that was told
 	closedAt aes67.RawTime // the latest case; 0: none
 	grave    aes67.RawTime // its graveLast

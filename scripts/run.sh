@@ -107,7 +107,9 @@ all_run() {
   for part in bridge speaker; do
     local -n pid=${part}_pid
     [[ -n $pid ]] || continue
-    ! gone "$pid" || fail "the $part ended: $(tail -n 5 "$dir/$part.log" 2>/dev/null)"
+    gone "$pid" || continue
+    pid='' # its number may be another's
+    fail "the $part ended: $(tail -n 5 "$dir/$part.log" 2>/dev/null)"
   done
   # One that has crashed is started again.
   ! gone "$(<"$dir/server.pid")" || { sleep 0.5; ! gone "$(<"$dir/server.pid")"; } ||
@@ -135,7 +137,7 @@ play() { # CHANNEL
   # Whichever ends first: the tone, as it should, or a part.
   wait -n "$tone_pid" "$bridge_pid" "$speaker_pid" || true
   all_run
-  wait "$tone_pid" || fail "no tone: $(tail -n 1 "$dir/tone.log")"
+  wait "$tone_pid" || { tone_pid=''; fail "no tone: $(tail -n 1 "$dir/tone.log")"; }
   tone_pid=''
 }
 

@@ -119,8 +119,9 @@ type clockPair struct {
 }
 
 const (
-	// clockPairAge is how long a reading serves: 50 ppm between the oscillator and
-	// CLOCK_MONOTONIC are a quarter of a microsecond then.
+	// clockPairAge is how long behind it a reading serves: 50 ppm between the oscillator
+	// and CLOCK_MONOTONIC are a quarter of a microsecond then. What came before it has the
+	// reading before that, however long it waited.
 	clockPairAge = 5 * time.Millisecond
 	// mostDelayed is the longest that a datagram may have waited in the queue.
 	mostDelayed = 2 * time.Second
@@ -128,7 +129,7 @@ const (
 
 func (c *clockPair) mono(real int64, now aes67.MonoTime) aes67.MonoTime {
 	at := aes67.MonoTime(real - c.ahead)
-	if c.read == 0 || now.Sub(c.read) > clockPairAge || at > now || now.Sub(at) > mostDelayed {
+	if c.read == 0 || at.Sub(c.read) > clockPairAge || at > now || now.Sub(at) > mostDelayed {
 		c.refresh()
 		at = aes67.MonoTime(real - c.ahead)
 	}

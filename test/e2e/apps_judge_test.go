@@ -141,7 +141,7 @@ func (r *appRoom) heardOf(c clip, at aes67.MonoTime) (out outcome) {
 					out.fault("%g Hz is too short to be judged", c.hz(channel))
 				} else if mixed(mine, other) {
 					note := out.never
-					if mixed(theirs[i][channel], theirs[1-i][channel]) {
+					if a, b := theirs[i][channel], theirs[1-i][channel]; a != 0 && b != 0 && mixed(a, b) {
 						note = out.fault // it is so before the bridge: the program stood still
 					}
 					note("%g Hz at %.1f dBFS on the %s, %.1f on the other side", c.hz(channel), mine, side.name, other)

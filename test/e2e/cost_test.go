@@ -97,7 +97,7 @@ func costOfAll(t *testing.T, begin func(testing.TB, wire) sender) float64 {
 func serverPIDs(s *server) map[string]int {
 	pids := map[string]int{}
 	for _, name := range serverParts {
-		pids[name] = must(strconv.Atoi(strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.dir, name+".pid")))))))
+		pids[name] = s.pid(name)
 	}
 	return pids
 }

@@ -30,7 +30,7 @@ func (s *station) doctor(t *testing.T, behind ...string) (d diagnosis) {
 	d.code = exitCode(p.wait(20 * time.Second))
 	d.text = p.output.String()
 	if err := json.Unmarshal([]byte(d.text), &d); err != nil {
-		t.Fatalf("doctor --json: %v: %s", err, d.text)
+		t.Fatalf("doctor --json: %v: %q; it ended with %v", err, d.text, p.err)
 	}
 	if d.Well != (d.code == 0) {
 		t.Errorf("it is well: %v, and the exit code is %d", d.Well, d.code)
@@ -130,12 +130,10 @@ func TestDoctor(t *testing.T) {
 		d := desk.doctor(t)
 		command := d.names(t, "a port is held", "other-ptp-program", "not-running")
 		kill, pid, _ := strings.Cut(strings.TrimPrefix(command, "sudo "), " ")
-		if kill != "kill" {
-			t.Fatalf("the command is %q", command)
+		if kill != "kill" || pid != strconv.Itoa(holder.cmd.Process.Pid) {
+			t.Fatalf("the command is %q, and ptp4l's process %d", command, holder.cmd.Process.Pid)
 		}
-		if err := syscall.Kill(must(strconv.Atoi(pid)), syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+		holder.signal(syscall.SIGTERM)
 		_ = holder.wait(5 * time.Second)
 		d = desk.doctor(t)
 		d.names(t, "the port is free", "not-running")

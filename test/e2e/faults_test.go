@@ -127,6 +127,7 @@ type room struct {
 	group     faultGroup
 	player    *process
 	seen      []string // incidents
+	crashes   int      // of the sound server, before the fault that is judged
 	failures  []string // of the fault that is judged
 	doubts    []string // likewise, of what a standstill of the machine may bring
 	leftovers []func()
@@ -261,7 +262,7 @@ func (r *room) judge(f *fault) {
 	r.t.Helper()
 	for try := 1; ; try++ {
 		from, row := rtthread.Now(), ""
-		r.failures, r.doubts = nil, nil
+		r.failures, r.doubts, r.crashes = nil, nil, r.desk.crashes()
 		row = r.try(f)
 		now := rtthread.Now()
 		stood := watch.stood(now, now.Sub(from))
@@ -496,10 +497,6 @@ func (r *room) explained(f *fault) {
 	}
 }
 
-// ofOthers are causes that others have who stand still: the lab's grandmaster, and a sound
-// server that crashes (sound-server.sh, keep).
-var ofOthers = []string{flight.CauseClockLost, flight.CauseServerLost}
-
 // unexpected judges an incident that nobody made: the machine may have.
 func (r *room) unexpected(what string, k flight.Incident) {
 	r.t.Helper()
@@ -510,7 +507,10 @@ func (r *room) unexpected(what string, k flight.Incident) {
 		return
 	}
 	note := r.fail
-	if slices.Contains(ownFaults, k.Cause) || slices.Contains(ofOthers, k.Cause) {
+	switch {
+	case slices.Contains(ownFaults, k.Cause),
+		k.Cause == flight.CauseClockLost && stood > standstill, // the lab's grandmaster stood still, too
+		k.Cause == flight.CauseServerLost && r.desk.crashes() > r.crashes:
 		note = r.doubt
 	}
 	note("%s, and why says (the machine stood still for %v): %s", what, stood, k.Sentence)

@@ -118,7 +118,7 @@ func newServer(t testing.TB, kind string) *server {
 			t.Error(err)
 		}
 		log, _ := os.ReadFile(filepath.Join(dir, "server.log"))
-		if t.Failed() || bytes.Contains(log, []byte("has crashed")) {
+		if t.Failed() || s.crashes() > 0 {
 			t.Logf("sound server: %s", tail(string(log), 10))
 		}
 	})
@@ -145,11 +145,16 @@ func (s *server) by(command ...string) []string {
 	return append(s.as[:len(s.as):len(s.as)], command...)
 }
 
+// crashes is how often it has crashed by itself, and was begun anew (sound-server.sh, keep).
+func (s *server) crashes() int {
+	log, _ := os.ReadFile(filepath.Join(s.dir, "server.log"))
+	return bytes.Count(log, []byte("has crashed"))
+}
+
 // kill ends the server as a crash does.
 func (s *server) kill() {
 	s.t.Helper()
-	text := must(os.ReadFile(filepath.Join(s.dir, "server.pid")))
-	if err := syscall.Kill(must(strconv.Atoi(strings.TrimSpace(string(text)))), syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(s.pid("server"), syscall.SIGKILL); err != nil {
 		s.t.Fatalf("sound server: %v", err)
 	}
 }

@@ -99,7 +99,7 @@ func processesOf(dir string) map[int]string {
 func killPart(p *process, command string) {
 	dir := regexp.MustCompile(`/tmp/aes67run\.\w+`).FindString(p.output.String())
 	for pid, line := range processesOf(dir) {
-		if strings.Contains(line, command) {
+		if dir != "" && strings.Contains(line, command) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}

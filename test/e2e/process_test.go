@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"aes67-sink/internal/rtthread"
 )
 
 // process is a program that runs beside the test, in a process group of its
@@ -29,6 +31,10 @@ type process struct {
 	gone bool // its number may be another's
 }
 
+// outputWithin is how long what an ended program printed is waited for: a grandchild may
+// keep that open.
+const outputWithin = 5 * time.Second
+
 // start runs a program beside the test. What it printed is shown if the test fails.
 func start(t testing.TB, name string, env []string, command ...string) *process {
 	t.Helper()
@@ -36,19 +42,27 @@ func start(t testing.TB, name string, env []string, command ...string) *process 
 	p.cmd.Env = env
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// A grandchild that keeps the output open does not keep us waiting.
-	p.cmd.WaitDelay = time.Second
+	p.cmd.WaitDelay = outputWithin
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	go func() {
 		// As long as nobody has waited for it, its number is nobody else's.
-		_ = unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		waited := unix.EINTR
+		for waited == unix.EINTR {
+			waited, _ = unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil).(unix.Errno)
+		}
 		p.mu.Lock()
 		p.gone = true
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM) // what it leaves behind in its group
+		if waited == 0 {
+			_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM) // what it leaves behind in its group
+		}
 		p.mu.Unlock()
+		ended := rtthread.Now()
 		p.err = p.cmd.Wait()
+		if rtthread.Now().Sub(ended) >= outputWithin {
+			fmt.Fprintln(&p.output, "(the rest was not waited for)")
+		}
 		close(p.done)
 	}()
 	t.Cleanup(func() {
@@ -134,7 +148,7 @@ func output(env []string, command ...string) (string, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = outputWithin
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {

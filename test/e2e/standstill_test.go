@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -413,10 +413,18 @@ func (d *desk) stop(t *attempt, what string) (release func()) {
 	return nil
 }
 
-// pid is the process id of one of the server's programs (sound-server.sh).
-func (s *server) pid(name string) int {
+// pid is the process id of one of the server's programs (sound-server.sh); one that has
+// crashed is begun anew at once.
+func (s *server) pid(name string) (pid int) {
 	s.t.Helper()
-	return must(strconv.Atoi(strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.dir, name+".pid")))))))
+	mark := []byte("LAB_PART=" + filepath.Join(s.dir, name) + "\x00")
+	eventually(s.t, 5*time.Second, name+" runs", func() bool {
+		text, _ := os.ReadFile(filepath.Join(s.dir, name+".pid"))
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		return bytes.Contains(environment, mark)
+	})
+	return pid
 }
 
 // thread finds a thread of the server by the beginning of its name.
@@ -436,16 +444,26 @@ func (s *server) thread(name string) int {
 // freeze stops whole processes.
 func freeze(t testing.TB, pids ...int) (release func()) {
 	t.Helper()
+	var held []int // of processes: their numbers may be others' when they go on
+	release = func() {
+		for _, fd := range held {
+			_ = unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0)
+			_ = unix.Close(fd)
+		}
+		held = nil
+	}
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err == nil {
+			held = append(held, fd)
+			err = unix.PidfdSendSignal(fd, unix.SIGSTOP, nil, 0)
+		}
+		if err != nil {
+			release()
 			t.Fatalf("stopping process %d: %v", pid, err)
 		}
 	}
-	return func() {
-		for _, pid := range pids {
-			_ = syscall.Kill(pid, syscall.SIGCONT)
-		}
-	}
+	return release
 }
 
 // freezeThread stops one thread of another process, and none beside it, as its

@@ -19,12 +19,21 @@ fail() { echo "avahi: $*" >&2; exit 1; }
 
 ended() { [[ ! -d /proc/$1 || $(ps -o stat= -p "$1") == Z* ]]; }
 
+# born PID: when it began, in ticks since the computer did (proc(5), stat).
+born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+
+# pid_of NAME: its process id, if it runs: that of one which has ended may be another's.
+pid_of() {
+  local pid
+  pid=$(cat "$dir/$1.pid" 2>/dev/null) && [[ -s $dir/$1.born && $(born "$pid") == "$(<"$dir/$1.born")" ]] && echo "$pid"
+}
+
 # end NAME SIGNAL: end that process and wait for it.
 end() {
-  local file=$dir/$1.pid pid
-  [[ -s $file ]] || return 0
-  pid=$(<"$file"); rm -f "$file"
-  kill -s "$2" "$pid" 2>/dev/null || return 0
+  local pid
+  pid=$(pid_of "$1") || pid=''
+  rm -f "$dir/$1.pid"
+  [[ -n $pid ]] && kill -s "$2" "$pid" 2>/dev/null || return 0
   for _ in {1..100}; do ! ended "$pid" || return 0; sleep 0.02; done
   kill -s KILL "$pid" 2>/dev/null || true
 }
@@ -36,6 +45,7 @@ launch() {
   unshare --mount --propagation private sh -c 'mount --bind "$0/run" /run; exec "$@"' "$dir" "$@" \
     </dev/null >>"$dir/$name.log" 2>&1 &
   echo $! >"$dir/$name.pid"
+  born $! >"$dir/$name.born" || true
 }
 
 # soon COMMAND...: try COMMAND for five seconds.
@@ -123,8 +133,8 @@ case $verb in
   start-avahi) start_avahi ;;
   kill-bus) end bus KILL; end avahi KILL ;;
   start-bus) start_bus; start_avahi ;;
-  hang-bus) kill -s STOP "$(<"$dir/bus.pid")" ;;
-  resume-bus) kill -s CONT "$(<"$dir/bus.pid")" ;;
+  hang-bus) kill -s STOP "$(pid_of bus)" ;;
+  resume-bus) kill -s CONT "$(pid_of bus)" ;;
   forbid) again yes allow ;;
   leave-out) again no deny ;;
   permit) again no allow ;;

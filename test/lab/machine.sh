@@ -100,8 +100,10 @@ down() {
   local pid
   [[ -s $dir/nspawn.pid ]] || return 0
   pid=$(<"$dir/nspawn.pid"); rm -f "$dir/nspawn.pid"
+  # One that has ended by itself: its number may be another's.
+  grep -qszx -- "--machine=lab-.*" "/proc/$pid/cmdline" || return 0
   # The kernel ends all processes of a process namespace with its first.
-  kill -s KILL "$(<"$dir/leader.pid")" 2>/dev/null || true
+  if leader "$pid"; then kill -s KILL "$(<"$dir/leader.pid")" 2>/dev/null || true; fi
   for _ in {1..100}; do ! ended "$pid" || return 0; sleep 0.02; done
   kill -s KILL "$pid" 2>/dev/null || true
 }

@@ -7,6 +7,7 @@
 #   sound-server.sh stop DIR                         stop all of it
 #   sound-server.sh down DIR | up DIR                stop or start the server alone
 #   sound-server.sh restart DIR                      down and up, as an upgrade does
+#   sound-server.sh kill DIR                         the server alone, as a crash does
 #   sound-server.sh realtime DIR                     SCHED_RR 20 for its data threads,
 #                                                    as rtkit gives on a desktop
 #   sound-server.sh client DIR CMD...                run CMD where the server's own
@@ -50,18 +51,19 @@ inside() {
 # spawn NAME COMMAND...: in the background, its process id in DIR/NAME.pid.
 spawn() {
   local name=$1; shift
-  (inside "$@") </dev/null >>"$dir/$name.log" 2>&1 &
+  (export LAB_PART=$dir/$name; inside "$@") </dev/null >>"$dir/$name.log" 2>&1 &
   echo $! >"$dir/$name.pid"
 }
 
 # keep NAME COMMAND...: as spawn, and started again if it crashes, as systemd does:
-# Debian 12's pipewire-pulse reads a stream that has ended now and then. One that is to end,
-# or was begun anew meanwhile, is not.
+# Debian 12's pipewire-pulse reads a stream that has ended now and then. One that is to end
+# (DIR/down), or was begun anew meanwhile, is not.
 keep() {
   local name=$1 code pid; shift
   while :; do
     spawn "$name" "$@"
-    code=0 pid=$(<"$dir/$name.pid")
+    code=0 pid=$!
+    [[ -d $dir && ! -e $dir/down ]] || { kill "$pid" 2>/dev/null || true; return 0; }
     wait "$pid" || code=$?
     ((code == 128 + 11)) || return 0 # SIGSEGV
     sleep 0.1
@@ -70,14 +72,18 @@ keep() {
   done
 }
 
+# pid_of NAME: its process id, if it runs: that of one which has ended may be another's.
+pid_of() {
+  local pid
+  pid=$(cat "$dir/$1.pid" 2>/dev/null) && grep -qszxF "LAB_PART=$dir/$1" "/proc/$pid/environ" && echo "$pid"
+}
+
 # reap NAME: end that process and wait for it.
 reap() {
-  local file=$dir/$1.pid pid
-  [[ -s $file ]] || return 0
-  pid=$(<"$file"); rm -f "$file"
-  # Long after it has ended its number may be another's.
-  grep -qzxF "XDG_RUNTIME_DIR=$dir/run" "/proc/$pid/environ" 2>/dev/null || return 0
-  kill "$pid" 2>/dev/null || return 0
+  local pid
+  pid=$(pid_of "$1") || pid=''
+  rm -f "$dir/$1.pid"
+  [[ -n $pid ]] && kill "$pid" 2>/dev/null || return 0
   soon 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
 }
 
@@ -108,6 +114,7 @@ environment() {
 }
 
 up() {
+  rm -f "$dir/down"
   # Made beforehand: pipewire-pulse gives up if a client makes it at the same time.
   mkdir -p "$dir/run/pulse"; chmod 700 "$dir/run/pulse"
   case $kind in
@@ -115,7 +122,8 @@ up() {
       spawn pipewire pipewire
       soon 5 test -S "$dir/run/pipewire-0" || fail "pipewire does not start; see $dir/pipewire.log"
       spawn wireplumber wireplumber
-      keep server pipewire-pulse </dev/null >/dev/null 2>&1 & ;; # nobody waits for it
+      keep server pipewire-pulse </dev/null >/dev/null 2>&1 & # nobody waits for it
+      soon 5 pid_of server || fail "pipewire-pulse does not start; see $dir/server.log" ;;
     pulseaudio)
       # A null sink beside ours is what module-always-sink would make anyway.
       cat >"$dir/default.pa" <<'PA'
@@ -145,6 +153,7 @@ pulse_answers() { (inside pactl info); }
 outputs_are_chosen() { (inside pw-metadata -n default | grep -q '^Found'); }
 
 down() {
+  : >"$dir/down"
   reap server; reap wireplumber; reap pipewire
   rm -rf "$dir"/run/pulse "$dir"/run/pipewire-0*
 }
@@ -168,8 +177,7 @@ stop() {
 realtime() {
   local name pid task comm promoted=0
   for name in server pipewire; do
-    [[ -s $dir/$name.pid ]] || continue
-    pid=$(<"$dir/$name.pid")
+    pid=$(pid_of "$name") || continue
     for task in "/proc/$pid/task"/*; do
       comm=$(<"$task/comm") 2>/dev/null || continue
       case $comm in
@@ -202,12 +210,13 @@ case $verb in
     dir=$(cd "$1" && pwd); shift
     environment
     inside "$@" ;;
-  stop | down | up | realtime | restart)
+  stop | down | up | realtime | restart | kill)
     [[ $# -eq 1 ]] || usage
     dir=$(cd "$1" && pwd)
     environment
     case $verb in
       restart) down; up ;;
+      kill) kill -KILL "$(pid_of server)" ;;
       *) "$verb" ;;
     esac ;;
   *) usage ;;
