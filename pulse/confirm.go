@@ -23,7 +23,7 @@ import (
 
 const (
 	// confirmLimit is how long the server may take to show a volume that was
-	// set; confirmPause is the time between two looks.
+	// set, which must settle all the same; confirmPause is the time between two looks.
 	confirmLimit = 3 * time.Second
 	confirmPause = 10 * time.Millisecond
 	// confirmBlind is the most that counts of the time between two looks: a computer that
@@ -68,7 +68,7 @@ func (t *life) confirm(ctx context.Context) error {
 	asked := begin // when the volume was set
 	standing := standing{long: settle, messages: t.framer.intake.messages.Load()}
 	var seen Volume
-	for now := begin; now.Sub(begin) < confirmLimit; now = t.cfg.Now() {
+	for now := begin; now.Sub(begin) < confirmLimit || standing.settles(); now = t.cfg.Now() {
 		info := &proto.GetSinkInfoReply{}
 		if err := t.server.request("sink information", &proto.GetSinkInfo{SinkIndex: t.index}, info); err != nil {
 			return t.giveUp(err)
@@ -111,20 +111,26 @@ type standing struct {
 	long     time.Duration
 	messages uint64 // before the first one that counts
 	good     bool   // at the last look
+	recorded bool   // messages that count have come
 	last     aes67.MonoTime
 	stood    time.Duration
 }
 
 // look takes what is seen now; enough is never true while nothing is recorded.
 func (s *standing) look(now aes67.MonoTime, good bool, messages uint64) (enough bool) {
-	if !good || !s.good || s.long > 0 && messages == s.messages {
-		s.good, s.stood = good, 0
-	} else {
+	s.recorded = s.long == 0 || messages != s.messages
+	if good && s.good && s.recorded {
 		s.stood += min(now.Sub(s.last), confirmBlind)
+	} else {
+		s.stood = 0
 	}
-	s.last = now
-	return good && s.stood >= s.long && (s.long == 0 || messages != s.messages)
+	s.good, s.last = good, now
+	return good && s.recorded && s.stood >= s.long
 }
+
+// settles reports whether a volume is shown that may stand for long enough before long:
+// one look that finds it proves nothing.
+func (s *standing) settles() bool { return s.good && s.recorded }
 
 // settling is how long a volume must stand before it is believed.
 func (t *life) settling(first bool) time.Duration {
