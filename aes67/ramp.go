@@ -13,6 +13,9 @@ type Ramp struct {
 	Alone bool
 }
 
+// Climbs reports whether the gain rises by itself.
+func (r Ramp) Climbs() bool { return r.Rise > 0 && r.FromDB < r.ToDB }
+
 // SilenceDB is the gain of no sound at all: 24 bits end at -144 dB.
 const SilenceDB = -200.0
 

@@ -44,6 +44,7 @@ type guard struct {
 	newest   atomic.Pointer[answer]
 	answered uint64        // answers so far; of the control context
 	inForce  atomic.Uint64 // the last one that is in force, or nothing is sent before it is
+	heardAt  atomic.Int64  // when sound was last sent
 
 	// Owned by the sender context.
 	made    aes67.Frames   // by the server up to now, delivered or not, as far as is known
@@ -139,6 +140,7 @@ func (g *guard) settle(doubts uint64, ramp aes67.Ramp, balance ...float64) (numb
 // be done. The block holds sound of the sink up to frame until, need of which are
 // new in it, leaves at instant due and is some frames of the stream long.
 func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (from, to float64) {
+	g.heardAt.Store(int64(due))
 	lost := g.collect()
 	least := g.pass(until, due)
 	from, to = g.gain, g.gain
@@ -150,7 +152,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	case least <= to: // has not fallen in time, or just that
 		from, to = least, least
 	case g.balance.falls(): // a channel that is turned down must not rise before
-	case g.ramp.Alone:
+	case g.ramp.Alone && !g.ramp.Climbs():
 		to = min(least, to+float64(frames)/float64(aes67.FramesIn(guardRise, g.rate)))
 	case until <= g.rises:
 	default:
@@ -174,10 +176,11 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 }
 
 // rest takes the answers while nothing is sent of what is behind frame until. What was
-// told long ago is in force when the sound comes back, and has not to come back slowly.
+// told long ago is in force when the sound comes back, and has not to come back slowly, but
+// for a gain that is to rise slowly: nobody has heard it meanwhile.
 func (g *guard) rest(until aes67.Frames, due aes67.MonoTime) {
 	g.collect()
-	if least := g.pass(until+1, due); least < g.gain || due.Sub(g.passed) >= guardOver {
+	if least := g.pass(until+1, due); least < g.gain || due.Sub(g.passed) >= guardOver && !g.ramp.Climbs() {
 		g.gain = least
 	}
 	g.balance.arrive()

@@ -134,6 +134,41 @@ func TestARampRisesByTheClock(t *testing.T) {
 	}
 }
 
+// What a gain that rises by itself has risen while nobody heard it is not heard at once.
+func TestWhatRoseUnheardIsNotHeardAtOnce(t *testing.T) {
+	const ms = aes67.MonoTime(time.Millisecond)
+	for name, away := range map[string]func(*guard){
+		"rest": func(g *guard) {
+			for i := range 5000 {
+				g.rest(1008*48, aes67.MonoTime(1000+i)*ms)
+			}
+		},
+		"held up":   func(*guard) {},
+		"rest only": func(g *guard) { g.rest(1008*48, 6000*ms) },
+	} {
+		for _, alone := range []bool{false, true} {
+			g := newTestGuard()
+			g.doubt(0)
+			g.settle(1, aes67.Ramp{FromDB: -40, ToDB: 0, Rise: 6, Alone: alone})
+			var before float64
+			for i := range 1000 {
+				_, before = g.next(aes67.Frames(48*(i+1)), 48, aes67.MonoTime(i)*ms, 48)
+			}
+			away(&g)
+			for i := 6000; i < 8000; i++ {
+				_, to := g.next(aes67.Frames(48*(i-4900)), 48, aes67.MonoTime(i)*ms, 48)
+				if rise := 20 * math.Log10(to/before); rise > guardReturn*0.001+1e-9 {
+					t.Fatalf("%s, alone %v: %.2f dB in 1 ms after %d ms", name, alone, rise, i-6000)
+				}
+				before = to
+			}
+			if before != 1 {
+				t.Errorf("%s, alone %v: %v in the end", name, alone, before)
+			}
+		}
+	}
+}
+
 func TestAGainThatIsNotNeededAnyMoreComesBackSlowly(t *testing.T) {
 	g := newLoweredGuard(-40)
 	g.doubt(96)

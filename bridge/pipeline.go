@@ -197,6 +197,9 @@ func (p *Pipeline) Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (n
 	return p.guard.settle(doubts, gain, balance...)
 }
 
+// HeardAt is when sound was last sent, silence in it or not; 0: never. Any goroutine may ask.
+func (p *Pipeline) HeardAt() aes67.MonoTime { return aes67.MonoTime(p.guard.heardAt.Load()) }
+
 // InForce is the number of the last answer whose gain all has that is pulled from now on.
 // Any goroutine may ask.
 func (p *Pipeline) InForce() uint64 { return p.guard.inForce.Load() }

@@ -132,12 +132,16 @@ func TestADeviceThatAnswersIsHeard(t *testing.T) {
 	if err != nil || from.String() != "10.84.0.1" || at != index || !bytes.Equal(buf[:n], query()) {
 		t.Errorf("asked by %v on %d: %x, %v", from, at, buf[:n], err)
 	}
-	if err := device.Send(index, mdnsGroup(), mdns(true, ptr("_ssc._tcp.local.", "Left._ssc._tcp.local.", 4500))); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-d.Changed():
-	case <-time.After(10 * time.Second):
+	for range 20 { // a computer that is flooded elsewhere may lose one
+		if err := device.Send(index, mdnsGroup(), mdns(true, ptr("_ssc._tcp.local.", "Left._ssc._tcp.local.", 4500))); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-d.Changed():
+		case <-time.After(500 * time.Millisecond):
+			continue
+		}
+		break
 	}
 	if got := d.Signs(); len(got) != 1 || got[0].Detail != "service _ssc announced by 10.84.0.2" {
 		t.Errorf("got %+v", got)

@@ -76,6 +76,8 @@ type VolumeHandler interface {
 	// of at most 1 beside it; those that are missing are 1. It returns the answer's number,
 	// and is called on the control goroutine.
 	Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (number uint64)
+	// HeardAt is when something of the stream was last heard, be it silence; 0: never.
+	HeardAt() aes67.MonoTime
 }
 
 type packetKind uint8

@@ -71,7 +71,7 @@ const (
 	// oneStep is the time within which several changes are one: two of a slider
 	// that is dragged, or of a key that is held, add up to a few decibels in it.
 	oneStep = 50 * time.Millisecond
-	// acceptAfter is how long a volume that nobody set must be played, without
+	// acceptAfter is how long a volume that nobody set must be heard, without
 	// being lowered, until it counts as the listener's.
 	acceptAfter = time.Minute
 	// toldFor is how long status tells that the sink was turned back.
@@ -190,11 +190,11 @@ func (g *jumpGuard) keep(now aes67.MonoTime) {
 // trust makes the volume the listener's.
 func (g *jumpGuard) trust() { g.trusted, g.pending, g.stood = g.bounded, false, 0 }
 
-// look lets time pass: a volume that was played for long is trusted. It reports
-// whether that has just happened.
-func (g *jumpGuard) look(now aes67.MonoTime, playing bool) (accepted bool) {
-	if g.pending && playing && !g.seen.Muted && g.own.DB(now) == 0 {
-		g.stood += now.Sub(g.looked)
+// look lets time pass: a volume that was heard for long is trusted. Between two looks that
+// are far apart nobody has seen to it. It reports whether that has just happened.
+func (g *jumpGuard) look(now aes67.MonoTime, heard bool) (accepted bool) {
+	if g.pending && heard && !g.seen.Muted && g.own.DB(now) == 0 {
+		g.stood += min(now.Sub(g.looked), 2*heartbeat)
 	}
 	g.looked = now
 	if !g.pending || g.stood < acceptAfter {

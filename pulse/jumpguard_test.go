@@ -205,7 +205,11 @@ func TestAVolumeThatIsListenedToIsTrusted(t *testing.T) {
 		g.look(g.now, false)
 	}
 	g.remembers("nothing played", -40)
-	seconds := 0
+	g.pass(time.Hour) // the computer stood still
+	if g.look(g.now, true) {
+		t.Error("an hour in which nobody looked counts")
+	}
+	seconds := 2 * int(heartbeat.Seconds())
 	for ; !g.look(g.now, true); g.pass(2 * time.Second) {
 		if seconds += 2; seconds > 70 {
 			t.Fatal("never trusted")

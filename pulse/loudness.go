@@ -75,7 +75,7 @@ func (t *life) beatVolume() {
 		return
 	}
 	now := t.cfg.Now()
-	if t.guard.look(now, t.playing > 0) {
+	if t.guard.look(now, t.playing > 0 && !t.silent()) {
 		t.volume = t.guard.trusted
 		t.log.Info().Float64("volume_db", t.volume.DB()).Msg("volume is listened to; it is remembered now")
 	}

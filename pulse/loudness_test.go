@@ -26,6 +26,7 @@ type doubter struct {
 	settled uint64
 	late    time.Duration // the longest from a doubt to its answer
 	gain    aes67.Ramp
+	unheard bool // nobody sends it
 }
 
 func (d *doubter) Frames(samples []float32, at aes67.MonoTime) {
@@ -59,6 +60,32 @@ func (d *doubter) Settle(doubts uint64, gain aes67.Ramp, _ ...float64) (number u
 	}
 	d.gain = gain
 	return 0
+}
+
+func (d *doubter) HeardAt() aes67.MonoTime {
+	if d.unheard {
+		return 0
+	}
+	return now()
+}
+
+// What nobody sends is silent, whatever plays: nothing rises, and nothing is trusted.
+func TestNothingRisesThatNobodySends(t *testing.T) {
+	for _, unheard := range []bool{false, true} {
+		cfg := stereo()
+		cfg.JumpGuard, cfg.Now = true, now
+		s := newLife(New(cfg, &doubter{unheard: unheard}, zerolog.Nop()))
+		s.guard.begin(uniform(LevelOf(-40), 2, false))
+		s.playing = 1
+		s.framer.intake.listen([]float32{0.5, 0.5}, 2, now())
+		s.sawVolume(0, uniform(LevelOf(0), 2, false), 0, true)
+		if rises := s.guard.ramp().Climbs(); rises == unheard || !s.guard.pending {
+			t.Errorf("unheard %v: it rises: %v", unheard, rises)
+		}
+		if s.guard.waits(s.silent()) {
+			t.Errorf("unheard %v: to be seen anew", unheard)
+		}
+	}
 }
 
 func (d *doubter) clear() {
@@ -219,6 +246,8 @@ func (a *answers) Settle(doubts uint64, gain aes67.Ramp, _ ...float64) (number u
 	a.answers = append(a.answers, answer{doubts, gain.DB(now())})
 	return 0
 }
+
+func (a *answers) HeardAt() aes67.MonoTime { return now() }
 
 // answered returns the least gain that the i-th message was answered with: what
 // was answered since the one before it counts, up to the answers for all its doubts,

@@ -111,29 +111,31 @@ func (t *life) record(rate aes67.Hz) error {
 // flow tells from the count of messages whether they still come.
 type flow struct {
 	count   uint64
-	last    aes67.MonoTime // when the count last grew, or the recording began
+	looked  aes67.MonoTime
+	quiet   time.Duration // since the count last grew, or the recording began, as far as somebody looked
 	flowing bool
 	flowed  bool // since the recording began
 }
 
 // begin starts the watch of a new recording.
-func (f *flow) begin(count uint64, now aes67.MonoTime) { *f = flow{count: count, last: now} }
+func (f *flow) begin(count uint64, now aes67.MonoTime) { *f = flow{count: count, looked: now} }
 
 // look takes the present count; changed reports that flowing has changed.
 func (f *flow) look(count uint64, now aes67.MonoTime) (changed bool) {
 	was := f.flowing
 	if count != f.count {
-		f.count, f.last, f.flowing, f.flowed = count, now, true, true
-	} else if now.Sub(f.last) > flowLimit {
+		f.count, f.quiet, f.flowing, f.flowed = count, 0, true, true
+	} else if f.quiet += min(now.Sub(f.looked), 2*flowCheck); f.quiet > flowLimit {
 		f.flowing = false
 	}
+	f.looked = now
 	return f.flowing != was
 }
 
 // stalled reports that the recording should be begun anew; later each time that a new sink
 // was no help, for players may be sent elsewhere by it.
-func (f *flow) stalled(now aes67.MonoTime, remade int) bool {
-	return !f.flowing && now.Sub(f.last) > stallLimit<<min(remade, mostStalls)
+func (f *flow) stalled(remade int) bool {
+	return !f.flowing && f.quiet > stallLimit<<min(remade, mostStalls)
 }
 
 // sleeps asks whether the sink is suspended. An error is as good as no.
@@ -188,8 +190,8 @@ func (t *life) watchFlow() time.Duration {
 		}
 		t.cure(now)
 	}
-	if t.flow.stalled(now, t.remade) && !t.suspended.Load() {
-		t.flow.last = now
+	if t.flow.stalled(t.remade) && !t.suspended.Load() {
+		t.flow.quiet = 0
 		switch t.asleep = t.sleeps(); {
 		case t.asleep:
 			t.set(func(st *Status) { st.Notice = t.notice(now) })
@@ -200,7 +202,7 @@ func (t *life) watchFlow() time.Duration {
 			t.mark(dirtyMonitor) // which step begins with a new sink
 		}
 	}
-	if t.flow.flowing && !t.deaf.suspicious || now.Sub(t.flow.last) > startTime {
+	if t.flow.flowing && !t.deaf.suspicious || t.flow.quiet > startTime {
 		return flowCheck
 	}
 	return startCheck

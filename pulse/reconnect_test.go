@@ -190,13 +190,17 @@ func TestFlowIsToldByTheCount(t *testing.T) {
 		{"more", 300 * time.Millisecond, 20, false, false},
 		{"a gap", 700 * time.Millisecond, 20, false, false},
 		{"the end", 900 * time.Millisecond, 20, true, false},
-		{"a stall", 3400 * time.Millisecond, 20, false, true},
-		{"on again", 3500 * time.Millisecond, 21, true, false},
+		{"the computer stood still", 10 * time.Second, 20, false, false},
+		{"half a second each", 10500 * time.Millisecond, 20, false, false},
+		{"is seen whole", 11000 * time.Millisecond, 20, false, false},
+		{"and again", 11500 * time.Millisecond, 20, false, false},
+		{"a stall", 12000 * time.Millisecond, 20, false, true},
+		{"on again", 12100 * time.Millisecond, 21, true, false},
 	} {
 		if changed := f.look(step.count, at(step.after)); changed != step.changed {
 			t.Errorf("%s: changed %v, want %v", step.name, changed, step.changed)
 		}
-		if stalled := f.stalled(at(step.after), 0); stalled != step.stalled {
+		if stalled := f.stalled(0); stalled != step.stalled {
 			t.Errorf("%s: stalled %v, want %v", step.name, stalled, step.stalled)
 		}
 	}
@@ -214,19 +218,23 @@ func TestARecordingThatStallsTwiceLeadsToANewSink(t *testing.T) {
 	cfg.Now = func() aes67.MonoTime { return at }
 	s := newLife(New(cfg, nil, zerolog.Nop()))
 	s.server, s.present, s.confirmed, s.stream = &server{conn: c}, true, true, 7
+	watch := func(d time.Duration) {
+		for end := at.Add(d); at < end; {
+			at = at.Add(s.watchFlow())
+		}
+	}
 	s.flow.begin(0, at)
-	at = at.Add(stallLimit + time.Second)
-	s.watchFlow()
+	watch(stallLimit + time.Second)
 	if dirty := s.dirty.Load(); !s.worn || dirty&^dirtyVolumes == 0 {
 		t.Errorf("a new sink is to be made: %t, marks %b", s.worn, dirty)
 	}
 	// If that was no help, more time is left to the players.
 	s.worn, s.remade = false, 1
 	s.flow.begin(0, at)
-	if at = at.Add(stallLimit + time.Second); s.watchFlow() == 0 || s.worn {
+	if watch(stallLimit + time.Second); s.worn {
 		t.Error("a new sink each few seconds")
 	}
-	if at = at.Add(stallLimit); s.watchFlow() == 0 || !s.worn {
+	if watch(stallLimit); !s.worn {
 		t.Error("and then none any more")
 	}
 }

@@ -126,8 +126,11 @@ func (t *life) followRate(ctx context.Context) error {
 // it without the server's counting it among the players.
 func (t *life) sounds() bool { return t.soundedWithin(restFor) }
 
-// silent reports whether nothing sounds at this moment.
-func (t *life) silent() bool { return !t.soundedWithin(2 * flowCheck) }
+// silent reports whether nothing is heard at this moment: nothing sounds, or nobody sends it.
+func (t *life) silent() bool {
+	to := t.framer.volumes
+	return !t.soundedWithin(2*flowCheck) || to != nil && t.cfg.Now().Sub(to.HeardAt()) >= 2*flowCheck
+}
 
 func (t *life) soundedWithin(last time.Duration) bool {
 	for _, at := range t.framer.intake.heardAt(len(t.cfg.Channels)) {

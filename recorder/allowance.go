@@ -34,15 +34,19 @@ func (a *allowance) take(now time.Time) bool {
 // giveBack gives one back that was not needed.
 func (a *allowance) giveBack() { a.used = max(0, a.used-1) }
 
-// allowance returns what a case is taken from: packets that are late for a moment do
-// not use up what is for times at which the sound breaks off, nor those what is for times
-// at which it ends.
+// allowance returns what a case is taken from: what is lighter does not use up what is for
+// the graver, packets that are late for a moment least of all, and what ends the sound has
+// its own.
 func (w *lookout) allowance(c *Case) *allowance {
 	switch {
 	case c.grave == 0:
 		return &w.small
-	case c.Triggers&(Refusal|Step|Zeros) != 0, c.Ill.worseThan(&Look{State: StateFilling}):
+	case c.Triggers&(Step|Zeros) != 0, c.Ill.worseThan(&Look{State: StateFilling}):
 		return &w.ends
+	case c.Triggers&Refusal != 0:
+		return &w.refusals
+	case c.Triggers&^(small|Limited|Priority) == 0: // nothing breaks off
+		return &w.hints
 	}
 	return &w.breaks
 }

@@ -563,30 +563,40 @@ func TestSmallFaultsHideNoLargeOne(t *testing.T) {
 	}
 }
 
-// TestBreaksHideNoEnd: where the sound breaks off more often than can be kept, what ends it
-// is kept all the same.
-func TestBreaksHideNoEnd(t *testing.T) {
-	for cause, end := range map[string]func(*desk){
-		CauseNetworkLost: func(d *desk) { d.look.State, d.look.Network = StateWaitingNetwork, "" },
-		CauseClockLost:   func(d *desk) { d.look.State = StateHoldover },
-		CauseRefused:     func(d *desk) { d.record = func(s *Record) { s.Marks |= Refused } },
+// TestWhatIsLightHidesNothingGrave: where there are more breaks, refused packets or hard
+// work of the limiter than can be kept, what is graver is kept all the same.
+func TestWhatIsLightHidesNothingGrave(t *testing.T) {
+	marked := func(m Marks) func(*desk) {
+		return func(d *desk) { d.record = func(s *Record) { s.Marks |= m } }
+	}
+	loud := func(d *desk) { d.look.LimitedDB = limitedFrom + 1 }
+	lost := func(d *desk) { d.look.State, d.look.Network = StateWaitingNetwork, "" }
+	for _, c := range []struct {
+		light, grave func(*desk)
+		cause        string
+	}{
+		{marked(Starved), lost, CauseNetworkLost},
+		{marked(Starved), func(d *desk) { d.look.State = StateHoldover }, CauseClockLost},
+		{marked(Starved), marked(Refused), CauseRefused},
+		{marked(Refused), lost, CauseNetworkLost},
+		{loud, marked(Starved), CauseServerLate},
 	} {
 		d := newDesk(testPlan)
 		d.run(5 * time.Second)
 		for range 2 * bucket {
-			d.record = func(s *Record) { s.Marks |= Starved }
-			d.run(20 * time.Millisecond)
-			d.record = nil
+			c.light(d)
+			d.run(300 * time.Millisecond)
+			d.record, d.look.LimitedDB = nil, 0
 			d.run(3 * time.Second)
 		}
 		kept := len(d.cases)
-		if kept >= 2*bucket {
-			t.Fatalf("all %d breaks are kept", kept)
+		if kept < bucket || kept >= 2*bucket {
+			t.Fatalf("%s: %d light ones are kept", c.cause, kept)
 		}
-		end(d)
+		c.grave(d)
 		d.run(12 * time.Second)
-		if len(d.cases) <= kept || Keep(testPlan, d.cases[kept], &Evidence{}).Incident.Cause != cause {
-			t.Errorf("%s: %d incidents more", cause, len(d.cases)-kept)
+		if len(d.cases) <= kept || Keep(testPlan, d.cases[kept], &Evidence{}).Incident.Cause != c.cause {
+			t.Errorf("%s: %d incidents more", c.cause, len(d.cases)-kept)
 		}
 	}
 }

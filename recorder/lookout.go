@@ -73,7 +73,9 @@ type lookout struct {
 	open   *Case
 
 	small    allowance
+	hints    allowance
 	breaks   allowance
+	refusals allowance
 	ends     allowance
 	unkept   int           // since the last one that was told
 	closedAt aes67.RawTime // the latest case; 0: none

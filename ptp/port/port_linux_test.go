@@ -173,6 +173,25 @@ func TestGeneralMessagesComeByTheOtherPort(t *testing.T) {
 	}
 }
 
+// What has come while we stood still is read before anything is decided by the time.
+func TestABacklogIsReadWhole(t *testing.T) {
+	p := looped(t)
+	announcement := (&wire.Message{Kind: wire.KindAnnounce, Source: self}).Append(nil)
+	for range 3 * batch {
+		if err := p.Send(announcement, loopback); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &collector{left: map[uint16]aes67.RawTime{}}
+	now := nowRaw(t)
+	if err := p.Wait(now, now.Add(time.Second), c); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.datagrams); n != 3*batch {
+		t.Errorf("%d datagrams of %d in one turn", n, 3*batch)
+	}
+}
+
 // counter counts, and keeps nothing.
 type counter struct{ datagrams, left int }
 

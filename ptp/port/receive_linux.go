@@ -19,8 +19,9 @@ import (
 //     deadline.
 //  2. The kernel's clocks are compared, so that timestamps can be mapped.
 //  3. Transmit timestamps are read from the error queue of the event socket.
-//  4. Datagrams are read from both sockets and handed over with their kernel
-//     receive timestamp.
+//  4. Datagrams are read from both sockets in turn, until none is left, and handed over
+//     with their kernel receive timestamp: after a standstill of ours a master is not to be
+//     declared gone whose Announce still waits.
 //
 // Nothing here allocates for a datagram.
 
@@ -45,6 +46,10 @@ const (
 	// batch is how many datagrams of one socket are read before the others get
 	// their turn.
 	batch = 64
+	// turns is how often each socket has its turn in one Wait: a flood does not keep the
+	// engine from its work, and what came while we stood still for long is read whole, some
+	// 40 messages a second beside a dozen followers that are answered by multicast.
+	turns = 16
 	// maxDatagram holds everything an Ethernet frame can; longer ones are cut
 	// and then refused for their length.
 	maxDatagram = 1536
@@ -106,11 +111,10 @@ func (p *Sockets) Wait(now, deadline aes67.RawTime, h Handler) error {
 	if r.polled[0].Revents&unix.POLLERR != 0 {
 		p.readSent(h, stepped)
 	}
-	if r.polled[0].Revents != 0 {
-		p.readDatagrams(p.event, h, stepped)
-	}
-	if r.polled[1].Revents != 0 {
-		p.readDatagrams(p.general, h, stepped)
+	event, general := r.polled[0].Revents != 0, r.polled[1].Revents != 0
+	for n := 0; n < turns && (event || general); n++ {
+		event = event && p.readDatagrams(p.event, h, stepped)
+		general = general && p.readDatagrams(p.general, h, stepped)
 	}
 	return nil
 }
@@ -157,12 +161,16 @@ func (p *Sockets) readSent(h Handler, stepped bool) {
 	}
 }
 
-func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
+// readDatagrams reads one batch, and reports whether there may be more.
+func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) (more bool) {
 	r := &p.rx
 	for range batch {
 		n, err := r.recvmsg(fd, 0)
+		if errors.Is(err, unix.EAGAIN) {
+			return false
+		}
 		if err != nil {
-			return // EAGAIN: all read; else an error of the past, which reading has cleared
+			continue // of the past: reading has cleared it
 		}
 		c := parseControl(r.control[:r.msg.Controllen])
 		r.d = Datagram{
@@ -180,6 +188,7 @@ func (p *Sockets) readDatagrams(fd int, h Handler, stepped bool) {
 		}
 		h.Datagram(&r.d)
 	}
+	return true
 }
 
 // instant returns when an event message passed, by the card's clock if that is
