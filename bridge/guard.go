@@ -44,7 +44,6 @@ type guard struct {
 	newest   atomic.Pointer[answer]
 	answered uint64        // answers so far; of the control context
 	inForce  atomic.Uint64 // the last one that is in force, or nothing is sent before it is
-	heardAt  atomic.Int64  // when sound was last sent
 
 	// Owned by the sender context.
 	made    aes67.Frames   // by the server up to now, delivered or not, as far as is known
@@ -58,6 +57,7 @@ type guard struct {
 	own     bool           // that of the ramp in force: it may fall in a fade
 	passed  aes67.MonoTime // since then
 	gain    float64        // at the end of the last block
+	lags    bool           // behind a ramp that climbed while nobody heard it: it does not leap
 	balance balance        // that of the ramp in force; without channels where there is none
 	duck    float64        // the fade of a doubt: 0 is silent
 }
@@ -140,7 +140,6 @@ func (g *guard) settle(doubts uint64, ramp aes67.Ramp, balance ...float64) (numb
 // be done. The block holds sound of the sink up to frame until, need of which are
 // new in it, leaves at instant due and is some frames of the stream long.
 func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (from, to float64) {
-	g.heardAt.Store(int64(due))
 	lost := g.collect()
 	least := g.pass(until, due)
 	from, to = g.gain, g.gain
@@ -152,7 +151,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	case least <= to: // has not fallen in time, or just that
 		from, to = least, least
 	case g.balance.falls(): // a channel that is turned down must not rise before
-	case g.ramp.Alone && !g.ramp.Climbs():
+	case g.ramp.Alone && !g.climbs():
 		to = min(least, to+float64(frames)/float64(aes67.FramesIn(guardRise, g.rate)))
 	case until <= g.rises:
 	default:
@@ -167,7 +166,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 		}
 		to = min(to, towards(g.gain, c.ramp.Gain(due), max(left-g.lead, min(left, g.fade)), need))
 	}
-	g.gain = to
+	g.gain, g.lags = to, g.lags && to < least
 	if g.ahead.count == 0 && g.gain <= least && !g.balance.falls() {
 		g.inForce.Store(g.taken)
 	}
@@ -180,7 +179,7 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 // for a gain that is to rise slowly: nobody has heard it meanwhile.
 func (g *guard) rest(until aes67.Frames, due aes67.MonoTime) {
 	g.collect()
-	if least := g.pass(until+1, due); least < g.gain || due.Sub(g.passed) >= guardOver && !g.ramp.Climbs() {
+	if least := g.pass(until+1, due); least < g.gain || due.Sub(g.passed) >= guardOver && !g.climbs() {
 		g.gain = least
 	}
 	g.balance.arrive()
@@ -195,6 +194,7 @@ func (g *guard) pass(until aes67.Frames, due aes67.MonoTime) (least float64) {
 	for g.ahead.count > 0 && g.ahead.first().at < until {
 		c := g.ahead.first()
 		own = own && c.own
+		g.lags = g.climbs()
 		g.ramp, g.own, g.rises, g.passed = c.ramp, own, max(g.rises, c.rises), due
 		g.balance.set(c.balance)
 		g.ahead.drop()
@@ -202,6 +202,9 @@ func (g *guard) pass(until aes67.Frames, due aes67.MonoTime) (least float64) {
 	}
 	return least
 }
+
+// climbs reports whether the gain rises slowly, by its ramp or behind one that has risen.
+func (g *guard) climbs() bool { return g.lags || g.ramp.Climbs() }
 
 // ducked moves the fade of the oldest doubt.
 func (g *guard) ducked(lost bool, until, need aes67.Frames, frames int) (from, to float64) {

@@ -155,6 +155,7 @@ func TestWhatRoseUnheardIsNotHeardAtOnce(t *testing.T) {
 				_, before = g.next(aes67.Frames(48*(i+1)), 48, aes67.MonoTime(i)*ms, 48)
 			}
 			away(&g)
+			g.settle(1, aes67.Ramp{At: 6000 * ms, FromDB: -4, ToDB: 0, Alone: alone}) // nobody hears it
 			for i := 6000; i < 8000; i++ {
 				_, to := g.next(aes67.Frames(48*(i-4900)), 48, aes67.MonoTime(i)*ms, 48)
 				if rise := 20 * math.Log10(to/before); rise > guardReturn*0.001+1e-9 {
@@ -162,8 +163,8 @@ func TestWhatRoseUnheardIsNotHeardAtOnce(t *testing.T) {
 				}
 				before = to
 			}
-			if before != 1 {
-				t.Errorf("%s, alone %v: %v in the end", name, alone, before)
+			if want := math.Pow(10, -4.0/20); !near(before, want) {
+				t.Errorf("%s, alone %v: %v in the end, want %v", name, alone, before, want)
 			}
 		}
 	}

@@ -83,6 +83,7 @@ type report struct {
 	least      atomic.Int64
 	underruns  atomic.Uint64
 	jumps      atomic.Uint64
+	heardAt    atomic.Int64 // aes67.MonoTime: the last block that was open
 }
 
 const (
@@ -197,8 +198,9 @@ func (p *Pipeline) Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (n
 	return p.guard.settle(doubts, gain, balance...)
 }
 
-// HeardAt is when sound was last sent, silence in it or not; 0: never. Any goroutine may ask.
-func (p *Pipeline) HeardAt() aes67.MonoTime { return aes67.MonoTime(p.guard.heardAt.Load()) }
+// HeardAt is the turn of the last block that was open to sound, silence in it or not; 0: there
+// was none. Any goroutine may ask.
+func (p *Pipeline) HeardAt() aes67.MonoTime { return aes67.MonoTime(p.report.heardAt.Load()) }
 
 // InForce is the number of the last answer whose gain all has that is pulled from now on.
 // Any goroutine may ask.
@@ -270,7 +272,11 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	from, to := p.guard.next(p.feed.taken, need, due, len(out[0]))
 	apply(out, from, to)
 	balanced := p.guard.balance.apply(out)
-	p.silent = p.stage.Process(out, shows, open && do.open && p.confirmed.Load())
+	audible := open && do.open && p.confirmed.Load()
+	p.silent = p.stage.Process(out, shows, audible)
+	if audible && to > 0 {
+		p.report.heardAt.Store(int64(due))
+	}
 	p.report.untouched.Store(untouched)
 	p.report.bitExact.Store(untouched && from == 1 && to == 1 && balanced && p.stage.Untouched())
 	return p.silent

@@ -153,6 +153,35 @@ func (r *rig) peak() float64 {
 	return peak
 }
 
+// Heard is what is open: not before the volume is confirmed, nor while the sound server is
+// away, nor while nothing is let out.
+func TestHeardIsWhatIsOpen(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	heard := func(d time.Duration) bool {
+		before := r.HeardAt()
+		r.pullFor(d, nil)
+		return r.HeardAt() > max(before, r.now.Add(-10*time.Millisecond))
+	}
+	if heard(time.Second) {
+		t.Error("before the volume is confirmed")
+	}
+	r.SetConfirmed(true)
+	if !heard(time.Second) {
+		t.Error("not what plays")
+	}
+	r.open = false
+	if heard(100 * time.Millisecond) {
+		t.Error("while nothing is let out")
+	}
+	r.open = true
+	if !heard(time.Second) {
+		t.Error("not what plays again")
+	}
+	if r.stopped = true; heard(time.Second) {
+		t.Error("while the sound server is away")
+	}
+}
+
 func TestZerosUntilTheVolumeIsConfirmed(t *testing.T) {
 	r := newRig(t, PipelineConfig{}, 0)
 	r.pullFor(time.Second, func(bool) {

@@ -83,9 +83,10 @@ const (
 
 // circumstances are what is known beside a volume.
 type circumstances struct {
-	program bool // a player came or went at that moment
-	playing bool // something has been playing before
-	silent  bool // nothing is heard at that moment
+	program bool           // a player came or went at that moment
+	playing bool           // something has been playing before
+	silent  bool           // nothing is heard at that moment
+	heard   aes67.MonoTime // until when something was
 }
 
 // begin makes a volume the trusted one, as at the start of a sink: what is seen
@@ -102,7 +103,7 @@ func (g *jumpGuard) begin(trusted Volume) {
 // see takes the volume that the server tells.
 func (g *jumpGuard) see(now aes67.MonoTime, seen Volume, c circumstances) {
 	before := decibels(g.bounded)
-	g.keep(now)
+	g.keep(now, c.heard)
 	g.seen, g.bounded = seen, seen.atMost(g.maxDB)
 	if seen.DB() > g.maxDB+sameDB {
 		g.turned, g.back = now, true
@@ -166,7 +167,7 @@ func (g *jumpGuard) waits(silent bool) bool {
 // surprise holds what is that much above what is heard.
 func (g *jumpGuard) surprise(now aes67.MonoTime, above float64, c circumstances) {
 	give := 0.0
-	quiet := c.program || !c.playing || g.own.FromDB < 0
+	quiet := c.program || !c.playing || c.silent || g.own.FromDB < 0
 	if !quiet && !(g.gave && now.Sub(g.given) < seconds(atOnceDB/riseRate)) {
 		give, g.given, g.gave = atOnceDB, now, true
 	}
@@ -182,9 +183,9 @@ func (g *jumpGuard) surprise(now aes67.MonoTime, above float64, c circumstances)
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// keep moves our own gain to now.
-func (g *jumpGuard) keep(now aes67.MonoTime) {
-	g.own.FromDB, g.own.At = g.own.DB(now), now
+// keep moves our own gain to now: it has risen as long as it was heard.
+func (g *jumpGuard) keep(now, heard aes67.MonoTime) {
+	g.own.FromDB, g.own.At = g.own.DB(min(now, heard)), now
 }
 
 // trust makes the volume the listener's.

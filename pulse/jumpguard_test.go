@@ -1,6 +1,7 @@
 package pulse
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -23,22 +24,28 @@ type guarded struct {
 func newGuarded(t *testing.T, trustedDB, maxDB float64) *guarded {
 	g := &guarded{jumpGuard: jumpGuard{jumps: true, maxDB: maxDB}, t: t, now: 1e12, server: uniform(LevelOf(trustedDB), 2, false)}
 	g.begin(g.server)
-	g.see(g.now, g.server, circumstances{})
+	g.sees(circumstances{})
 	g.pass(time.Second)
 	return g
 }
 
 func (g *guarded) pass(d time.Duration) { g.now = g.now.Add(d) }
 
+// sees looks at the server, where what sounded was heard until now.
+func (g *guarded) sees(c circumstances) {
+	c.heard = g.now
+	g.see(g.now, g.server, c)
+}
+
 // set is what somebody does to the sink's volume.
 func (g *guarded) set(db float64, c circumstances) {
 	g.server = uniform(LevelOf(db), 2, g.server.Muted)
-	g.see(g.now, g.server, c)
+	g.sees(c)
 }
 
 func (g *guarded) mute(muted bool) {
 	g.server.Muted = muted
-	g.see(g.now, g.server, circumstances{})
+	g.sees(circumstances{})
 }
 
 // heard is the loudness of a channel as it leaves us, in dB, as if not muted.
@@ -221,6 +228,33 @@ func TestAVolumeThatIsListenedToIsTrusted(t *testing.T) {
 	g.remembers("listened to", -10)
 }
 
+// A rise goes on for as long as it is heard, whatever stood still, and 12 dB at once are for
+// those who hear something.
+func TestARiseGoesOnWhileItIsHeard(t *testing.T) {
+	for _, gap := range []time.Duration{0, 4 * time.Second, 10 * time.Second, time.Hour} {
+		g := newGuarded(t, -40, 0)
+		g.set(0, byPlayer)
+		g.pass(time.Second)
+		until := g.now.Add(500 * time.Millisecond)
+		g.pass(gap)
+		g.see(g.now, g.server, circumstances{silent: gap > 0, heard: until}) // watchFlow finds that it waits
+		want := -34.0
+		if gap > 0 {
+			want += 3
+		}
+		g.hears(gap.String(), want)
+		g.pass(time.Minute)
+		if gap > 0 {
+			g.hears(gap.String()+", and nobody hears it", want)
+		}
+	}
+	for heard, want := range map[bool]float64{true: -18, false: -30} { // 12 dB at once, or nothing
+		g := newGuarded(t, -30, 0)
+		g.set(-10, circumstances{playing: true, silent: !heard})
+		g.hears(fmt.Sprint("what plays is heard: ", heard), want)
+	}
+}
+
 func TestOneChannelAloneIsASurpriseToo(t *testing.T) {
 	g := newGuarded(t, -40, 0)
 	g.set(0, byPlayer)
@@ -228,7 +262,7 @@ func TestOneChannelAloneIsASurpriseToo(t *testing.T) {
 	g.set(-40, music)
 	g.pass(time.Second)
 	g.server = Volume{Levels: []Level{LevelOf(-40), LevelOf(-3)}}
-	g.see(g.now, g.server, byPlayer)
+	g.sees(byPlayer)
 	if left, right := g.heard(0), g.heard(1); math.Abs(right+40) > 0.1 || left > -70 {
 		t.Errorf("left %v dB and right %v dB, want right at -40", left, right)
 	}
@@ -320,11 +354,11 @@ func TestNoSequenceOfVolumesIsLoudAtOnce(t *testing.T) {
 				g.mute(random.IntN(2) == 0)
 			case 6: // the balance, by anybody
 				g.server = Volume{Levels: []Level{LevelOf(-60 * random.Float64()), LevelOf(-60 * random.Float64())}, Muted: old.Muted}
-				g.see(g.now, g.server, c)
+				g.sees(c)
 			case 7: // a restart: the sink is made with what is remembered
 				g.server = g.trusted
 				g.begin(g.trusted)
-				g.see(g.now, g.server, circumstances{})
+				g.sees(circumstances{})
 				before, bounded = []float64{0, 0}, g.bounded
 			}
 			spent := 0.0 // of a rise that nobody made step by step
@@ -353,12 +387,12 @@ func TestNoSequenceOfVolumesIsLoudAtOnce(t *testing.T) {
 			}
 			if g.over() > 0 && random.IntN(2) == 0 { // the server does as it is told
 				g.server = g.bounded
-				g.see(g.now, g.server, circumstances{})
+				g.sees(circumstances{})
 			}
 		}
 		if g.mute(false); g.over() > 0 {
 			g.server = g.bounded
-			g.see(g.now, g.server, circumstances{})
+			g.sees(circumstances{})
 		}
 		g.pass(12 * time.Second)
 		if gain := g.ramp().DB(g.now); gain != 0 {
@@ -379,7 +413,7 @@ func TestTheMostCanBeChanged(t *testing.T) {
 	}
 	g := newGuarded(t, -20, 0)
 	g.maxDB = -30
-	g.see(g.now, g.server, music)
+	g.sees(music)
 	g.hears("lowered to -30", -30)
 	g.set(-30, music) // turned back
 	g.hears("turned back", -30)

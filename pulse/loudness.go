@@ -38,6 +38,7 @@ func (t *life) sawVolume(doubts uint64, v Volume, addedDB float64, byPlayer bool
 		program: byPlayer,
 		playing: t.playing > 0,
 		silent:  t.silent(),
+		heard:   t.heardUntil(),
 	})
 	law := t.law(addedDB)
 	t.tellLaw(doubts, law)

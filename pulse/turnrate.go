@@ -127,9 +127,15 @@ func (t *life) followRate(ctx context.Context) error {
 func (t *life) sounds() bool { return t.soundedWithin(restFor) }
 
 // silent reports whether nothing is heard at this moment: nothing sounds, or nobody sends it.
-func (t *life) silent() bool {
-	to := t.framer.volumes
-	return !t.soundedWithin(2*flowCheck) || to != nil && t.cfg.Now().Sub(to.HeardAt()) >= 2*flowCheck
+func (t *life) silent() bool { return t.cfg.Now() >= t.heardUntil() }
+
+// heardUntil is until when what sounds is heard, as far as is known: a moment after both were.
+func (t *life) heardUntil() aes67.MonoTime {
+	last := slices.Max(t.framer.intake.heardAt(len(t.cfg.Channels)))
+	if to := t.framer.volumes; to != nil {
+		last = min(last, to.HeardAt())
+	}
+	return last.Add(2 * flowCheck)
 }
 
 func (t *life) soundedWithin(last time.Duration) bool {
