@@ -119,6 +119,7 @@ func (r *appRoom) heardOf(c clip, at aes67.MonoTime) (out outcome) {
 	for i, side := range sides {
 		out.gaps(side.name, wire[i], monitor[i], c.length, c.hz(min(i, c.channels-1)), c.channels <= 2)
 	}
+	broken := len(out.faults) > 0 // of pieces of a tone no level is measured
 	levels, theirs := levelsOf(wire, c.hz), levelsOf(monitor, c.hz)
 	for i, side := range sides {
 		for channel := range c.channels {
@@ -141,8 +142,8 @@ func (r *appRoom) heardOf(c clip, at aes67.MonoTime) (out outcome) {
 					out.fault("%g Hz is too short to be judged", c.hz(channel))
 				} else if mixed(mine, other) {
 					note := out.never
-					if a, b := theirs[i][channel], theirs[1-i][channel]; a != 0 && b != 0 && mixed(a, b) {
-						note = out.fault // it is so before the bridge: the program stood still
+					if a, b := theirs[i][channel], theirs[1-i][channel]; broken || a != 0 && b != 0 && mixed(a, b) {
+						note = out.fault // or it is so before the bridge: the program stood still
 					}
 					note("%g Hz at %.1f dBFS on the %s, %.1f on the other side", c.hz(channel), mine, side.name, other)
 				}
