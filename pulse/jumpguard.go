@@ -85,9 +85,11 @@ const (
 type circumstances struct {
 	program bool           // a player came or went at that moment
 	playing bool           // something has been playing before
-	silent  bool           // nothing is heard at that moment
-	heard   aes67.MonoTime // until when something was
+	heard   aes67.MonoTime // until when something is
 }
+
+// silent reports whether nothing is heard at an instant.
+func (c circumstances) silent(now aes67.MonoTime) bool { return now >= c.heard }
 
 // begin makes a volume the trusted one, as at the start of a sink: what is seen
 // next is judged by it.
@@ -153,7 +155,7 @@ func (g *jumpGuard) see(now aes67.MonoTime, seen Volume, c circumstances) {
 	}
 	g.trusted.Muted, g.to = seen.Muted, g.bounded.DB()
 	g.own.Rise = riseRate
-	if seen.Muted || c.silent {
+	if seen.Muted || c.silent(now) {
 		g.own.Rise = 0
 	}
 }
@@ -167,7 +169,7 @@ func (g *jumpGuard) waits(silent bool) bool {
 // surprise holds what is that much above what is heard.
 func (g *jumpGuard) surprise(now aes67.MonoTime, above float64, c circumstances) {
 	give := 0.0
-	quiet := c.program || !c.playing || c.silent || g.own.FromDB < 0
+	quiet := c.program || !c.playing || c.silent(now) || g.own.FromDB < 0
 	if !quiet && !(g.gave && now.Sub(g.given) < seconds(atOnceDB/riseRate)) {
 		give, g.given, g.gave = atOnceDB, now, true
 	}

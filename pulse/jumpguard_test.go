@@ -31,9 +31,11 @@ func newGuarded(t *testing.T, trustedDB, maxDB float64) *guarded {
 
 func (g *guarded) pass(d time.Duration) { g.now = g.now.Add(d) }
 
-// sees looks at the server, where what sounded was heard until now.
+// sees looks at the server, where what sounds is heard unless something else is said.
 func (g *guarded) sees(c circumstances) {
-	c.heard = g.now
+	if c.heard == 0 {
+		c.heard = g.now.Add(time.Second)
+	}
 	g.see(g.now, g.server, c)
 }
 
@@ -147,7 +149,7 @@ func TestNothingRisesWhileMuted(t *testing.T) {
 // A surprise before the first sound is no smaller one: it rises while it is heard.
 func TestNothingRisesInSilence(t *testing.T) {
 	g := newGuarded(t, -40, 0)
-	g.set(0, circumstances{program: true, silent: true})
+	g.set(0, circumstances{program: true, heard: g.now})
 	g.pass(time.Minute)
 	g.hears("a minute of silence later", -40)
 	if g.waits(true) || !g.waits(false) {
@@ -160,7 +162,7 @@ func TestNothingRisesInSilence(t *testing.T) {
 	if g.waits(false) || !g.waits(true) {
 		t.Error("waits for the sound, and not for its end")
 	}
-	g.set(0, circumstances{playing: true, silent: true})
+	g.set(0, circumstances{playing: true, heard: g.now})
 	g.pass(time.Minute)
 	g.hears("after a pause", -34)
 	g.set(0, circumstances{playing: true})
@@ -237,7 +239,7 @@ func TestARiseGoesOnWhileItIsHeard(t *testing.T) {
 		g.pass(time.Second)
 		until := g.now.Add(500 * time.Millisecond)
 		g.pass(gap)
-		g.see(g.now, g.server, circumstances{silent: gap > 0, heard: until}) // watchFlow finds that it waits
+		g.see(g.now, g.server, circumstances{heard: until}) // watchFlow finds that it waits
 		want := -34.0
 		if gap > 0 {
 			want += 3
@@ -250,7 +252,11 @@ func TestARiseGoesOnWhileItIsHeard(t *testing.T) {
 	}
 	for heard, want := range map[bool]float64{true: -18, false: -30} { // 12 dB at once, or nothing
 		g := newGuarded(t, -30, 0)
-		g.set(-10, circumstances{playing: true, silent: !heard})
+		c := circumstances{playing: true}
+		if !heard {
+			c.heard = g.now
+		}
+		g.set(-10, c)
 		g.hears(fmt.Sprint("what plays is heard: ", heard), want)
 	}
 }

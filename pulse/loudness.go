@@ -37,7 +37,6 @@ func (t *life) sawVolume(doubts uint64, v Volume, addedDB float64, byPlayer bool
 	t.guard.see(now, v, circumstances{
 		program: byPlayer,
 		playing: t.playing > 0,
-		silent:  t.silent(),
 		heard:   t.heardUntil(),
 	})
 	law := t.law(addedDB)

@@ -124,27 +124,23 @@ func (t *life) followRate(ctx context.Context) error {
 
 // sounds reports whether the sink sounds, or did until a moment ago: a program may play into
 // it without the server's counting it among the players.
-func (t *life) sounds() bool { return t.soundedWithin(restFor) }
+func (t *life) sounds() bool { return t.cfg.Now().Sub(t.soundedAt()) < restFor }
 
 // silent reports whether nothing is heard at this moment: nothing sounds, or nobody sends it.
 func (t *life) silent() bool { return t.cfg.Now() >= t.heardUntil() }
 
 // heardUntil is until when what sounds is heard, as far as is known: a moment after both were.
 func (t *life) heardUntil() aes67.MonoTime {
-	last := slices.Max(t.framer.intake.heardAt(len(t.cfg.Channels)))
+	last := t.soundedAt()
 	if to := t.framer.volumes; to != nil {
 		last = min(last, to.HeardAt())
 	}
 	return last.Add(2 * flowCheck)
 }
 
-func (t *life) soundedWithin(last time.Duration) bool {
-	for _, at := range t.framer.intake.heardAt(len(t.cfg.Channels)) {
-		if t.cfg.Now().Sub(at) < last {
-			return true
-		}
-	}
-	return false
+// soundedAt is when any channel sounded last.
+func (t *life) soundedAt() aes67.MonoTime {
+	return slices.Max(t.framer.intake.heardAt(len(t.cfg.Channels)))
 }
 
 // along waits until the graph has come along. The control loop stands still meanwhile, so
