@@ -117,8 +117,8 @@ func newServer(t testing.TB, kind string) *server {
 		if _, err := output(s.env, s.by(script("sound-server.sh"), "stop", dir)...); err != nil {
 			t.Error(err)
 		}
-		log, _ := os.ReadFile(filepath.Join(dir, "server.log"))
 		if t.Failed() || s.crashes() > 0 {
+			log, _ := os.ReadFile(filepath.Join(dir, "server.log"))
 			t.Logf("sound server: %s", tail(string(log), 10))
 		}
 	})

@@ -98,8 +98,11 @@ func processesOf(dir string) map[int]string {
 // killPart kills the part of a demonstration whose command line ends so.
 func killPart(p *process, command string) {
 	dir := regexp.MustCompile(`/tmp/aes67run\.\w+`).FindString(p.output.String())
+	if dir == "" {
+		return // all processes would be of it
+	}
 	for pid, line := range processesOf(dir) {
-		if dir != "" && strings.Contains(line, command) {
+		if strings.Contains(line, command) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}

@@ -93,6 +93,10 @@ prepare() {
   chmod 700 "$dir/run"
   ((${#dir} <= 80)) || fail "$dir: too long a path for sockets; choose a shorter DIR"
   echo "$kind" >"$dir/kind"
+  # PulseAudio's own limit of 200 ms kills it when a thread that stands still has left the
+  # others too much to do.
+  mkdir -p "$dir/home/.config/pulse"
+  echo "rlimit-rttime = -1" >>"$dir/home/.config/pulse/daemon.conf"
   cat >"$dir/env" <<ENV
 export HOME='$dir/home'
 export XDG_RUNTIME_DIR='$dir/run'
@@ -133,11 +137,6 @@ load-module module-always-sink
 load-module module-rescue-streams
 load-module module-suspend-on-idle
 PA
-      # Its own limit of 200 ms kills it when a thread that stands still has left the
-      # others too much to do.
-      mkdir -p "$dir/home/.config/pulse"
-      grep -qsx "rlimit-rttime = -1" "$dir/home/.config/pulse/daemon.conf" ||
-        echo "rlimit-rttime = -1" >>"$dir/home/.config/pulse/daemon.conf"
       spawn server pulseaudio -n -F "$dir/default.pa" --daemonize=no --exit-idle-time=-1 \
         --use-pid-file=no --log-target=stderr -v ;;
     *) usage ;;
