@@ -73,3 +73,21 @@ func TestALeastLatencyThatChangesIsTold(t *testing.T) {
 		t.Errorf("least %d, then %d frames; %d were woken", before, after, len(r.Changed()))
 	}
 }
+
+// While nothing is read there is no fill: what the server would have written since says
+// nothing of the latency.
+func TestNoFillIsToldWhileNothingIsRead(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(2*time.Second, nil)
+	r.stopped = true
+	r.pullFor(80*time.Millisecond, nil)
+	if s := r.Snapshot(); s.Reads() || s.Phase != Flowing || s.Fill != float64(s.Target) {
+		t.Errorf("80 ms after the last message: reads %v, phase %d, fill %.0f, want the target, %d", s.Reads(), s.Phase, s.Fill, s.Target)
+	}
+	r.stopped = false
+	r.pullFor(time.Second, nil)
+	if s := r.Snapshot(); !s.Reads() || math.Abs(s.Fill-float64(s.Target)) > message/2 {
+		t.Errorf("a second later: reads %v, fill %.0f, target %d", s.Reads(), s.Fill, s.Target)
+	}
+}

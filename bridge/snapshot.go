@@ -13,7 +13,7 @@ type PipelineSnapshot struct {
 	Phase     Phase
 	Rate      aes67.Hz  // of the sink, as it is recorded
 	Ratio     aes67.PPB // output frames per input frame at nominal rates, less 1
-	Fill      float64   // sink frames, smoothed
+	Fill      float64   // sink frames, smoothed; the target while nothing is read
 	Target    aes67.Frames
 	Drift     drift.State
 	Untouched bool           // nothing is resampled
@@ -36,7 +36,8 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 	r := p.rates[p.report.rate.Load()]
 	cycle := aes67.Frames(p.feed.cycle.Load()).Duration(r.in)
 	phase, fill := Phase(p.report.phase.Load()), math.Float64frombits(p.report.fill.Load())
-	if phase == Filling {
+	state := drift.State(p.report.driftState.Load())
+	if !reads(phase, state) {
 		fill = float64(target)
 	}
 	held := time.Duration(fill / float64(r.in) * float64(time.Second))
@@ -47,7 +48,7 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		Ratio:     aes67.PPB(math.Float64frombits(p.report.ratio.Load())),
 		Fill:      fill,
 		Target:    target,
-		Drift:     drift.State(p.report.driftState.Load()),
+		Drift:     state,
 		Untouched: p.report.untouched.Load(),
 		BitExact:  p.report.bitExact.Load() && p.stage.GainReduction() == 0,
 		Underruns: p.report.underruns.Load(),
@@ -64,6 +65,11 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 		Sounded:   p.sounded(),
 	}
 }
+
+// Reads reports whether the buffer is read: there is no fill before.
+func (s PipelineSnapshot) Reads() bool { return reads(s.Phase, s.Drift) }
+
+func reads(phase Phase, state drift.State) bool { return phase == Flowing && state != drift.Acquire }
 
 // Peak returns the level meter of one channel as an amplitude; see
 // safety.Stage.Peak.

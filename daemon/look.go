@@ -76,7 +76,10 @@ func (o lookout) look() recorder.Look {
 		return l
 	}
 	if pipeline.Phase == bridge.Flowing {
-		l.Fill, l.RatioPPB = pipeline.Fill, float64(pipeline.Ratio)
+		l.RatioPPB = float64(pipeline.Ratio)
+	}
+	if pipeline.Reads() {
+		l.Fill = pipeline.Fill
 	}
 	for i := range e.seats {
 		l.LimitedDB = max(l.LimitedDB, e.rooms.GainReduction(i))

@@ -185,7 +185,10 @@ func driftModel(p bridge.PipelineSnapshot, sending, fullVolume bool) status.Drif
 	if p.Untouched {
 		m.Mode, m.BitExact = "exact", fullVolume && p.BitExact
 	}
-	m.RatioPPB, m.FillFrames = whole(float64(p.Ratio)), whole(p.Fill)
+	m.RatioPPB = whole(float64(p.Ratio))
+	if p.Reads() {
+		m.FillFrames = whole(p.Fill)
+	}
 	return m
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"aes67-sink/bridge"
 	"aes67-sink/config"
+	"aes67-sink/drift"
 	"aes67-sink/pulse"
 )
 
@@ -25,5 +26,16 @@ func TestAVolumeIsToldWhenItIsConfirmed(t *testing.T) {
 	sink.VolumeConfirmed, sink.VolumeDB = true, -40
 	if m := describeSink(config.Default().Sink, sink); m.VolumeDB == nil || *m.VolumeDB != -40 || m.Muted == nil {
 		t.Errorf("after: %+v", m)
+	}
+}
+
+func TestAFillIsToldWhileItIsRead(t *testing.T) {
+	flows := bridge.PipelineSnapshot{Phase: bridge.Flowing, Drift: drift.Coarse, Fill: 700, Target: 720}
+	if m := driftModel(flows, true, true); m.FillFrames == nil || *m.FillFrames != 700 {
+		t.Errorf("it plays: %+v", m)
+	}
+	flows.Drift = drift.Acquire // for a moment, after a break
+	if m := driftModel(flows, true, true); m.FillFrames != nil || m.State != "acquire" {
+		t.Errorf("nothing is read: %+v", m)
 	}
 }

@@ -79,6 +79,7 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		if why := a.unjudged(); len(a.failures) == 0 && (doubtful || len(why) > 0 && len(a.beyond) == 0) {
 			spent := time.Duration(repeated.Add(int64(now.Sub(from))))
 			again := spent < patience && n < mostTries && (doubtful || n == 1)
+			again = again || n == 1 && doubtful && a.certain // one try makes nothing certain
 			if full {
 				again = now.Sub(began) < fullPatience
 			}
