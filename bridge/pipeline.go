@@ -1,6 +1,6 @@
 package bridge
 
-// Hot: Frames, Gap and Doubt run in the capture context, Pull and Skipped in
+// Hot: Frames, Gap and Doubt run in the capture context, Pull, Skipped and Unsent in
 // the sender context. No allocation, lock, log or map; no channel but a send that
 // does not wait, when something has gone wrong or the phase has changed.
 
@@ -40,7 +40,7 @@ const (
 )
 
 // Pipeline is the pull chain from the ring to a block for the packetizer. One
-// goroutine may call Frames, Gap and Doubt, one Pull and Skipped, one Settle, any
+// goroutine may call Frames, Gap and Doubt, one Pull, Skipped and Unsent, one Settle, any
 // the rest.
 //
 //	Frames -> feed -> rate (drift, resampler or untouched) -> guard -> safety -> Pull
@@ -64,6 +64,7 @@ type Pipeline struct {
 	came   aes67.MonoTime // when the newest message came
 	jumps  int            // of drift's count
 	empty  time.Duration  // for which nothing was read
+	open   aes67.MonoTime // the turn of the last block, if that was open; else 0
 
 	confirmed atomic.Bool // written by the control context
 	report    report
@@ -198,8 +199,8 @@ func (p *Pipeline) Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (n
 	return p.guard.settle(doubts, gain, balance...)
 }
 
-// HeardAt is the turn of the last block that was open to sound, silence in it or not; 0: there
-// was none. Any goroutine may ask.
+// HeardAt is the turn of the last block but one, or of one before, that was open to sound,
+// silence in it or not, and left; 0: there was none. Any goroutine may ask.
 func (p *Pipeline) HeardAt() aes67.MonoTime { return aes67.MonoTime(p.report.heardAt.Load()) }
 
 // InForce is the number of the last answer whose gain all has that is pulled from now on.
@@ -209,6 +210,10 @@ func (p *Pipeline) InForce() uint64 { return p.guard.inForce.Load() }
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	block := aes67.Frames(len(out[0]))
+	if p.open != 0 { // nobody has told that it did not leave
+		p.report.heardAt.Store(int64(p.open))
+		p.open = 0
+	}
 	since := p.resume(due, block)
 	p.take(due)
 	if p.waking.holds(due) {
@@ -275,7 +280,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	audible := open && do.open && p.confirmed.Load()
 	p.silent = p.stage.Process(out, shows, audible)
 	if audible && to > 0 {
-		p.report.heardAt.Store(int64(due))
+		p.open = due
 	}
 	p.report.untouched.Store(untouched)
 	p.report.bitExact.Store(untouched && from == 1 && to == 1 && balanced && p.stage.Untouched())
@@ -471,6 +476,13 @@ func (p *Pipeline) zeros(out [][]float64, due aes67.MonoTime, open bool) bool {
 func (p *Pipeline) Skipped(aes67.Frames) {
 	p.cut()
 	p.target.pardon()
+}
+
+// Unsent tells that the block pulled last did not leave: nobody has heard it, so no gain has
+// risen with it.
+func (p *Pipeline) Unsent() {
+	p.open = 0
+	p.guard.unsent()
 }
 
 // tell reports what was decided.

@@ -1,6 +1,6 @@
 package bridge
 
-// Hot: Pull and Skipped run in the sender context, as those of the pipelines.
+// Hot: Pull, Skipped and Unsent run in the sender context, as those of the pipelines.
 
 import (
 	"errors"
@@ -38,8 +38,8 @@ type RoomsConfig struct {
 
 // Rooms is the pull chain of several sinks: their pipelines are pulled at one
 // instant into one block, so that all streams are of one media clock, and what is
-// played into several rooms is in the same frames of each. One goroutine may call Pull
-// and Skipped, any the rest.
+// played into several rooms is in the same frames of each. One goroutine may call Pull,
+// Skipped and Unsent, any the rest.
 //
 //	Pipeline ─> own channels ─┬─> gain ─> ceiling ─> delay ─> Pull
 //	Pipeline ─> everywhere ───┘           (of a sum)
@@ -409,6 +409,13 @@ func (m *mix) limit(block [][]float64, alone, open bool) (silent bool) {
 	m.told += aes67.Frames(frames)
 	end := float64(m.told) - float64(len(m.lines[0].held))
 	return m.stage.Process(block, safety.Span{From: end - float64(frames), To: end}, open)
+}
+
+// Unsent tells, as a pipeline's, that nobody has heard the last block.
+func (r *Rooms) Unsent() {
+	for _, p := range r.all {
+		p.Unsent()
+	}
 }
 
 // Skipped tells of a gap, as a pipeline's: what is behind it begins at zero.

@@ -58,6 +58,9 @@ type FrameSource interface {
 	// stall longer than the limit, or with a step of the time base. frames is
 	// how many frame periods no block covers; it may be 0 after a step.
 	Skipped(frames aes67.Frames)
+	// Unsent tells that nothing of the block pulled last has left: the kernel refused
+	// it, or there is no interface. Nobody has heard it.
+	Unsent()
 }
 
 // validate tells the first thing that keeps the streams from being sent.

@@ -40,10 +40,11 @@ func newLeg(cfg *Config, place Leg, buffers [][]byte, to func(*aes67.Stream) net
 	return l, nil
 }
 
-// write sends what is in the buffers, and reports why the kernel refused, if it did.
-func (l *leg) write() (sent bool, refused syscall.Errno) {
-	if sent = l.on.Load(); sent {
-		refused = l.socket.write(l.messages, l.streams)
+// write sends what is in the buffers: so many packets left, and why the kernel refused
+// others, if it did. A leg that is not on has nothing to send.
+func (l *leg) write() (on bool, left int, refused syscall.Errno) {
+	if on = l.on.Load(); on {
+		left, refused = l.socket.write(l.messages, l.streams)
 	}
 	if uintptr(refused) != l.errno.Load() {
 		l.errno.Store(uintptr(refused))
@@ -51,7 +52,7 @@ func (l *leg) write() (sent bool, refused syscall.Errno) {
 			l.refusal.Store(uintptr(refused))
 		}
 	}
-	return sent, refused
+	return on, left, refused
 }
 
 // problem is why the last packet could not be sent; empty: it was.

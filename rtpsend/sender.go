@@ -237,11 +237,15 @@ func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw
 		s.packetizers[i].next(s.views[i], timestamp)
 	}
 	now := raw.Add(rtthread.Now().Sub(mono)) // without the system call
-	sent, refusal := s.first.write()
+	on, left, refusal := s.first.write()
 	if s.second != nil {
-		if also, other := s.second.write(); !sent || also && other == 0 {
+		also, copies, other := s.second.write()
+		if left += copies; !on || also && other == 0 {
 			refusal = other // a packet that left once has left
 		}
+	}
+	if left == 0 && !d.mute {
+		s.source.Unsent()
 	}
 	s.pacer.sent(d, now, silent)
 

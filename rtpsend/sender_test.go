@@ -35,6 +35,7 @@ type tone struct {
 	gain    float64
 	pulls   atomic.Int64
 	skipped atomic.Int64
+	unsent  atomic.Int64
 	due     atomic.Int64 // the latest, aes67.MonoTime
 	nearest atomic.Int64 // ns, from the instant that a block was due to that of its pull, at least
 }
@@ -58,6 +59,8 @@ func (s *tone) Pull(out [][]float64, due aes67.MonoTime, open bool) bool {
 }
 
 func (s *tone) Skipped(frames aes67.Frames) { s.skipped.Add(int64(frames)) }
+
+func (s *tone) Unsent() { s.unsent.Add(1) }
 
 func loopback(t *testing.T) net.Interface {
 	t.Helper()
@@ -393,6 +396,32 @@ func TestAStepOfTheClockIsHeardAsOneJumpWithFades(t *testing.T) {
 			}
 		}
 		last = p
+	}
+}
+
+func TestABlockOfWhichNothingLeavesIsTold(t *testing.T) {
+	cfg, source := onLoopback(t, 30), &tone{}
+	s, err := New(cfg, new(mediaclock.Clock), source, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for refused, want := range []int64{0, 0, 1} { // the packets of so many streams
+		for i := range refused {
+			s.first.messages[i] = newMessage(make([]byte, 70_000), netip.AddrPortFrom(cfg.Streams[i].Group, cfg.Streams[i].Port))
+		}
+		s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+		if got := source.unsent.Load(); got != want {
+			t.Errorf("%d of 2 packets refused: %d blocks have not left, want %d", refused, got, want)
+		}
+	}
+	if err := s.SetLegs(Leg{Interface: cfg.Interface}, Leg{}); err != nil {
+		t.Fatal(err)
+	}
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+	s.send(decision{act: actSend, mute: true}, mediaclock.Map{}, 0, 0) // nothing was pulled
+	if got := source.unsent.Load(); got != 2 {
+		t.Errorf("without an interface: %d blocks have not left, want 2", got)
 	}
 }
 

@@ -131,11 +131,11 @@ func newMessage(packet []byte, destination netip.AddrPort) message {
 }
 
 // write hands messages to the kernel without waiting. Each message it refuses
-// is counted as dropped; the rest go out. It returns the last refusal.
+// is counted as dropped; the rest go out. It returns how many left, and the last refusal.
 //
 // The call is a raw one: it never blocks, so the scheduler need not know of it,
 // and cannot take the processor away between the pull and the send.
-func (s *socket) write(messages []message, streams []legCounters) (refused syscall.Errno) {
+func (s *socket) write(messages []message, streams []legCounters) (left int, refused syscall.Errno) {
 	for at := 0; at < len(messages); {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd),
 			uintptr(unsafe.Pointer(&messages[at])), uintptr(len(messages)-at), unix.MSG_DONTWAIT, 0, 0)
@@ -146,15 +146,15 @@ func (s *socket) write(messages []message, streams []legCounters) (refused sysca
 			streams[at].dropped.Add(1)
 			at++
 		case n == 0:
-			return refused // cannot be: neither progress nor error
+			return left, refused // cannot be: neither progress nor error
 		default:
 			for range n {
 				streams[at].packets.Add(1)
-				at++
+				at, left = at+1, left+1
 			}
 		}
 	}
-	return refused
+	return left, refused
 }
 
 // errClosed is what a second close returns.

@@ -43,6 +43,8 @@ func (s *tones) Pull(out [][]float64, _ aes67.MonoTime, open bool) bool {
 
 func (s *tones) Skipped(frames aes67.Frames) { s.n += int(frames) }
 
+func (s *tones) Unsent() {}
+
 func loopback(t *testing.T) net.Interface {
 	t.Helper()
 	lo, err := net.InterfaceByName("lo")

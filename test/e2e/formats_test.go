@@ -212,6 +212,8 @@ func (s *counting) Pull(out [][]float64, _ aes67.MonoTime, _ bool) bool {
 
 func (s *counting) Skipped(frames aes67.Frames) { s.next += uint32(frames) }
 
+func (s *counting) Unsent() {}
+
 // Odd numbers, and their inverses modulo powers of two.
 const (
 	mixer      = 0x9E3779B1

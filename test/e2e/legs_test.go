@@ -219,16 +219,10 @@ func ofTheNetwork(r report) (codes []string) {
 func (l listener) judgeMerged(t testing.TB, name string) {
 	t.Helper()
 	r := l.Report(0)
-	jumps := r.TimestampJumps
-	for _, a := range l.Arrivals(0) {
-		if a.Jump && watch.explains(a.At, ofPackets()) {
-			jumps--
-		}
-	}
 	if r.Duplicates == 0 || r.SSRCChanges+r.SequenceRestarts+r.Malformed+r.WrongSize+r.WrongPayload != 0 {
 		t.Errorf("%s: of both legs %+v: want many twice, and all of one stream", name, r.Counts)
 	}
-	figures.atMost(t, name+" packets lost of both legs, or jumping", float64(r.Lost+jumps), 0, "")
+	figures.atMost(t, name+" packets lost of both legs, or jumping", float64(r.Lost)+l.jumps(t, name, r.TimestampJumps), 0, "")
 }
 
 // described reads a description.
