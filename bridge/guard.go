@@ -57,7 +57,6 @@ type guard struct {
 	own     bool           // that of the ramp in force: it may fall in a fade
 	passed  aes67.MonoTime // since then
 	gain    float64        // at the end of the last block
-	before  float64        // at the end of the one before
 	lags    bool           // behind a ramp that climbed while nobody heard it: it does not leap
 	balance balance        // that of the ramp in force; without channels where there is none
 	duck    float64        // the fade of a doubt: 0 is silent
@@ -144,7 +143,6 @@ func (g *guard) next(until, need aes67.Frames, due aes67.MonoTime, frames int) (
 	lost := g.collect()
 	least := g.pass(until, due)
 	from, to = g.gain, g.gain
-	g.before = g.gain
 	g.balance.holds = false
 	switch {
 	case least < to && g.own: // no frame is louder than the last
@@ -184,16 +182,8 @@ func (g *guard) rest(until aes67.Frames, due aes67.MonoTime) {
 	if least := g.pass(until+1, due); least < g.gain || due.Sub(g.passed) >= guardOver && !g.climbs() {
 		g.gain = least
 	}
-	g.before = g.gain // nothing of it has to be taken back
 	g.balance.arrive()
 	g.inForce.Store(g.taken)
-}
-
-// unsent takes back what the gain has risen in a block that nobody has heard.
-func (g *guard) unsent() {
-	if g.before < g.gain {
-		g.gain, g.lags = g.before, true
-	}
 }
 
 // pass puts the changes in force that begin before a frame, and returns the least gain

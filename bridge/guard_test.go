@@ -170,48 +170,6 @@ func TestWhatRoseUnheardIsNotHeardAtOnce(t *testing.T) {
 	}
 }
 
-// A rise in blocks that the kernel refuses is not heard at once when they leave again, and
-// does not count as heard.
-func TestWhatRoseInBlocksThatDidNotLeaveIsNotHeardAtOnce(t *testing.T) {
-	const ms = aes67.MonoTime(time.Millisecond)
-	g := newTestGuard()
-	g.doubt(0)
-	g.settle(1, aes67.Ramp{FromDB: -40, ToDB: 0, Rise: 6})
-	var before float64
-	for i := range 1000 {
-		_, before = g.next(aes67.Frames(48*(i+1)), 48, aes67.MonoTime(i)*ms, 48)
-	}
-	for i := 1000; i < 9000; i++ {
-		g.next(aes67.Frames(48*(i+1)), 48, aes67.MonoTime(i)*ms, 48)
-		g.unsent()
-	}
-	for i := 9000; i < 11000; i++ {
-		_, to := g.next(aes67.Frames(48*(i+1)), 48, aes67.MonoTime(i)*ms, 48)
-		if rise := 20 * math.Log10(to/before); rise > guardReturn*0.001+1e-9 {
-			t.Fatalf("%.2f dB in 1 ms, %d ms after packets leave again", rise, i-9000)
-		}
-		before = to
-	}
-	if before != 1 {
-		t.Errorf("%v two seconds later, want 1", before)
-	}
-
-	r := newRig(t, PipelineConfig{}, 0)
-	r.SetConfirmed(true)
-	r.pullFor(time.Second, nil)
-	heard := r.HeardAt()
-	if heard < r.now.Add(-2*lessThan1) {
-		t.Fatalf("heard at %v, at %v", heard, r.now)
-	}
-	for range 100 {
-		r.rooms.Unsent()
-		r.pull()
-	}
-	if got := r.HeardAt(); got != heard {
-		t.Errorf("heard at %v, want %v: nothing has left since", got, heard)
-	}
-}
-
 func TestAGainThatIsNotNeededAnyMoreComesBackSlowly(t *testing.T) {
 	g := newLoweredGuard(-40)
 	g.doubt(96)

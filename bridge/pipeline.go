@@ -64,7 +64,7 @@ type Pipeline struct {
 	came   aes67.MonoTime // when the newest message came
 	jumps  int            // of drift's count
 	empty  time.Duration  // for which nothing was read
-	open   aes67.MonoTime // the turn of the last block, if that was open; else 0
+	hoped  aes67.MonoTime // the turn of the last block, if it is heard should it leave; else 0
 
 	confirmed atomic.Bool // written by the control context
 	report    report
@@ -84,7 +84,7 @@ type report struct {
 	least      atomic.Int64
 	underruns  atomic.Uint64
 	jumps      atomic.Uint64
-	heardAt    atomic.Int64 // aes67.MonoTime: the last block that was open
+	heardAt    atomic.Int64 // aes67.MonoTime: the last block that was open, and left
 }
 
 const (
@@ -199,8 +199,8 @@ func (p *Pipeline) Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (n
 	return p.guard.settle(doubts, gain, balance...)
 }
 
-// HeardAt is the turn of the last block but one, or of one before, that was open to sound,
-// silence in it or not, and left; 0: there was none. Any goroutine may ask.
+// HeardAt is the turn of the last block that was open to sound, silence in it or not, and
+// left, which is known at the next one's; 0: there was none. Any goroutine may ask.
 func (p *Pipeline) HeardAt() aes67.MonoTime { return aes67.MonoTime(p.report.heardAt.Load()) }
 
 // InForce is the number of the last answer whose gain all has that is pulled from now on.
@@ -210,9 +210,9 @@ func (p *Pipeline) InForce() uint64 { return p.guard.inForce.Load() }
 // Pull gives the next block; see rtpsend.FrameSource.
 func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent bool) {
 	block := aes67.Frames(len(out[0]))
-	if p.open != 0 { // nobody has told that it did not leave
-		p.report.heardAt.Store(int64(p.open))
-		p.open = 0
+	if p.hoped != 0 { // nobody has told that it did not leave
+		p.report.heardAt.Store(int64(p.hoped))
+		p.hoped = 0
 	}
 	since := p.resume(due, block)
 	p.take(due)
@@ -280,7 +280,7 @@ func (p *Pipeline) Pull(out [][]float64, due aes67.MonoTime, open bool) (silent 
 	audible := open && do.open && p.confirmed.Load()
 	p.silent = p.stage.Process(out, shows, audible)
 	if audible && to > 0 {
-		p.open = due
+		p.hoped = due
 	}
 	p.report.untouched.Store(untouched)
 	p.report.bitExact.Store(untouched && from == 1 && to == 1 && balanced && p.stage.Untouched())
@@ -478,12 +478,8 @@ func (p *Pipeline) Skipped(aes67.Frames) {
 	p.target.pardon()
 }
 
-// Unsent tells that the block pulled last did not leave: nobody has heard it, so no gain has
-// risen with it.
-func (p *Pipeline) Unsent() {
-	p.open = 0
-	p.guard.unsent()
-}
+// Unsent tells that the block pulled last did not leave: nobody has heard it.
+func (p *Pipeline) Unsent() { p.hoped = 0 }
 
 // tell reports what was decided.
 func (p *Pipeline) tell(since time.Duration, do watchOutput) {

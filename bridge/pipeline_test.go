@@ -565,6 +565,23 @@ func TestWhatIsLateInSilenceIsNotLearnt(t *testing.T) {
 
 func (r *rig) loop() *drift.Loop { return r.rate.loop }
 
+func TestWhatDoesNotLeaveIsNotHeard(t *testing.T) {
+	r := newRig(t, PipelineConfig{}, 0)
+	r.SetConfirmed(true)
+	r.pullFor(time.Second, nil)
+	heard := r.HeardAt()
+	if heard < r.now.Add(-2*lessThan1) {
+		t.Fatalf("heard at %v, at %v", heard, r.now)
+	}
+	for range 100 {
+		r.rooms.Unsent()
+		r.pull()
+	}
+	if got := r.HeardAt(); got != heard {
+		t.Errorf("heard at %v, want %v: nothing has left since", got, heard)
+	}
+}
+
 // TestAVolumeThatJumpsIsNotHeardAtOnce lets the server raise what it records from
 // -40 to 0 dBFS between two messages, after it has told that something changes.
 func TestAVolumeThatJumpsIsNotHeardAtOnce(t *testing.T) {

@@ -35,8 +35,9 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 	target := aes67.Frames(p.report.target.Load())
 	r := p.rates[p.report.rate.Load()]
 	cycle := aes67.Frames(p.feed.cycle.Load()).Duration(r.in)
-	phase, fill := Phase(p.report.phase.Load()), math.Float64frombits(p.report.fill.Load())
-	state := drift.State(p.report.driftState.Load())
+	// The state first: a fill of when nothing was read must not pass for one of now.
+	phase, state := Phase(p.report.phase.Load()), drift.State(p.report.driftState.Load())
+	fill := math.Float64frombits(p.report.fill.Load())
 	if !reads(phase, state) {
 		fill = float64(target)
 	}
@@ -66,7 +67,7 @@ func (p *Pipeline) Snapshot() PipelineSnapshot {
 	}
 }
 
-// Reads reports whether the buffer is read: there is no fill before.
+// Reads reports whether the buffer is read, or its fill is held: else there is none to tell.
 func (s PipelineSnapshot) Reads() bool { return reads(s.Phase, s.Drift) }
 
 func reads(phase Phase, state drift.State) bool { return phase == Flowing && state != drift.Acquire }

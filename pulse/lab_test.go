@@ -269,7 +269,7 @@ func (b *bridge) stop() {
 			b.t.Errorf("Run: %v", err)
 		}
 		b.done <- nil
-	case <-time.After(5 * time.Second):
+	case <-time.After(15 * time.Second):
 		b.t.Fatal("Run does not end")
 	}
 }
@@ -277,7 +277,7 @@ func (b *bridge) stop() {
 // await waits for a state.
 func (b *bridge) await(what string, reached func(Status) bool) Status {
 	b.t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		status := b.Snapshot()
 		if reached(status) {
@@ -296,7 +296,7 @@ func flowing(s Status) bool { return s.VolumeConfirmed && s.Flowing && s.State =
 // eventually waits until a condition holds that no status tells.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-time.After(5 * time.Millisecond):

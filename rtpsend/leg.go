@@ -40,8 +40,8 @@ func newLeg(cfg *Config, place Leg, buffers [][]byte, to func(*aes67.Stream) net
 	return l, nil
 }
 
-// write sends what is in the buffers: so many packets left, and why the kernel refused
-// others, if it did. A leg that is not on has nothing to send.
+// write sends what is in the buffers by a leg that is on: so many packets left, and why the
+// kernel refused others, if it did.
 func (l *leg) write() (on bool, left int, refused syscall.Errno) {
 	if on = l.on.Load(); on {
 		left, refused = l.socket.write(l.messages, l.streams)

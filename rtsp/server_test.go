@@ -349,10 +349,10 @@ func TestAnAnswerToNothingGivesNoTime(t *testing.T) {
 	t.Parallel() // it takes 10 s
 	h := serve(t)
 	addr := h.serves(two())
+	began := time.Now()
 	c := call(t, addr)
 	eventually(t, "it is there", func() bool { return h.Snapshot().Connections == 1 })
 	c.say("RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n")
-	began := time.Now()
 	eventually(t, "it is left", func() bool { return h.Snapshot().Connections == 0 })
 	if took := time.Since(began); took < requestTime-time.Second {
 		t.Errorf("left after %v, want %v", took, requestTime)

@@ -269,7 +269,7 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	<-began
 	before := time.Now()
 	end()
-	if took := time.Since(before); took > shutdownTimeout/2 {
+	if took := time.Since(before); took >= shutdownTimeout {
 		t.Errorf("took %v: the stream was waited for", took)
 	}
 }
@@ -418,7 +418,7 @@ func TestAnAskerThatHangsDoesNotKeepTheBridgeFromEnding(t *testing.T) {
 	}
 	began := time.Now()
 	end()
-	if took := time.Since(began); took > 2*shutdownTimeout {
-		t.Errorf("took %v, want at most %v", took, 2*shutdownTimeout)
+	if took := time.Since(began); took > 5*shutdownTimeout {
+		t.Errorf("took %v, want at most %v", took, 5*shutdownTimeout)
 	}
 }

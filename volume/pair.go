@@ -58,6 +58,9 @@ type Pair struct {
 	log      zerolog.Logger
 	anew     chan struct{} // the pair may be another
 
+	rouseLimit  time.Duration // how long a speaker is asked whether it is awake
+	unmuteLimit time.Duration // how long what was muted is waited for at the end
+
 	served   speakers.Pair // of Run
 	anothers bool          // they were another's until now
 	filing   sync.Mutex    // of a change of the file
@@ -103,6 +106,7 @@ func NewPair(l *Loudness, directory, sinkID string, wants bool, now func() aes67
 	levels := filepath.Join(directory, "speaker-levels-"+sinkID+".json")
 	p := &Pair{
 		loudness: l, holds: func() bool { return true }, file: speakers.PairFile(directory), find: speakers.Find, now: now, log: log, anew: make(chan struct{}, 1),
+		rouseLimit: rouseLimit, unmuteLimit: askLimit,
 		levels: state.NewKeeper[lastSet](levels, func(err error) {
 			log.Warn().Err(err).Str("file", levels).Msg("speakers' levels not remembered")
 		}),
@@ -228,7 +232,7 @@ func (p *Pair) serve(ctx context.Context, pair speakers.Pair, wanted, holds bool
 
 // unmuted waits until what the slider has muted is not, for the time of one request.
 func (p *Pair) unmuted(ctx context.Context) {
-	for end := p.now().Add(askLimit); p.now() < end && ctx.Err() == nil; wake.Pause(ctx, unmuteLook) {
+	for end := p.now().Add(p.unmuteLimit); p.now() < end && ctx.Err() == nil; wake.Pause(ctx, unmuteLook) {
 		if _, muted := p.loudness.last(); !slices.Contains(muted, true) {
 			return
 		}

@@ -47,8 +47,8 @@ func (a *asked) rouse(ctx context.Context) {
 	if a.rousing != 0 {
 		return
 	}
-	a.rousing = a.now().Add(rouseLimit)
-	ctx, cancel := context.WithTimeout(ctx, rouseLimit)
+	a.rousing = a.now().Add(a.rouseLimit)
+	ctx, cancel := context.WithTimeout(ctx, a.rouseLimit)
 	defer cancel()
 	v, err := a.device.Get(ctx, wire.StandbyEnabled)
 	if sleeps, _ := v.Bool(); err == nil && sleeps { // else somebody has ended that

@@ -31,6 +31,9 @@ func TestASpeakerThatSleepsIsWoken(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				d := newDesktop(t, wanted)
+				if c.wakes {
+					d.rouseLimit = 15 * time.Second // a busy computer may take some
+				}
 				d.loudness.Obey(1, law(-30, false))
 				var writes atomic.Int64
 				d.sims[1].OnSet(func(path string, _ any) {

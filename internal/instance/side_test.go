@@ -15,7 +15,7 @@ import (
 	"aes67-sink/internal/wake"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // house is a computer with users, and where each is.
 type house struct {

@@ -206,7 +206,7 @@ func TestWhatDoesNotGetQuietDoesNotKeepTheComputerAwake(t *testing.T) {
 	lock := l.lock()
 	l.says("PrepareForShutdown", true)
 	next(t, notes, "quiet")
-	if took := released(t, lock); took > 2*quietTime {
+	if took := released(t, lock); took > 4*quietTime { // logind allows five
 		t.Errorf("the lock is given back after %v, want %v", took, quietTime)
 	}
 }

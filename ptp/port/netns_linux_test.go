@@ -360,7 +360,12 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 			r.took = nowRaw().Sub(started)
 			time.Sleep(*settleTime - r.took) // for the windows to fill
 			r.f = compare(r.clock, r.master.truth, *judgeTime)
-			r.status = r.service.Snapshot()
+			// A computer that stood still at this moment may have lost the clock for one.
+			for deadline := nowRaw().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+				if r.status = r.service.Snapshot(); r.status.State == ptp.Locked && r.status.Problem == "" || nowRaw() > deadline {
+					return
+				}
+			}
 		})
 	}
 	wg.Wait()
@@ -390,14 +395,14 @@ func TestFollowsMastersOnVeth(t *testing.T) {
 
 func eventually(t *testing.T, what string, s *port.Service, done func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	for !done() {
 		select {
 		case <-s.Changed():
 		case <-time.After(100 * time.Millisecond):
 		case <-deadline.C:
-			t.Fatalf("not within 15 s: %s; %+v", what, s.Snapshot())
+			t.Fatalf("not within a minute: %s; %+v", what, s.Snapshot())
 		}
 	}
 }

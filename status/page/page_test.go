@@ -491,7 +491,9 @@ func (l *listener) next(name string) string {
 func TestAStreamOutlastsTheTimeoutsOfRequests(t *testing.T) {
 	f := lively()
 	server := httptest.NewUnstartedServer(New(f))
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	const timeout = 2 * time.Second
+	began := time.Now()
+	server.Config.ReadTimeout, server.Config.WriteTimeout = timeout, timeout
 	server.Start()
 	defer server.Close()
 	l := listen(t, server.URL, "de")
@@ -518,6 +520,9 @@ func TestAStreamOutlastsTheTimeoutsOfRequests(t *testing.T) {
 	var points recorder.Track
 	if err := json.Unmarshal([]byte(l.next("points")), &points); err != nil || len(points.UnixS) != 1 {
 		t.Errorf("%v, %v: want a point", err, points)
+	}
+	for time.Since(began) < 2*timeout {
+		l.next("status")
 	}
 }
 

@@ -111,13 +111,16 @@ func TestOneDescriptionAtATime(t *testing.T) {
 
 	deletions := recorder.Deletions()
 	b.end()
-	if !soon(2*time.Second, func() bool { return len(recorder.Alive()) == 0 }) {
-		t.Errorf("after the end %+v are alive", aliveNow(recorder))
-	}
-	for id, n := range recorder.Deletions() {
-		if n-deletions[id] < 3 {
-			t.Errorf("session %d was deleted %d times at the end, want 3 or more", id, n-deletions[id])
+	thrice := func() bool {
+		for id, n := range recorder.Deletions() {
+			if n-deletions[id] < 3 {
+				return false
+			}
 		}
+		return len(recorder.Alive()) == 0
+	}
+	if !soon(2*time.Second, thrice) {
+		t.Errorf("after the end %+v are alive, and %v deletions were seen, %v before; want each deleted 3 times or more", aliveNow(recorder), recorder.Deletions(), deletions)
 	}
 	for _, fault := range recorder.Faults() {
 		t.Error(fault)

@@ -61,7 +61,8 @@ var repeated atomic.Int64
 
 // measured runs a measurement. It is taken again where something of it could not be
 // judged, once in the short form, or was beyond its limit in a try in which the
-// machine stood still: what a standstill does to a sound server is felt for long.
+// machine stood still: what a standstill does to a sound server is felt for long. What
+// is certain is tried twice, whatever time others took.
 func measured(t *testing.T, measure func(a *attempt)) {
 	t.Helper()
 	for n, began := 1, rtthread.Now(); ; n++ {
@@ -78,8 +79,8 @@ func measured(t *testing.T, measure func(a *attempt)) {
 		doubtful := len(a.beyond) > 0 && stood > standstill
 		if why := a.unjudged(); len(a.failures) == 0 && (doubtful || len(why) > 0 && len(a.beyond) == 0) {
 			spent := time.Duration(repeated.Add(int64(now.Sub(from))))
-			again := spent < patience && n < mostTries && (doubtful || n == 1)
-			again = again || n == 1 && doubtful && a.certain // one try makes nothing certain
+			again := spent < patience && n < mostTries && (doubtful || n == 1) ||
+				n == 1 && doubtful && a.certain // one try makes nothing certain
 			if full {
 				again = now.Sub(began) < fullPatience
 			}

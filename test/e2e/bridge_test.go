@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,21 @@ type report struct {
 	} `json:"status"`
 }
 
+// well reports whether nothing is wrong, notices and what the machine did aside.
+func (r report) well() bool {
+	return !slices.ContainsFunc(r.Problems, func(f health.Finding) bool {
+		return f.Severity != health.Notice && !ofTheMachine(f.Code, rtthread.Now())
+	})
+}
+
+// own are what a machine that stands still does to a sound server; it is told for a minute.
+var own = []health.Code{"sound-broke-off", "sound-server-overloaded", "sound-lost"}
+
+// ofTheMachine reports whether a condition at an instant may be of what the machine did.
+func ofTheMachine(code health.Code, at aes67.MonoTime) bool {
+	return slices.Contains(own, code) && watch.stood(at, time.Minute) > standstill
+}
+
 // latency is the bridge's own account of the way from the monitor to the wire,
 // in ms.
 type latency struct {
@@ -167,6 +183,16 @@ func (s *server) runtime() (dir string) {
 		}
 	}
 	return dir
+}
+
+// now is its status; it must have one.
+func (b *bridge) now() report {
+	b.t.Helper()
+	r, err := b.look()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
 }
 
 // reaches waits until the status is as wanted and returns it; it fails at once

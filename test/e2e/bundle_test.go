@@ -34,8 +34,9 @@ func TestBundle(t *testing.T) {
 		if test.shared {
 			path = filepath.Join(s.dir, "shared.zip")
 		}
+		before := b.diagnosed(t, w)
 		command := append([]string{program, "bundle"}, append(test.arguments, path)...)
-		if said := must(output(s.env, w.in(pc, s.by(command...)...)...)); said != path+"\n" {
+		if said := mustOutput(t, s.env, w.in(pc, s.by(command...)...)...); said != path+"\n" {
 			t.Errorf("it says %q", said)
 		}
 		if info := must(os.Stat(path)); info.Mode().Perm() != 0o600 {
@@ -51,8 +52,8 @@ func TestBundle(t *testing.T) {
 				t.Errorf("%s: no %q in %q: %s", name, part, parts[name], parts["errors.txt"])
 			}
 		}
-		b.isDiagnosed(t, w, parts["doctor.json"])
-		r := must(b.look())
+		b.isDiagnosed(t, w, parts["doctor.json"], before.told())
+		r := b.now()
 		host := must(os.Hostname())
 		for _, secret := range []string{r.Clock.Grandmaster, r.Network.Address, host + " AES67 Speakers Left"} {
 			told := false
@@ -72,20 +73,27 @@ func TestBundle(t *testing.T) {
 	b.end()
 }
 
-// isDiagnosed holds that doctor finds within the bridge, which may not look at much, what
-// it finds beside it, and says why where it finds nothing.
-func (b *bridge) isDiagnosed(t *testing.T, w wire, said string) {
+// diagnosed is what doctor finds beside the bridge.
+func (b *bridge) diagnosed(t *testing.T, w wire) (beside diagnosis) {
 	t.Helper()
-	var within, beside diagnosis
-	if err := json.Unmarshal([]byte(said), &within); err != nil {
-		t.Fatalf("doctor.json: %v: %s", err, said)
-	}
 	text, _ := output(b.server.env, w.in(pc, b.server.by(program, "doctor", "--json")...)...) // whose exit code says the same
 	if err := json.Unmarshal([]byte(text), &beside); err != nil {
 		t.Fatalf("doctor --json: %v: %s", err, text)
 	}
-	if got, want := within.told(), beside.told(); !slices.Equal(got, want) {
-		t.Errorf("within the bridge it names %v, beside it %v: %s", got, want, said)
+	return beside
+}
+
+// isDiagnosed holds that doctor finds within the bridge, which may not look at much, what
+// it finds beside it, now or before, and says why where it finds nothing.
+func (b *bridge) isDiagnosed(t *testing.T, w wire, said string, before []string) {
+	t.Helper()
+	var within diagnosis
+	if err := json.Unmarshal([]byte(said), &within); err != nil {
+		t.Fatalf("doctor.json: %v: %s", err, said)
+	}
+	beside := b.diagnosed(t, w)
+	if got, now := within.told(), beside.told(); !slices.Equal(got, now) && !slices.Equal(got, before) {
+		t.Errorf("within the bridge it names %v, beside it %v, before %v: %s", got, now, before, said)
 	}
 	for _, item := range within.Items {
 		if item.Outcome == "unknown" && item.Sentence == "" {

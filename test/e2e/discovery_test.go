@@ -37,7 +37,7 @@ func TestDiscovery(t *testing.T) {
 
 	t.Run("avahi-browse", func(t *testing.T) {
 		var found map[string]string
-		eventually(t, 5*time.Second, "both sessions are found", func() bool {
+		eventually(t, browsing, "both sessions are found", func() bool {
 			found = there.browse()
 			return len(found) == 2
 		})
@@ -126,6 +126,7 @@ func hears(t testing.TB, s side, recorders ...recorder) {
 	t.Helper()
 	for _, r := range recorders {
 		r.records(15 * time.Second)
+		r.counts()
 	}
 	for _, r := range recorders {
 		r.grows(4 * 48000 * 3)

@@ -33,49 +33,51 @@ func TestElection(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, s := newHub(t, 4), startServer(t, "pipewire")
-			var ptp4l *process
-			if ptp4lFirst {
-				ptp4l = startPTP4L(t, w, "3")
-				eventually(t, 2*settleLimit, "ptp4l is the master", func() bool {
-					return strings.Contains(ptp4l.output.String(), "assuming the grand master role")
-				})
-			}
-			first, second := s.seat(w, "1").run(), s.seat(w, "2").run()
-			_, master := elect(t, "the start", 3*settleLimit, "", first, second)
+			measured(t, func(t *attempt) {
+				w, s := newHub(t, 4), startServer(t, "pipewire")
+				var ptp4l *process
+				if ptp4lFirst {
+					ptp4l = startPTP4L(t, w, "3")
+					eventually(t, 2*settleLimit, "ptp4l is the master", func() bool {
+						return strings.Contains(ptp4l.output.String(), "assuming the grand master role")
+					})
+				}
+				first, second := s.seat(w, "1").run(), s.seat(w, "2").run()
+				_, master := elect(t, "the start", 3*settleLimit, "", first, second)
 
-			l := listenAt(t, w, "4", first.descriptions()[0], nil, 0)
-			l.lasts(t, time.Second)
-			unlikeAtFirst, from := l.jumpsUnlike(first), rtthread.Now()
-			if !ptp4lFirst {
-				// ptp4l itself listens for as long before it says anything.
-				ptp4l = startPTP4L(t, w, "3")
-				var took time.Duration
-				took, master = elect(t, "a better master comes", 2*settleLimit, master, first, second)
-				figures.atMost(t, "a better master is followed after", took.Seconds(), (announceTimeout + settleLimit).Seconds(), "s")
-			}
-			if serves(first) || serves(second) {
-				t.Error("a bridge serves beside a ptp4l of higher priority")
-			}
-			ptp4l.stop()
-			took, master := elect(t, "the master dies", 3*settleLimit, master, first, second)
-			figures.atMost(t, "a master that died is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
-			if serves(second) {
-				pass(announceTimeout) // so that how often it announces is known: a new one's first gap counts
-				second.kill()
-				took, _ = elect(t, "the next one dies too", 3*settleLimit, master, first)
-				figures.atMost(t, "a bridge that died as master is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
-			} else {
-				t.Log("the next one does not die: it is the first, whose stream is listened to")
-			}
-			l.judgeGap(t, from)
-			r := l.Report(0)
-			if r.Lost+r.Reordered+r.Duplicates+r.SSRCChanges+r.SequenceRestarts != 0 {
-				t.Errorf("the stream was interrupted: %+v", r)
-			}
-			if unlike := l.jumpsUnlike(first) - unlikeAtFirst; unlike != 0 {
-				t.Errorf("%d more timestamp jumps on the wire than status tells of", unlike)
-			}
+				l := listenAt(t, w, "4", first.descriptions()[0], nil, 0)
+				l.lasts(t, time.Second)
+				unlikeAtFirst, from := l.jumpsUnlike(first), rtthread.Now()
+				if !ptp4lFirst {
+					// ptp4l itself listens for as long before it says anything.
+					ptp4l = startPTP4L(t, w, "3")
+					var took time.Duration
+					took, master = elect(t, "a better master comes", 2*settleLimit, master, first, second)
+					figures.atMost(t, "a better master is followed after", took.Seconds(), (announceTimeout + settleLimit).Seconds(), "s")
+				}
+				if serves(first) || serves(second) {
+					t.Error("a bridge serves beside a ptp4l of higher priority")
+				}
+				ptp4l.stop()
+				took, master := elect(t, "the master dies", 3*settleLimit, master, first, second)
+				figures.atMost(t, "a master that died is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
+				if serves(second) {
+					pass(announceTimeout) // so that how often it announces is known: a new one's first gap counts
+					second.kill()
+					took, _ = elect(t, "the next one dies too", 3*settleLimit, master, first)
+					figures.atMost(t, "a bridge that died as master is replaced after", took.Seconds(), settleLimit.Seconds(), "s")
+				} else {
+					t.Log("the next one does not die: it is the first, whose stream is listened to")
+				}
+				l.judgeGap(t, from)
+				r := l.Report(0)
+				if r.Lost+r.Reordered+r.Duplicates+r.SSRCChanges+r.SequenceRestarts != 0 {
+					t.Errorf("the stream was interrupted: %+v", r)
+				}
+				if unlike := l.jumpsUnlike(first) - unlikeAtFirst; unlike != 0 {
+					t.Errorf("%d more timestamp jumps on the wire than status tells of", unlike)
+				}
+			})
 		})
 	}
 }

@@ -141,7 +141,7 @@ var musicFaults = []fault{
 	{
 		name: "another sender has the group", short: true, code: "group-conflict",
 		make: func(r *room) {
-			s := announceStranger(r.t, r.desk.wire, "higher", "10.67.0.200", 1, must(r.look()).Streams[1].Group)
+			s := announceStranger(r.t, r.desk.wire, "higher", "10.67.0.200", 1, r.now().Streams[1].Group)
 			r.leftovers = append(r.leftovers, s.end)
 		},
 		undo: func(r *room) { r.cleansUp() },

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"aes67-sink/aes67"
 	"aes67-sink/health"
 	"aes67-sink/internal/lab"
 	"aes67-sink/internal/rtthread"
@@ -194,7 +193,7 @@ func (r *room) settles() {
 	if !r.group.plays {
 		return
 	}
-	if m := must(r.look()); m.Sink.VolumeDB == nil || *m.Sink.VolumeDB < -0.1 {
+	if m := r.now(); m.Sink.VolumeDB == nil || *m.Sink.VolumeDB < -0.1 {
 		if m.Sink.VolumeDB == nil || *m.Sink.VolumeDB > -39.9 {
 			r.turn(-40)
 		}
@@ -226,9 +225,6 @@ func (r *room) sounds() bool {
 	return err == nil && len(m.Streams) == 2 && m.Streams[0].PeakDBFS != nil && *m.Streams[0].PeakDBFS > toneDBFS-0.5
 }
 
-// own are what a machine that stands still does to a sound server, for a minute.
-var own = []health.Code{"sound-broke-off", "sound-server-overloaded", "sound-lost"}
-
 // unasked takes from findings what the machine itself did.
 func (r *room) unasked(f *fault, told []health.Finding) []health.Finding {
 	return slices.DeleteFunc(slices.Clone(told), func(one health.Finding) bool {
@@ -237,11 +233,6 @@ func (r *room) unasked(f *fault, told []health.Finding) []health.Finding {
 		}
 		return (f == nil || f.code != one.Code) && ofTheMachine(one.Code, rtthread.Now())
 	})
-}
-
-// ofTheMachine reports whether a condition at an instant may be of what the machine did.
-func ofTheMachine(code health.Code, at aes67.MonoTime) bool {
-	return slices.Contains(own, code) && watch.stood(at, time.Minute) > standstill
 }
 
 // ip runs it on the computer.

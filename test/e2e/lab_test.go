@@ -133,8 +133,8 @@ func (s *server) do(verb string, arguments ...string) {
 	mustOutput(s.t, s.env, s.by(append(command, s.dir)...)...)
 	if verb == "start" || verb == "restart" || verb == "up" {
 		for _, name := range []string{"server", "pipewire"} { // what sound goes through
-			if text, err := os.ReadFile(filepath.Join(s.dir, name+".pid")); err == nil {
-				watch.observe(s.t, must(strconv.Atoi(strings.TrimSpace(string(text)))))
+			if _, err := os.Stat(filepath.Join(s.dir, name+".pid")); err == nil {
+				watch.observe(s.t, s.pid(name))
 			}
 		}
 	}

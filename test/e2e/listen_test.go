@@ -180,20 +180,21 @@ func (l listener) judgeContinuity(t testing.TB, name string) {
 // the machine explains.
 func (l listener) jumps(t testing.TB, name string, told uint64) float64 {
 	t.Helper()
-	excused := 0 // of those that were told, or came since
+	excused, unexplained := 0, 0 // of those that were told, or came since
 	for _, a := range l.Arrivals(0) {
 		switch {
 		case !a.Jump:
 		case watch.explains(a.At, ofPackets()):
 			excused++
 		default:
+			unexplained++
 			t.Logf("%s: a jump at frame %d: %s", name, a.Frame, watch.words(a.At, ofPackets()))
 		}
 	}
 	if excused > 0 {
 		t.Logf("%s: %d timestamp jumps when the machine stood still", name, excused)
 	}
-	return max(0, float64(told)-float64(excused))
+	return max(float64(unexplained), float64(told)-float64(excused))
 }
 
 // samples returns what the listener recorded of its one channel.

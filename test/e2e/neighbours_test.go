@@ -100,7 +100,7 @@ func TestNeighbours(t *testing.T) {
 			t.Errorf("moved from %s to %s", second[1].Group, now.Streams[1].Group)
 		}
 		higher.end()
-		b.reaches(5*time.Second, "the problem is over", func(r report) bool { return r.Problem == "" })
+		b.reaches(5*time.Second, "the problem is over", report.well)
 	})
 
 	t.Run("and moves within 2 s for the lower", func(t *testing.T) {

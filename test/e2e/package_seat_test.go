@@ -72,5 +72,5 @@ func TestPackageSeat(t *testing.T) {
 	})
 	at := l.Report(0).Packets
 	eventually(t, 15*time.Second, "it sends when it is awake", func() bool { return l.Report(0).Packets > at })
-	m.reaches("bob", 15*time.Second, "bob's sends", func(r report) bool { return r.State == "sending" && r.Problem == "" })
+	m.reaches("bob", 15*time.Second, "bob's sends", func(r report) bool { return r.State == "sending" && r.well() })
 }

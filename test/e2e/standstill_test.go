@@ -328,18 +328,15 @@ func (d *desk) standStill(t *attempt, h hold) {
 }
 
 // judgeBuffer judges the second after a hold, which began so long ago.
-func (d *desk) judgeBuffer(t *attempt, h hold, before, after report, faults int, began time.Duration) {
+func (d *desk) judgeBuffer(t *attempt, h hold, before, after report, faults int, since time.Duration) {
 	t.Helper()
 	figures.atMost(t, "underruns and overruns in the next second", float64(faults), 0, "")
 	if after.Drift.FillFrames == nil || after.Drift.FillTargetFrames == nil || before.Drift.FillTargetFrames == nil {
 		t.Fatalf("the fill is not known: %s", after.text)
 	}
-	// More than the target is latency; less is a reserve that the server has used up
-	// by losing time, which it does not do untold.
 	// Where the machine stood still when the server was measured, the fill is off by no
 	// more than that, and comes back at 100 ppm.
-	over := *after.Drift.FillFrames - *after.Drift.FillTargetFrames
-	stood := watch.stood(rtthread.Now(), began)
+	stood := watch.stood(rtthread.Now(), since)
 	off := func(name string, frames float64) {
 		if beyond := frames - message[d.kind()]; beyond > 0 && beyond <= 48000*stood.Seconds() {
 			figures.not(t, name, fmt.Sprintf("%.0f frames, and the machine stood still for %v", frames, stood))
@@ -347,6 +344,9 @@ func (d *desk) judgeBuffer(t *attempt, h hold, before, after report, faults int,
 		}
 		figures.atMost(t, name, frames, message[d.kind()], "frames")
 	}
+	// More than the target is latency; less is a reserve that the server has used up
+	// by losing time, which it does not do untold.
+	over := *after.Drift.FillFrames - *after.Drift.FillTargetFrames
 	off("fill above its target", over)
 	if after.Drift.ServerJumps == before.Drift.ServerJumps {
 		off("fill below its target", -over)

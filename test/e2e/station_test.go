@@ -162,6 +162,9 @@ func (a *avahiAt) env() string { return "DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + a
 // socket is where the bus listens.
 func (a *avahiAt) socket() string { return filepath.Join(a.dir, "run/dbus/system_bus_socket") }
 
+// browsing is how long two looks by browse may take.
+const browsing = 20 * time.Second
+
 // browse returns the RAVENNA sessions that avahi-browse finds: name, address
 // and port. avahi-browse waits for ever for a session that went away while it
 // was being resolved, so it is asked again.

@@ -45,7 +45,7 @@ func TestTheSpeakersFollowTheUserAtTheComputer(t *testing.T) {
 		if len(told.Streams) != 0 {
 			a.Errorf("ben waits, and has streams: %s", told.text)
 		}
-		if r := anna.sends(time.Second); r.Problem != "" {
+		if r := anna.sends(time.Second); !r.well() {
 			a.Errorf("ben waits, and anna has a problem: %s", r.Problem)
 		}
 

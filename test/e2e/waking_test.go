@@ -106,7 +106,9 @@ func wakesThePair(t *attempt, d *speakersDesk, rests bool) {
 			return strings.HasPrefix(f.Sentence, `"Right" goes to sleep in 40 minutes`)
 		})
 	}
-	r := d.reaches(20*time.Second, "it is told that one sleeps soon", soon)
+	r := d.reaches(20*time.Second, "it is told that one sleeps soon, and what the buffer holds", func(r report) bool {
+		return soon(r) && r.Drift.FillFrames != nil && r.Drift.FillTargetFrames != nil
+	})
 	figures.atMost(t, "latency that is kept", (*r.Drift.FillFrames-*r.Drift.FillTargetFrames)/48, 10, "ms")
 	player.stop()
 	d.reaches(20*time.Second, "nothing plays, and nobody is told", func(r report) bool { return !soon(r) })
