@@ -97,7 +97,9 @@ func (l listener) judgeGap(t testing.TB, from aes67.MonoTime) {
 // longestGap returns the longest time without a packet, whatever stream they
 // belong to, and the instant at its end.
 func (l listener) longestGap(from aes67.MonoTime) (gap time.Duration, at aes67.MonoTime) {
-	for _, a := range append(l.Arrivals(0), lab.Arrival{At: rtthread.Now()}) {
+	now := rtthread.Now()
+	l.catchesUp(now)
+	for _, a := range append(l.Arrivals(0), lab.Arrival{At: now}) {
 		if a.At < from {
 			continue
 		}

@@ -21,6 +21,8 @@ const (
 	// nearBreak is how long before and after a break the sound may be another: it
 	// is faded out and in.
 	nearBreak = 100 * time.Millisecond
+	// nearLeap is how long a wave that leaps may ring; the resampler does for 3 ms.
+	nearLeap = 10 * time.Millisecond
 	// leastStretch is the shortest stretch that is judged: a spectrum of it tells
 	// the two tones apart.
 	leastStretch = 400 * time.Millisecond
@@ -137,6 +139,19 @@ func (h heard) around(breaks []gap) (stretches []lab.Run, judged int) {
 		add(len(h.x))
 	}
 	return stretches, judged
+}
+
+// unspoilt is a tone with zeros where a standstill of the machine let it leap: a server
+// loses frames in mid-wave then, and that rings beyond the peak.
+func (h heard) unspoilt(hz float64, e excuse) (x []float64) {
+	x = slices.Clone(h.x)
+	near := h.frames(nearLeap)
+	for _, d := range lab.FindDefects(h.x, h.rate, hz) {
+		if watch.explains(h.at(d.Frame), e) {
+			clear(x[max(0, d.Frame-near):min(len(x), d.Frame+near)])
+		}
+	}
+	return x
 }
 
 // unexplained lists the breaks that no standstill explains, in words, and tells

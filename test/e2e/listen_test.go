@@ -158,6 +158,12 @@ func (l listener) heardUntil(t testing.TB, at aes67.MonoTime) {
 	eventually(t, max(0, at.Sub(rtthread.Now()))+10*time.Second, l.name+" is heard long enough", func() bool { return l.Newest() > at })
 }
 
+// catchesUp waits until what had come by an instant is read, too: the receiver may wait for
+// a processor.
+func (l listener) catchesUp(at aes67.MonoTime) {
+	soon(5*time.Second, func() bool { return l.Newest() >= at })
+}
+
 // judgeContinuity holds a stream to RTP's promises: each sequence number once
 // and in order, timestamps that step with them, but for steps that a standstill
 // of the machine explains.

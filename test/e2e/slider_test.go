@@ -195,13 +195,14 @@ const late = 150 * time.Millisecond
 // plays is the tone on the wire, and its level.
 func (d *speakersDesk) over(l listener) (db float64) {
 	d.t.Helper()
-	x, arrivals := l.samples(), l.Arrivals(0)
-	if len(arrivals) == 0 {
+	h := l.heard()
+	if len(h.arrivals) == 0 {
 		d.t.Fatal("nothing was received")
 	}
+	x := h.unspoilt(leftHz, ofSound(0))
 	db = math.Inf(-1)
 	judged := 0
-	for _, a := range arrivals {
+	for _, a := range h.arrivals {
 		frame := a.Frame
 		if frame < 0 || frame+480 > len(x) || frame%480 != 0 {
 			continue
@@ -209,13 +210,13 @@ func (d *speakersDesk) over(l listener) (db float64) {
 		judged++
 		stream := lab.DBFS(lab.Peak(x[frame:frame+480])) - toneDBFS
 		_, allowed := d.slider.within(a.At.Add(-late), a.At.Add(10*time.Millisecond))
-		for _, h := range d.levels {
-			least, _ := h.within(a.At, a.At.Add(10*time.Millisecond))
+		for _, speaker := range d.levels {
+			least, _ := speaker.within(a.At, a.At.Add(10*time.Millisecond))
 			db = max(db, stream+least-pairReference-allowed)
 		}
 	}
 	if judged < 10 {
-		d.t.Fatalf("%d blocks were judged of %d packets", judged, len(arrivals))
+		d.t.Fatalf("%d blocks were judged of %d packets", judged, len(h.arrivals))
 	}
 	return db
 }

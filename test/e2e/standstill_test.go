@@ -253,6 +253,7 @@ func (d *desk) standStill(t *attempt, h hold) {
 	release()
 	letGo := rtthread.Now()
 	pass(watched)
+	d.listener.catchesUp(letGo.Add(watched))
 
 	wire := d.wire(letGo)
 	if len(wire.arrivals) == 0 {
