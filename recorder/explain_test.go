@@ -542,6 +542,44 @@ func TestTwoFaultsInAStormAreTwo(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotKeptJoinsNoTwoFaults: what goes on behind an incident that was too much to be
+// kept is not more of the one that was told before it.
+func TestWhatIsNotKeptJoinsNoTwoFaults(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	fresh, seen := map[string]int{}, 0
+	during := func(m Marks, every, length time.Duration) {
+		for n := 0; n < int(length/every); n++ {
+			first := true
+			d.record = func(s *Record) { s.Marks |= mark(m, first); first = false }
+			d.run(every)
+		}
+		d.record = nil
+	}
+	tell := func() {
+		for ; seen < len(d.cases); seen++ {
+			if k, yes := d.Explain(d.cases[seen], &Evidence{}); yes {
+				fresh[k.Cause]++
+			}
+		}
+	}
+	for range 2 * bucket { // more breaks than are kept
+		during(Starved, 300*time.Millisecond, 300*time.Millisecond)
+		d.run(3 * time.Second)
+		tell()
+	}
+	during(Refused, time.Millisecond, 3*time.Second)
+	d.run(3 * time.Second)
+	tell()
+	during(Starved, 300*time.Millisecond, longest+time.Second)
+	during(Refused, time.Millisecond, 3*time.Second)
+	d.run(12 * time.Second)
+	tell()
+	if fresh[CauseRefused] != 2 {
+		t.Errorf("%d incidents of refused packets are told, want two: %v", fresh[CauseRefused], fresh)
+	}
+}
+
 // TestSmallFaultsHideNoLargeOne: where more packets are late than can be kept, what
 // ends the sound is kept all the same, also if it begins as one of them.
 func TestSmallFaultsHideNoLargeOne(t *testing.T) {

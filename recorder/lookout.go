@@ -57,7 +57,7 @@ type Case struct {
 	Records     []Record
 	Unkept      int // incidents before it that were too many to be kept
 
-	continues        bool          // the one before it
+	continues        bool          // the one before it, which was kept
 	grave, graveLast aes67.RawTime // the first and the last trigger that is not small; 0: none
 }
 
@@ -79,6 +79,7 @@ type lookout struct {
 	ends     allowance
 	unkept   int           // since the last one that was told
 	closedAt aes67.RawTime // the latest case; 0: none
+	kept     bool          // it was
 	grave    aes67.RawTime // its graveLast
 }
 
@@ -119,13 +120,14 @@ func (w *lookout) end() (over *Case) {
 	if c == nil {
 		return nil
 	}
-	c.continues = c.goesOn(w.grave, w.closedAt)
+	more, after := c.goesOn(w.grave, w.closedAt), w.kept
 	w.open, w.grave, w.closedAt = nil, c.graveLast, l.Raw
-	if w.allowance(c).take(l.At) {
+	if w.kept = w.allowance(c).take(l.At); w.kept {
+		c.continues = more && after
 		c.Unkept, w.unkept = w.unkept, 0
 		return c
 	}
-	if !c.continues || w.unkept == 0 {
+	if !more || w.unkept == 0 {
 		w.unkept++
 	}
 	return nil

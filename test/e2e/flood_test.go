@@ -230,7 +230,7 @@ func avahiComesAndGoes(t *attempt) {
 		began := time.Now()
 		b.reaches(10*time.Second, loss.name+": the sessions are published again", published)
 		figures.atMost(t, loss.name+": published again after", time.Since(began).Seconds(), 2, "s")
-		eventually(t, browsing, loss.name+": both are found", func() bool { return len(there.browse()) == 2 })
+		there.finds(t, loss.name, 2)
 	}
 	t.Logf("usual CPU of the bridge: %.1f %%", usual)
 	for _, refusal := range []struct{ verb, remedy string }{
@@ -241,7 +241,7 @@ func avahiComesAndGoes(t *attempt) {
 		b.reaches(10*time.Second, "Avahi is made to "+refusal.verb, func(r report) bool {
 			return r.Announce.MDNS == "forbidden" && strings.Contains(r.Announce.Problem, refusal.remedy)
 		})
-		eventually(t, browsing, "Avahi is made to "+refusal.verb+": nothing is found", func() bool { return len(there.browse()) == 0 }) // goodbyes take 1 s
+		there.finds(t, "Avahi is made to "+refusal.verb, 0) // goodbyes take 1 s
 	}
 	name := b.reaches(time.Second, "its streams are there", func(r report) bool { return len(r.Streams) == 2 }).Streams[0].Name
 	rival := start(t, "avahi-publish", append(os.Environ(), there.env()), w.in(speaker, "avahi-publish", "--service", name, "_rtsp._tcp", "9")...)
@@ -252,7 +252,7 @@ func avahiComesAndGoes(t *attempt) {
 		return published(r) && (r.Streams[0].Name == name+" #2" || moved()) // which of them is for the daemons to settle
 	}).Streams[0].Name
 	t.Logf("after the collision: here %q, somebody else moved: %v", last, moved())
-	eventually(t, browsing, "both are found again", func() bool { return len(there.browse()) == 2 })
+	there.finds(t, "after the collision", 2)
 	here.do("hang-bus")
 	began := time.Now()
 	b.end()

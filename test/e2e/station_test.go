@@ -165,6 +165,26 @@ func (a *avahiAt) socket() string { return filepath.Join(a.dir, "run/dbus/system
 // browsing is how long two looks by browse may take.
 const browsing = 20 * time.Second
 
+// finds waits until browse finds so many sessions of the bridge at pc. Of somebody else there
+// is one more where names collided after all was announced: Avahi then says no goodbye for
+// the pointer to a name (avahi-core/server.c, withdraw_entry).
+func (a *avahiAt) finds(t testing.TB, when string, sessions int) {
+	t.Helper()
+	var found map[string]string
+	if !soon(browsing, func() bool {
+		found = a.browse()
+		own := 0
+		for _, at := range found {
+			if at == "10.67.0.1:8554" {
+				own++
+			}
+		}
+		return own == sessions
+	}) {
+		missed(t, browsing, "%s: not within %v are %d sessions found, but %v", when, browsing, sessions, found)
+	}
+}
+
 // browse returns the RAVENNA sessions that avahi-browse finds: name, address
 // and port. avahi-browse waits for ever for a session that went away while it
 // was being resolved, so it is asked again.
