@@ -117,6 +117,25 @@ func newGuard(sink, stream aes67.Hz) guard {
 	}
 }
 
+// Doubt tells that the sink's volume changes: the frames that come next may be at
+// another one, which Settle tells. It belongs to the context of Frames.
+func (p *Pipeline) Doubt() { p.guard.doubt(p.feed.ring.Written()) }
+
+// Doubts returns how many doubts there have been. Any goroutine may ask.
+func (p *Pipeline) Doubts() uint64 { return p.guard.doubted.Load() }
+
+// Settle answers all doubts up to a number: from the first of them on the sound
+// gets a gain of the bridge's own, and beside it a balance, factors of at most 1 by which
+// channels are turned down. It returns the answer's number, for InForce. One goroutine may
+// call it at a time.
+func (p *Pipeline) Settle(doubts uint64, gain aes67.Ramp, balance ...float64) (number uint64) {
+	return p.guard.settle(doubts, gain, balance...)
+}
+
+// InForce is the number of the last answer whose gain all has that is pulled from now on.
+// Any goroutine may ask.
+func (p *Pipeline) InForce() uint64 { return p.guard.inForce.Load() }
+
 // doubt notes that the volume may be another one from frame at on.
 func (g *guard) doubt(at aes67.Frames) {
 	number := g.doubted.Load() + 1

@@ -431,7 +431,7 @@ func playsTone(t *testing.T, l *lab) {
 		}
 		return n
 	}
-	for tries := 1; ; tries++ {
+	for tries, smooth := 1, 0; ; tries++ {
 		s.clear()
 		whole := quarter()
 		_, before := s.peaks()
@@ -440,7 +440,10 @@ func playsTone(t *testing.T, l *lab) {
 		if got == 2*frames && whole {
 			break
 		}
-		if tries == 10 { // a server that was held up has lost cycles of 21 ms
+		if gap < 40*time.Millisecond { // else a server that was held up has lost cycles of 21 ms
+			smooth++
+		}
+		if smooth == 3 || tries == 10 {
 			t.Errorf("%d samples of a tone of %d in try %d, with messages %v apart at most; within 3 s: %v", got, 2*frames, tries, gap, whole)
 			break
 		}

@@ -126,6 +126,15 @@ func (r report) well() bool {
 // own are what a machine that stands still does to a sound server; it is told for a minute.
 var own = []health.Code{"sound-broke-off", "sound-server-overloaded", "sound-lost"}
 
+// clears is how long it may take until nothing of that is told: no time where the machine
+// went on.
+func clears() time.Duration {
+	if watch.stood(rtthread.Now(), time.Minute) > standstill {
+		return 80 * time.Second
+	}
+	return 0
+}
+
 // ofTheMachine reports whether a condition at an instant may be of what the machine did.
 func ofTheMachine(code health.Code, at aes67.MonoTime) bool {
 	return slices.Contains(own, code) && watch.stood(at, time.Minute) > standstill

@@ -83,11 +83,7 @@ func TestDoctor(t *testing.T) {
 
 	line := func(arguments ...string) (out string) {
 		var err error
-		wait := time.Duration(0)
-		if watch.stood(rtthread.Now(), time.Minute) > standstill { // what that did to the sound server is told for a minute
-			wait = 80 * time.Second
-		}
-		if !soon(wait, func() bool {
+		if !soon(clears(), func() bool {
 			out, err = output(s.env, w.in(pc, append([]string{program, "doctor"}, arguments...)...)...)
 			return err == nil
 		}) {

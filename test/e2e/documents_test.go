@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"aes67-sink/internal/rtthread"
 )
 
 // documents are what a user or a developer reads; the manual pages are made of
@@ -137,22 +135,18 @@ func TestDocumentedCommands(t *testing.T) {
 				begin := func() *process {
 					return start(t, arguments[0], s.env, w.in(pc, s.by(append([]string{program}, arguments...)...)...)...)
 				}
-				p := begin()
 				if !slices.Contains(arguments, "--watch") {
-					err := p.wait(20 * time.Second)
-					// Its exit code tells whether all is well now; what a standstill of the machine
-					// did to the sound server is told for a minute.
-					for end := time.Now().Add(80 * time.Second); err != nil && slices.Contains(arguments, "--check") &&
-						watch.stood(rtthread.Now(), time.Minute) > standstill && time.Now().Before(end); {
-						pass(time.Second)
-						p = begin()
-						err = p.wait(20 * time.Second)
+					wait := time.Duration(0)
+					if slices.Contains(arguments, "--check") { // whose exit code tells whether all is well now
+						wait = clears()
 					}
-					if err != nil {
+					var err error
+					if !soon(wait, func() bool { err = begin().wait(20 * time.Second); return err == nil }) {
 						t.Errorf("ended with %v", err)
 					}
 					return
 				}
+				p := begin()
 				eventually(t, 10*time.Second, "it tells something", func() bool { return p.output.String() != "" || p.ended() })
 				p.signal(syscall.SIGINT)
 				if err := p.wait(5 * time.Second); err != nil {
