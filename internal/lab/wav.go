@@ -44,17 +44,22 @@ func (w *WAV) Frames() int {
 // Write stores w. Samples beyond full scale are kept as floats and clamped as
 // integers.
 func (w *WAV) Write(to io.Writer, format WAVFormat) error {
+	return w.WriteLooped(to, format, Run{}, 1)
+}
+
+// WriteLooped stores w with a stretch of it so many times over.
+func (w *WAV) WriteLooped(to io.Writer, format WAVFormat, loop Run, times int) error {
 	code, bytesEach := uint16(wavFloat), 4
 	if format == WAVInt24 {
 		code, bytesEach = wavPCM, 3
 	}
 	channels := len(w.Channels)
 	block := channels * bytesEach
-	size := w.Frames() * block
+	size := (w.Frames() + loop.Length*(times-1)) * block
 	if size > math.MaxUint32-64 {
 		return fmt.Errorf("wav: %d bytes of samples: more than the format holds", size)
 	}
-	b := make([]byte, 0, 44+size+1)
+	b := make([]byte, 0, 44)
 	b = append(b, "RIFF"...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(36+size+size%2))
 	b = append(b, "WAVEfmt "...)
@@ -67,7 +72,27 @@ func (w *WAV) Write(to io.Writer, format WAVFormat) error {
 	b = binary.LittleEndian.AppendUint16(b, uint16(8*bytesEach))
 	b = append(b, "data"...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(size))
-	for i := range w.Frames() {
+	end := loop.Frame + loop.Length
+	before, again, after := w.samples(0, loop.Frame, format), w.samples(loop.Frame, end, format), w.samples(end, w.Frames(), format)
+	if size%2 == 1 {
+		after = append(after, 0)
+	}
+	_, err := to.Write(append(b, before...))
+	for range times {
+		if err == nil {
+			_, err = to.Write(again)
+		}
+	}
+	if err == nil {
+		_, err = to.Write(after)
+	}
+	return err
+}
+
+// samples are frames as they are stored.
+func (w *WAV) samples(from, to int, format WAVFormat) []byte {
+	b := make([]byte, 0, (to-from)*len(w.Channels)*4+1)
+	for i := from; i < to; i++ {
 		for _, channel := range w.Channels {
 			if format == WAVFloat32 {
 				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(channel[i])))
@@ -77,11 +102,7 @@ func (w *WAV) Write(to io.Writer, format WAVFormat) error {
 			b = append(b, byte(v), byte(v>>8), byte(v>>16))
 		}
 	}
-	if size%2 == 1 {
-		b = append(b, 0)
-	}
-	_, err := to.Write(b)
-	return err
+	return b
 }
 
 // wavLayout is the format chunk.

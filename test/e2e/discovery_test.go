@@ -122,7 +122,7 @@ func describe(t testing.TB, w wire, path string) string {
 
 // hears judges what receivers of one channel record: the longest stretch of three
 // seconds that a standstill of the machine left.
-func hears(t testing.TB, s side, recorders ...recorder) {
+func hears(t testing.TB, s side, recorders ...*recorder) {
 	t.Helper()
 	for _, r := range recorders {
 		r.records(15 * time.Second)
@@ -141,7 +141,7 @@ func hears(t testing.TB, s side, recorders ...recorder) {
 }
 
 // grows waits until the recording has a number of bytes.
-func (r recorder) grows(bytes int64) {
+func (r *recorder) grows(bytes int64) {
 	r.t.Helper()
 	eventually(r.t, 20*time.Second, r.name+" goes on recording", func() bool {
 		info, err := os.Stat(r.path)
@@ -150,23 +150,27 @@ func (r recorder) grows(bytes int64) {
 }
 
 // openFFmpeg records from an RTSP address.
-func openFFmpeg(t testing.TB, w wire, address string, options ...string) recorder {
+func openFFmpeg(t testing.TB, w wire, address string, options ...string) *recorder {
 	t.Helper()
 	need(t, "ffmpeg")
 	path := filepath.Join(tempDir(t, "rec"), "ffmpeg.wav")
 	command := append([]string{"ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"}, options...)
-	return recorder{start(t, "ffmpeg", os.Environ(), w.in(speaker,
-		append(command, "-i", address, "-c:a", "pcm_s24le", "-flush_packets", "1", "-y", path)...)...), path, new(int)}
+	return startRecorder(path, func() *process {
+		return start(t, "ffmpeg", os.Environ(), w.in(speaker,
+			append(command, "-i", address, "-c:a", "pcm_s24le", "-flush_packets", "1", "-y", path)...)...)
+	})
 }
 
 // openGStreamer records from an RTSP address.
-func openGStreamer(t testing.TB, w wire, address string) recorder {
+func openGStreamer(t testing.TB, w wire, address string) *recorder {
 	t.Helper()
 	need(t, "gst-launch-1.0")
 	path := filepath.Join(tempDir(t, "rec"), "gstreamer.wav")
-	return recorder{start(t, "gstreamer", gstreamerEnv(), w.in(speaker,
-		"gst-launch-1.0", "-e", "rtspsrc", "location="+address, "!", "rtpL24depay",
-		"!", "audioconvert", "!", "audio/x-raw,format=S24LE", "!", "wavenc", "!", "filesink", "location="+path)...), path, new(int)}
+	return startRecorder(path, func() *process {
+		return start(t, "gstreamer", gstreamerEnv(), w.in(speaker,
+			"gst-launch-1.0", "-e", "rtspsrc", "location="+address, "!", "rtpL24depay",
+			"!", "audioconvert", "!", "audio/x-raw,format=S24LE", "!", "wavenc", "!", "filesink", "location="+path)...)
+	})
 }
 
 // ask sends a request from the speaker's side and returns the whole answer.

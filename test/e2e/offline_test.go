@@ -10,6 +10,7 @@ import (
 // TestTheSinkFollowsTheNetwork takes the cable out of a playing desk: the desktop
 // plays elsewhere, and with the cable the speakers are the chosen output again.
 func TestTheSinkFollowsTheNetwork(t *testing.T) {
+	shared(t)
 	for _, kind := range []string{"pipewire", "pulseaudio"} {
 		t.Run(kind, func(t *testing.T) {
 			shared(t)

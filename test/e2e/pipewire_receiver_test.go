@@ -94,7 +94,7 @@ func (s *server) record(t testing.TB, source string, length time.Duration) []flo
 	path := filepath.Join(tempDir(t, "parec"), "source.raw")
 	const frame = 2 * 4
 	p := start(t, "parec", s.env, "sh", "-c", `exec parec --device="$0" --format=float32le --rate=48000 --channels=2 --latency-msec=10 --raw >"$1"`, source, path)
-	recorder{process: p, path: path}.grows(int64(length.Seconds()) * 48000 * frame)
+	(&recorder{process: p, path: path}).grows(int64(length.Seconds()) * 48000 * frame)
 	p.signal(syscall.SIGTERM)
 	_ = p.wait(5 * time.Second)
 	raw := must(os.ReadFile(path))

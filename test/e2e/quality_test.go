@@ -149,9 +149,13 @@ func exact(h heard, source []float64) (others []gap, same int) {
 	if begun < 0 {
 		return nil, 0
 	}
-	const step = 480 // where it goes on is known within 10 ms
+	const (
+		step  = 480   // where it goes on is known within 10 ms
+		ahead = 48000 // the source goes on for at most a second more than is heard meanwhile
+	)
+	last := begun // what was found ends here
 	for at, from := begun, 0; at+sure <= len(h.x) && from < len(source); {
-		found := find(source[from:], h.x[at:])
+		found := find(source[from:min(len(source), from+at-last+ahead)], h.x[at:])
 		if found < 0 {
 			length := min(step, len(h.x)-at)
 			if n := len(others) - 1; n >= 0 && others[n].Frame+others[n].Length == at {
@@ -169,6 +173,7 @@ func exact(h heard, source []float64) (others []gap, same int) {
 		for at < len(h.x) && from < len(source) && h.x[at] == source[from] {
 			at, from, same = at+1, from+1, same+1
 		}
+		last = at
 	}
 	return others, same
 }

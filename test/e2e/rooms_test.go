@@ -69,7 +69,7 @@ func TestRooms(t *testing.T) {
 				return start(t, "paplay", s.env, s.by("paplay", "--device="+sink, wav)...).onTheWay()
 			}
 			everywhere := play("everywhere", noiseWAV(t, 20*time.Second))
-			alike := heardTogether(t, streams)
+			alike := heardTogether(t, streams, everything)
 			judgeAlike(t, "left of both rooms", alike[0], alike[2])
 			judgeAlike(t, "right of both rooms", alike[1], alike[3])
 			everywhere.signal(syscall.SIGTERM)
@@ -77,7 +77,7 @@ func TestRooms(t *testing.T) {
 
 			play("living", toneWAV(t, leftHz, time.Minute))
 			play("kitchen", toneWAV(t, rightHz, time.Minute))
-			for c, x := range heardTogether(t, streams) {
+			for c, x := range heardTogether(t, streams, everything) {
 				own, other := float64(leftHz), float64(rightHz)
 				if c >= 2 {
 					own, other = other, own
@@ -85,7 +85,7 @@ func TestRooms(t *testing.T) {
 				judgeLevels(t, fmt.Sprintf("different programs, stream %d", c), x, map[float64]float64{own: 0.5, other: 0})
 			}
 			play("everywhere", toneWAV(t, bothHz, time.Minute))
-			for c, x := range heardTogether(t, streams) {
+			for c, x := range heardTogether(t, streams, bothHz) {
 				own, other := float64(leftHz), float64(rightHz)
 				if c >= 2 {
 					own, other = other, own
@@ -142,9 +142,12 @@ const bothHz = 1250.0
 // judgedFrames is how much of all streams is looked at.
 const judgedFrames = 2 * 48000
 
-// heardTogether waits for sound in all streams, and returns the latest seconds of each,
+// everything is whatever sounds.
+const everything = 0
+
+// heardTogether waits for a tone in all streams, and returns the latest seconds of each,
 // of the same timestamps.
-func heardTogether(t *testing.T, streams []listener) [][]float64 {
+func heardTogether(t *testing.T, streams []listener, hz float64) [][]float64 {
 	t.Helper()
 	from := make([]int, len(streams))
 	for i := range streams {
@@ -152,6 +155,11 @@ func heardTogether(t *testing.T, streams []listener) [][]float64 {
 	}
 	var cut [][]float64
 	eventually(t, 30*time.Second, "all streams sound for two seconds and more", func() bool {
+		for i := range streams {
+			if len(streams[i].Recorded(0, from[i])) < judgedFrames+24000 {
+				return false
+			}
+		}
 		var recordings []lab.Recording
 		var end aes67.RTPTime // that all have
 		for i := range streams {
@@ -172,7 +180,7 @@ func heardTogether(t *testing.T, streams []listener) [][]float64 {
 			for n := range x {
 				x[n] = float64(r.Channels[0][last-judgedFrames+n])
 			}
-			if slices.Max(x[:4800]) < 0.1 {
+			if first := x[:4800]; slices.Max(first) < 0.1 || hz != everything && levelOf(first, hz) < 0.1 {
 				return false
 			}
 			cut = append(cut, x)

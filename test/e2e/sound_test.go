@@ -41,10 +41,10 @@ func TestTwoReceiversHearLeftAndRight(t *testing.T) {
 				b.follows(40 * time.Second)
 				descriptions := b.descriptions()
 
-				var foreign [2][]recorder
+				var foreign [2][]*recorder
 				var own [2]listener
 				for i, description := range descriptions {
-					foreign[i] = []recorder{startFFmpeg(t, w, description), startGStreamer(t, w, description)}
+					foreign[i] = []*recorder{startFFmpeg(t, w, description), startGStreamer(t, w, description)}
 					own[i] = listen(t, w, description, nil, 4*length+20*time.Second)
 				}
 				for _, r := range slices.Concat(foreign[:]...) {

@@ -164,7 +164,7 @@ func newDesk(t *attempt, kind string, quantum int) *desk {
 	d.bridge.loud(15 * time.Second)
 	d.server.realtime()
 	d.bridge.follows(40 * time.Second)
-	d.server.play(makeTones(d.life, 10*time.Minute))
+	d.server.play(makeTones(d.life, window(5*time.Minute, 10*time.Minute)))
 	d.tap = tapMonitor(d.life, d.server)
 	d.listener = listen(d.life, w, d.bridge.descriptions()[0], nil, 10*time.Minute)
 	d.listener.lasts(d.life, 100*time.Millisecond)

@@ -49,6 +49,8 @@ const (
 	// watchPeriod is how often a watchman wakes, and watchLate what he tells of.
 	watchPeriod = 2 * time.Millisecond
 	watchLate   = 500 * time.Microsecond
+	// runtimeSlack is for the threads of his that have nothing to watch.
+	runtimeSlack = 5 * time.Millisecond
 	// queuePeriod is how often the kernel's account of waiting is read, and
 	// leastQueued the wait that counts: an idle scheduler takes less.
 	queuePeriod = 50 * time.Millisecond
@@ -208,16 +210,16 @@ func (w *watchman) observe(t testing.TB, pid int) {
 		defer close(ended)
 		ticker := time.NewTicker(queuePeriod)
 		defer ticker.Stop()
-		known, last := map[string]time.Duration{}, rtthread.Now()
+		delays, last := runDelays{pid: pid}, rtthread.Now()
+		defer delays.close()
 		for {
 			now := rtthread.Now()
-			for thread, delay := range runDelays(pid) {
-				if before, ok := known[thread]; ok && delay-before >= leastQueued {
+			for _, grown := range delays.grown() {
+				if grown >= leastQueued {
 					w.mu.Lock()
-					w.queued = append(w.queued, queued{pause{last, now}, delay - before})
+					w.queued = append(w.queued, queued{pause{last, now}, grown})
 					w.mu.Unlock()
 				}
-				known[thread] = delay
 			}
 			last = now
 			select {
@@ -235,17 +237,68 @@ func (w *watchman) observe(t testing.TB, pid int) {
 
 // runDelays is how long each thread of a program has waited for a processor so far
 // (Documentation/scheduler/sched-stats.rst, the second field).
-func runDelays(pid int) map[string]time.Duration {
-	delays := map[string]time.Duration{}
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	for _, path := range tasks {
-		text, _ := os.ReadFile(path)
-		if f := strings.Fields(string(text)); len(f) == 3 {
-			ns, _ := strconv.ParseInt(f[1], 10, 64)
-			delays[path] = time.Duration(ns)
+type runDelays struct {
+	pid     int
+	threads map[string]*runDelay
+	looks   int
+}
+
+// runDelay is one thread's account, and what it said last; none: -1.
+type runDelay struct {
+	fd   int
+	last time.Duration
+}
+
+// looksForThreads is how many looks apart new threads are looked for.
+const looksForThreads = 5
+
+// grown tells by how much the wait of each thread that was known has grown since the last
+// look.
+func (d *runDelays) grown() (grown []time.Duration) {
+	if d.looks%looksForThreads == 0 {
+		d.find()
+	}
+	d.looks++
+	var text [64]byte
+	for name, thread := range d.threads {
+		n, err := unix.Pread(thread.fd, text[:], 0)
+		f := strings.Fields(string(text[:max(0, n)]))
+		if err != nil || len(f) != 3 {
+			_ = unix.Close(thread.fd) // it has ended
+			delete(d.threads, name)
+			continue
+		}
+		ns, _ := strconv.ParseInt(f[1], 10, 64)
+		if thread.last >= 0 {
+			grown = append(grown, time.Duration(ns)-thread.last)
+		}
+		thread.last = time.Duration(ns)
+	}
+	return grown
+}
+
+// find opens the accounts of new threads: the files stay open, since finding them takes
+// ten times as long as reading them.
+func (d *runDelays) find() {
+	if d.threads == nil {
+		d.threads = map[string]*runDelay{}
+	}
+	tasks := fmt.Sprintf("/proc/%d/task", d.pid)
+	threads, _ := os.ReadDir(tasks)
+	for _, entry := range threads {
+		if d.threads[entry.Name()] != nil {
+			continue
+		}
+		if fd, err := unix.Open(filepath.Join(tasks, entry.Name(), "schedstat"), unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+			d.threads[entry.Name()] = &runDelay{fd, -1}
 		}
 	}
-	return delays
+}
+
+func (d *runDelays) close() {
+	for _, thread := range d.threads {
+		_ = unix.Close(thread.fd)
+	}
 }
 
 // count tells how often the machine stood still for longer than standstill since
