@@ -18,8 +18,8 @@ done < <(grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' . | sort)
 
 # An input that reaches something new is made smaller in a hundred tries at most: Go's
 # own limit is a minute, in which nothing else is tried. A target that tried fewer than
-# LEAST inputs was not tested.
-export LEAST=100
+# LEAST inputs beside those it knew was not tested.
+export LEAST=1000
 # A target's whole output is printed at its end, so that two do not mix. Go calls it a
 # failure, too, now and then, when the time ends (go.dev/issue/75804, until 1.27):
 # "context deadline exceeded", without an input that fails.
@@ -27,9 +27,13 @@ export LEAST=100
 one='
   if out=$(go test -run "^$" -parallel 1 -fuzz "^$2\$" -fuzztime "$FUZZ_TIME" -fuzzminimizetime 100x "$1" 2>&1) ||
     { grep -qx " *context deadline exceeded" <<<"$out" && ! grep -qE "Failing input|seed corpus|panic:" <<<"$out"; }; then
-    execs=$(grep -oE "execs: [0-9]+" <<<"$out" | tail -n1)
-    if ((${execs#execs: } < LEAST)); then echo "FAIL $1 $2: $execs, want $LEAST and more"; exit 1; fi
-    echo "ok   $1 $2: $execs"
+    execs=$(grep -oE "execs: [0-9]+" <<<"$out" | tail -n1 | tr -dc 0-9)
+    known=$(grep -oE "total: [0-9]+" <<<"$out" | tail -n1 | tr -dc 0-9)
+    if ((${execs:-0} < ${known:-0} + LEAST)); then
+      printf "FAIL %s %s: %s inputs, want %s and more\n%s\n" "$1" "$2" "${execs:-no}" "$((${known:-0} + LEAST))" "$out"
+      exit 1
+    fi
+    echo "ok   $1 $2: execs: $execs"
   else
     printf "FAIL %s %s\n%s\n" "$1" "$2" "$out"
     exit 1

@@ -418,7 +418,7 @@ func TestAnAskerThatHangsDoesNotKeepTheBridgeFromEnding(t *testing.T) {
 	}
 	began := time.Now()
 	end()
-	if took := time.Since(began); took > 5*shutdownTimeout {
-		t.Errorf("took %v, want at most %v", took, 5*shutdownTimeout)
+	if took := time.Since(began); took > requestTimeout-shutdownTimeout { // it was not waited for
+		t.Errorf("took %v, want %v", took, shutdownTimeout)
 	}
 }

@@ -149,10 +149,10 @@ func worstSINAD(x []float64, rate aes67.Hz, hz float64) float64 {
 
 // kaiser returns the window of n samples.
 func kaiser(n int, beta float64) []float64 {
-	w := make([]float64, n)
+	w, whole := make([]float64, n), bessel0(beta)
 	for i := range w {
 		r := 2*float64(i)/float64(n-1) - 1
-		w[i] = bessel0(beta*math.Sqrt(max(0, 1-r*r))) / bessel0(beta)
+		w[i] = bessel0(beta*math.Sqrt(max(0, 1-r*r))) / whole
 	}
 	return w
 }

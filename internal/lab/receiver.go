@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -172,6 +173,15 @@ func (s *stream) report(window time.Duration) Report {
 	return report
 }
 
+// Heard returns the counts so far, the time from the first packet to the last, and how
+// many frames are recorded: of the Report, what is looked at often.
+func (r *Receiver) Heard() (counts Counts, length time.Duration, frames int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stream
+	return s.counts, max(0, s.lastAt.Sub(s.firstAt)), int(s.recording.length)
+}
+
 // TakeLevels returns the level of each channel since it was last called.
 func (r *Receiver) TakeLevels() []Level {
 	r.mu.Lock()
@@ -228,6 +238,15 @@ func (r *Receiver) Arrivals(n int) []Arrival {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.stream.arrivals[min(max(0, n), len(r.stream.arrivals)):])
+}
+
+// ArrivalsSince returns those kept from the first on that came at an instant or later.
+func (r *Receiver) ArrivalsSince(at aes67.MonoTime) []Arrival {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.stream.arrivals
+	n := sort.Search(len(all), func(i int) bool { return all[i].At >= at })
+	return slices.Clone(all[n:])
 }
 
 // Recorded returns a copy of what was kept of a channel from a frame on.

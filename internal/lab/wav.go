@@ -47,7 +47,7 @@ func (w *WAV) Write(to io.Writer, format WAVFormat) error {
 	return w.WriteLooped(to, format, Run{}, 1)
 }
 
-// WriteLooped stores w with a stretch of it so many times over.
+// WriteLooped stores w with a stretch of it so many times in place of once: at least once.
 func (w *WAV) WriteLooped(to io.Writer, format WAVFormat, loop Run, times int) error {
 	code, bytesEach := uint16(wavFloat), 4
 	if format == WAVInt24 {

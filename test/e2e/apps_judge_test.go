@@ -337,12 +337,12 @@ func (s *sidesTap) since(at aes67.MonoTime) (h [2]heard) {
 
 // tail is what a listener heard since an instant: heard, without a copy of what was before.
 func (l listener) tail(at aes67.MonoTime) heard {
-	arrivals, frame := arrivedSince(l.Arrivals(0), at)
-	h := heard{rate: 48000, from: frame, arrivals: arrivals}
-	if len(arrivals) == 0 {
+	h := heard{rate: 48000, arrivals: l.ArrivalsSince(at)}
+	if len(h.arrivals) == 0 {
 		return h
 	}
-	x := l.Recorded(0, frame)
+	h.from = h.arrivals[0].Frame
+	x := l.Recorded(0, h.from)
 	h.x = make([]float64, len(x))
 	for i, v := range x {
 		h.x[i] = float64(v)

@@ -147,9 +147,13 @@ func subscriptionOf(t testing.TB, description string) lab.Subscription {
 // lasts waits until the listener has heard a stretch of time.
 func (l listener) lasts(t testing.TB, length time.Duration) {
 	t.Helper()
-	eventually(t, length+10*time.Second, l.name+" is heard long enough", func() bool {
-		return l.Report(0).Seconds >= length.Seconds()
-	})
+	eventually(t, length+10*time.Second, l.name+" is heard long enough", func() bool { return l.length() >= length })
+}
+
+// length is from the first packet to the last.
+func (l listener) length() time.Duration {
+	_, length, _ := l.Heard()
+	return length
 }
 
 // heardUntil waits until a packet has come that was sent after an instant.

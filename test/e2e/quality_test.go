@@ -151,11 +151,11 @@ func exact(h heard, source []float64) (others []gap, same int) {
 	}
 	const (
 		step  = 480   // where it goes on is known within 10 ms
-		ahead = 48000 // the source goes on for at most a second more than is heard meanwhile
+		ahead = 48000 // the source leaps by a second at most: what leaps further is not found again
 	)
-	last := begun // what was found ends here
+	lost := begun // from here on nothing was found
 	for at, from := begun, 0; at+sure <= len(h.x) && from < len(source); {
-		found := find(source[from:min(len(source), from+at-last+ahead)], h.x[at:])
+		found := find(source[from:min(len(source), from+at-lost+ahead)], h.x[at:])
 		if found < 0 {
 			length := min(step, len(h.x)-at)
 			if n := len(others) - 1; n >= 0 && others[n].Frame+others[n].Length == at {
@@ -173,7 +173,7 @@ func exact(h heard, source []float64) (others []gap, same int) {
 		for at < len(h.x) && from < len(source) && h.x[at] == source[from] {
 			at, from, same = at+1, from+1, same+1
 		}
-		last = at
+		lost = at
 	}
 	return others, same
 }
@@ -203,10 +203,10 @@ func TestExactComesAndGoes(t *testing.T) {
 		b.reaches(30*time.Second, "it follows, and resamples", func(r report) bool {
 			return r.Clock.Role == "follower" && r.Clock.State == "locked" && r.Drift.Mode == "resample" && !r.Drift.BitExact
 		})
-		l.lasts(t, time.Duration(l.Report(0).Seconds*1e9)+3*time.Second)
+		l.lasts(t, l.length()+3*time.Second)
 		master.cleanUp()
 		b.exact(75 * time.Second)
-		l.lasts(t, time.Duration(l.Report(0).Seconds*1e9)+time.Second)
+		l.lasts(t, l.length()+time.Second)
 		l.judgeContinuity(t, "left")
 		h := l.heard()
 		from, to := lab.Steady(h.x, h.frames(500*time.Millisecond))
@@ -279,11 +279,11 @@ func TestPurity(t *testing.T) {
 // calm listens for so long, or until something is missing of the source.
 func (b *bridge) calm(t *attempt, l listener, length time.Duration) {
 	t.Helper()
-	for before := b.sends(5 * time.Second); l.Report(0).Seconds < length.Seconds(); time.Sleep(time.Second) {
+	for before := b.sends(5 * time.Second); l.length() < length; time.Sleep(time.Second) {
 		r := b.sends(5 * time.Second)
 		if underruns, jumps := r.Drift.Underruns-before.Drift.Underruns, r.Streams[0].Jumps-before.Streams[0].Jumps; !fine(r) || underruns+jumps > 0 {
 			t.spoilt(excuse{standstill, 2 * time.Second}, fmt.Sprintf("after %.0f s the drift loop is %s, with %d underruns and %d timestamp jumps",
-				l.Report(0).Seconds, r.Drift.State, underruns, jumps))
+				l.length().Seconds(), r.Drift.State, underruns, jumps))
 		}
 	}
 }

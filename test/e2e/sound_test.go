@@ -292,7 +292,7 @@ func TestSoundServerRestart(t *testing.T) {
 					first, _ := own[i].heard().since(returned).sounds(t)
 					figures.atMost(t, side.name+" sound back after", first.Sub(returned).Seconds(), 3, "s")
 				}
-				heard := time.Duration(own[0].Report(0).Seconds * float64(time.Second))
+				heard := own[0].length()
 				own[0].lasts(t, heard+2*time.Second)
 				own[1].lasts(t, heard+2*time.Second)
 

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -189,12 +188,11 @@ func (d *desk) close(t testing.TB) {
 // wire returns what was received from an instant on.
 func (d *desk) wire(from aes67.MonoTime) heard {
 	// The arrivals first: each of them is in the recording then.
-	arrivals := d.listener.Arrivals(0)
-	n := sort.Search(len(arrivals), func(i int) bool { return arrivals[i].At >= from })
-	if n == len(arrivals) {
+	arrivals := d.listener.ArrivalsSince(from)
+	if len(arrivals) == 0 {
 		return heard{rate: 48000}
 	}
-	h := heard{rate: 48000, from: arrivals[n].Frame, arrivals: arrivals[n:]}
+	h := heard{rate: 48000, from: arrivals[0].Frame, arrivals: arrivals}
 	for _, v := range d.listener.Recorded(0, h.from) {
 		h.x = append(h.x, float64(v))
 	}

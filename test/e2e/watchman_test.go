@@ -249,7 +249,8 @@ type runDelay struct {
 	last time.Duration
 }
 
-// looksForThreads is how many looks apart new threads are looked for.
+// looksForThreads is how many looks apart new threads are looked for: what one waits
+// before, and excuses nothing, is a quarter of a second at most.
 const looksForThreads = 5
 
 // grown tells by how much the wait of each thread that was known has grown since the last
