@@ -41,8 +41,8 @@ STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '
 # goroutine alone (internal/arch: a test), in which the race detector finds nothing and
 # makes simulations up to twenty times slower.
 SIMULATED = ./drift ./ptp ./ptp/track ./slider
-# The one that takes longest comes first: the others run beside it.
-UNIT = ./pulse $$($(GO) list ./... | grep -vx -e '.*/test/e2e' $(SIMULATED:.%=-e '.*%'))
+# Those that wait for long come first: the others run beside them.
+UNIT = ./pulse ./volume ./ptp/port ./cmd/aes67-sink $$($(GO) list ./... | grep -vx -e '.*/test/e2e' $(SIMULATED:.%=-e '.*%'))
 # No recipe calls make: it would then be run even by make --dry-run, all of it.
 SIM_CLOCK = $(GO) test -count=1 -v -run TestScenarios ./ptp -args -hour | grep -v '^=== '
 SHELL_SCRIPTS = .ci/run $$(find . -name "*.sh" -not -path "./build/*") packaging/debian/*.{pre,post}{inst,rm}
