@@ -20,4 +20,4 @@ for name in LAB_FULL LAB_BENCH APPS APPS_UPDATE FAULTS FAULTS_UPDATE FILM FORMAT
 done
 cd test/e2e
 # madvdontneed=0: memory that was fetched once stays (main_test.go, furnish).
-exec "${root[@]}" env "${chosen[@]}" GODEBUG=madvdontneed=0 ../../build/e2e.test -test.v -test.parallel 5 -test.timeout "$limit" "$@"
+exec "${root[@]}" env "${chosen[@]}" GODEBUG=madvdontneed=0 ../../build/e2e.test -test.v -test.parallel 4 -test.timeout "$limit" "$@"

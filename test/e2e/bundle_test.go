@@ -3,6 +3,7 @@ package e2e
 import (
 	"archive/zip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -34,15 +35,27 @@ func TestBundle(t *testing.T) {
 		if test.shared {
 			path = filepath.Join(s.dir, "shared.zip")
 		}
-		before := b.diagnosed(t, w)
 		command := append([]string{program, "bundle"}, append(test.arguments, path)...)
-		if said := mustOutput(t, s.env, w.in(pc, s.by(command...)...)...); said != path+"\n" {
-			t.Errorf("it says %q", said)
+		var parts map[string]string
+		for tries := 1; ; tries++ {
+			before := b.diagnosed(t, w)
+			if said := mustOutput(t, s.env, w.in(pc, s.by(command...)...)...); said != path+"\n" {
+				t.Errorf("it says %q", said)
+			}
+			if info := must(os.Stat(path)); info.Mode().Perm() != 0o600 {
+				t.Errorf("%s: mode %v", path, info.Mode())
+			}
+			parts = unzipped(t, path)
+			word := b.otherwise(t, w, parts["doctor.json"], before.told())
+			if word == "" {
+				break
+			}
+			if tries == mostTries { // else a busy computer did something between two looks
+				t.Error(word)
+				break
+			}
+			must(0, os.Remove(path))
 		}
-		if info := must(os.Stat(path)); info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: mode %v", path, info.Mode())
-		}
-		parts := unzipped(t, path)
 		for name, part := range map[string]string{
 			"version.txt": "aes67-sink ", "config.toml": "when = \"always\"", "status.json": `"state": "locked"`, "list.json": `"masters"`,
 			"sdp.txt": "a=ts-refclk:ptp=", "metrics.txt": `aes67_sink_clock_state{domain="0",state="locked"} 1`, "log.txt": "aes67-sink started",
@@ -52,7 +65,6 @@ func TestBundle(t *testing.T) {
 				t.Errorf("%s: no %q in %q: %s", name, part, parts[name], parts["errors.txt"])
 			}
 		}
-		b.isDiagnosed(t, w, parts["doctor.json"], before.told())
 		r := b.now()
 		host := must(os.Hostname())
 		for _, secret := range []string{r.Clock.Grandmaster, r.Network.Address, host + " AES67 Speakers Left"} {
@@ -83,23 +95,24 @@ func (b *bridge) diagnosed(t *testing.T, w wire) (beside diagnosis) {
 	return beside
 }
 
-// isDiagnosed holds that doctor finds within the bridge, which may not look at much, what
-// it finds beside it, now or before, and says why where it finds nothing.
-func (b *bridge) isDiagnosed(t *testing.T, w wire, said string, before []string) {
+// otherwise tells where doctor finds within the bridge, which may not look at much, neither
+// what it finds beside it now nor what it found before, or does not say why it finds nothing.
+func (b *bridge) otherwise(t *testing.T, w wire, said string, before []string) string {
 	t.Helper()
 	var within diagnosis
 	if err := json.Unmarshal([]byte(said), &within); err != nil {
 		t.Fatalf("doctor.json: %v: %s", err, said)
 	}
-	beside := b.diagnosed(t, w)
-	if got, now := within.told(), beside.told(); !slices.Equal(got, now) && !slices.Equal(got, before) {
-		t.Errorf("within the bridge it names %v, beside it %v, before %v: %s", got, now, before, said)
-	}
 	for _, item := range within.Items {
 		if item.Outcome == "unknown" && item.Sentence == "" {
-			t.Errorf("%s: unknown without a reason", item.Code)
+			return item.Code + ": unknown without a reason"
 		}
 	}
+	beside := b.diagnosed(t, w)
+	if got, now := within.told(), beside.told(); !slices.Equal(got, now) && !slices.Equal(got, before) {
+		return fmt.Sprintf("within the bridge it names %v, beside it %v, before %v: %s", got, now, before, said)
+	}
+	return ""
 }
 
 // unzipped is what a zip holds, by name.
