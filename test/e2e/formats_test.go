@@ -479,7 +479,7 @@ func TestFormats(t *testing.T) {
 	}
 	w := newWire(t)
 	told := map[sent]map[string]string{} // by each decoder
-	once := map[sent]map[string]bool{}  // well, in one try or more
+	once := map[sent]map[string]bool{}   // well, in one try or more
 	excused := map[sent]time.Duration{}  // for how long the machine stood still in the last try
 	for _, b := range batches(some, cuts) {
 		for tries := 1; ; tries++ {
