@@ -76,7 +76,7 @@ test: packages unit alloc metrics lab ## everything that a change must pass: ins
 
 unit: go ## unit tests under the race detector, simulations of one goroutine without; no root, no hardware
 	@$(GO) test -timeout 10m $(SIMULATED)
-	$(GO) test -race -timeout 10m -p $$(($$(nproc) * 3 / 2)) $(UNIT) # they wait for the most part
+	$(GO) test -race -timeout 10m -p $$(($$(nproc) * 2)) $(UNIT) # they wait for the most part
 
 alloc: go ## zero-allocation tests, and long simulations of the pipeline, in a plain build
 	@scripts/alloc.sh
