@@ -290,7 +290,7 @@ func endsBesideHungServer(t *testing.T, l *lab) {
 	s.stop()
 	took := now().Sub(begin)
 	l.sh("kill -CONT $(cat %s/server.pid)", l.dir)
-	if took > 2*farewell-farewell/4 { // nothing is waited for twice
+	if took > farewell*7/4 { // nothing is waited for twice
 		t.Errorf("the end took %v, want %v", took, farewell)
 	}
 	// PulseAudio still does what it was asked last, PipeWire forgets it: then the

@@ -17,8 +17,8 @@ done < <(grep -rE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*\(' . | sort)
 ((${#targets[@]} > 0)) || { echo "fuzz: no target matches $pattern" >&2; exit 1; }
 
 # An input that reaches something new is made smaller in a hundred tries at most: Go's
-# own limit is a minute, in which nothing else is tried. A target that tried fewer than
-# LEAST inputs beside those it knew was not tested.
+# own limit is a minute, in which nothing else is tried. So is a finding. A target that ran
+# fewer than LEAST times beside its corpus has stood still.
 export LEAST=1000
 # A target's whole output is printed at its end, so that two do not mix. Go calls it a
 # failure, too, now and then, when the time ends (go.dev/issue/75804, until 1.27):
@@ -30,7 +30,7 @@ one='
     execs=$(grep -oE "execs: [0-9]+" <<<"$out" | tail -n1 | tr -dc 0-9)
     known=$(grep -oE "total: [0-9]+" <<<"$out" | tail -n1 | tr -dc 0-9)
     if ((${execs:-0} < ${known:-0} + LEAST)); then
-      printf "FAIL %s %s: %s inputs, want %s and more\n%s\n" "$1" "$2" "${execs:-no}" "$((${known:-0} + LEAST))" "$out"
+      printf "FAIL %s %s: %s runs, want %s and more\n%s\n" "$1" "$2" "${execs:-no}" "$((${known:-0} + LEAST))" "$out"
       exit 1
     fi
     echo "ok   $1 $2: execs: $execs"
@@ -41,6 +41,6 @@ one='
 if printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -L 1 bash -c "$one" fuzz; then
   echo "fuzz: ${#targets[@]} targets without a finding"
 else
-  echo "fuzz: a target has a finding, see FAIL above" >&2
+  echo "fuzz: a target failed, see FAIL above" >&2
   exit 1
 fi

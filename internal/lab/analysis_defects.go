@@ -55,7 +55,7 @@ func FindDefects(x []float64, rate aes67.Hz, hz float64) []Defect {
 	last := -defectApart
 	for at := 0; at < len(spikes); at += noiseBlock {
 		block := spikes[at:min(at+noiseBlock, len(spikes))]
-		if !slices.ContainsFunc(block, func(v float64) bool { return math.Abs(v) > defectFloor }) {
+		if !slices.ContainsFunc(block, func(v float64) bool { return !(math.Abs(v) <= defectFloor) }) {
 			continue // as nearly all of a clean tone
 		}
 		limit := max(defectFloor, defectRatio*medianAbs(block))

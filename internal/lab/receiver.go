@@ -173,13 +173,13 @@ func (s *stream) report(window time.Duration) Report {
 	return report
 }
 
-// Heard returns the counts so far, the time from the first packet to the last, and how
-// many frames are recorded: of the Report, what is looked at often.
-func (r *Receiver) Heard() (counts Counts, length time.Duration, frames int) {
+// Heard returns the time from the first packet to the last, and how many frames are
+// recorded: of the Report, what is looked at often.
+func (r *Receiver) Heard() (length time.Duration, frames int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.stream
-	return s.counts, max(0, s.lastAt.Sub(s.firstAt)), int(s.recording.length)
+	return max(0, s.lastAt.Sub(s.firstAt)), int(s.recording.length)
 }
 
 // TakeLevels returns the level of each channel since it was last called.

@@ -27,6 +27,35 @@ func TestWhatIsWrittenAsWAVIsRead(t *testing.T) {
 	}
 }
 
+func TestALoopIsWrittenAsIfItWereThere(t *testing.T) {
+	short := &WAV{Rate: 48000, Channels: [][]float64{{0.5, 0.25, -0.25, -0.5}}}
+	long := &WAV{Rate: 48000, Channels: [][]float64{{0.5, 0.25, -0.25, 0.25, -0.25, 0.25, -0.25, -0.5}}}
+	for _, c := range []struct {
+		loop  Run
+		times int
+		want  *WAV
+	}{
+		{Run{1, 2}, 3, long},
+		{Run{1, 1}, 4, &WAV{Rate: 48000, Channels: [][]float64{{0.5, 0.25, 0.25, 0.25, 0.25, -0.25, -0.5}}}}, // odd: padded
+		{Run{1, 2}, 1, short},
+		{Run{}, 1, short},
+	} {
+		for _, format := range []WAVFormat{WAVFloat32, WAVInt24} {
+			want, err := c.want.Bytes(format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := short.WriteLooped(&got, format, c.loop, c.times); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got.Bytes()); diff != "" {
+				t.Errorf("format %d, %+v %d times (-want +got):\n%s", format, c.loop, c.times, diff)
+			}
+		}
+	}
+}
+
 func TestIntegersAreClampedAndFloatsAreNot(t *testing.T) {
 	w := &WAV{Rate: 48000, Channels: [][]float64{{1.5, -1.5}}}
 	for format, want := range map[WAVFormat][]float64{WAVFloat32: {1.5, -1.5}, WAVInt24: {1 - 1.0/(1<<23), -1}} {

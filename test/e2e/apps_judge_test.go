@@ -325,7 +325,10 @@ func tapSides(t testing.TB, s *server) *sidesTap {
 func (s *sidesTap) since(at aes67.MonoTime) (h [2]heard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	blocks, frame := arrivedSince(s.blocks, at)
+	blocks, frame := s.blocks[sort.Search(len(s.blocks), func(i int) bool { return s.blocks[i].At >= at }):], 0
+	if len(blocks) > 0 {
+		frame = blocks[0].Frame
+	}
 	for i := range h {
 		h[i] = heard{rate: 48000, from: frame, arrivals: slices.Clone(blocks)}
 		for n := 2*frame + i; n < len(s.x) && len(blocks) > 0; n += 2 {
@@ -337,7 +340,7 @@ func (s *sidesTap) since(at aes67.MonoTime) (h [2]heard) {
 
 // tail is what a listener heard since an instant: heard, without a copy of what was before.
 func (l listener) tail(at aes67.MonoTime) heard {
-	h := heard{rate: 48000, arrivals: l.ArrivalsSince(at)}
+	h := heard{rate: 48000, arrivals: l.ArrivalsSince(at)} // first: each of them is in the recording then
 	if len(h.arrivals) == 0 {
 		return h
 	}
@@ -348,13 +351,4 @@ func (l listener) tail(at aes67.MonoTime) heard {
 		h.x[i] = float64(v)
 	}
 	return h
-}
-
-// arrivedSince is what arrived since an instant, and its first frame.
-func arrivedSince(all []lab.Arrival, at aes67.MonoTime) (since []lab.Arrival, frame int) {
-	n := sort.Search(len(all), func(i int) bool { return all[i].At >= at })
-	if n == len(all) {
-		return nil, 0
-	}
-	return all[n:], all[n].Frame
 }

@@ -52,7 +52,8 @@ const (
 	// measurements together, and fullPatience that of one in the full form.
 	patience     = 3 * time.Minute
 	fullPatience = 20 * time.Minute
-	// mostTries bounds those of one measurement in the short form.
+	// mostTries bounds those of one measurement in the short form, and those of tests that
+	// have a loop of their own.
 	mostTries = 3
 )
 

@@ -129,4 +129,10 @@ func TestWhatIsExactIsFoundAroundWhatIsNot(t *testing.T) {
 	if same < 15_500 || same > 16_000 {
 		t.Errorf("%d frames are the source's, want nearly 15999", same)
 	}
+
+	source = noise(400_000).Channels[0]
+	x = slices.Concat(source[:5000], make([]float64, 100_000), source[250_000:]) // a leap, further than was heard
+	if others, same = exact(laidOut(x, aes67.MonoTime(30*time.Second)), source); len(others) != 1 || same < 5000+100_000 {
+		t.Errorf("%d frames are the source's, want 105000 and more, around %+v", same, others)
+	}
 }

@@ -152,7 +152,7 @@ func (l listener) lasts(t testing.TB, length time.Duration) {
 
 // length is from the first packet to the last.
 func (l listener) length() time.Duration {
-	_, length, _ := l.Heard()
+	length, _ := l.Heard()
 	return length
 }
 

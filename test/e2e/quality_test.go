@@ -151,11 +151,15 @@ func exact(h heard, source []float64) (others []gap, same int) {
 	}
 	const (
 		step  = 480   // where it goes on is known within 10 ms
-		ahead = 48000 // the source leaps by a second at most: what leaps further is not found again
+		ahead = 48000 // the source seldom leaps by more: further on it is looked for once a second
 	)
 	lost := begun // from here on nothing was found
 	for at, from := begun, 0; at+sure <= len(h.x) && from < len(source); {
-		found := find(source[from:min(len(source), from+at-lost+ahead)], h.x[at:])
+		until := len(source)
+		if (at-lost)%ahead >= step {
+			until = min(until, from+at-lost+ahead)
+		}
+		found := find(source[from:until], h.x[at:])
 		if found < 0 {
 			length := min(step, len(h.x)-at)
 			if n := len(others) - 1; n >= 0 && others[n].Frame+others[n].Length == at {

@@ -31,8 +31,8 @@ func makeTones(t testing.TB, length time.Duration) string {
 	return makeTonesAt(t, 48000, length)
 }
 
-// makeTonesAt makes them at a rate. Both tones end each second as they began it: what is
-// longer than three seconds is the second one again and again.
+// makeTonesAt makes them at a rate. Both tones end each second as they began it: in
+// what is four seconds long or longer the second one comes again and again.
 func makeTonesAt(t testing.TB, rate aes67.Hz, length time.Duration) string {
 	t.Helper()
 	frames, second := int(aes67.FramesIn(length, rate)), int(rate)

@@ -69,7 +69,7 @@ func TestRooms(t *testing.T) {
 				return start(t, "paplay", s.env, s.by("paplay", "--device="+sink, wav)...).onTheWay()
 			}
 			everywhere := play("everywhere", noiseWAV(t, 20*time.Second))
-			alike := heardTogether(t, streams, everything)
+			alike := heardTogether(t, streams)
 			judgeAlike(t, "left of both rooms", alike[0], alike[2])
 			judgeAlike(t, "right of both rooms", alike[1], alike[3])
 			everywhere.signal(syscall.SIGTERM)
@@ -77,7 +77,7 @@ func TestRooms(t *testing.T) {
 
 			play("living", toneWAV(t, leftHz, time.Minute))
 			play("kitchen", toneWAV(t, rightHz, time.Minute))
-			for c, x := range heardTogether(t, streams, everything) {
+			for c, x := range heardTogether(t, streams) {
 				own, other := float64(leftHz), float64(rightHz)
 				if c >= 2 {
 					own, other = other, own
@@ -142,21 +142,18 @@ const bothHz = 1250.0
 // judgedFrames is how much of all streams is looked at.
 const judgedFrames = 2 * 48000
 
-// everything is whatever sounds.
-const everything = 0
-
-// heardTogether waits for a tone in all streams, and returns the latest seconds of each,
-// of the same timestamps.
-func heardTogether(t *testing.T, streams []listener, hz float64) [][]float64 {
+// heardTogether waits for sound in all streams, and for tones if any are named, and returns
+// the latest seconds of each, of the same timestamps.
+func heardTogether(t *testing.T, streams []listener, tones ...float64) [][]float64 {
 	t.Helper()
 	from := make([]int, len(streams))
 	for i := range streams {
-		_, _, from[i] = streams[i].Heard()
+		_, from[i] = streams[i].Heard()
 	}
 	var cut [][]float64
 	eventually(t, 30*time.Second, "all streams sound for two seconds and more", func() bool {
 		for i := range streams {
-			if _, _, frames := streams[i].Heard(); frames-from[i] < judgedFrames+24000 {
+			if _, frames := streams[i].Heard(); frames-from[i] < judgedFrames+24000 {
 				return false
 			}
 		}
@@ -180,7 +177,8 @@ func heardTogether(t *testing.T, streams []listener, hz float64) [][]float64 {
 			for n := range x {
 				x[n] = float64(r.Channels[0][last-judgedFrames+n])
 			}
-			if first := x[:4800]; slices.Max(first) < 0.1 || hz != everything && levelOf(first, hz) < 0.1 {
+			first := x[:4800]
+			if slices.Max(first) < 0.1 || slices.ContainsFunc(tones, func(hz float64) bool { return levelOf(first, hz) < 0.1 }) {
 				return false
 			}
 			cut = append(cut, x)

@@ -187,16 +187,7 @@ func (d *desk) close(t testing.TB) {
 
 // wire returns what was received from an instant on.
 func (d *desk) wire(from aes67.MonoTime) heard {
-	// The arrivals first: each of them is in the recording then.
-	arrivals := d.listener.ArrivalsSince(from)
-	if len(arrivals) == 0 {
-		return heard{rate: 48000}
-	}
-	h := heard{rate: 48000, from: arrivals[0].Frame, arrivals: arrivals}
-	for _, v := range d.listener.Recorded(0, h.from) {
-		h.x = append(h.x, float64(v))
-	}
-	return h
+	return d.listener.tail(from)
 }
 
 // sounding waits until the last half second was sound throughout.
