@@ -580,6 +580,32 @@ func TestWhatIsNotKeptJoinsNoTwoFaults(t *testing.T) {
 	}
 }
 
+// TestWhatIsGraveHasItsOwnTime: packets that are late all the while are one incident, and
+// what is grave and comes among them is another, which began when it did.
+func TestWhatIsGraveHasItsOwnTime(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	for range 10 {
+		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(700 * time.Millisecond)
+	}
+	began := d.look.At
+	d.record = func(s *Record) { s.Marks |= mark(Refused, true) }
+	d.run(1500 * time.Millisecond)
+	d.record = nil
+	d.run(12 * time.Second)
+	if len(d.cases) != 2 {
+		t.Fatalf("%d incidents, want the late packets and the refused ones", len(d.cases))
+	}
+	light, grave := Keep(testPlan, d.cases[0], &Evidence{}).Incident, Keep(testPlan, d.cases[1], &Evidence{}).Incident
+	if light.Cause == CauseRefused || light.DurationMS > 7000 || strings.Contains(light.Sentence, "refused") {
+		t.Errorf("before it: %v ms, %s", light.DurationMS, light.Sentence)
+	}
+	if late := grave.At.Sub(began); grave.Cause != CauseRefused || late < 0 || late > LookEach || !strings.Contains(grave.Sentence, "lost 1500 packets") {
+		t.Errorf("%v after it began: %s", late, grave.Sentence)
+	}
+}
+
 // TestSmallFaultsHideNoLargeOne: where more packets are late than can be kept, what
 // ends the sound is kept all the same, also if it begins as one of them.
 func TestSmallFaultsHideNoLargeOne(t *testing.T) {

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -40,6 +41,9 @@ const (
 	// longest is how long an incident waits for its end; what goes on is told then, and
 	// grows.
 	longest = 10 * time.Second
+	// apart is how long after small triggers what is grave follows from something else: what
+	// a standstill does to a sound server is seen within three seconds.
+	apart = 5 * time.Second
 	// MostRecords bounds an incident's file: below 256 KiB.
 	MostRecords = 5000
 )
@@ -57,6 +61,7 @@ type Case struct {
 	Records     []Record
 	Unkept      int // incidents before it that were too many to be kept
 
+	next             aes67.RawTime // the first trigger of what it was cut off for; 0: of nothing
 	continues        bool          // the one before it, which was kept
 	grave, graveLast aes67.RawTime // the first and the last trigger that is not small; 0: none
 }
@@ -92,17 +97,17 @@ func (w *lookout) look(l *Look, fresh []Record, number uint64) (over *Case) {
 	for i := range fresh {
 		if found := w.judge(&fresh[i]); found != 0 && !l.Asleep {
 			at := fresh[i].Due.Add(max(0, fresh[i].late()))
-			w.trigger(found, at, l, number+uint64(i))
+			over = cmp.Or(w.trigger(found, at, l, number+uint64(i)), over)
 		}
 		w.before, w.any = fresh[i], true
 	}
 	if found := w.compare(l); found != 0 && !l.Asleep {
-		w.trigger(found, l.Raw, l, number+uint64(len(fresh)))
+		over = cmp.Or(w.trigger(found, l.Raw, l, number+uint64(len(fresh))), over)
 	}
 	w.last = *l
 	c := w.open
-	if c == nil {
-		return nil
+	if c == nil || over != nil {
+		return over
 	}
 	c.After = *l
 	if l.worseThan(&c.Ill) || !c.Ill.turned(&c.Before) {
@@ -222,11 +227,17 @@ func (w *lookout) compare(l *Look) (found Trigger) {
 	return found
 }
 
-// trigger opens a case, or goes on with the one that is open.
-func (w *lookout) trigger(found Trigger, at aes67.RawTime, l *Look, number uint64) {
+// trigger opens a case, or goes on with the one that is open. One of nothing but small
+// triggers, as a busy computer has for as long as it is busy, is over when what is grave
+// comes long after it began: that is a case of its own, with its own time.
+func (w *lookout) trigger(found Trigger, at aes67.RawTime, l *Look, number uint64) (over *Case) {
+	if c := w.open; c != nil && c.grave == 0 && found&^small != 0 && at.Sub(c.From) > apart {
+		c.next = at
+		over = w.end()
+	}
 	if w.open != nil {
 		w.open.add(found, at)
-		return
+		return over
 	}
 	began := l.At.Add(-l.Raw.Sub(at))
 	w.open = &Case{
@@ -234,4 +245,5 @@ func (w *lookout) trigger(found Trigger, at aes67.RawTime, l *Look, number uint6
 		Before: w.last, Ill: *l, Least: number,
 	}
 	w.open.add(found, at)
+	return over
 }
