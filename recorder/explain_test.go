@@ -606,6 +606,48 @@ func TestWhatIsGraveHasItsOwnTime(t *testing.T) {
 	}
 }
 
+// TestWhatIsCutOffIsWholeAtTheEnd: the bridge may end right behind it.
+func TestWhatIsCutOffIsWholeAtTheEnd(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	for range 10 {
+		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(700 * time.Millisecond)
+	}
+	d.record = func(s *Record) { s.Marks |= mark(Refused, true) }
+	for len(d.cases) == 0 {
+		d.run(LookEach)
+	}
+	if k := Keep(testPlan, d.End(), &Evidence{}); k.Cause != CauseRefused {
+		t.Errorf("%s", k.Sentence)
+	}
+}
+
+// TestWhatFollowsFromASkipIsTheSkips, also where packets were late for long before it.
+func TestWhatFollowsFromASkipIsTheSkips(t *testing.T) {
+	d := newDesk(testPlan)
+	d.run(5 * time.Second)
+	for range 10 {
+		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(700 * time.Millisecond)
+	}
+	first := true
+	d.record = func(s *Record) {
+		s.Marks |= mark(Skipped, first)
+		s.Marks &^= Flows
+		first = false
+	}
+	d.look.State = StateFilling
+	d.run(600 * time.Millisecond)
+	d.record, d.look.State = nil, StateSending
+	d.run(12 * time.Second)
+	if len(d.cases) != 1 || Keep(testPlan, d.cases[0], &Evidence{}).Cause != CauseServerSkipped {
+		for _, c := range d.cases {
+			t.Error(Keep(testPlan, c, &Evidence{}).Sentence)
+		}
+	}
+}
+
 // TestSmallFaultsHideNoLargeOne: where more packets are late than can be kept, what
 // ends the sound is kept all the same, also if it begins as one of them.
 func TestSmallFaultsHideNoLargeOne(t *testing.T) {

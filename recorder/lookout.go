@@ -61,6 +61,7 @@ type Case struct {
 	Records     []Record
 	Unkept      int // incidents before it that were too many to be kept
 
+	skipped          aes67.RawTime // the last time that the sound server skipped some; 0: it did not
 	next             aes67.RawTime // the first trigger of what it was cut off for; 0: of nothing
 	continues        bool          // the one before it, which was kept
 	grave, graveLast aes67.RawTime // the first and the last trigger that is not small; 0: none
@@ -157,6 +158,9 @@ func (c *Case) goesOn(grave, closed aes67.RawTime) bool {
 func (c *Case) add(found Trigger, at aes67.RawTime) {
 	c.Triggers |= found
 	c.Until = max(c.Until, at)
+	if found&Skip != 0 {
+		c.skipped = at
+	}
 	if found&^small == 0 {
 		return
 	}
@@ -227,11 +231,25 @@ func (w *lookout) compare(l *Look) (found Trigger) {
 	return found
 }
 
+// another reports whether a trigger is not of the open case: it is grave, and nothing before
+// it was. What runs dry, or stops, behind a skip is the skip's, and a jump that of a packet
+// which was as late.
+func (w *lookout) another(found Trigger, at aes67.RawTime) bool {
+	c := w.open
+	if c.skipped != 0 && at.Sub(c.skipped) <= After {
+		found &^= Underrun | State
+	}
+	if w.before.late() > aes67.LateTime {
+		found &^= Jump
+	}
+	return c.grave == 0 && found&^small != 0
+}
+
 // trigger opens a case, or goes on with the one that is open. One of nothing but small
 // triggers, as a busy computer has for as long as it is busy, is over when what is grave
 // comes long after it began: that is a case of its own, with its own time.
 func (w *lookout) trigger(found Trigger, at aes67.RawTime, l *Look, number uint64) (over *Case) {
-	if c := w.open; c != nil && c.grave == 0 && found&^small != 0 && at.Sub(c.From) > apart {
+	if c := w.open; c != nil && at.Sub(c.From) > apart && w.another(found, at) {
 		c.next = at
 		over = w.end()
 	}
@@ -242,7 +260,7 @@ func (w *lookout) trigger(found Trigger, at aes67.RawTime, l *Look, number uint6
 	began := l.At.Add(-l.Raw.Sub(at))
 	w.open = &Case{
 		ID: began.UTC().Format("20060102-150405"), At: began, From: at, Until: at,
-		Before: w.last, Ill: *l, Least: number,
+		Before: w.last, Ill: *l, After: *l, Least: number,
 	}
 	w.open.add(found, at)
 	return over
