@@ -72,7 +72,7 @@ quick: go ## format, vet and unit tests of what is not committed yet (20 s)
 
 ##@ Tests
 
-test: packages unit alloc metrics lab ## everything that a change must pass: installs what is missing, then unit, alloc, metrics, lab (10 min)
+test: packages unit alloc metrics lab ## everything that a change must pass: installs what is missing, then unit, alloc, metrics, lab (15 min on two busy cores)
 
 unit: go ## unit tests under the race detector, simulations of one goroutine without; no root, no hardware
 	@$(GO) test -timeout 10m $(SIMULATED)
