@@ -395,8 +395,13 @@ func (d *Device) within(ctx context.Context, exchange func() error) error {
 	}
 	conn := d.conn
 	_ = conn.SetDeadline(time.Now().Add(d.timeout))
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)); close(ended) })
+	defer func() {
+		if !stop() {
+			<-ended // else it would end the next exchange
+		}
+	}()
 	err := exchange()
 	var refused *Error
 	if err == nil || errors.As(err, &refused) {

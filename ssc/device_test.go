@@ -201,6 +201,21 @@ func TestContextAndCloseEndARequest(t *testing.T) {
 	}
 }
 
+// TestAnEndThatComesLateEndsNothingElse: a request that is answered just when its context
+// ends leaves the next one its time.
+func TestAnEndThatComesLateEndsNothingElse(t *testing.T) {
+	d, _ := device(t, speakersim.Config{})
+	for range 2000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := d.within(ctx, func() error { cancel(); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Get(t.Context(), wire.Meter); errors.Is(err, ErrSilent) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestOnlyTheSpeakerThatIsMeantIsSpokenTo: its serial number is asked once a connection,
 // and another speaker at its address is set nothing, also where it comes between two writes.
 func TestOnlyTheSpeakerThatIsMeantIsSpokenTo(t *testing.T) {
