@@ -580,15 +580,21 @@ func TestWhatIsNotKeptJoinsNoTwoFaults(t *testing.T) {
 	}
 }
 
-// TestWhatIsGraveHasItsOwnTime: packets that are late all the while are one incident, and
-// what is grave and comes among them is another, which began when it did.
-func TestWhatIsGraveHasItsOwnTime(t *testing.T) {
+// busyDesk is one whose packets were late now and then for seven seconds, until now.
+func busyDesk() *desk {
 	d := newDesk(testPlan)
 	d.run(5 * time.Second)
 	for range 10 {
 		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
 		d.run(700 * time.Millisecond)
 	}
+	return d
+}
+
+// TestWhatIsGraveHasItsOwnTime: packets that are late all the while are one incident, and
+// what is grave and comes among them is another, which began when it did.
+func TestWhatIsGraveHasItsOwnTime(t *testing.T) {
+	d := busyDesk()
 	began := d.look.At
 	d.record = func(s *Record) { s.Marks |= mark(Refused, true) }
 	d.run(1500 * time.Millisecond)
@@ -608,12 +614,7 @@ func TestWhatIsGraveHasItsOwnTime(t *testing.T) {
 
 // TestWhatIsCutOffIsWholeAtTheEnd: the bridge may end right behind it.
 func TestWhatIsCutOffIsWholeAtTheEnd(t *testing.T) {
-	d := newDesk(testPlan)
-	d.run(5 * time.Second)
-	for range 10 {
-		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
-		d.run(700 * time.Millisecond)
-	}
+	d := busyDesk()
 	d.record = func(s *Record) { s.Marks |= mark(Refused, true) }
 	for len(d.cases) == 0 {
 		d.run(LookEach)
@@ -625,12 +626,7 @@ func TestWhatIsCutOffIsWholeAtTheEnd(t *testing.T) {
 
 // TestWhatFollowsFromASkipIsTheSkips, also where packets were late for long before it.
 func TestWhatFollowsFromASkipIsTheSkips(t *testing.T) {
-	d := newDesk(testPlan)
-	d.run(5 * time.Second)
-	for range 10 {
-		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
-		d.run(700 * time.Millisecond)
-	}
+	d := busyDesk()
 	first := true
 	d.record = func(s *Record) {
 		s.Marks |= mark(Skipped, first)

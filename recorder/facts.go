@@ -39,7 +39,7 @@ func (c *Case) find(plan Plan) (f facts) {
 		return f
 	}
 	f.known = true
-	from := slices.IndexFunc(all, func(s Record) bool { return s.Due.Add(max(0, s.late())) >= c.From })
+	from := slices.IndexFunc(all, func(s Record) bool { return s.at() >= c.From })
 	if from < 0 {
 		from = len(all)
 	}

@@ -97,8 +97,7 @@ func (w *lookout) look(l *Look, fresh []Record, number uint64) (over *Case) {
 	}
 	for i := range fresh {
 		if found := w.judge(&fresh[i]); found != 0 && !l.Asleep {
-			at := fresh[i].Due.Add(max(0, fresh[i].late()))
-			over = cmp.Or(w.trigger(found, at, l, number+uint64(i)), over)
+			over = cmp.Or(w.trigger(found, fresh[i].at(), l, number+uint64(i)), over)
 		}
 		w.before, w.any = fresh[i], true
 	}
@@ -253,14 +252,12 @@ func (w *lookout) trigger(found Trigger, at aes67.RawTime, l *Look, number uint6
 		c.next = at
 		over = w.end()
 	}
-	if w.open != nil {
-		w.open.add(found, at)
-		return over
-	}
-	began := l.At.Add(-l.Raw.Sub(at))
-	w.open = &Case{
-		ID: began.UTC().Format("20060102-150405"), At: began, From: at, Until: at,
-		Before: w.last, Ill: *l, After: *l, Least: number,
+	if w.open == nil {
+		began := l.At.Add(-l.Raw.Sub(at))
+		w.open = &Case{
+			ID: began.UTC().Format("20060102-150405"), At: began, From: at, Until: at,
+			Before: w.last, Ill: *l, After: *l, Least: number,
+		}
 	}
 	w.open.add(found, at)
 	return over

@@ -72,7 +72,7 @@ func (r *Recorder) fill(c *Case) *Case {
 	before := uint64(Before / r.plan.Packet)
 	all, _ := r.Ring.From(c.Least-min(before, c.Least), nil)
 	for i := range all {
-		if all[i].Due > c.Until.Add(After) || c.next != 0 && all[i].Due.Add(max(0, all[i].late())) >= c.next {
+		if all[i].Due > c.Until.Add(After) || c.next != 0 && all[i].at() >= c.next {
 			all = all[:i]
 			break
 		}

@@ -159,6 +159,9 @@ func (r *Ring) From(n uint64, into []Record) (records []Record, first uint64) {
 // late is by how much a packet was sent after its turn; see rtpsend.StreamStats.
 func (s *Record) late() time.Duration { return time.Duration(s.Ready) }
 
+// at is when what a record shows was seen: at its turn, or as much later as it was late.
+func (s *Record) at() aes67.RawTime { return s.Due.Add(max(0, s.late())) }
+
 func (s *Record) has(m Marks) bool { return s.Marks&m != 0 }
 
 // PeakDBFS returns the block's peak; minus infinity is silence.

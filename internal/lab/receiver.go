@@ -244,9 +244,12 @@ func (r *Receiver) Arrivals(n int) []Arrival {
 func (r *Receiver) ArrivalsSince(at aes67.MonoTime) []Arrival {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := r.stream.arrivals
-	n := sort.Search(len(all), func(i int) bool { return all[i].At >= at })
-	return slices.Clone(all[n:])
+	return slices.Clone(Since(r.stream.arrivals, at))
+}
+
+// Since returns those of arrivals in order that came at an instant or later.
+func Since(all []Arrival, at aes67.MonoTime) []Arrival {
+	return all[sort.Search(len(all), func(i int) bool { return all[i].At >= at }):]
 }
 
 // Recorded returns a copy of what was kept of a channel from a frame on.

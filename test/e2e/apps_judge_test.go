@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"sync"
 	"testing"
 	"time"
@@ -325,7 +324,7 @@ func tapSides(t testing.TB, s *server) *sidesTap {
 func (s *sidesTap) since(at aes67.MonoTime) (h [2]heard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	blocks, frame := s.blocks[sort.Search(len(s.blocks), func(i int) bool { return s.blocks[i].At >= at }):], 0
+	blocks, frame := lab.Since(s.blocks, at), 0
 	if len(blocks) > 0 {
 		frame = blocks[0].Frame
 	}

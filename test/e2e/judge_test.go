@@ -44,11 +44,11 @@ func (l listener) heard() heard {
 
 // since is what came from an instant on.
 func (h heard) since(at aes67.MonoTime) heard {
-	n := sort.Search(len(h.arrivals), func(i int) bool { return h.arrivals[i].At >= at })
-	if n == len(h.arrivals) {
+	since := lab.Since(h.arrivals, at)
+	if len(since) == 0 {
 		return h.part(len(h.x), len(h.x))
 	}
-	from := h.arrivals[n].Frame - h.from
+	from := since[0].Frame - h.from
 	return h.part(min(max(0, from), len(h.x)), len(h.x))
 }
 

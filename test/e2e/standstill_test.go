@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"aes67-sink/aes67"
 	"aes67-sink/internal/lab"
 	"aes67-sink/internal/rtthread"
 )
@@ -185,16 +184,11 @@ func (d *desk) close(t testing.TB) {
 	ended.deliver(t)
 }
 
-// wire returns what was received from an instant on.
-func (d *desk) wire(from aes67.MonoTime) heard {
-	return d.listener.tail(from)
-}
-
 // sounding waits until the last half second was sound throughout.
 func (d *desk) sounding(t testing.TB) {
 	t.Helper()
 	eventually(t, 15*time.Second, "the tone is on the wire", func() bool {
-		x := d.wire(rtthread.Now().Add(-500 * time.Millisecond)).x
+		x := d.listener.tail(rtthread.Now().Add(-500 * time.Millisecond)).x
 		return len(x) > 19000 && silentUntil(x, nil) == 0
 	})
 }
@@ -244,7 +238,7 @@ func (d *desk) standStill(t *attempt, h hold) {
 	pass(watched)
 	d.listener.catchesUp(letGo.Add(watched))
 
-	wire := d.wire(letGo)
+	wire := d.listener.tail(letGo)
 	if len(wire.arrivals) == 0 {
 		t.Fatalf("no packet comes within %v: state %q", watched, d.state())
 	}
@@ -273,7 +267,7 @@ func (d *desk) standStill(t *attempt, h hold) {
 	if h.what == "the bridge" { // who is stopped breaks off as it is
 		since = letGo
 	}
-	heard := d.wire(since)
+	heard := d.listener.tail(since)
 	ours, theirs := steps(heard.x, heard.spoilt(ofDesk())), steps(d.tap.since(from), nil)
 	figures.atMost(t, "steps beyond the server's own", float64(max(0, len(ours)-len(theirs))), 0, "")
 	if len(ours) > len(theirs) {
@@ -358,7 +352,7 @@ func (d *desk) keepsUp(t *attempt, quantum int) {
 		t.Fatal(err, err2)
 	}
 	name := fmt.Sprintf("cycle %d: ", quantum)
-	h := d.wire(from)
+	h := d.listener.tail(from)
 	breaks := h.breaks(leftHz)
 	words, excused := h.unexplained(breaks, ofDesk())
 	_, judged := h.around(breaks)
