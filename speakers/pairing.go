@@ -1,6 +1,7 @@
 package speakers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,9 +25,9 @@ type Player struct {
 }
 
 const (
-	// quietFor is how long the meters are read before a tone; toneFor bounds each tone,
-	// which ends as soon as it is heard: streams that rest are back within 0.3 s, and
-	// receivers need some time of their own.
+	// quietFor is how long the meters are read before a tone; toneFor bounds how long a
+	// tone is waited for: streams that rest are back within 0.3 s, and receivers need some
+	// time of their own.
 	quietFor = 500 * time.Millisecond
 	toneFor  = 3500 * time.Millisecond
 	// settleFor is how long a tone is listened to, once it is heard.
@@ -87,9 +88,8 @@ func (c Command) pair(ctx context.Context, out io.Writer, all []Speaker) error {
 
 // during reads the meters while a tone plays.
 func (c Command) during(ctx context.Context, side string, all []Speaker, quiet []float64) ([]float64, error) {
-	ctx, stop := context.WithTimeout(ctx, toneFor)
-	defer stop()
 	tone, end := context.WithCancel(ctx)
+	defer end()
 	played := make(chan error, 1)
 	go func() { played <- c.Player.Play(tone, side) }()
 	levels, err := listenTo(ctx, all, settleFor, quiet)
@@ -100,9 +100,7 @@ func (c Command) during(ctx context.Context, side string, all []Speaker, quiet [
 // hush waits until no meter shows the last tone any more: buffer and receivers hold it for
 // a while, and a sink that is made anew lets nothing follow on it at once.
 func hush(ctx context.Context, all []Speaker, quiet []float64) error {
-	ctx, stop := context.WithTimeout(ctx, hushFor)
-	defer stop()
-	for ctx.Err() == nil {
+	for since := time.Now(); time.Since(since) < hushFor; {
 		now, err := listenTo(ctx, all, meterEvery, nil)
 		if err != nil {
 			return err
@@ -120,66 +118,70 @@ func hush(ctx context.Context, all []Speaker, quiet []float64) error {
 
 // listenTo reads the meters for some time, and returns the middle reading of each speaker, with
 // quiet that which a quarter are above.
-// With quiet the time begins when one is above it, or never.
+// With quiet the time begins when one is above it; within toneFor, or never. A speaker that
+// answers slowly is waited for: what it was asked before does not count.
 func listenTo(ctx context.Context, all []Speaker, length time.Duration, quiet []float64) ([]float64, error) {
-	var lock sync.Mutex
-	var wait sync.WaitGroup
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	begun := make(chan struct{})
-	begin := sync.OnceFunc(func() { close(begun) })
-	if quiet == nil {
-		begin()
+	type reading struct {
+		asked time.Time
+		db    float64
 	}
-	readings, faults := make([][]float64, len(all)), make([]error, len(all))
+	readings, faults := make([][]reading, len(all)), make([]error, len(all))
+	since := time.Now()
+	var lock sync.Mutex
+	var begun time.Time // zero: not yet
+	if quiet == nil {
+		begun = since
+	}
+	// take has a reading, and reports whether it is the speaker's last.
+	take := func(i int, r reading) bool {
+		now := time.Now()
+		lock.Lock()
+		defer lock.Unlock()
+		readings[i] = append(readings[i], r)
+		if begun.IsZero() && r.db-quiet[i] >= riseDB {
+			begun = now
+		}
+		if begun.IsZero() {
+			return now.Sub(since) >= toneFor
+		}
+		return !r.asked.Before(begun) && now.Sub(begun) >= length
+	}
+	var wait sync.WaitGroup
 	for i, s := range all {
 		wait.Go(func() {
-			for ctx.Err() == nil {
+			for {
+				asked := time.Now()
 				v, err := s.device.Get(ctx, wire.Meter)
-				if ctx.Err() != nil {
-					return
-				}
 				db, ok := v.Loudest()
-				if err != nil || !ok {
-					faults[i] = fmt.Errorf("%s: its input meter cannot be read (%s): %w", s.Name, v, err)
+				if err == nil && !ok {
+					err = fmt.Errorf("%s is no level", v)
+				}
+				if err != nil {
+					faults[i] = fmt.Errorf("%s: its input meter cannot be read: %w", s.Name, err)
 					return
 				}
-				heard := quiet != nil && db-quiet[i] >= riseDB
-				if heard {
-					begin()
+				if take(i, reading{asked, db}) || !wake.Pause(ctx, meterEvery) {
+					return
 				}
-				lock.Lock()
-				readings[i] = append(readings[i], db)
-				lock.Unlock()
-				wake.Pause(ctx, meterEvery)
 			}
 		})
 	}
-	select {
-	case <-ctx.Done():
-	case <-begun:
-		lock.Lock()
-		if quiet != nil { // what was before the tone does not count
-			for i := range readings {
-				readings[i] = readings[i][max(0, len(readings[i])-1):]
-			}
-		}
-		lock.Unlock()
-		wake.Pause(ctx, length)
-	}
-	stop()
 	wait.Wait()
+	if err := cmp.Or(ctx.Err(), errors.Join(faults...)); err != nil {
+		return nil, err
+	}
+	quarter := 2
+	if quiet != nil { // a stream that breaks off for a moment plays all the same
+		quarter = 3
+	}
 	levels := make([]float64, len(all))
 	for i, r := range readings {
-		if levels[i] = -200; len(r) > 0 {
-			slices.Sort(r)
-			levels[i] = r[len(r)/2]
-			if quiet != nil { // a stream that breaks off for a moment plays all the same
-				levels[i] = r[len(r)*3/4]
-			}
-		}
+		first := slices.IndexFunc(r, func(r reading) bool { return !r.asked.Before(begun) })
+		r = r[max(0, first):] // -1: for as long as a tone may take it had heard none when another did
+		slices.SortFunc(r, func(a, b reading) int { return cmp.Compare(a.db, b.db) })
+		levels[i] = r[len(r)*quarter/4].db
 	}
-	return levels, errors.Join(faults...)
+	return levels, nil
 }
 
 // remember keeps the pair. The reference is the lower of the two's levels; that of a pair

@@ -19,17 +19,21 @@ func TestPairHearsWhichSpeakerPlaysWhat(t *testing.T) {
 		left  string // who is remembered; empty: nobody
 		says  string
 		sub   bool // a subwoofer is there, which is fed both streams
+		slow  bool // the right one answers late, once a tone is played
 	}{
-		{"straight", [2]string{"left", "right"}, "1", "Left plays left, Right plays right", false},
-		{"with a subwoofer", [2]string{"left", "right"}, "1", "Left plays left, Right plays right", true},
-		{"swapped", [2]string{"right", "left"}, "2", "swapped", false},
-		{"one silent", [2]string{"left", ""}, "", "nothing is heard by Right", false},
-		{"a subwoofer alone with one", [2]string{"left", ""}, "", "nothing is heard by Right", true},
-		{"both on left", [2]string{"left", "left"}, "", "both play the left stream", false},
+		{"straight", [2]string{"left", "right"}, "1", "Left plays left, Right plays right", false, false},
+		{"with a subwoofer", [2]string{"left", "right"}, "1", "Left plays left, Right plays right", true, false},
+		{"swapped", [2]string{"right", "left"}, "2", "swapped", false, false},
+		{"one silent", [2]string{"left", ""}, "", "nothing is heard by Right", false, false},
+		{"a subwoofer alone with one", [2]string{"left", ""}, "", "nothing is heard by Right", true, false},
+		{"both on left", [2]string{"left", "left"}, "", "both play the left stream", false, false},
+		{"one that is slow", [2]string{"left", "right"}, "1", "Left plays left, Right plays right", false, true},
+		{"one that is slow, on left too", [2]string{"left", "left"}, "", "both play the left stream", false, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			var playing atomic.Pointer[string]
+			var right *speakersim.Speaker
 			command := Command{Verb: "pair", On: "all", StateDir: t.TempDir()}
 			for i, plays := range c.plays {
 				sim := speakersim.New(speakersim.Config{Name: []string{"Left", "Right"}[i], Serial: []string{"1", "2"}[i]})
@@ -43,7 +47,7 @@ func TestPairHearsWhichSpeakerPlaysWhat(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				command.Address = append(command.Address, at.String())
+				command.Address, right = append(command.Address, at.String()), sim
 			}
 			if c.sub {
 				sim := speakersim.New(speakersim.Config{Profile: speakersim.KH750, Name: "Right Sub", Serial: "3"})
@@ -62,6 +66,9 @@ func TestPairHearsWhichSpeakerPlaysWhat(t *testing.T) {
 			told := false
 			command.Player = Player{
 				Play: func(ctx context.Context, side string) error {
+					if c.slow {
+						right.SetFaults(speakersim.Faults{Slow: 2 * settleFor})
+					}
 					late := time.AfterFunc(400*time.Millisecond, func() { playing.Store(&side) })
 					<-ctx.Done()
 					late.Stop()
@@ -73,7 +80,11 @@ func TestPairHearsWhichSpeakerPlaysWhat(t *testing.T) {
 			var out strings.Builder
 			began := time.Now()
 			err := command.Run(t.Context(), &out)
-			if took := time.Since(began); took > 10*time.Second {
+			limit := 10 * time.Second
+			if c.slow {
+				limit *= 3
+			}
+			if took := time.Since(began); took > limit {
 				t.Errorf("it took %v", took)
 			}
 			said := out.String()

@@ -339,7 +339,7 @@ func TestASpeakerThatAnswersSlowlyIsSetAllTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.SetFaults(speakersim.Faults{Slow: 100 * time.Millisecond})
-		d := ssc.NewDevice(at, time.Second)
+		d := ssc.NewDevice(at, 10*time.Second)
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { // after model, serial number and name
