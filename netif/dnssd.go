@@ -28,10 +28,13 @@ const (
 	maxMessage  = 9000
 	reopenAfter = 10 * time.Second
 	rejoinAfter = time.Second
+	// askAgainAfter is when it asks a second time, for the first may be lost while a link
+	// comes up (RFC 6762, 5.2: at least one second).
+	askAgainAfter = time.Second
 )
 
 // DNSSD hears AES67 devices announce their services by multicast DNS: by
-// themselves, because somebody else asks, or because it asks itself, once when it
+// themselves, because somebody else asks, or because it asks itself, twice when it
 // begins to listen on an interface. It is the weakest kind of sign.
 type DNSSD struct {
 	now     func() aes67.MonoTime
@@ -151,12 +154,28 @@ func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error
 	var joined mcast.Keeper
 	retry := time.NewTimer(0)
 	defer retry.Stop()
+	type asked struct { // on an interface, once
+		index int
+		again time.Time
+	}
+	var once []asked // in order of time
+	again := time.NewTimer(askAgainAfter)
+	defer again.Stop()
+	join := func(index int) error {
+		err := conn.Join(index)
+		if err == nil {
+			d.ask(conn, index)
+			once = append(slices.DeleteFunc(once, func(a asked) bool { return a.index == index }), asked{index, time.Now().Add(askAgainAfter)})
+			again.Reset(time.Until(once[0].again))
+		}
+		return err
+	}
 	for {
 		d.mu.Lock()
 		listen, rejoin := d.listen, d.rejoin
 		d.rejoin = false
 		d.mu.Unlock()
-		if failed, err := joined.Adjust(listen, rejoin, d.join(conn), conn.Leave); len(failed) > 0 {
+		if failed, err := joined.Adjust(listen, rejoin, join, conn.Leave); len(failed) > 0 {
 			d.log.Debug().Err(err).Int("interface_index", failed[0]).Msg("cannot join multicast DNS, retrying")
 			retry.Reset(rejoinAfter)
 		}
@@ -167,20 +186,23 @@ func (d *DNSSD) members(ctx context.Context, conn groupConn, failed <-chan error
 			return fmt.Errorf("netif: receiving multicast DNS: %w", err)
 		case <-d.wake:
 		case <-retry.C:
+		case <-again.C:
+			for ; len(once) > 0 && time.Until(once[0].again) <= 0; once = once[1:] {
+				if slices.Contains(listen, once[0].index) {
+					d.ask(conn, once[0].index)
+				}
+			}
+			if len(once) > 0 {
+				again.Reset(time.Until(once[0].again))
+			}
 		}
 	}
 }
 
-// join joins on an interface and asks there who is there.
-func (d *DNSSD) join(conn groupConn) func(index int) error {
-	return func(index int) error {
-		err := conn.Join(index)
-		if err == nil {
-			if sendErr := conn.Send(index, mdnsGroup(), query()); sendErr != nil {
-				d.log.Debug().Err(sendErr).Int("interface_index", index).Msg("cannot ask by multicast DNS, listening")
-			}
-		}
-		return err
+// ask asks on an interface who is there.
+func (d *DNSSD) ask(conn groupConn, index int) {
+	if err := conn.Send(index, mdnsGroup(), query()); err != nil {
+		d.log.Debug().Err(err).Int("interface_index", index).Msg("cannot ask by multicast DNS, listening")
 	}
 }
 

@@ -278,6 +278,7 @@ func TestDNSSDKeepsItsMemberships(t *testing.T) {
 		check("-1")
 		d.Rejoin()
 		check("-2 +2 ?2")
+		time.Sleep(askAgainAfter / 2)
 		e.mu.Lock()
 		e.refuse = errors.New("no such device")
 		e.mu.Unlock()
@@ -286,15 +287,19 @@ func TestDNSSDKeepsItsMemberships(t *testing.T) {
 		e.mu.Lock()
 		e.refuse = nil
 		e.mu.Unlock()
-		time.Sleep(2 * time.Second)
-		check("+3 ?3")
+		time.Sleep(rejoinAfter)
+		check("?2 +3 ?3") // what is left meanwhile is not asked again
+		time.Sleep(time.Minute)
+		check("?3")
 		if err := d.Listen([]int{0}); err == nil {
 			t.Error("index 0: want an error")
 		}
 		// A socket that fails is opened again, and joined.
 		e.in <- heardMessage{err: errors.New("bad file descriptor")}
-		time.Sleep(11 * time.Second)
+		time.Sleep(reopenAfter)
 		check("+2 ?2 +3 ?3")
+		time.Sleep(time.Minute)
+		check("?2 ?3")
 	})
 }
 
