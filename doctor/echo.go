@@ -19,7 +19,7 @@ const (
 	// it needs no permission.
 	echoGroup, echoPort = "239.255.255.255", 9875
 
-	echoTime  = time.Second            // in all
+	echoTries = 5                      // of them, and not a time, for a computer may stand still
 	echoAgain = 200 * time.Millisecond // from one to the next
 )
 
@@ -60,11 +60,7 @@ func echo(ctx context.Context, index int) (bool, error) {
 			}
 		}
 	}()
-	ctx, stop := context.WithTimeout(ctx, echoTime)
-	defer stop()
-	again := time.NewTicker(echoAgain)
-	defer again.Stop()
-	for {
+	for range echoTries { // and is heard after the last of them, too
 		if _, err := out.WriteToUDPAddrPort(message, at); err != nil {
 			return false, err
 		}
@@ -72,8 +68,14 @@ func echo(ctx context.Context, index int) (bool, error) {
 		case <-heard:
 			return true, nil
 		case <-ctx.Done():
-			return false, nil
-		case <-again.C:
+			return false, ctx.Err()
+		case <-time.After(echoAgain):
 		}
+	}
+	select {
+	case <-heard:
+		return true, nil
+	case <-time.After(echoAgain):
+		return false, nil
 	}
 }

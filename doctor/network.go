@@ -148,8 +148,6 @@ func checkFirewall(ctx context.Context, f *Facts) Result {
 }
 
 func checkQuerier(ctx context.Context, f *Facts) Result {
-	ctx, stop := context.WithTimeout(ctx, wireTime)
-	defer stop()
 	from, err := f.Querier(ctx)
 	if err == nil && from.IsValid() {
 		return fact("%v asks who listens", from)

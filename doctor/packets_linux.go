@@ -13,6 +13,9 @@ import (
 // seenTime is how long packets are looked for: the longest packet time is 4 ms.
 const seenTime = 500 * time.Millisecond
 
+// mostLate bounds the datagrams that are read after their time: a flood never ends.
+const mostLate = 10000
+
 // packets counts the groups to which something is seen to leave by an interface
 // (packet(7)), which needs CAP_NET_RAW.
 func packets(ctx context.Context, index int, groups []netip.AddrPort) (int, error) {
@@ -51,17 +54,23 @@ func destination(b []byte) (to netip.AddrPort, udp bool) {
 }
 
 // receive hands over what comes in until more is not wanted, the time is over or ctx
-// is done.
+// is done; what has come in by then is handed over, for a computer may stand still.
 func receive(ctx context.Context, fd int, within time.Duration, more func(b []byte, from unix.Sockaddr) bool) error {
 	const slice = 50 * time.Millisecond // in which the end of ctx is seen
-	ctx, stop := context.WithTimeout(ctx, within)
+	over, stop := context.WithTimeout(ctx, within)
 	defer stop()
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, new(unix.NsecToTimeval(int64(slice)))); err != nil {
 		return err
 	}
-	for b := make([]byte, 2048); ctx.Err() == nil; {
-		n, from, err := unix.Recvfrom(fd, b, 0)
+	late, wait := 0, 0 // late: handed over after the time
+	for b := make([]byte, 2048); ctx.Err() == nil && late < mostLate; {
+		if over.Err() != nil {
+			late, wait = late+1, unix.MSG_DONTWAIT
+		}
+		n, from, err := unix.Recvfrom(fd, b, wait)
 		switch {
+		case err == unix.EAGAIN && late > 0:
+			return nil
 		case err == unix.EAGAIN || err == unix.EINTR:
 		case err != nil:
 			return err

@@ -10,7 +10,7 @@ import (
 // membershipQuery is the type of what a querier sends (RFC 3376, 4.1).
 const membershipQuery = 0x11
 
-// querier waits for an IGMP query until the deadline of ctx, and returns who sent it,
+// querier waits for an IGMP query for wireTime, and returns who sent it,
 // nobody: none came. It needs CAP_NET_RAW.
 func querier(ctx context.Context) (from netip.Addr, err error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_IGMP)
