@@ -126,13 +126,15 @@ func (r report) well() bool {
 // own are what a machine that stands still does to a sound server; it is told for a minute.
 var own = []health.Code{"sound-broke-off", "sound-server-overloaded", "sound-lost"}
 
-// clears is how long it may take until nothing of that is told: no time where the machine
-// went on.
-func clears() time.Duration {
-	if watch.stood(rtthread.Now(), time.Minute) > standstill {
-		return 80 * time.Second
+// inTheEnd tries until something is well; where the machine went on, once: what it did when
+// it stood still is told for a minute.
+func inTheEnd(try func() bool) bool {
+	for began := rtthread.Now(); !try(); time.Sleep(pollInterval) {
+		if now := rtthread.Now(); now.Sub(began) > 80*time.Second || watch.stood(now, 80*time.Second) <= standstill {
+			return false
+		}
 	}
-	return 0
+	return true
 }
 
 // ofTheMachine reports whether a condition at an instant may be of what the machine did.

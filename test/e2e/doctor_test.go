@@ -83,7 +83,7 @@ func TestDoctor(t *testing.T) {
 
 	line := func(arguments ...string) (out string) {
 		var err error
-		if !soon(clears(), func() bool {
+		if !inTheEnd(func() bool {
 			out, err = output(s.env, w.in(pc, append([]string{program, "doctor"}, arguments...)...)...)
 			return err == nil
 		}) {

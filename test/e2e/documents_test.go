@@ -136,12 +136,14 @@ func TestDocumentedCommands(t *testing.T) {
 					return start(t, arguments[0], s.env, w.in(pc, s.by(append([]string{program}, arguments...)...)...)...)
 				}
 				if !slices.Contains(arguments, "--watch") {
-					wait := time.Duration(0)
-					if slices.Contains(arguments, "--check") { // whose exit code tells whether all is well now
-						wait = clears()
-					}
 					var err error
-					if !soon(wait, func() bool { err = begin().wait(20 * time.Second); return err == nil }) {
+					well := func() bool { err = begin().wait(20 * time.Second); return err == nil }
+					if slices.Contains(arguments, "--check") { // whose exit code tells whether all is well now
+						_ = inTheEnd(well)
+					} else {
+						_ = well()
+					}
+					if err != nil {
 						t.Errorf("ended with %v", err)
 					}
 					return

@@ -118,6 +118,7 @@ func (l listener) jumpsUnlike(b *bridge) int {
 	for {
 		before := l.Report(0).TimestampJumps
 		told := b.sends(5 * time.Second).Streams[0].Jumps
+		l.catchesUp(rtthread.Now())
 		if l.Report(0).TimestampJumps == before {
 			return int(before) - told
 		}

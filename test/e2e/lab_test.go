@@ -121,6 +121,9 @@ func newServer(t testing.TB, kind string) *server {
 			log, _ := os.ReadFile(filepath.Join(dir, "server.log"))
 			t.Logf("sound server: %s", tail(string(log), 10))
 		}
+		if a := attemptOf(t); a != nil {
+			a.crashed = a.crashed || s.crashes() > 0
+		}
 	})
 	return s
 }

@@ -44,18 +44,17 @@ func TestTheSinkFollowsTheNetwork(t *testing.T) {
 				if player.ended() {
 					t.Error("the player has ended with the sink")
 				}
-				if now := strings.TrimSpace(s.pactl("get-default-sink")); now != "builtin" {
-					t.Errorf("the desktop plays into %q", now)
+				chosen := func(sink string) func() bool {
+					return func() bool { return strings.TrimSpace(s.pactl("get-default-sink")) == sink }
 				}
+				eventually(t, 5*time.Second, "the desktop plays elsewhere", chosen("builtin"))
 
 				link("up")
 				mustOutput(t, nil, "ip", "-n", w.prefix+"-"+pc, "addr", "replace", "10.67.0.1/24", "dev", "eth0")
 				began := time.Now()
 				eventually(t, 10*time.Second, "the sink is back", func() bool { return count(s.sinks(), "aes67") == 1 })
 				figures.atMost(t, "the sink is back after the cable", time.Since(began).Seconds(), 5, "s")
-				eventually(t, 5*time.Second, "it is the chosen output again", func() bool {
-					return strings.TrimSpace(s.pactl("get-default-sink")) == "aes67"
-				})
+				eventually(t, 5*time.Second, "it is the chosen output again", chosen("aes67"))
 				if r := b.sends(15 * time.Second); *r.Sink.VolumeDB < -0.1 {
 					t.Errorf("the volume is %.1f dB, was 0", *r.Sink.VolumeDB)
 				}

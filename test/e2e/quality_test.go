@@ -84,12 +84,13 @@ func TestBitExact(t *testing.T) {
 				before := b.sends(time.Second)
 				player := start(t, c.player, s.env, s.by(command...)...).onTheWay()
 				own[0].exactly(t, source.Channels[0], player, length)
+				asked := rtthread.Now()
 				after := b.sends(time.Second)
 				own[1].heardUntil(t, rtthread.Now())
 				var excused int
 				for i, side := range sides {
 					own[i].judgeContinuity(t, side.name)
-					excused = max(excused, own[i].judgeExact(t, side.name, source.Channels[i], length, after))
+					excused = max(excused, own[i].judgeExact(t, side.name, source.Channels[i], length, asked, after))
 				}
 				judgeUnderruns(t, before, after, excused)
 			})
@@ -113,9 +114,9 @@ func (l listener) exactly(t testing.TB, source []float64, player *process, lengt
 }
 
 // judgeExact holds what sounds to the source: samples that are not its are behind
-// a standstill of the machine, and status does not claim that they are. It returns
-// how many standstills are excused.
-func (l listener) judgeExact(t testing.TB, name string, source []float64, length time.Duration, last report) (excused int) {
+// a standstill of the machine, and status, which was asked last, does not claim that they
+// are. It returns how many standstills are excused.
+func (l listener) judgeExact(t testing.TB, name string, source []float64, length time.Duration, asked aes67.MonoTime, last report) (excused int) {
 	t.Helper()
 	h := l.heard()
 	others, same := exact(h, source)
@@ -135,7 +136,7 @@ func (l listener) judgeExact(t testing.TB, name string, source []float64, length
 	// What was sent last is what status tells of, but for a change meanwhile.
 	n, at := len(others), h.at(len(h.x)-1)
 	differs := n > 0 && others[n-1].Frame+others[n-1].Length >= len(h.x)-sure
-	if differs == last.Drift.BitExact && !watch.spoilt(at.Add(-time.Second), at, ofExact()) {
+	if differs == last.Drift.BitExact && !watch.spoilt(min(at, asked).Add(-time.Second), at, ofExact()) {
 		t.Errorf("%s: at the end bit_exact is %v, mode %q", name, last.Drift.BitExact, last.Drift.Mode)
 	}
 	return excused

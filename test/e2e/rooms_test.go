@@ -40,66 +40,71 @@ func TestRooms(t *testing.T) {
 			if kind != "pipewire" && !full {
 				t.Skip("the same by the sound server's own protocol: LAB_FULL=1")
 			}
-			w, s := newWire(t), startServer(t, kind)
-			file := filepath.Join(tempDir(t, "rooms"), "config.toml")
-			must(0, os.WriteFile(file, []byte(roomsConfig), 0o600))
-			b := stationAt(w, s).run("--config", file)
-			r := b.reaches(40*time.Second, "it sends", func(r report) bool { return r.State == "sending" && len(r.Streams) == 4 })
-			for _, sink := range []string{"living", "kitchen", "everywhere"} {
-				if !slices.Contains(s.sinks(), sink) {
-					t.Errorf("the sound server has the sinks %v, want %s too", s.sinks(), sink)
-				}
-			}
-			if told := sinksOf(t, r); len(told) != 3 || len(told[2].PlaysInto) != 2 {
-				t.Errorf("status tells of the sinks %+v", told)
-			}
-			loudEverywhere(t, b)
-			s.realtime()
-
-			var streams []listener
-			for i, text := range b.sdp() {
-				path := filepath.Join(tempDir(t, "sdp"), fmt.Sprintf("%d.sdp", i))
-				must(0, os.WriteFile(path, []byte(text), 0o600))
-				streams = append(streams, listen(t, w, path, nil, 2*time.Minute))
-			}
-			if len(streams) != 4 {
-				t.Fatalf("%d descriptions, want 4", len(streams))
-			}
-			play := func(sink, wav string) *process {
-				return start(t, "paplay", s.env, s.by("paplay", "--device="+sink, wav)...).onTheWay()
-			}
-			everywhere := play("everywhere", noiseWAV(t, 20*time.Second))
-			alike := heardTogether(t, streams)
-			judgeAlike(t, "left of both rooms", alike[0], alike[2])
-			judgeAlike(t, "right of both rooms", alike[1], alike[3])
-			everywhere.signal(syscall.SIGTERM)
-			_ = everywhere.wait(5 * time.Second)
-
-			play("living", toneWAV(t, leftHz, time.Minute))
-			play("kitchen", toneWAV(t, rightHz, time.Minute))
-			for c, x := range heardTogether(t, streams) {
-				own, other := float64(leftHz), float64(rightHz)
-				if c >= 2 {
-					own, other = other, own
-				}
-				judgeLevels(t, fmt.Sprintf("different programs, stream %d", c), x, map[float64]float64{own: 0.5, other: 0})
-			}
-			play("everywhere", toneWAV(t, bothHz, time.Minute))
-			for c, x := range heardTogether(t, streams, bothHz) {
-				own, other := float64(leftHz), float64(rightHz)
-				if c >= 2 {
-					own, other = other, own
-				}
-				judgeLevels(t, fmt.Sprintf("one's own and everybody's, stream %d", c), x, map[float64]float64{own: 0.5, other: 0, bothHz: 0.5})
-			}
-			for i := range streams {
-				streams[i].judgeContinuity(t, streams[i].name)
-			}
-			b.end()
-			if left := s.sinks(); slices.Contains(left, "living") || slices.Contains(left, "everywhere") {
-				t.Errorf("the sound server has %v at the end", left)
-			}
+			measured(t, func(t *attempt) { rooms(t, kind) })
 		})
+	}
+}
+
+func rooms(t *attempt, kind string) {
+	t.certain = true
+	w, s := newWire(t), startServer(t, kind)
+	file := filepath.Join(tempDir(t, "rooms"), "config.toml")
+	must(0, os.WriteFile(file, []byte(roomsConfig), 0o600))
+	b := stationAt(w, s).run("--config", file)
+	r := b.reaches(40*time.Second, "it sends", func(r report) bool { return r.State == "sending" && len(r.Streams) == 4 })
+	for _, sink := range []string{"living", "kitchen", "everywhere"} {
+		if !slices.Contains(s.sinks(), sink) {
+			t.Errorf("the sound server has the sinks %v, want %s too", s.sinks(), sink)
+		}
+	}
+	if told := sinksOf(t, r); len(told) != 3 || len(told[2].PlaysInto) != 2 {
+		t.Errorf("status tells of the sinks %+v", told)
+	}
+	loudEverywhere(t, b)
+	s.realtime()
+
+	var streams []listener
+	for i, text := range b.sdp() {
+		path := filepath.Join(tempDir(t, "sdp"), fmt.Sprintf("%d.sdp", i))
+		must(0, os.WriteFile(path, []byte(text), 0o600))
+		streams = append(streams, listen(t, w, path, nil, 2*time.Minute))
+	}
+	if len(streams) != 4 {
+		t.Fatalf("%d descriptions, want 4", len(streams))
+	}
+	play := func(sink, wav string) *process {
+		return start(t, "paplay", s.env, s.by("paplay", "--device="+sink, wav)...).onTheWay()
+	}
+	everywhere := play("everywhere", noiseWAV(t, 20*time.Second))
+	alike := heardTogether(t, streams)
+	judgeAlike(t, "left of both rooms", alike[0], alike[2])
+	judgeAlike(t, "right of both rooms", alike[1], alike[3])
+	everywhere.signal(syscall.SIGTERM)
+	_ = everywhere.wait(5 * time.Second)
+
+	play("living", toneWAV(t, leftHz, time.Minute))
+	play("kitchen", toneWAV(t, rightHz, time.Minute))
+	for c, x := range heardTogether(t, streams) {
+		own, other := float64(leftHz), float64(rightHz)
+		if c >= 2 {
+			own, other = other, own
+		}
+		judgeLevels(t, fmt.Sprintf("different programs, stream %d", c), x, map[float64]float64{own: 0.5, other: 0})
+	}
+	play("everywhere", toneWAV(t, bothHz, time.Minute))
+	for c, x := range heardTogether(t, streams, bothHz) {
+		own, other := float64(leftHz), float64(rightHz)
+		if c >= 2 {
+			own, other = other, own
+		}
+		judgeLevels(t, fmt.Sprintf("one's own and everybody's, stream %d", c), x, map[float64]float64{own: 0.5, other: 0, bothHz: 0.5})
+	}
+	for i := range streams {
+		streams[i].judgeContinuity(t, streams[i].name)
+	}
+	b.end()
+	if left := s.sinks(); slices.Contains(left, "living") || slices.Contains(left, "everywhere") {
+		t.Errorf("the sound server has %v at the end", left)
 	}
 }
 
@@ -110,7 +115,7 @@ type sinkTold struct {
 	PlaysInto []string `json:"plays_into"`
 }
 
-func sinksOf(t *testing.T, r report) []sinkTold {
+func sinksOf(t testing.TB, r report) []sinkTold {
 	t.Helper()
 	var told struct {
 		Sinks []sinkTold `json:"sinks"`
@@ -122,7 +127,7 @@ func sinksOf(t *testing.T, r report) []sinkTold {
 }
 
 // loudEverywhere turns each sink up to 100 % in steps, as bridge.loud does one.
-func loudEverywhere(t *testing.T, b *bridge) {
+func loudEverywhere(t testing.TB, b *bridge) {
 	t.Helper()
 	for _, db := range []float64{-40, -30, -20, -10, 0} {
 		if pass(handsPause); db > -40 {
@@ -144,7 +149,7 @@ const judgedFrames = 2 * 48000
 
 // heardTogether waits for sound in all streams, and for tones if any are named, and returns
 // the latest seconds of each, of the same timestamps.
-func heardTogether(t *testing.T, streams []listener, tones ...float64) [][]float64 {
+func heardTogether(t testing.TB, streams []listener, tones ...float64) [][]float64 {
 	t.Helper()
 	from := make([]int, len(streams))
 	for i := range streams {
@@ -191,7 +196,7 @@ func heardTogether(t *testing.T, streams []listener, tones ...float64) [][]float
 // judgeAlike holds two streams to each other, sample by sample: both are dithered for
 // themselves by up to a step of 24 bits and rounded, and one frame aside nothing of
 // noise is alike.
-func judgeAlike(t *testing.T, what string, a, b []float64) {
+func judgeAlike(t testing.TB, what string, a, b []float64) {
 	t.Helper()
 	apart := func(shift int) (most float64) {
 		for i := 1; i < len(a)-1; i++ {
@@ -212,7 +217,7 @@ func judgeAlike(t *testing.T, what string, a, b []float64) {
 // judgeLevels looks for tones of given amplitudes, a tenth of a second at a time: the
 // best has one that is there, for a busy machine may break the sound off between, and
 // the middle one none that is not.
-func judgeLevels(t *testing.T, what string, x []float64, amplitudes map[float64]float64) {
+func judgeLevels(t testing.TB, what string, x []float64, amplitudes map[float64]float64) {
 	t.Helper()
 	for hz, want := range amplitudes {
 		var levels []float64
@@ -242,7 +247,7 @@ func levelOf(x []float64, hz float64) float64 {
 }
 
 // noiseWAV is noise on both channels, another on each.
-func noiseWAV(t *testing.T, length time.Duration) string {
+func noiseWAV(t testing.TB, length time.Duration) string {
 	t.Helper()
 	random := rand.New(rand.NewPCG(17, 4))
 	w := lab.WAV{Rate: 48000, Channels: make([][]float64, 2)}
@@ -254,7 +259,7 @@ func noiseWAV(t *testing.T, length time.Duration) string {
 	return writeWAV(t, w, lab.WAVFloat32)
 }
 
-func toneWAV(t *testing.T, hz float64, length time.Duration) string {
+func toneWAV(t testing.TB, hz float64, length time.Duration) string {
 	t.Helper()
 	x := tone(hz, 48000, int(length.Seconds()*48000), 2400)
 	return writeWAV(t, lab.WAV{Rate: 48000, Channels: [][]float64{x, x}}, lab.WAVFloat32)
