@@ -56,6 +56,7 @@ func alone(t *testing.T, conn *net.UDPConn) {
 // TestPairing lets the pair command play through a bridge to two simulated speakers, whose
 // meters are fed by real receivers of the streams, in each of the four wirings.
 func TestPairing(t *testing.T) {
+	t.Parallel() // at the end, beside others that measure no instants
 	w, s := newWire(t), newServer(t, "pipewire")
 	s.do("start", "pipewire")
 	b := stationAt(w, s).run("--set", "clock.mode=grandmaster", "--set", "stream.when=always")

@@ -12,6 +12,7 @@ import (
 // is on the wire until something plays, then at once, and after a silence nothing
 // is again; the sessions stay announced all the while.
 func TestStreamsRestWhileNothingPlays(t *testing.T) {
+	shared(t)
 	for _, kind := range []string{"pipewire", "pulseaudio"} {
 		t.Run(kind, func(t *testing.T) {
 			shared(t)

@@ -17,6 +17,7 @@ import (
 // do not wake, in streams that are on the wire all the time and in such that rest: what is
 // heard first comes when they are awake, a second later at most, and from the present.
 func TestAPairThatSleepsIsWoken(t *testing.T) {
+	shared(t)
 	for when, arguments := range map[string][]string{"always": nil, "playing": {"--set", "stream.when=playing", "--set", "stream.idle-after=2s"}} {
 		t.Run(when, func(t *testing.T) {
 			if when == "always" && !full {
