@@ -38,6 +38,7 @@ type Sender struct {
 	counters counters
 
 	// The loop's own.
+	raw         func() aes67.RawTime // reads CLOCK_MONOTONIC_RAW
 	pacer       pacer
 	packetizers []packetizer
 	planes      [][]float64   // all channels of one block
@@ -56,6 +57,7 @@ func New(cfg Config, clock *mediaclock.Clock, source FrameSource, log zerolog.Lo
 		clock:  clock,
 		source: source,
 		log:    log,
+		raw:    rtthread.Raw,
 		pacer:  newPacer(frames, rate),
 	}
 	s.counters.lateness.window = uint64(statsWindow / frames.Duration(rate))
@@ -172,29 +174,53 @@ func (s *Sender) thread() (err error) {
 }
 
 func (s *Sender) loop(thread *rtthread.Thread) {
-	var mono aes67.MonoTime
-	var raw aes67.RawTime
+	var at instant
 	for slept := true; ; {
 		clock, set := s.clock.Load()
 		if slept {
-			// In this order: if the thread is interrupted in between it wakes up early, and
-			// decides anew.
-			mono, raw = rtthread.Now(), rtthread.Raw()
-		} else { // a packet's work ago: no NTP moves the clocks apart by a microsecond in that
-			now := rtthread.Now()
-			mono, raw = now, raw.Add(now.Sub(mono))
+			at = s.read()
+		} else {
+			at = s.later(at)
 		}
-		d := s.pacer.decide(raw, clock, set, s.stop.Load())
+		d := s.pacer.decide(at.raw, clock, set, s.stop.Load())
 		slept = d.act == actSleep
 		switch d.act {
 		case actSleep:
-			thread.SleepUntil(mono.Add(d.until.Sub(raw)))
+			thread.SleepUntil(at.mono.Add(d.until.Sub(at.raw)))
 		case actSend:
-			s.send(d, clock, mono, raw)
+			s.send(d, clock, at)
 		case actEnd:
 			return
 		}
 	}
+}
+
+// instant is one by both clocks, read one after the other.
+type instant struct {
+	mono  aes67.MonoTime
+	raw   aes67.RawTime
+	whole bool // the thread was not interrupted in between
+}
+
+// interrupted is longer than the two readings take.
+const interrupted = 10 * time.Microsecond
+
+// read reads the clocks, in this order: if the thread is interrupted in between it wakes
+// up early, and decides anew.
+func (s *Sender) read() instant {
+	mono, raw := rtthread.Now(), s.raw()
+	return instant{mono, raw, rtthread.Now().Sub(mono) <= interrupted}
+}
+
+// later is now, an instant after at, without the system call: a packet's work later no NTP
+// has moved the clocks apart by a microsecond. What came between the readings of at, though,
+// would make it so much later than it is, and packets be sent before they are due.
+func (s *Sender) later(at instant) instant {
+	if !at.whole {
+		return s.read()
+	}
+	now := rtthread.Now()
+	return instant{now, at.raw.Add(now.Sub(at.mono)), true}
 }
 
 // tieDoubt is by how much the clock's word of CLOCK_MONOTONIC may differ from two
@@ -216,9 +242,9 @@ func soundDue(due aes67.RawTime, clock mediaclock.Map, mono aes67.MonoTime, raw 
 	return tied
 }
 
-// send pulls one block and sends it as one packet of each stream. mono and raw are
-// the instant of the decision.
-func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw aes67.RawTime) {
+// send pulls one block and sends it as one packet of each stream. at is the instant of
+// the decision.
+func (s *Sender) send(d decision, clock mediaclock.Map, at instant) {
 	if d.jumped {
 		s.counters.jumps.Add(1)
 		s.counters.skipped.Add(uint64(d.skipped))
@@ -230,13 +256,13 @@ func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw
 			clear(plane)
 		}
 	} else {
-		silent = s.source.Pull(s.planes, soundDue(d.due, clock, mono, raw), d.open)
+		silent = s.source.Pull(s.planes, soundDue(d.due, clock, at.mono, at.raw), d.open)
 	}
 	timestamp := d.media.RTP()
 	for i := range s.packetizers {
 		s.packetizers[i].next(s.views[i], timestamp)
 	}
-	now := raw.Add(rtthread.Now().Sub(mono)) // without the system call
+	now := s.later(at).raw
 	on, left, refusal := s.first.write()
 	if s.second != nil {
 		also, copies, other := s.second.write()
@@ -251,7 +277,7 @@ func (s *Sender) send(d decision, clock mediaclock.Map, mono aes67.MonoTime, raw
 
 	s.counters.timed(now.Sub(d.due), s.pacer.period)
 	if s.config.Recorder != nil {
-		s.config.Recorder.Sent(d.due, raw, now, raw.Add(rtthread.Now().Sub(mono)), d.jumped, refusal != 0)
+		s.config.Recorder.Sent(d.due, at.raw, now, s.later(at).raw, d.jumped, refusal != 0)
 	}
 	if !s.counters.sending.Load() {
 		s.counters.sending.Store(true)

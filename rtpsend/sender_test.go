@@ -328,7 +328,7 @@ func TestTheSoundIsDueByTheClock(t *testing.T) {
 	for i := range 100 {
 		due := aes67.RawTime(2_000_000 + i*1_000_000)
 		interrupted := time.Duration(i%7) * 10 * time.Microsecond
-		s.send(decision{act: actSend, open: true, due: due}, m, m.MonoAt(due), due.Add(interrupted))
+		s.send(decision{act: actSend, open: true, due: due}, m, instant{mono: m.MonoAt(due), raw: due.Add(interrupted)})
 		if got := aes67.MonoTime(source.due.Load()); got != m.MonoAt(due) {
 			t.Fatalf("due %d ns off", got-m.MonoAt(due))
 		}
@@ -416,7 +416,7 @@ func TestABlockOfWhichNothingLeavesIsTold(t *testing.T) {
 		for i := range refused {
 			s.first.messages[i] = newMessage(make([]byte, 70_000), netip.AddrPortFrom(cfg.Streams[i].Group, cfg.Streams[i].Port))
 		}
-		s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+		s.send(decision{act: actSend, open: true}, mediaclock.Map{}, instant{})
 		if got := source.unsent.Load(); got != want {
 			t.Errorf("%d of 2 packets refused: %d blocks have not left, want %d", refused, got, want)
 		}
@@ -424,8 +424,8 @@ func TestABlockOfWhichNothingLeavesIsTold(t *testing.T) {
 	if err := s.SetLegs(Leg{Interface: cfg.Interface}, Leg{}); err != nil {
 		t.Fatal(err)
 	}
-	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
-	s.send(decision{act: actSend, mute: true}, mediaclock.Map{}, 0, 0) // nothing was pulled
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, instant{})
+	s.send(decision{act: actSend, mute: true}, mediaclock.Map{}, instant{}) // nothing was pulled
 	if got := source.unsent.Load(); got != 2 {
 		t.Errorf("without an interface: %d blocks have not left, want 2", got)
 	}
@@ -442,7 +442,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	// More than a datagram holds, in place of the left packet.
 	packet := s.first.messages[0]
 	s.first.messages[0] = newMessage(make([]byte, 70_000), netip.AddrPortFrom(cfg.Streams[0].Group, cfg.Streams[0].Port))
-	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, instant{})
 	stats := s.Snapshot()
 	if stats.Streams[0].Dropped != 1 || stats.Streams[0].Packets != 0 || stats.Streams[1].Packets != 1 || stats.Problem == "" {
 		t.Errorf("after one refusal: %+v; want left dropped, right sent, a problem", stats)
@@ -450,7 +450,7 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	var log bytes.Buffer
 	s.log = zerolog.New(&log)
 	s.first.messages[0] = packet
-	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, 0, 0)
+	s.send(decision{act: actSend, open: true}, mediaclock.Map{}, instant{})
 	stats = s.Snapshot()
 	if stats.Streams[0].Packets != 1 || stats.Streams[1].Packets != 2 || stats.Problem != "" {
 		t.Errorf("after the cause is gone: %+v; want both sent and no problem", stats)
@@ -493,7 +493,7 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 		for {
 			d := s.pacer.decide(now, m, set, false)
 			if d.act == actSend {
-				s.send(d, m, rtthread.Now(), now)
+				s.send(d, m, instant{rtthread.Now(), now, true})
 				break
 			}
 			now = d.until
@@ -615,5 +615,52 @@ func TestAPanicOfTheSourceBecomesAnError(t *testing.T) {
 	}
 	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "panic") {
 		t.Errorf("Run = %v, want the panic told", err)
+	}
+}
+
+// eager notes how long before it was due the earliest block was pulled.
+type eager struct {
+	tone
+	most atomic.Int64
+}
+
+func (e *eager) Pull(out [][]float64, due aes67.MonoTime, open bool) bool {
+	e.most.Store(max(e.most.Load(), int64(due.Sub(rtthread.Now()))))
+	return e.tone.Pull(out, due, open)
+}
+
+// TestWhatComesBetweenTwoReadingsSendsNothingEarly has a machine that stands still after
+// the one clock is read and before the other.
+func TestWhatComesBetweenTwoReadingsSendsNothingEarly(t *testing.T) {
+	const stands = 600 * time.Microsecond // of a packet time of 1 ms: a backlog has gaps, and the clocks are read anew in each
+	source := &eager{tone: tone{level: [8]float64{0.5, 0.5}}}
+	var clock mediaclock.Clock
+	s, err := New(onLoopback(t, 40), &clock, source, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	readings := 0
+	s.raw = func() aes67.RawTime {
+		if readings++; readings%20 == 0 {
+			for until := rtthread.Now().Add(stands); rtthread.Now() < until; {
+			}
+		}
+		return rtthread.Raw()
+	}
+	at := s.read()
+	for at.mono == 0 || !at.whole {
+		at = s.read()
+	}
+	clock.Tie(mediaclock.Tie{Raw: at.raw, Mono: at.mono})
+	clock.Step(at.raw, startOfPTP, 0)
+	stop := start(t, s)
+	for deadline := time.Now().Add(20 * time.Second); source.pulls.Load() < 500; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no 500 packets within 20 s")
+		}
+	}
+	stop()
+	if early := time.Duration(source.most.Load()); early > 100*time.Microsecond {
+		t.Errorf("a packet is sent %v before it is due", early)
 	}
 }
