@@ -217,8 +217,9 @@ func (r *recording) sample(l *recorder.Look) {
 	}
 	switches := r.looks%switchesEach == 0
 	r.looks++
+	mono, raw := rtthread.Now(), rtthread.Raw()
 	s := procstat.Sample{
-		Raw: l.Raw, Mono: rtthread.Now(), Sender: r.sender.Read(switches), Capture: r.capture.Read(switches), Pressed: r.computer.Pressed(),
+		Raw: l.Raw, Mono: mono.Add(l.Raw.Sub(raw)), Sender: r.sender.Read(switches), Capture: r.capture.Read(switches), Pressed: r.computer.Pressed(),
 	}
 	s.Dropped, s.Errors = r.computer.Lost(l.Interface)
 	r.samples.Add(s)

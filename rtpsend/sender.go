@@ -199,11 +199,16 @@ func (s *Sender) loop(thread *rtthread.Thread) {
 type instant struct {
 	mono  aes67.MonoTime
 	raw   aes67.RawTime
-	whole bool // the thread was not interrupted in between
+	whole bool // the thread was not interrupted in between, for longer than that
 }
 
-// interrupted is longer than the two readings take.
-const interrupted = 10 * time.Microsecond
+const (
+	// interrupted is longer than the two readings take.
+	interrupted = 10 * time.Microsecond
+	// together is how long the clocks go on together, but for 83 µs: a slew is 8 % at
+	// most (ptp/port/timebase.go), an ordinary one 0.05 %.
+	together = time.Millisecond
+)
 
 // read reads the clocks, in this order: if the thread is interrupted in between it wakes
 // up early, and decides anew.
@@ -212,14 +217,14 @@ func (s *Sender) read() instant {
 	return instant{mono, raw, rtthread.Now().Sub(mono) <= interrupted}
 }
 
-// later is now, an instant after at, without the system call: a packet's work later no NTP
-// has moved the clocks apart by a microsecond. What came between the readings of at, though,
-// would make it so much later than it is, and packets be sent before they are due.
+// later is now, an instant after at, without the system call where at is whole and not long
+// ago. What came between the readings of at would make it so much later than it is, and
+// packets be sent before they are due.
 func (s *Sender) later(at instant) instant {
-	if !at.whole {
+	now := rtthread.Now()
+	if !at.whole || now.Sub(at.mono) > together {
 		return s.read()
 	}
-	now := rtthread.Now()
 	return instant{now, at.raw.Add(now.Sub(at.mono)), true}
 }
 
@@ -230,16 +235,18 @@ const tieDoubt = 100 * time.Microsecond
 
 // soundDue is when a block is due by the sound's clock. That is told by the clock's tie,
 // for two readings are apart by what an interruption between them takes, which drift
-// would take for the server's. Where they differ much, a second pair decides.
+// would take for the server's. Where they differ much, a second pair decides, if it is whole.
 func soundDue(due aes67.RawTime, clock mediaclock.Map, mono aes67.MonoTime, raw aes67.RawTime) aes67.MonoTime {
 	tied := clock.MonoAt(due)
 	if tied.Sub(mono.Add(due.Sub(raw))).Abs() <= tieDoubt {
 		return tied
 	}
-	if read := rtthread.Now().Add(due.Sub(rtthread.Raw())); tied.Sub(read).Abs() > tieDoubt {
-		return read
+	before := rtthread.Now()
+	read := before.Add(due.Sub(rtthread.Raw()))
+	if rtthread.Now().Sub(before) > interrupted || tied.Sub(read).Abs() <= tieDoubt {
+		return tied
 	}
-	return tied
+	return read
 }
 
 // send pulls one block and sends it as one packet of each stream. at is the instant of

@@ -347,7 +347,11 @@ func TestTheSoundIsDueByReadingsWhileTheClockIsBehind(t *testing.T) {
 		t.Errorf("after an interruption it is due %v off", got.Sub(mono))
 	}
 	m.Local.Mono = mono.Add(5 * time.Millisecond) // it was slewed since
-	if off := soundDue(raw, m, mono, raw).Sub(mono).Abs(); off > time.Millisecond {
+	off := time.Hour
+	for range 5 { // of which an interruption spoils one
+		off = min(off, soundDue(raw, m, mono, raw).Sub(mono).Abs())
+	}
+	if off > time.Millisecond {
 		t.Errorf("in a slew it is due %v off", off)
 	}
 }
@@ -487,13 +491,16 @@ func TestOnePacketTimeDoesNotAllocate(t *testing.T) {
 	}
 	defer func() { _ = s.Close() }()
 	now := rtthread.Raw()
+	var at instant // of the decision; the test's time runs ahead of the clock's
+	s.raw = func() aes67.RawTime { return at.raw.Add(rtthread.Now().Sub(at.mono)) }
 	clock.Step(now, startOfPTP, 0)
 	if n := testing.AllocsPerRun(2000, func() {
 		m, set := clock.Load()
 		for {
 			d := s.pacer.decide(now, m, set, false)
 			if d.act == actSend {
-				s.send(d, m, instant{rtthread.Now(), now, true})
+				at = instant{rtthread.Now(), now, true}
+				s.send(d, m, at)
 				break
 			}
 			now = d.until
@@ -648,8 +655,10 @@ func TestWhatComesBetweenTwoReadingsSendsNothingEarly(t *testing.T) {
 		return rtthread.Raw()
 	}
 	at := s.read()
-	for at.mono == 0 || !at.whole {
-		at = s.read()
+	for range 1000 {
+		if at = s.read(); at.whole {
+			break
+		}
 	}
 	clock.Tie(mediaclock.Tie{Raw: at.raw, Mono: at.mono})
 	clock.Step(at.raw, startOfPTP, 0)
@@ -660,7 +669,7 @@ func TestWhatComesBetweenTwoReadingsSendsNothingEarly(t *testing.T) {
 		}
 	}
 	stop()
-	if early := time.Duration(source.most.Load()); early > 100*time.Microsecond {
+	if early := time.Duration(source.most.Load()); early > 100*time.Microsecond+tieDoubt {
 		t.Errorf("a packet is sent %v before it is due", early)
 	}
 }

@@ -20,7 +20,8 @@ func nanotime() int64
 
 // Raw reads CLOCK_MONOTONIC_RAW, by a system call. To sleep until an instant of it, read Now first and
 // then Raw, and sleep until as much after the former: a thread that was interrupted
-// in between wakes up early and may look again, and is not late.
+// in between wakes up early and may look again, and is not late. Such a pair does not tell a
+// later instant: that would be too late by the interruption.
 func Raw() aes67.RawTime {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC_RAW, &now) // it cannot fail: the clock exists on every Linux
