@@ -158,7 +158,8 @@ bench-quality: packages build ## purity, pitch and bit-exactness on the wire, ea
 	@LAB_FULL=1 scripts/e2e.sh -test.run '^(TestBitExact|TestExactComesAndGoes|TestPurity|TestOnePass)$$'
 
 bench-cost: packages build build/pace ## CPU, wake-ups, memory and pacing beside a bare loop in C (8 min, LAB_FULL=1: 45 min; root)
-	@scripts/install-packages.sh machines
+	@scripts/install-packages.sh machines run trixie
+	$(ROOT) test/lab/trixie.sh make >/dev/null
 	scripts/e2e.sh -test.run '^TestCost$$'
 
 bench-pages: packages build ## pacing and CPU of the sender with 8 pages open, beside none (4 min, LAB_FULL=1: 20 min; root)

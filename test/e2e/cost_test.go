@@ -61,6 +61,9 @@ func measureCostBeside(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+	if len(theirs) == 0 || len(ours) == 0 {
+		t.Skip("one of them could not be measured")
+	}
 	t.Logf("sound server, session manager, player and sender: PipeWire's %.1f %% of a core %.1f, the bridge %.1f %% %.1f",
 		medianOf(theirs), theirs, medianOf(ours), ours)
 	figures.atMost(t, "CPU of all programs, of PipeWire's", medianOf(ours)/medianOf(theirs), costAll, "")
