@@ -60,9 +60,11 @@ func echo(ctx context.Context, index int) (bool, error) {
 			}
 		}
 	}()
-	for range echoTries { // and is heard after the last of them, too
-		if _, err := out.WriteToUDPAddrPort(message, at); err != nil {
-			return false, err
+	for try := range echoTries + 1 { // the last is waited for twice
+		if try < echoTries {
+			if _, err := out.WriteToUDPAddrPort(message, at); err != nil {
+				return false, err
+			}
 		}
 		select {
 		case <-heard:
@@ -72,10 +74,5 @@ func echo(ctx context.Context, index int) (bool, error) {
 		case <-time.After(echoAgain):
 		}
 	}
-	select {
-	case <-heard:
-		return true, nil
-	case <-time.After(echoAgain):
-		return false, nil
-	}
+	return false, nil
 }

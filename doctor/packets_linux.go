@@ -57,19 +57,19 @@ func destination(b []byte) (to netip.AddrPort, udp bool) {
 // is done; what has come in by then is handed over, for a computer may stand still.
 func receive(ctx context.Context, fd int, within time.Duration, more func(b []byte, from unix.Sockaddr) bool) error {
 	const slice = 50 * time.Millisecond // in which the end of ctx is seen
-	over, stop := context.WithTimeout(ctx, within)
-	defer stop()
+	over := time.Now().Add(within)
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, new(unix.NsecToTimeval(int64(slice)))); err != nil {
 		return err
 	}
-	late, wait := 0, 0 // late: handed over after the time
+	late := 0 // handed over after the time
 	for b := make([]byte, 2048); ctx.Err() == nil && late < mostLate; {
-		if over.Err() != nil {
+		wait := 0
+		if !time.Now().Before(over) {
 			late, wait = late+1, unix.MSG_DONTWAIT
 		}
 		n, from, err := unix.Recvfrom(fd, b, wait)
 		switch {
-		case err == unix.EAGAIN && late > 0:
+		case err == unix.EAGAIN && wait == unix.MSG_DONTWAIT:
 			return nil
 		case err == unix.EAGAIN || err == unix.EINTR:
 		case err != nil:

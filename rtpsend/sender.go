@@ -186,7 +186,7 @@ func (s *Sender) loop(thread *rtthread.Thread) {
 		slept = d.act == actSleep
 		switch d.act {
 		case actSleep:
-			thread.SleepUntil(at.mono.Add(d.until.Sub(at.raw)))
+			thread.SleepUntil(at.monoAt(d.until))
 		case actSend:
 			s.send(d, clock, at)
 		case actEnd:
@@ -199,16 +199,19 @@ func (s *Sender) loop(thread *rtthread.Thread) {
 type instant struct {
 	mono  aes67.MonoTime
 	raw   aes67.RawTime
-	whole bool // the thread was not interrupted in between, for longer than that
+	whole bool // the thread was not interrupted in between
 }
 
 const (
-	// interrupted is longer than the two readings take.
+	// interrupted is longer than the two readings of an instant take, unless they were.
 	interrupted = 10 * time.Microsecond
 	// together is how long the clocks go on together, but for 83 µs: a slew is 8 % at
 	// most (ptp/port/timebase.go), an ordinary one 0.05 %.
 	together = time.Millisecond
 )
+
+// monoAt is what CLOCK_MONOTONIC shows when the other shows raw.
+func (at instant) monoAt(raw aes67.RawTime) aes67.MonoTime { return at.mono.Add(raw.Sub(at.raw)) }
 
 // read reads the clocks, in this order: if the thread is interrupted in between it wakes
 // up early, and decides anew.
@@ -236,17 +239,16 @@ const tieDoubt = 100 * time.Microsecond
 // soundDue is when a block is due by the sound's clock. That is told by the clock's tie,
 // for two readings are apart by what an interruption between them takes, which drift
 // would take for the server's. Where they differ much, a second pair decides, if it is whole.
-func soundDue(due aes67.RawTime, clock mediaclock.Map, mono aes67.MonoTime, raw aes67.RawTime) aes67.MonoTime {
+func (s *Sender) soundDue(due aes67.RawTime, clock mediaclock.Map, at instant) aes67.MonoTime {
 	tied := clock.MonoAt(due)
-	if tied.Sub(mono.Add(due.Sub(raw))).Abs() <= tieDoubt {
+	if tied.Sub(at.monoAt(due)).Abs() <= tieDoubt {
 		return tied
 	}
-	before := rtthread.Now()
-	read := before.Add(due.Sub(rtthread.Raw()))
-	if rtthread.Now().Sub(before) > interrupted || tied.Sub(read).Abs() <= tieDoubt {
-		return tied
+	second := s.read()
+	if read := second.monoAt(due); second.whole && tied.Sub(read).Abs() > tieDoubt {
+		return read
 	}
-	return read
+	return tied
 }
 
 // send pulls one block and sends it as one packet of each stream. at is the instant of
@@ -263,7 +265,7 @@ func (s *Sender) send(d decision, clock mediaclock.Map, at instant) {
 			clear(plane)
 		}
 	} else {
-		silent = s.source.Pull(s.planes, soundDue(d.due, clock, at.mono, at.raw), d.open)
+		silent = s.source.Pull(s.planes, s.soundDue(d.due, clock, at), d.open)
 	}
 	timestamp := d.media.RTP()
 	for i := range s.packetizers {

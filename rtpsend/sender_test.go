@@ -343,13 +343,14 @@ func TestTheSoundIsDueByReadingsWhileTheClockIsBehind(t *testing.T) {
 	clock.Tie(mediaclock.Tie{Raw: raw, Mono: mono})
 	clock.Step(raw, startOfPTP, 0)
 	m, _ := clock.Load()
-	if got := soundDue(raw, m, mono, raw.Add(time.Millisecond)); got != mono {
+	s := Sender{raw: rtthread.Raw}
+	if got := s.soundDue(raw, m, instant{mono: mono, raw: raw.Add(time.Millisecond)}); got != mono {
 		t.Errorf("after an interruption it is due %v off", got.Sub(mono))
 	}
 	m.Local.Mono = mono.Add(5 * time.Millisecond) // it was slewed since
 	off := time.Hour
 	for range 5 { // of which an interruption spoils one
-		off = min(off, soundDue(raw, m, mono, raw).Sub(mono).Abs())
+		off = min(off, s.soundDue(raw, m, instant{mono: mono, raw: raw}).Sub(mono).Abs())
 	}
 	if off > time.Millisecond {
 		t.Errorf("in a slew it is due %v off", off)
@@ -654,7 +655,7 @@ func TestWhatComesBetweenTwoReadingsSendsNothingEarly(t *testing.T) {
 		}
 		return rtthread.Raw()
 	}
-	at := s.read()
+	var at instant
 	for range 1000 {
 		if at = s.read(); at.whole {
 			break

@@ -89,7 +89,6 @@ func (c Command) pair(ctx context.Context, out io.Writer, all []Speaker) error {
 // during reads the meters while a tone plays.
 func (c Command) during(ctx context.Context, side string, all []Speaker, quiet []float64) ([]float64, error) {
 	tone, end := context.WithCancel(ctx)
-	defer end()
 	played := make(chan error, 1)
 	go func() { played <- c.Player.Play(tone, side) }()
 	levels, err := listenTo(ctx, all, settleFor, quiet)

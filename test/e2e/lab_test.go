@@ -117,12 +117,13 @@ func newServer(t testing.TB, kind string) *server {
 		if _, err := output(s.env, s.by(script("sound-server.sh"), "stop", dir)...); err != nil {
 			t.Error(err)
 		}
-		if t.Failed() || s.crashes() > 0 {
+		crashed := s.crashes() > 0
+		if t.Failed() || crashed {
 			log, _ := os.ReadFile(filepath.Join(dir, "server.log"))
 			t.Logf("sound server: %s", tail(string(log), 10))
 		}
 		if a := attemptOf(t); a != nil {
-			a.crashed = a.crashed || s.crashes() > 0
+			a.crashed = a.crashed || crashed
 		}
 	})
 	return s
