@@ -33,6 +33,8 @@ GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1 | grep . || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# Built like the program, which is not built anew for it then.
+PLAIN   := CGO_ENABLED=0 $(GO) test -trimpath
 # Without TLS no HTTP/2 is ever spoken: half a megabyte less to hold.
 STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)'
 
@@ -75,15 +77,15 @@ quick: go ## format, vet and unit tests of what is not committed yet (20 s)
 test: packages unit alloc metrics lab ## everything that a change must pass: installs what is missing, then unit, alloc, metrics, lab (15 min on two busy cores)
 
 unit: go ## unit tests under the race detector, simulations of one goroutine without; no root, no hardware
-	@$(GO) test -timeout 10m $(SIMULATED)
+	@$(PLAIN) -timeout 10m $(SIMULATED)
 	$(GO) test -race -timeout 10m -p $$(($$(nproc) * 2)) $(UNIT) # they wait for the most part
 
 alloc: go ## zero-allocation tests, and long simulations of the pipeline, in a plain build
 	@scripts/alloc.sh
-	$(GO) test -count=1 ./bridge
+	$(PLAIN) -count=1 ./bridge
 
 metrics: go ## what the bridge answers at /metrics, read by Prometheus' own parser and linter (AES67_METRICS=URL: of a running bridge, too)
-	@cd test/metrics && $(GO) test -count=1 ./...
+	@cd test/metrics && $(PLAIN) -count=1 ./...
 
 pictures: packages build ## the pictures of docs/pictures, taken anew of a bridge that plays: page, sound settings, doctor, why (4 min; root, or ROOT=sudo)
 	@scripts/install-packages.sh page pictures desktops

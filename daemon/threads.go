@@ -28,13 +28,11 @@ const (
 	captureName  = "capture"
 )
 
-// runtimeSlack is by how much the sleeps of threads that have no deadline may be
-// longer than asked for, where a wake-up less saves more than it costs: the Go
-// runtime's and those of everything that is timed in tens of milliseconds. The sender
-// has none (rtthread.Lock).
+// runtimeSlack is by how much the sleeps of the Go runtime's monitor may be longer than
+// asked for (rtthread.Relax).
 const runtimeSlack = 5 * time.Millisecond
 
-// Relax lets the runtime's threads wake up less often. It is to be called first,
+// Relax lets the runtime's monitor wake up less often. It is to be called first,
 // before files are read, which may be pipes, and ports opened.
 func Relax() error { return rtthread.Relax(runtimeSlack) }
 

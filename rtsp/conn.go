@@ -20,6 +20,10 @@ const (
 	writeTime = 5 * time.Second
 )
 
+// readers are used again: a flood of connections makes no garbage, whose collection could
+// make packets late.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, maxHead) }}
+
 // conn is one client's connection.
 type conn struct {
 	server *Server
@@ -55,7 +59,12 @@ func (c *conn) run() {
 
 // read answers requests until one is the last.
 func (c *conn) read() error {
-	r := bufio.NewReaderSize(c.net, maxHead)
+	r := readers.Get().(*bufio.Reader)
+	r.Reset(c.net)
+	defer func() {
+		r.Reset(nil)
+		readers.Put(r)
+	}()
 	_ = c.net.SetReadDeadline(c.began.Add(requestTime))
 	for {
 		if _, err := r.Peek(1); err != nil {

@@ -14,5 +14,5 @@ done < <(find . -name '*_test.go' -print0 | xargs -r0 awk "$find" | sort)
 
 ((${#names[@]} > 0)) || { echo "alloc: no test counts allocations" >&2; exit 1; }
 mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
-# One call, so that packages are built and run beside one another.
-go test -count=1 -run "^($(IFS='|'; echo "${names[*]}"))\$" "${packages[@]}"
+# One call, so that packages are built and run beside one another; built as for the program.
+CGO_ENABLED=0 go test -trimpath -count=1 -run "^($(IFS='|'; echo "${names[*]}"))\$" "${packages[@]}"

@@ -83,16 +83,23 @@ run_on_desktop() {
 
 dir='' namespaces='' bridge_pid='' speaker_pid='' tone_pid=''
 
+# ended STATUS: a signal came. Those behind it are ignored from here on: make and timeout send
+# theirs twice, and one in clean_up would leave everything behind.
+ended() {
+  trap '' INT TERM HUP
+  exit "$1"
+}
+
 # clean up: in the order of the sound, so that the bridge can fade out,
 # withdraw its sessions and unload its sink while the rest still stands.
 clean_up() {
   local pid
   # Whatever goes wrong, the next step is taken; and only by this shell, not by
   # a child of it that a signal met before it became another program.
+  trap '' INT TERM HUP
   set +e
   ((BASHPID == $$)) || exit
   trap - EXIT
-  trap '' INT TERM HUP
   for pid in $tone_pid $bridge_pid $speaker_pid; do end "$pid"; done
   if [[ -n $dir ]]; then
     [[ ! -e $dir/env ]] || "$sound_server" stop "$dir" || true
@@ -149,9 +156,9 @@ run_demo() {
   done
 
   trap clean_up EXIT
-  trap 'exit 0' INT
-  trap 'exit 143' TERM
-  trap 'exit 129' HUP
+  trap 'ended 0' INT
+  trap 'ended 143' TERM
+  trap 'ended 129' HUP
   # Not TMPDIR: a socket's path must be short.
   dir=$(mktemp -d /tmp/aes67run.XXXXXX)
   setsid "$sound_server" start pipewire "$dir"

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -12,16 +13,17 @@ import (
 
 const relaxVariable = "RTTHREAD_RELAX"
 
-// The process that it starts starts itself anew once, and then all its threads have the slack.
-func TestRelaxGivesAllThreadsTheSlack(t *testing.T) {
+// The process that it starts starts itself anew once, and then one of its threads has the
+// slack: the runtime's monitor, which is started first.
+func TestRelaxGivesTheMonitorTheSlack(t *testing.T) {
 	const slack = 7 * time.Millisecond
 	if os.Getenv(relaxVariable) != "" {
 		err := Relax(slack)
-		fmt.Println("error:", err, "slack:", timerSlack(), "process:", os.Getpid())
+		fmt.Println("error:", err, "process:", os.Getpid())
 		tasks, _ := filepath.Glob("/proc/self/task/*")
 		for _, task := range tasks {
 			if text, err := os.ReadFile(filepath.Join("/proc", filepath.Base(task), "timerslack_ns")); err == nil {
-				fmt.Println("thread:", strings.TrimSpace(string(text)))
+				fmt.Print("slack: ", string(text))
 			}
 		}
 		return
@@ -33,13 +35,15 @@ func TestRelaxGivesAllThreadsTheSlack(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(out)
-	if want := fmt.Sprintf("error: <nil> slack: %v process: %d\n", slack, c.Process.Pid); strings.Count(text, want) != 1 {
+	if want := fmt.Sprintf("error: <nil> process: %d\n", c.Process.Pid); strings.Count(text, want) != 1 {
 		t.Errorf("printed %q, want %q once", text, want)
 	}
 	if os.Geteuid() != 0 {
 		return // an ordinary user may not look at other threads' (proc(5))
 	}
-	if threads := strings.Count(text, "thread:"); threads < 2 || strings.Count(text, "thread: 7000000\n") != threads {
-		t.Errorf("want 7 ms on all threads:\n%s", text)
+	slacks := regexp.MustCompile(`slack: \d+`).FindAllString(text, -1)
+	// With cgo, which the program has not, a thread with the slack starts some others.
+	if len(slacks) < enoughThreads || slacks[1] != "slack: 7000000" || strings.Count(text, "slack: 50000\n") < len(slacks)-4 {
+		t.Errorf("want 7 ms on the second thread alone, 50 us on all others:\n%s", text)
 	}
 }

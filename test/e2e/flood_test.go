@@ -55,17 +55,15 @@ func floods(t *attempt) {
 		pour func()
 	}{
 		{"1000 half-open RTSP connections", func() {
-			for i := range 1000 {
-				conn := w.dial(t, "10.67.0.1:8554")
+			w.dials(t, "10.67.0.1:8554", 1000, func(i int, conn net.Conn) {
 				t.Cleanup(func() { _ = conn.Close() })
 				if i%2 == 0 {
 					_, _ = conn.Write([]byte("DESCRIBE rtsp://x/by-id/1 RTSP/1.0\r\nCSe"))
 				}
-			}
+			})
 		}},
 		{"slow readers", func() {
-			for range 64 {
-				conn := w.dial(t, "10.67.0.1:8554")
+			w.dials(t, "10.67.0.1:8554", 64, func(_ int, conn net.Conn) {
 				t.Cleanup(func() { _ = conn.Close() })
 				_ = conn.(*net.TCPConn).SetReadBuffer(1024)
 				_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
@@ -74,15 +72,14 @@ func floods(t *attempt) {
 						break
 					}
 				}
-			}
+			})
 		}},
 		{"10 MB of header", func() {
-			for range 8 {
-				conn := w.dial(t, "10.67.0.1:8554")
+			w.dials(t, "10.67.0.1:8554", 8, func(_ int, conn net.Conn) {
 				t.Cleanup(func() { _ = conn.Close() })
 				_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 				_, _ = conn.Write(append([]byte("DESCRIBE rtsp://x/by-id/1 RTSP/1.0\r\nX-Long: "), bytes.Repeat([]byte("x"), 10<<20)...))
-			}
+			})
 		}},
 		{"100 000 SAP announcements", func() { w.flood(t, 100_000) }},
 	} {

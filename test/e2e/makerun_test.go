@@ -23,8 +23,8 @@ func TestMakeRun(t *testing.T) {
 		end  func(*process)
 		code int
 	}{
-		{"Ctrl-C", nil, func(p *process) { p.signal(syscall.SIGINT) }, 0},
-		{"SIGTERM", nil, func(p *process) { p.signal(syscall.SIGTERM) }, 143},
+		{"Ctrl-C, pressed again and again", nil, func(p *process) { signals(p, syscall.SIGINT) }, 0},
+		{"SIGTERM", nil, func(p *process) { signals(p, syscall.SIGTERM) }, 143},
 		{"hang-up", nil, func(p *process) { p.signal(syscall.SIGHUP) }, 129},
 		{"the bridge is killed", nil, func(p *process) { killPart(p, "aes67-sink run") }, 1},
 		{"without root, over loopback, Ctrl-C", asNobody, func(p *process) { p.signal(syscall.SIGINT) }, 0},
@@ -64,6 +64,14 @@ func TestMakeRun(t *testing.T) {
 			}
 			eventually(t, 3*time.Second, "no process is left", func() bool { return len(processesOf(dir)) == 0 })
 		})
+	}
+}
+
+// signals sends a signal more than once, as make and timeout(1) do.
+func signals(p *process, signal syscall.Signal) {
+	for range 5 {
+		p.signal(signal)
+		pass(2 * time.Millisecond)
 	}
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -227,12 +228,24 @@ func unescape(name string) string {
 }
 
 // dial connects from the speaker's side.
-func (w wire) dial(t testing.TB, address string) net.Conn {
+func (w wire) dial(t testing.TB, address string) (conn net.Conn) {
 	t.Helper()
-	var conn net.Conn
-	w.inside(t, speaker, func(net.Interface) (err error) {
-		conn, err = net.DialTimeout("tcp4", address, 5*time.Second)
-		return err
-	})
+	w.dials(t, address, 1, func(_ int, c net.Conn) { conn = c })
 	return conn
+}
+
+// dials connects so many times and uses each at once, all on one thread: a thread for each
+// would take from the bridge beside it what no network takes.
+func (w wire) dials(t testing.TB, address string, count int, use func(i int, conn net.Conn)) {
+	t.Helper()
+	w.inside(t, speaker, func(net.Interface) error {
+		for i := range count {
+			conn, err := net.DialTimeout("tcp4", address, 5*time.Second)
+			if err != nil {
+				return fmt.Errorf("connection %d: %w", i+1, err)
+			}
+			use(i, conn)
+		}
+		return nil
+	})
 }
