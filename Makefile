@@ -33,7 +33,7 @@ GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || sed -n 's/^\#\# \([0-9.]*\) .*/\1/p' CHANGELOG.md | head -1 | grep . || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-# Built like the program, which is not built anew for it then.
+# Built like the program, most of which is not built anew for it then.
 PLAIN   := CGO_ENABLED=0 $(GO) test -trimpath
 # Without TLS no HTTP/2 is ever spoken: half a megabyte less to hold.
 STATIC  := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)'

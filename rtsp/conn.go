@@ -20,8 +20,8 @@ const (
 	writeTime = 5 * time.Second
 )
 
-// readers are used again: a flood of connections makes no garbage, whose collection could
-// make packets late.
+// readers are used again: a flood of connections makes little garbage, whose collection
+// could make packets late.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, maxHead) }}
 
 // conn is one client's connection.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -356,6 +357,31 @@ func TestAnAnswerToNothingGivesNoTime(t *testing.T) {
 	eventually(t, "it is left", func() bool { return h.Snapshot().Connections == 0 })
 	if took := time.Since(began); took < requestTime-time.Second {
 		t.Errorf("left after %v, want %v", took, requestTime)
+	}
+}
+
+func TestConnectionsShareTheirBuffers(t *testing.T) {
+	h := serve(t)
+	addr := h.serves(nil)
+	const count = 200
+	connect := func() {
+		for range count {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+		}
+		eventually(t, "all connections have ended", func() bool { return h.Snapshot().Connections == 0 })
+	}
+	connect()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	connect()
+	runtime.ReadMemStats(&after)
+	// Both ends' own, and the buffers that the race detector throws away.
+	if each := (after.TotalAlloc - before.TotalAlloc) / count; each > maxHead {
+		t.Errorf("a connection takes %d bytes anew, want %d at most", each, maxHead)
 	}
 }
 

@@ -40,7 +40,7 @@ func (c *runCommand) Run(to streams) error {
 	// Whoever reads the log may end first; that must not end the sound.
 	signal.Ignore(unix.SIGPIPE)
 	if notRelaxed != nil {
-		log.Debug().Err(notRelaxed).Msg("the runtime wakes up more often than it need")
+		log.Debug().Err(notRelaxed).Msg("the runtime's threads sleep for longer or shorter than they should")
 	}
 	if loaded.File != "" {
 		log.Info().Str("file", loaded.File).Msg("configuration read")

@@ -1,6 +1,7 @@
 package rtthread
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -12,8 +13,8 @@ import (
 )
 
 // Relax gives the Go runtime's monitor thread a timer slack (prctl(2),
-// PR_SET_TIMERSLACK): so much later its sleeps may end than asked for. Only a thread
-// itself can set its own, and that thread runs nobody's code; but slack is inherited, and
+// PR_SET_TIMERSLACK): so much later its sleeps may end than asked for. Without privileges only a
+// thread itself can set its own, and that thread runs nobody's code; but slack is inherited, and
 // it is started before the program's first line. So, unless the slack is there already,
 // the program replaces itself by itself and does not return; then all other threads
 // get the kernel's usual slack again. To be called first of all.
@@ -28,7 +29,10 @@ import (
 // waits for all of these, kept the sender from going on for up to 5 ms.
 func Relax(slack time.Duration) error {
 	if timerSlack() >= slack {
-		return tightenOthers()
+		err := tighten() // before the first lock, which starts the thread that starts others
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		return errors.Join(err, TightenOthers(runtime.NumCPU()+spareThreads))
 	}
 	runtime.LockOSThread() // what exec keeps is the calling thread's
 	defer runtime.UnlockOSThread()
@@ -51,23 +55,30 @@ func Relax(slack time.Duration) error {
 // usualSlack is what the kernel gives to programs (init_task in Linux, init/init_task.c).
 const usualSlack = 50 * time.Microsecond
 
-// enoughThreads is how many threads a bridge that plays comes to have.
-const enoughThreads = 14
+// spareThreads are those that a program comes to have beside one for each processor: of
+// goroutines that are tied to theirs, and of system calls.
+const spareThreads = 12
 
-// tightenOthers gives the usual slack to all threads but the monitor, which runs no
-// goroutine: as many goroutines as there are ever to be threads are tied to one each until
-// the last of them is. So it starts those that are missing, too; one that the monitor
-// started later would inherit the slack of that.
-func tightenOthers() error {
-	tighten := func() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(usualSlack), 0, 0, 0) }
-	err := tighten() // before the thread that the first lock starts, and that starts others
+// tighten gives the calling thread the usual slack. It is a raw call, after which the goroutine
+// is on the same thread still.
+func tighten() error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, uintptr(usualSlack), 0); errno != 0 {
+		return fmt.Errorf("timer slack %v: %w", usualSlack, errno)
+	}
+	return nil
+}
+
+// TightenOthers gives the usual slack to so many threads that are tied to no goroutine and
+// rest: goroutines are tied to one each until the last of them is. So it starts those that
+// are missing, too, which one with slack, the monitor, would start later and hand its own on. It is
+// for a program that relaxes, when a thread has ended with the goroutine that was tied to it.
+func TightenOthers(count int) error {
 	var tied sync.WaitGroup
 	release := make(chan struct{})
-	failures := make([]error, enoughThreads)
+	failures := make([]error, count)
 	for i := range failures {
 		tied.Add(1)
 		go func() {
-			_ = tighten()
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			failures[i] = tighten()
@@ -77,10 +88,7 @@ func tightenOthers() error {
 	}
 	tied.Wait()
 	close(release)
-	if err = errors.Join(append(failures, err)...); err != nil {
-		return fmt.Errorf("timer slack %v for all threads but the runtime's monitor: %w", usualSlack, err)
-	}
-	return nil
+	return cmp.Or(failures...)
 }
 
 // relaxed marks, in the environment, a program that was replaced already.

@@ -5,7 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +14,7 @@ import (
 const relaxVariable = "RTTHREAD_RELAX"
 
 // The process that it starts starts itself anew once, and then one of its threads has the
-// slack: the runtime's monitor, which is started first.
+// slack: the runtime's monitor.
 func TestRelaxGivesTheMonitorTheSlack(t *testing.T) {
 	const slack = 7 * time.Millisecond
 	if os.Getenv(relaxVariable) != "" {
@@ -41,9 +41,8 @@ func TestRelaxGivesTheMonitorTheSlack(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return // an ordinary user may not look at other threads' (proc(5))
 	}
-	slacks := regexp.MustCompile(`slack: \d+`).FindAllString(text, -1)
-	// With cgo, which the program has not, a thread with the slack starts some others.
-	if len(slacks) < enoughThreads || slacks[1] != "slack: 7000000" || strings.Count(text, "slack: 50000\n") < len(slacks)-4 {
-		t.Errorf("want 7 ms on the second thread alone, 50 us on all others:\n%s", text)
+	least := runtime.NumCPU() + spareThreads // others may come later, started by one with the slack
+	if !strings.Contains(text, "slack: 7000000\n") || strings.Count(text, "slack: 50000\n") < least {
+		t.Errorf("want 7 ms on one thread, 50 us on at least %d others:\n%s", least, text)
 	}
 }

@@ -67,11 +67,11 @@ func TestMakeRun(t *testing.T) {
 	}
 }
 
-// signals sends a signal more than once, as make and timeout(1) do.
+// signals sends a signal again and again, as make and timeout(1) do.
 func signals(p *process, signal syscall.Signal) {
-	for range 5 {
+	for range 100 {
 		p.signal(signal)
-		pass(2 * time.Millisecond)
+		pass(50 * time.Microsecond)
 	}
 }
 

@@ -49,7 +49,7 @@ const (
 	// watchPeriod is how often a watchman wakes, and watchLate what he tells of.
 	watchPeriod = 2 * time.Millisecond
 	watchLate   = 500 * time.Microsecond
-	// runtimeSlack is for the threads of his that have nothing to watch.
+	// runtimeSlack is for the monitor of his Go runtime.
 	runtimeSlack = 5 * time.Millisecond
 	// queuePeriod is how often the kernel's account of waiting is read, and
 	// leastQueued the wait that counts: an idle scheduler takes less.

@@ -92,7 +92,7 @@ func TestWhyNamesALostPriority(t *testing.T) {
 		w := newWire(t)
 		startGrandmaster(t, w, 0)
 		log := startBlackBox(t, w)
-		log.busy = true
+		log.busy = !full
 		if err := unix.SchedSetAttr(log.sender(t), &unix.SchedAttr{Size: unix.SizeofSchedAttr}, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func startBlackBox(t *attempt, w wire) *blackBox {
 	b.follows(40 * time.Second)
 	s.play(makeTones(t, 3*time.Minute))
 	b.playing(15 * time.Second)
-	log := &blackBox{bridge: b, store: incidents.In(filepath.Join(stateHome(s), "aes67-sink"))}
+	log := &blackBox{bridge: b, store: incidents.In(filepath.Join(stateHome(s), "aes67-sink")), crashes: s.crashes()}
 	log.news(t)
 	return log
 }
