@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"sync"
+	"time"
 
 	"aes67-sink/internal/wake"
 )
@@ -15,6 +16,7 @@ type relay []relayed
 type relayed struct {
 	from <-chan struct{} // nil: a part that is not there
 	to   []chan<- struct{}
+	rest time.Duration // after each wake, in which further changes become one
 }
 
 // Run wakes until ctx is done.
@@ -30,6 +32,9 @@ func (r relay) Run(ctx context.Context) error {
 				}
 				for _, to := range source.to {
 					wake.Signal(to)
+				}
+				if source.rest > 0 && !wake.Pause(ctx, source.rest) {
+					return
 				}
 			}
 		})

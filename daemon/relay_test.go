@@ -16,10 +16,46 @@ import (
 	"aes67-sink/sap"
 )
 
+func TestAFloodOfChangesWakesNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, woken := make(chan struct{}, 1), make(chan struct{}, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- relay{{source, []chan<- struct{}{woken}, time.Second}}.Run(ctx)
+		}()
+		wakes := 0
+		for n := range 10_000 { // for ten seconds
+			wake.Signal(source)
+			synctest.Wait()
+			select {
+			case <-woken:
+				wakes++
+			default:
+				if n == 0 {
+					t.Error("the first change waits")
+				}
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if wakes != 10 {
+			t.Errorf("woken %d times in 10 s, want once a second", wakes)
+		}
+		time.Sleep(time.Second)
+		if synctest.Wait(); len(woken) != 1 {
+			t.Error("the last change is lost")
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestTheRelayWakesWhoLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, a, b := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-		r := relay{{source, []chan<- struct{}{a, b}}, {nil, []chan<- struct{}{a}}}
+		r := relay{{source, []chan<- struct{}{a, b}, 0}, {nil, []chan<- struct{}{a}, 0}}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.Run(ctx) }()

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -176,25 +177,29 @@ func Run(ctx context.Context, cfg config.Config, source Source, version string, 
 	return err
 }
 
+// othersRest is how often at most what others announce is looked at anew: a list of a
+// thousand sessions is half a megabyte.
+const othersRest = 250 * time.Millisecond
+
 // wakes says who is woken by whose change.
 func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{}) relay {
 	changes := relay{
-		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake, judge}},
-		{e.announcer.changed, []chan<- struct{}{judge}},
-		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}},
-		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}},
-		{supervisor.Changed(), []chan<- struct{}{judge, e.sleeper.changed, handover}},
-		{e.trouble, []chan<- struct{}{judge}},
-		{e.loudness.Changed(), []chan<- struct{}{judge}},
+		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake, judge}, othersRest},
+		{e.announcer.changed, []chan<- struct{}{judge}, 0},
+		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}, othersRest},
+		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}, 0},
+		{supervisor.Changed(), []chan<- struct{}{judge, e.sleeper.changed, handover}, 0},
+		{e.trouble, []chan<- struct{}{judge}, 0},
+		{e.loudness.Changed(), []chan<- struct{}{judge}, 0},
 	}
 	for i := range e.seats {
-		changes = append(changes, relayed{e.seats[i].sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})
+		changes = append(changes, relayed{e.seats[i].sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}, 0})
 	}
 	if e.ptp != nil {
-		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}})
+		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}, 0})
 	}
 	for _, p := range e.announcer.publishers() {
-		changes = append(changes, relayed{p.Changed(), []chan<- struct{}{e.neighbours.wake, judge}})
+		changes = append(changes, relayed{p.Changed(), []chan<- struct{}{e.neighbours.wake, judge}, 0})
 	}
 	return changes
 }

@@ -66,10 +66,6 @@ func giveBackStart(log zerolog.Logger) {
 	}
 }
 
-// reserveThreads are to rest while there is sound: each connection to the sound server takes
-// one with it.
-const reserveThreads = 3
-
 // captureThread asks for real-time priority on the thread that reads the sound
 // server.
 func captureThread(log zerolog.Logger) func() (end func()) {
@@ -77,9 +73,6 @@ func captureThread(log zerolog.Logger) func() (end func()) {
 		thread := rtthread.Lock(captureName, capturePriority)
 		grant := thread.Grant()
 		log.Info().Str("policy", grant.Policy).Int("priority", grant.Priority).Str("why", grant.Why).Msg("capture thread")
-		if err := rtthread.TightenOthers(reserveThreads); err != nil {
-			log.Warn().Err(err).Msg("packets may be late when memory is collected")
-		}
 		return thread.End
 	}
 }

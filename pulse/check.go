@@ -128,6 +128,9 @@ func (w *walker) structure(t reflect.Type) bool {
 // exists reads the library's field tags: "13" is there since version 13, "<15"
 // before version 15.
 func (w *walker) exists(tag string) bool {
+	if tag == "" {
+		return true
+	}
 	before, gone := strings.CutPrefix(tag, "<")
 	version, err := strconv.Atoi(before)
 	return err != nil || (w.version < version) == gone

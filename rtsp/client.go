@@ -42,13 +42,20 @@ func (c *client) run(take func(text []byte) error) error {
 	if err := c.ask(); err != nil {
 		return err
 	}
-	for c.waiting {
+	for range messagesPerAnswer {
 		if err := c.message(take); err != nil {
 			return err
 		}
+		if !c.waiting {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("rtsp: %s: never answered", c.uri)
 }
+
+// messagesPerAnswer is how many messages may come before the answer is among them: a server
+// may tell of a change just then, and what more it has to tell it tells when it is asked again.
+const messagesPerAnswer = 8
 
 // ask sends a request for the description.
 func (c *client) ask() error {

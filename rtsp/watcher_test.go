@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -203,6 +204,28 @@ func TestWatchedSessionsAreBounded(t *testing.T) {
 			t.Errorf("%d are watched, want %d", len(w.targets), maxTargets)
 		}
 	})
+}
+
+// A server that tells of changes without end, and answers nothing, is left.
+func TestNobodyIsListenedToForEver(t *testing.T) {
+	ours, theirs := net.Pipe()
+	var talking sync.WaitGroup
+	defer talking.Wait()
+	defer theirs.Close()
+	defer ours.Close()
+	talking.Go(func() { _, _ = io.Copy(io.Discard, theirs) })
+	talking.Go(func() {
+		for n := 1; ; n++ {
+			if _, err := fmt.Fprintf(theirs, "ANNOUNCE rtsp://x/by-id/1 RTSP/1.0\r\nCSeq: %d\r\n%s", n, described); err != nil {
+				return
+			}
+		}
+	})
+	taken := 0
+	err := newClient(ours, Target{Name: "x", Address: netip.MustParseAddrPort("10.0.0.2:554")}).run(func([]byte) error { taken++; return nil })
+	if err == nil || !strings.Contains(err.Error(), "never answered") || taken != messagesPerAnswer {
+		t.Errorf("%d were taken: %v", taken, err)
+	}
 }
 
 // FuzzAnswer: whatever a server says ends in a description, a wait or an error.

@@ -1,6 +1,7 @@
 package mcast
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ type Conn struct {
 	udp    *net.UDPConn
 	packet *ipv4.PacketConn
 	groups []netip.Addr
+	oob    [64]byte // of Receive: more than IP_PKTINFO takes
 }
 
 // ttl is the time to live of what is sent: nothing less is heard by all (RFC 6762, 11).
@@ -32,7 +34,7 @@ func Listen(at netip.AddrPort, groups ...netip.Addr) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("UDP port %d: %w", at.Port(), text.Cause(err))
 	}
-	c := &Conn{udp, ipv4.NewPacketConn(udp), groups}
+	c := &Conn{udp: udp, packet: ipv4.NewPacketConn(udp), groups: groups}
 	err = errors.Join(c.packet.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true), c.packet.SetMulticastTTL(ttl))
 	if err != nil {
 		_ = udp.Close()
@@ -92,20 +94,34 @@ func (c *Conn) Send(index int, to netip.AddrPort, b []byte) error {
 }
 
 // Receive returns the next datagram that was sent to one of the groups, from whom
-// and on which interface.
+// and on which interface. It is for one goroutine at a time, and allocates nothing, since
+// anybody may send as much as the network takes.
 func (c *Conn) Receive(b []byte) (n int, from netip.Addr, index int, err error) {
 	for {
-		n, info, source, err := c.packet.ReadFrom(b)
+		n, oob, _, source, err := c.udp.ReadMsgUDPAddrPort(b, c.oob[:])
 		if err != nil {
 			return 0, netip.Addr{}, 0, err
 		}
-		if info == nil {
-			continue
-		}
-		if to, ok := netip.AddrFromSlice(info.Dst); ok && slices.Contains(c.groups, to.Unmap()) {
-			return n, source.(*net.UDPAddr).AddrPort().Addr().Unmap(), info.IfIndex, nil
+		if index, to := arrival(c.oob[:oob]); slices.Contains(c.groups, to) {
+			return n, source.Addr().Unmap(), index, nil
 		}
 	}
+}
+
+// arrival reads on which interface a datagram came and where it was sent to: in_pktinfo of
+// ip(7), an index, a local address and the destination. An invalid address: it is not told.
+func arrival(oob []byte) (index int, to netip.Addr) {
+	for len(oob) > 0 {
+		head, data, rest, err := unix.ParseOneSocketControlMessage(oob)
+		if err != nil {
+			break
+		}
+		if head.Level == unix.IPPROTO_IP && head.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo {
+			return int(binary.NativeEndian.Uint32(data)), netip.AddrFrom4([4]byte(data[8:12]))
+		}
+		oob = rest
+	}
+	return 0, netip.Addr{}
 }
 
 // Close ends a Receive that waits.

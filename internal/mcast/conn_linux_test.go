@@ -1,6 +1,7 @@
 package mcast
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -52,6 +53,34 @@ func TestConn(t *testing.T) {
 				t.Errorf("after leaving: %q", buf[:n])
 			}
 		})
+	}
+}
+
+func TestReceivingAllocatesNothing(t *testing.T) {
+	c, err := Listen(netip.AddrPortFrom(group, 0), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.Join(lo.Index), c.packet.SetMulticastInterface(lo)); err != nil {
+		t.Fatal(err)
+	}
+	to := netip.AddrPortFrom(group, uint16(c.udp.LocalAddr().(*net.UDPAddr).Port))
+	buf := make([]byte, 100)
+	_ = c.udp.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, err := c.udp.WriteToUDPAddrPort(buf[:50], to); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, index, err := c.Receive(buf); n != 50 || index != lo.Index || err != nil {
+			t.Fatal(n, index, err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for a datagram", n)
 	}
 }
 

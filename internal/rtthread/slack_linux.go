@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,10 +33,20 @@ func Relax(slack time.Duration) error {
 		err := tighten() // before the first lock, which starts the thread that starts others
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		return errors.Join(err, TightenOthers(runtime.NumCPU()+spareThreads))
+		err = errors.Join(err, tightenOthers(runtime.NumCPU()+spareThreads))
+		monitorRelaxed.Store(true)
+		_ = os.Unsetenv(relaxed) // not for a program that this one starts
+		return err
 	}
 	runtime.LockOSThread() // what exec keeps is the calling thread's
 	defer runtime.UnlockOSThread()
+	err := startAnew(slack)
+	_ = tighten() // this thread, and those that it starts
+	return err
+}
+
+// startAnew replaces the program by itself with the slack; it returns only if that fails.
+func startAnew(slack time.Duration) error {
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0); err != nil {
 		return fmt.Errorf("timer slack %v: %w", slack, err)
 	}
@@ -59,6 +70,19 @@ const usualSlack = 50 * time.Microsecond
 // goroutines that are tied to theirs, and of system calls.
 const spareThreads = 12
 
+// reserveThreads are to rest again when one has ended with its goroutine.
+const reserveThreads = 3
+
+// monitorRelaxed is true in a program that has called Relax.
+var monitorRelaxed atomic.Bool
+
+// keepReserve does not wait.
+func keepReserve() {
+	if monitorRelaxed.Load() {
+		go func() { _ = tightenOthers(reserveThreads) }()
+	}
+}
+
 // tighten gives the calling thread the usual slack. It is a raw call, after which the goroutine
 // is on the same thread still.
 func tighten() error {
@@ -68,11 +92,10 @@ func tighten() error {
 	return nil
 }
 
-// TightenOthers gives the usual slack to so many threads that are tied to no goroutine and
+// tightenOthers gives the usual slack to so many threads that are tied to no goroutine and
 // rest: goroutines are tied to one each until the last of them is. So it starts those that
-// are missing, too, which one with slack, the monitor, would start later and hand its own on. It is
-// for a program that relaxes, when a thread has ended with the goroutine that was tied to it.
-func TightenOthers(count int) error {
+// are missing, too: the monitor would start one later and hand its own slack on.
+func tightenOthers(count int) error {
 	var tied sync.WaitGroup
 	release := make(chan struct{})
 	failures := make([]error, count)

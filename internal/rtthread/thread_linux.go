@@ -73,7 +73,10 @@ func Lock(name string, priority int) *Thread {
 }
 
 // End says that the thread is about to end.
-func (t *Thread) End() { kept.remove(t) }
+func (t *Thread) End() {
+	kept.remove(t)
+	keepReserve()
+}
 
 // Name is the one that Lock was given.
 func (t *Thread) Name() string { return t.name }
