@@ -22,7 +22,7 @@ func TestAFloodOfChangesWakesNowAndThen(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			ended <- relay{{source, []chan<- struct{}{woken}, time.Second}}.Run(ctx)
+			ended <- relay{{from: source, to: []chan<- struct{}{woken}, rest: time.Second}}.Run(ctx)
 		}()
 		wakes := 0
 		for n := range 10_000 { // for ten seconds
@@ -55,7 +55,7 @@ func TestAFloodOfChangesWakesNowAndThen(t *testing.T) {
 func TestTheRelayWakesWhoLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, a, b := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-		r := relay{{source, []chan<- struct{}{a, b}, 0}, {nil, []chan<- struct{}{a}, 0}}
+		r := relay{{from: source, to: []chan<- struct{}{a, b}}, {to: []chan<- struct{}{a}}}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.Run(ctx) }()

@@ -184,22 +184,22 @@ const othersRest = 250 * time.Millisecond
 // wakes says who is woken by whose change.
 func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{}) relay {
 	changes := relay{
-		{e.announcer.sap.Changed(), []chan<- struct{}{e.network.wake, e.neighbours.wake, judge}, othersRest},
-		{e.announcer.changed, []chan<- struct{}{judge}, 0},
-		{e.ears.ravenna.Changed(), []chan<- struct{}{e.neighbours.wake}, othersRest},
-		{e.network.changed, []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}, 0},
-		{supervisor.Changed(), []chan<- struct{}{judge, e.sleeper.changed, handover}, 0},
-		{e.trouble, []chan<- struct{}{judge}, 0},
-		{e.loudness.Changed(), []chan<- struct{}{judge}, 0},
+		{from: e.announcer.sap.Changed(), to: []chan<- struct{}{e.network.wake, e.neighbours.wake, judge}, rest: othersRest},
+		{from: e.announcer.changed, to: []chan<- struct{}{judge}},
+		{from: e.ears.ravenna.Changed(), to: []chan<- struct{}{e.neighbours.wake}, rest: othersRest},
+		{from: e.network.changed, to: []chan<- struct{}{e.wake, e.neighbours.wake, judge, handover}},
+		{from: supervisor.Changed(), to: []chan<- struct{}{judge, e.sleeper.changed, handover}},
+		{from: e.trouble, to: []chan<- struct{}{judge}},
+		{from: e.loudness.Changed(), to: []chan<- struct{}{judge}},
 	}
 	for i := range e.seats {
-		changes = append(changes, relayed{e.seats[i].sink.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}, 0})
+		changes = append(changes, relayed{from: e.seats[i].sink.Changed(), to: []chan<- struct{}{e.wake, e.network.wake, judge}})
 	}
 	if e.ptp != nil {
-		changes = append(changes, relayed{e.ptp.Changed(), []chan<- struct{}{e.wake, e.network.wake, judge}, 0})
+		changes = append(changes, relayed{from: e.ptp.Changed(), to: []chan<- struct{}{e.wake, e.network.wake, judge}})
 	}
 	for _, p := range e.announcer.publishers() {
-		changes = append(changes, relayed{p.Changed(), []chan<- struct{}{e.neighbours.wake, judge}, 0})
+		changes = append(changes, relayed{from: p.Changed(), to: []chan<- struct{}{e.neighbours.wake, judge}})
 	}
 	return changes
 }

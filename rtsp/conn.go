@@ -18,10 +18,6 @@ const (
 	requestTime = 10 * time.Second
 	// writeTime is how long a client may take to read what it gets.
 	writeTime = 5 * time.Second
-	// freeRequests are answered at once; a client that asks more on one connection waits
-	// for each.
-	freeRequests = 32
-	requestPause = 50 * time.Millisecond
 )
 
 // readers are used again: a flood of connections makes little garbage, whose collection
@@ -70,10 +66,7 @@ func (c *conn) read() error {
 		readers.Put(r)
 	}()
 	_ = c.net.SetReadDeadline(c.began.Add(requestTime))
-	for n := 1; ; n++ {
-		if n > freeRequests {
-			time.Sleep(requestPause)
-		}
+	for {
 		if _, err := r.Peek(1); err != nil {
 			return err
 		}

@@ -199,7 +199,7 @@ func (s *Service) Heard() []Heard {
 	return s.table.list()
 }
 
-// Changed is woken when a foreign session came, changed or went.
+// Changed is woken when a foreign session came, changed or went, and when a problem did.
 func (s *Service) Changed() <-chan struct{} { return s.changed }
 
 // State returns one of the states above.

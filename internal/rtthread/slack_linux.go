@@ -70,7 +70,7 @@ const usualSlack = 50 * time.Microsecond
 // goroutines that are tied to theirs, and of system calls.
 const spareThreads = 12
 
-// reserveThreads are to rest again when one has ended with its goroutine.
+// reserveThreads are to rest whenever one is tied to a goroutine, and when one ends with that.
 const reserveThreads = 3
 
 // monitorRelaxed is true in a program that has called Relax.

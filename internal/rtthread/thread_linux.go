@@ -69,6 +69,7 @@ func Lock(name string, priority int) *Thread {
 		t.set(grant)
 	}
 	kept.add(t)
+	keepReserve()
 	return t
 }
 
