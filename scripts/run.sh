@@ -116,6 +116,9 @@ all_run() {
     local -n pid=${part}_pid
     [[ -n $pid ]] || continue
     gone "$pid" || continue
+    # The bridge starts itself anew, and is like a zombie until its first thread has ended.
+    sleep 0.1
+    gone "$pid" || continue
     pid='' # its number may be another's
     fail "the $part ended: $(tail -n 5 "$dir/$part.log" 2>/dev/null)"
   done

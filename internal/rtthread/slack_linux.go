@@ -117,10 +117,11 @@ func tightenOthers(count int) error {
 // relaxed marks, in the environment, a program that was replaced already.
 const relaxed = "AES67_SINK_RELAXED"
 
-// timerSlack returns that of the calling thread, 0 if it is not known.
+// timerSlack returns that of the calling thread, 0 if it is not known. It is a raw call, as
+// tighten's.
 func timerSlack() time.Duration {
-	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-	if err != nil {
+	slack, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_TIMERSLACK, 0, 0)
+	if errno != 0 {
 		return 0
 	}
 	return time.Duration(slack)
