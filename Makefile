@@ -129,7 +129,7 @@ film: packages build ## a film by mpv: when a flash is on the screen against whe
 lab-trixie: build ## the sound tests against Debian 13's PipeWire 1.4 and PulseAudio 17, in a tree of their own (root)
 	@scripts/install-packages.sh run trixie
 	tree=$$(test/lab/trixie.sh make)
-	CGO_ENABLED=0 $(GO) test -c -trimpath -o build/e2e.test ./test/e2e
+	$(PLAIN) -c -o build/e2e.test ./test/e2e
 	$(ROOT) test/lab/trixie.sh run "$$tree" scripts/e2e.sh -test.run '^(TestTwoReceiversHearLeftAndRight|TestSoundServerRestart|TestTermKillTwoInstances)$$'
 	$(ROOT) scripts/e2e.sh -test.run '^TestPipeWireReceiver$$'
 

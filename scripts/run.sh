@@ -83,10 +83,8 @@ run_on_desktop() {
 
 dir='' namespaces='' bridge_pid='' speaker_pid='' tone_pid=''
 
-# ended STATUS: a signal came. Those behind it are ignored from here on: make and timeout send
-# theirs twice. Bash leaves out the EXIT trap if the signal came just as that began.
+# ended STATUS: a signal came. Bash leaves out the EXIT trap if it came just as that began.
 ended() {
-  trap '' INT TERM HUP
   clean_up
   exit "$1"
 }
@@ -94,7 +92,7 @@ ended() {
 # clean up: in the order of the sound, so that the bridge can fade out,
 # withdraw its sessions and unload its sink while the rest still stands.
 clean_up() {
-  trap '' INT TERM HUP
+  trap '' INT TERM HUP # make and timeout send theirs twice
   local pid
   # Whatever goes wrong, the next step is taken; and only by this shell, not by
   # a child of it that a signal met before it became another program.

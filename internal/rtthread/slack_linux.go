@@ -2,7 +2,6 @@ package rtthread
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -30,24 +29,27 @@ import (
 // waits for all of these, kept the sender from going on for up to 5 ms.
 func Relax(slack time.Duration) error {
 	if timerSlack() >= slack {
-		err := tighten() // before the first lock, which starts the thread that starts others
+		err := setSlack(usualSlack) // before the first lock, which starts the thread that starts others
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		err = errors.Join(err, tightenOthers(runtime.NumCPU()+spareThreads))
+		err = cmp.Or(err, tightenOthers(runtime.NumCPU()+spareThreads))
 		monitorRelaxed.Store(true)
 		_ = os.Unsetenv(relaxed) // not for a program that this one starts
-		return err
+		if err != nil {
+			return fmt.Errorf("timer slack %v: %w", usualSlack, err)
+		}
+		return nil
 	}
 	runtime.LockOSThread() // what exec keeps is the calling thread's
 	defer runtime.UnlockOSThread()
 	err := startAnew(slack)
-	_ = tighten() // this thread, and those that it starts
+	_ = setSlack(usualSlack) // this thread, and those that it starts
 	return err
 }
 
 // startAnew replaces the program by itself with the slack; it returns only if that fails.
 func startAnew(slack time.Duration) error {
-	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0); err != nil {
+	if err := setSlack(slack); err != nil {
 		return fmt.Errorf("timer slack %v: %w", slack, err)
 	}
 	if now := timerSlack(); now < slack { // a real-time thread has none
@@ -83,11 +85,11 @@ func keepReserve() {
 	}
 }
 
-// tighten gives the calling thread the usual slack. It is a raw call, after which the goroutine
+// setSlack gives the calling thread a timer slack. It is a raw call, after which the goroutine
 // is on the same thread still.
-func tighten() error {
-	if _, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, uintptr(usualSlack), 0); errno != 0 {
-		return fmt.Errorf("timer slack %v: %w", usualSlack, errno)
+func setSlack(slack time.Duration) error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, uintptr(slack), 0); errno != 0 {
+		return errno
 	}
 	return nil
 }
@@ -104,7 +106,7 @@ func tightenOthers(count int) error {
 		go func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			failures[i] = tighten()
+			failures[i] = setSlack(usualSlack)
 			tied.Done()
 			<-release
 		}()
@@ -118,7 +120,7 @@ func tightenOthers(count int) error {
 const relaxed = "AES67_SINK_RELAXED"
 
 // timerSlack returns that of the calling thread, 0 if it is not known. It is a raw call, as
-// tighten's.
+// setSlack's.
 func timerSlack() time.Duration {
 	slack, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_TIMERSLACK, 0, 0)
 	if errno != 0 {

@@ -109,7 +109,7 @@ func (t *Thread) SleepUntil(at aes67.MonoTime) {
 // shortenSlack lets the calling thread's sleeps end when they should: timer slack,
 // 50 µs by default (prctl(2)), may stretch those of an ordinary thread; 1 ns is the
 // least. Real-time threads have none.
-func shortenSlack() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) }
+func shortenSlack() error { return setSlack(1) }
 
 // request asks for priority, or for what RLIMIT_RTPRIO leaves of it.
 func request(tid, priority int) (granted int, err error) {
