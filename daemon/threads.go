@@ -30,7 +30,7 @@ const (
 
 // runtimeSlack is by how much the sleeps of the Go runtime's monitor may be longer than
 // asked for (rtthread.Relax).
-const runtimeSlack = 5 * time.Millisecond
+const runtimeSlack = 20 * time.Millisecond
 
 // Relax lets the runtime's monitor wake up less often. It is to be called first,
 // before files are read, which may be pipes, and ports opened.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"aes67-sink/aes67"
@@ -149,7 +150,7 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 		}
 		return heard, why + "; receivers follow the timestamps, which jumped with it"
 	case CauseClockLost:
-		return "lost their clock", "the grandmaster " + cmp.Or(c.Before.Master, "is") + " is not heard any more; they run on at its last frequency, and nothing is heard of that yet"
+		return "lost their clock", strings.TrimSpace("the grandmaster "+c.Before.Master) + " is not heard any more; they run on at its last frequency, and nothing is heard of that yet"
 	case CauseRefused:
 		return "lost " + text.Count(f.refused, "packet", "packets"),
 			"the kernel refused to send; look at the interface " + cmp.Or(c.Before.Network, "in use") + ", and for a firewall's rule against multicast"
@@ -217,14 +218,10 @@ func (c *Case) heard(plan Plan, f *facts) string {
 
 // policy says what the sender's thread had, and why that was not more.
 func (c *Case) policy() string {
-	l := &c.Before
-	if l.Policy == "" { // the sender began meanwhile
-		l = &c.After
+	if c.Before.RealTime || c.Before.Why == "" {
+		return cmp.Or(c.Before.Policy, "of unknown priority")
 	}
-	if l.RealTime || l.Why == "" {
-		return cmp.Or(l.Policy, "of unknown priority")
-	}
-	return l.Policy + ": " + l.Why
+	return c.Before.Policy + ": " + c.Before.Why
 }
 
 // stepped is by how much the virtual clock jumped between two looks.

@@ -612,6 +612,30 @@ func TestWhatIsGraveHasItsOwnTime(t *testing.T) {
 	}
 }
 
+// TestAPriorityLostAtTheStartIsToldWhole: packets that were late before the sender's
+// priority was known are of the same incident.
+func TestAPriorityLostAtTheStartIsToldWhole(t *testing.T) {
+	d := newDesk(testPlan)
+	known := d.look
+	d.look.Policy, d.look.RealTime = "", false
+	late := func() {
+		d.late(3*time.Millisecond, 60*time.Microsecond, 15*time.Microsecond)
+		d.run(700 * time.Millisecond)
+	}
+	late()
+	d.look.Policy, d.look.RealTime = known.Policy, known.RealTime
+	late()
+	d.look.Policy, d.look.RealTime = "SCHED_OTHER", false
+	late()
+	d.run(12 * time.Second)
+	if len(d.cases) != 1 {
+		t.Fatalf("%d incidents, want one", len(d.cases))
+	}
+	if k := Keep(testPlan, d.cases[0], &Evidence{}); !strings.Contains(k.Sentence, "lost its real-time priority (SCHED_FIFO)") {
+		t.Error(k.Sentence)
+	}
+}
+
 // TestWhatIsCutOffIsWholeAtTheEnd: the bridge may end right behind it.
 func TestWhatIsCutOffIsWholeAtTheEnd(t *testing.T) {
 	d := busyDesk()

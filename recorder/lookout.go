@@ -110,6 +110,9 @@ func (w *lookout) look(l *Look, fresh []Record, number uint64) (over *Case) {
 		return over
 	}
 	c.After = *l
+	if b := &c.Before; b.Policy == "" { // the sender began meanwhile
+		b.Policy, b.RealTime, b.Why = l.Policy, l.RealTime, l.Why
+	}
 	if l.worseThan(&c.Ill) || !c.Ill.turned(&c.Before) {
 		c.Ill = *l
 	}

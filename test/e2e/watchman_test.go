@@ -50,7 +50,7 @@ const (
 	watchPeriod = 2 * time.Millisecond
 	watchLate   = 500 * time.Microsecond
 	// runtimeSlack is for the monitor of his Go runtime.
-	runtimeSlack = 5 * time.Millisecond
+	runtimeSlack = 20 * time.Millisecond
 	// queuePeriod is how often the kernel's account of waiting is read, and
 	// leastQueued the wait that counts: an idle scheduler takes less.
 	queuePeriod = 50 * time.Millisecond
