@@ -67,7 +67,7 @@ func clockProblem(state bridge.State) string {
 	case state == bridge.WaitingClock:
 		return "waiting for a PTP clock: none is followed, and this computer does not serve; see aes67-sink list for what is heard"
 	case state == bridge.Holdover:
-		return "holdover: the grandmaster is gone, and the streams go on at its last rate; see aes67-sink list for what is heard"
+		return "holdover: the grandmaster is gone or cannot be followed any more, and the streams go on at its last rate; see aes67-sink list for what is heard"
 	}
 	return ""
 }

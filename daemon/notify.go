@@ -45,7 +45,7 @@ func restartCommand() string {
 }
 
 // Run tells until ctx is done: readiness when the sink is there, the state when
-// it changes, and the watchdog twice in its time as long as the bridge answers.
+// it changes, and the watchdog three times in its time as long as the bridge answers.
 func (n *notifier) Run(ctx context.Context) error {
 	if !underManager() {
 		<-ctx.Done()

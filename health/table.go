@@ -134,7 +134,7 @@ var conditions = []Condition{
 	// The clock.
 	{Code: "no-ptp", Title: "PTP is not permitted", Heading: "no PTP:", Severity: Defect, Domain: ExternalSynchronization, Pastes: true},
 	{Code: "clock-awaited", Title: "Waiting for a clock", Heading: "waiting for a PTP clock", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noMaster, VisibleAfter: clock},
-	{Code: "holdover", Title: "The grandmaster is gone", Heading: "holdover", Severity: Notice, Domain: ExternalSynchronization, DependsOn: noMaster, VisibleAfter: soon},
+	{Code: "holdover", Title: "The grandmaster is lost", Heading: "holdover", Severity: Notice, Domain: ExternalSynchronization, DependsOn: noMaster, VisibleAfter: soon},
 	{Code: "no-master", Title: "No PTP master", Heading: "no PTP master is heard in domain", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noPTP},
 	{Code: "no-delay-answer", Title: "The grandmaster does not answer", Heading: "does not answer Delay_Req", Severity: Defect, Domain: ExternalSynchronization, DependsOn: noPTP},
 	{Code: "delay-answer-stopped", Title: "The grandmaster no longer answers", Heading: "no longer answers Delay_Req", Severity: Defect, Domain: ExternalSynchronization, DependsOn: noPTP},

@@ -150,7 +150,7 @@ func (c *Case) words(plan Plan, cause string, f *facts, e *Evidence, bill []Shar
 		}
 		return heard, why + "; receivers follow the timestamps, which jumped with it"
 	case CauseClockLost:
-		return "lost their clock", strings.TrimSpace("the grandmaster "+c.Before.Master) + " is not heard any more; they run on at its last frequency, and nothing is heard of that yet"
+		return "lost their clock", strings.TrimSpace("the grandmaster "+c.Before.Master) + " is gone or cannot be followed any more; they run on at its last frequency, and nothing is heard of that yet"
 	case CauseRefused:
 		return "lost " + text.Count(f.refused, "packet", "packets"),
 			"the kernel refused to send; look at the interface " + cmp.Or(c.Before.Network, "in use") + ", and for a firewall's rule against multicast"

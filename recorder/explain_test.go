@@ -90,7 +90,7 @@ var faults = []struct {
 	make        func(d *desk)
 }{
 	{"the thread waits for a core", CauseCore, Evidence{Span: 500 * time.Millisecond, Sender: Thread{Ran: 30 * time.Millisecond, Waited: 3100 * time.Microsecond, Voluntary: 500, Forced: 2}, Usual: Thread{Waited: 200 * time.Microsecond}, UsualSpan: 2 * time.Second, Pressed: 3 * time.Millisecond}, func(d *desk) {
-		d.look.Policy, d.look.RealTime, d.look.Why = "SCHED_OTHER", false, "RealtimeKit had refused, for there were too many requests"
+		d.look.Policy, d.look.RealTime, d.look.Why = "SCHED_OTHER", false, "SCHED_FIFO 20: operation not permitted: RLIMIT_RTPRIO is 0 for this user; RealtimeKit: The name org.freedesktop.RealtimeKit1 was not provided by any .service files"
 		d.lookout.last.RealTime = false // since the start
 		d.run(2 * time.Second)
 		d.late(3200*time.Microsecond, 60*time.Microsecond, 15*time.Microsecond)

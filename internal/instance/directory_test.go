@@ -31,8 +31,9 @@ func TestDirectory(t *testing.T) {
 		}
 	})
 	t.Run("XDG_RUNTIME_DIR is not there", func(t *testing.T) {
-		t.Setenv("XDG_RUNTIME_DIR", "/nonexistent")
-		want := "XDG_RUNTIME_DIR: /nonexistent: no such file or directory; run the bridge in the user's own session"
+		missing := filepath.Join(t.TempDir(), "missing")
+		t.Setenv("XDG_RUNTIME_DIR", missing)
+		want := "XDG_RUNTIME_DIR: " + missing + ": no such file or directory; run the bridge in the user's own session"
 		if _, err := MakeDirectory(); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -39,7 +39,8 @@ func TestMakeRun(t *testing.T) {
 			// Whoever runs the tests in the background has SIGINT ignored, and a
 			// shell that is started so cannot trap it.
 			command := append([]string{"env", "--default-signal=INT", "--default-signal=QUIT"}, ending.as...)
-			p := start(t, "run.sh", []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"},
+			home := t.TempDir()
+			p := start(t, "run.sh", []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home},
 				append(command, filepath.Join(project, "scripts/run.sh"), "--demo")...)
 			pid := p.cmd.Process.Pid
 			eventually(t, 40*time.Second, "the speaker hears both channels", func() bool {
@@ -58,6 +59,9 @@ func TestMakeRun(t *testing.T) {
 			}
 			if _, err := os.Stat(dir); err == nil {
 				t.Errorf("the folder %s was left", dir)
+			}
+			if left := must(os.ReadDir(home)); len(left) != 0 {
+				t.Errorf("%q was left in the home folder", left)
 			}
 			if left, _ := filepath.Glob(fmt.Sprintf("/run/netns/aes67run-%d-*", pid)); len(left) != 0 {
 				t.Errorf("the namespaces %q were left", left)
