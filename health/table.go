@@ -62,7 +62,7 @@ var (
 	}
 	noNetwork = slices.Concat(unlinked, []Code{"first-leg-lost"})
 	noPTP     = slices.Concat(noNetwork, []Code{"ptp-filtered", "firewall"})
-	noMaster  = slices.Concat(noPTP, []Code{"no-ptp", "no-master", "no-sync", "clock-not-ticking", "other-ptp-program"})
+	noMaster  = slices.Concat(noPTP, []Code{"no-ptp", "no-master", "no-sync", "clock-not-ticking", "clock-uneven", "other-ptp-program"})
 )
 
 var conditions = []Condition{
@@ -147,6 +147,7 @@ var conditions = []Condition{
 		Severity: Defect, Domain: ExternalSynchronization, DependsOn: append(slices.Clone(noNetwork), "packets-not-sent"),
 	},
 	{Code: "no-transmit-timestamps", Title: "The driver gives no timestamps", Heading: "gives no transmit timestamps", Severity: Defect, Domain: ExternalSynchronization, DependsOn: noNetwork},
+	{Code: "clock-uneven", Title: "The grandmaster cannot be followed", Heading: "come so irregularly", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noNetwork},
 	{Code: "clock-not-ticking", Title: "The grandmaster does not tick", Heading: "time does not tick", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noNetwork},
 	{Code: "other-ptp-program", Title: "Another PTP program runs here", Heading: "another PTP program runs on this computer", Severity: Silence, Domain: ExternalSynchronization, DependsOn: noNetwork},
 	{

@@ -179,19 +179,43 @@ func TestTheLockIsTakenBackWhileTheEstimateIsBad(t *testing.T) {
 	if s := n.status(); s.State != ptp.Locked {
 		t.Fatalf("before the load: %v", s.State)
 	}
-	lost := 0
+	lost, told := 0, 0
 	for second := 61.0; second <= 120; second++ {
 		n.run(at(second))
-		if n.status().State == ptp.Holdover {
+		if s := n.status(); s.State == ptp.Holdover {
 			lost++
+			if strings.Contains(s.Problem, "come so irregularly") {
+				told++
+			}
 		}
 	}
-	if lost < 20 {
-		t.Errorf("said for %d of 60 s that the lock is lost, want 20 s at least", lost)
+	if lost < 20 || told < lost/2 {
+		t.Errorf("said for %d of 60 s that the lock is lost, and why for %d s; want 20 s at least, and half of that", lost, told)
 	}
 	n.run(at(180))
-	if s := n.status(); s.State != ptp.Locked || s.Steps != 0 {
-		t.Errorf("a minute after: %v with %d steps, want locked with none", s.State, s.Steps)
+	if s := n.status(); s.State != ptp.Locked || s.Steps != 0 || s.Problem != "" {
+		t.Errorf("a minute after: %v with %d steps, problem %q; want locked with none", s.State, s.Steps, s.Problem)
+	}
+}
+
+// TestAMasterThatIsNeverGoodEnoughIsTold: over Wi-Fi at its worst there is no lock, ever.
+func TestAMasterThatIsNeverGoodEnoughIsTold(t *testing.T) {
+	n := newNetwork(ptp.EngineConfig{Mode: aes67.ClockAuto})
+	jitter := lab.Uniform(40 * time.Millisecond)
+	n.add(gmConfig(1, 50_000), noisy(1, jitter, 0.05), noisy(2, jitter, 0.05))
+	n.run(at(60))
+	told := 0
+	for second := 61.0; second <= 120; second++ {
+		n.run(at(second))
+		switch s := n.status(); {
+		case s.State == ptp.Locked:
+			t.Fatalf("locked after %v s", second)
+		case strings.Contains(s.Problem, "come so irregularly"):
+			told++
+		}
+	}
+	if told < 55 {
+		t.Errorf("told for %d of 60 s", told)
 	}
 }
 

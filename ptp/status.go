@@ -213,6 +213,7 @@ const (
 	otherServes   // as another program on this computer may
 	otherAnswered // another program here gets the answers to us
 	noClock       // what it sends is the time of none
+	uneven        // its messages tell the time too badly
 	stoppedDelayResponse
 	absurdDelayResponse
 	noMaster
@@ -235,6 +236,8 @@ func (e *Engine) Trouble(now aes67.RawTime) Trouble {
 		return Trouble{kind: notSent, why: e.out.why}
 	case neighbour.Exists():
 		return neighbour
+	case e.following() && f.servo.Fails(now):
+		return Trouble{kind: uneven, who: e.parent.Identity}
 	case e.state == PortMaster && e.grandmaster.deaf():
 		return Trouble{kind: noTransmitTimes}
 	case e.following() && f.exchange.absurd >= absurdAnswers:
@@ -292,6 +295,8 @@ func (t Trouble) String() string {
 		return fmt.Sprintf("another PTP program runs on this computer, %s, and gets the grandmaster's answers to us: the path's delay is taken as 0; end it", t.program)
 	case noClock:
 		return fmt.Sprintf("grandmaster %v's time does not tick: it stands still or runs at a rate that no clock has; restart it, or let another one serve", t.who)
+	case uneven:
+		return fmt.Sprintf("grandmaster %v cannot be followed: its messages come so irregularly that its time is not known to 0.1 ms; connect it and this computer by cable, or relieve the network", t.who)
 	case stoppedDelayResponse:
 		return fmt.Sprintf("grandmaster %v no longer answers Delay_Req: the switch or the master filters it, or it has too many followers; the path's delay is taken as it was", t.who)
 	case absurdDelayResponse:

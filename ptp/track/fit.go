@@ -1,9 +1,6 @@
 package track
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // curve is fitted to both directions, which see the same clock, and taken at
 // x = 0:
@@ -52,14 +49,35 @@ func biweight(r float64) float64 {
 // fitter holds the memory of the fits, which allocate only to grow it.
 type fitter struct{ scratch []float64 }
 
-// median returns the median of v, which it sorts; of an even number it is the
-// upper of the middle two, of none 0.
+// median returns the median of v, which it reorders (Hoare, Algorithm 65: Find, CACM
+// 4/7, 1961); of an even number it is the upper of the middle two, of none 0.
 func median(v []float64) float64 {
 	if len(v) == 0 {
 		return 0
 	}
-	slices.Sort(v)
-	return v[len(v)/2]
+	k, low, high := len(v)/2, 0, len(v)-1
+	for low < high {
+		pivot, i, j := v[k], low, high
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for pivot < v[j] {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i, j = i+1, j-1
+			}
+		}
+		if j < k {
+			low = i
+		}
+		if k < i {
+			high = j
+		}
+	}
+	return v[k]
 }
 
 // spread returns the median of points less a curve that is some seconds old, and

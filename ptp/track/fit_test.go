@@ -3,6 +3,7 @@ package track
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -138,6 +139,21 @@ func TestTheMedianIsTheMiddle(t *testing.T) {
 	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{2, 1}, 2}, {[]float64{9, 1, 5}, 5}, {[]float64{4, 1, 3, 2}, 3}} {
 		if got := median(c.v); got != c.want {
 			t.Errorf("of %v: %v, want %v", c.v, got, c.want)
+		}
+	}
+}
+
+// TestMedianIsThatOfSorting holds it to the plain way, ties and all.
+func TestMedianIsThatOfSorting(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		v := make([]float64, 1+r.IntN(200))
+		for i := range v {
+			v[i] = float64(r.IntN(1 + r.IntN(300)))
+		}
+		sorted := slices.Sorted(slices.Values(v))
+		if got := median(v); got != sorted[len(v)/2] {
+			t.Fatalf("got %v of %v", got, sorted)
 		}
 	}
 }

@@ -83,6 +83,11 @@ func (s *Servo) State() State { return s.state }
 // Known returns the estimate that is followed.
 func (s *Servo) Known() (*Estimate, bool) { return &s.est, s.known }
 
+// Fails reports that there are estimates, but for patience none good enough to lock.
+func (s *Servo) Fails(now aes67.RawTime) bool {
+	return s.known && s.state != Locked && now.Sub(s.since) >= patience
+}
+
 // Applied reports whether the clock was brought to an estimate since Start.
 func (s *Servo) Applied() bool { return s.known && !s.fresh }
 
