@@ -155,11 +155,13 @@ func New(reference float64, last []float64) *Slider {
 // the wire since.
 func (s *Slider) Unheard(yes bool) { s.unheard = yes }
 
-// Mutes are whether the slider has muted each speaker.
+// Mutes are whether the slider has muted each speaker, or may have: one that has not
+// answered may have obeyed.
 func (s *Slider) Mutes() []bool {
 	all := make([]bool, len(s.devices))
 	for i := range all {
-		all[i] = s.devices[i].muted && s.devices[i].ours
+		d := &s.devices[i]
+		all[i] = d.muted && d.ours || d.hushed
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package volume
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -221,20 +222,31 @@ func TestWhatTheSliderMutedItUnmutes(t *testing.T) {
 	eventually(t, "no mutes", func() bool { return !d.sims[0].Muted() && !d.sims[1].Muted() })
 }
 
-// TestWhatTheSliderMutedIsUnmutedByTheNextRun, though that moves the stream.
+// TestWhatTheSliderMutedIsUnmutedByTheNextRun, though that moves the stream, and whether
+// the speakers had answered by the end of the last one or not.
 func TestWhatTheSliderMutedIsUnmutedByTheNextRun(t *testing.T) {
-	d := newDesktop(t, true)
-	d.loudness.Obey(1, law(-30, false))
-	end := d.run(t)
-	eventually(t, "the slider moves them", d.Moves)
-	d.loudness.Obey(2, law(-30, true))
-	eventually(t, "the mutes", func() bool { return d.sims[0].Muted() && d.sims[1].Muted() })
-	end()
-	d.Flush()
-	d.start(false)
-	d.loudness.Obey(1, law(-30, true)) // which mutes the stream
-	defer d.run(t)()
-	eventually(t, "no mutes", func() bool { return !d.sims[0].Muted() && !d.sims[1].Muted() })
+	for _, slow := range []time.Duration{0, 500 * time.Millisecond} {
+		d := newDesktop(t, true)
+		d.loudness.Obey(1, law(-30, false))
+		end := d.run(t)
+		eventually(t, "the slider moves them", d.Moves)
+		answer := func(after time.Duration) {
+			for _, sim := range d.sims {
+				sim.SetFaults(speakersim.Faults{Slow: after})
+			}
+		}
+		answer(slow)
+		d.loudness.Obey(2, law(-30, true))
+		eventually(t, "the mutes", func() bool { return d.sims[0].Muted() && d.sims[1].Muted() })
+		end()
+		d.Flush()
+		answer(0)
+		d.start(false)
+		d.loudness.Obey(1, law(-30, true)) // which mutes the stream
+		end = d.run(t)
+		eventually(t, fmt.Sprintf("no mutes, answers after %v", slow), func() bool { return !d.sims[0].Muted() && !d.sims[1].Muted() })
+		end()
+	}
 }
 
 // TestSpeakersOfAnotherUserAreLetAlone: of two users who have paired the same speakers, the
