@@ -144,6 +144,7 @@ func (a *announcer) Run(ctx context.Context) error {
 			a.mu.Lock()
 			a.mirror.publish(a.second.Interface, a.sessions)
 			a.mu.Unlock()
+			wake.Signal(a.changed)
 		}
 	}
 }

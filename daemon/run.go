@@ -198,6 +198,9 @@ func wakes(e *edges, supervisor *bridge.Bridge, judge, handover chan<- struct{})
 	if e.ptp != nil {
 		changes = append(changes, relayed{from: e.ptp.Changed(), to: []chan<- struct{}{e.wake, e.network.wake, judge}})
 	}
+	if m := e.announcer.mirror; m != nil {
+		changes = append(changes, relayed{from: m.sap.Changed(), to: []chan<- struct{}{judge}, rest: othersRest})
+	}
 	for _, p := range e.announcer.publishers() {
 		changes = append(changes, relayed{from: p.Changed(), to: []chan<- struct{}{e.neighbours.wake, judge}})
 	}

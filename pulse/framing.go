@@ -6,7 +6,8 @@ package pulse
 //     words, flags; big-endian) and its payload (PulseAudio, pstream.c).
 //  2. Control payloads are collected and handed to the connection, whole. One that
 //     tells of the sink's volume casts doubt on the audio behind it at once: it
-//     comes before the first frame at another volume.
+//     comes before the first frame at another volume. So does one that tells of
+//     another source silence it.
 //  3. Audio of the recorded stream becomes samples and goes to the FrameHandler
 //     at once; a frame cut by a packet's end waits for the next packet. Before
 //     the sink's volume is confirmed the samples are zeros.
@@ -224,6 +225,9 @@ func (f *framer) end(at aes67.MonoTime) {
 		if f.volumes != nil && f.changesVolume(f.payload) {
 			f.volumes.Doubt()
 		}
+		if source, yes := f.movesTo(f.payload); yes {
+			f.moved.Store(source != f.source.Load())
+		}
 		f.control(f.payload)
 		if cap(f.payload) > messageBytes {
 			f.payload = nil // a long list: rare, not worth keeping
@@ -260,6 +264,19 @@ func (f *framer) changesVolume(payload []byte) bool {
 		return false
 	}
 	return binary.BigEndian.Uint32(values[6:]) == of.Load()
+}
+
+// movesTo recognizes the message that the recording is of another source from here on:
+// header, 'L' stream, 'L' source (PulseAudio, protocol-native.c, source_output_moved_cb).
+// What that one gives is not at the sink's volume.
+func (f *framer) movesTo(payload []byte) (source uint32, yes bool) {
+	opcode, _, ok := header(payload)
+	if !ok || opcode != proto.OpRecordStreamMoved || len(payload) < replyHeader+10 {
+		return 0, false
+	}
+	values := payload[replyHeader:]
+	stream := binary.BigEndian.Uint32(values[1:])
+	return binary.BigEndian.Uint32(values[6:]), values[0] == 'L' && values[5] == 'L' && stream == uint32(f.stream.Load())
 }
 
 // audio turns little-endian float32 into samples.

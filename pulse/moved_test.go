@@ -1,6 +1,7 @@
 package pulse
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/jfreymuth/pulse/proto"
@@ -34,5 +35,40 @@ func TestARecordingThatIsMovedGivesZeros(t *testing.T) {
 	}
 	if l.dirty.Load()&dirtyMonitor == 0 {
 		t.Error("nobody records the monitor anew")
+	}
+}
+
+// What comes behind that message in the same read is none of the monitor's either, long
+// before the message is handed over.
+func TestARecordingThatIsMovedGivesZerosFromTheMessageOn(t *testing.T) {
+	moved := func(stream, source uint32) []byte {
+		payload := []byte{'L', 0, 0, 0, proto.OpRecordStreamMoved, 'L', 0xFF, 0xFF, 0xFF, 0xFF, 'L'}
+		payload = append(binary.BigEndian.AppendUint32(payload, stream), 'L')
+		return packet(controlChannel, 0, binary.BigEndian.AppendUint32(payload, source))
+	}
+	sound := packet(3, 0, audioOf(0.5, 0.5))
+	for _, c := range []struct {
+		what    string
+		message []byte
+		silent  bool
+	}{
+		{"to another source", moved(3, 9), true},
+		{"to the monitor", moved(3, 5), false},
+		{"another recording", moved(4, 9), false},
+		{"to another source and back", append(moved(3, 9), moved(3, 5)...), false},
+		{"a message that is cut off", packet(controlChannel, 0, moved(3, 9)[descriptorSize:][:19]), false},
+	} {
+		f, e := listen(2, 3)
+		f.source.Store(5)
+		if err := f.feed(append(append(append([]byte{}, sound...), c.message...), sound...), 0); err != nil {
+			t.Fatal(err)
+		}
+		want := audioOf(0.5, 0.5, 0.5, 0.5)
+		if c.silent {
+			want = audioOf(0.5, 0.5, 0, 0)
+		}
+		if string(e.audio) != string(want) {
+			t.Errorf("%s: %x", c.what, e.audio)
+		}
 	}
 }

@@ -310,7 +310,8 @@ func (s *Sender) tell(told faults) faults {
 		s.log.Warn().Uint64("jumps", jumps).Uint64("frames", now.skipped-told.skipped).
 			Msg("timestamps jumped")
 	}
-	if now.errno != told.errno && s.config.OnProblem != nil {
+	// A refusal that came and went in between may have been looked at meanwhile.
+	if (now.errno != told.errno || now.dropped != told.dropped) && s.config.OnProblem != nil {
 		s.config.OnProblem()
 	}
 	return now

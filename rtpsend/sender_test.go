@@ -469,6 +469,11 @@ func TestRefusedPacketsAreCountedAndSendingResumes(t *testing.T) {
 	if problems != 1 {
 		t.Errorf("the end of one problem was told %d times", problems)
 	}
+	s.log, problems = zerolog.Nop(), 0
+	if s.tell(faults{}); problems != 1 {
+		t.Errorf("a problem that began and ended since the last look was told %d times", problems)
+	}
+	s.log = zerolog.New(&log)
 	if n := testing.AllocsPerRun(100, func() { was = s.tell(was) }); n != 0 {
 		t.Errorf("telling nothing takes %v allocations", n)
 	}
