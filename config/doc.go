@@ -5,7 +5,7 @@
 // Order of reading: the table's defaults, then at most one file, then the
 // overrides of --set. Every step names all its faults, not only the first;
 // unknown keys are faults. The typed result is Config, in the units and words
-// of package aes67. There is no reloading: a changed setting means a restart.
+// of package aes67. A reload (daemon/reload.go) reads all of that once more.
 //
 // The package reads files and nothing else; it starts nothing and logs nothing.
 // Format: TOML 1.0.

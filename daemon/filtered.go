@@ -42,7 +42,7 @@ func unheard(references []sdp.Reference, clock ptp.Status, masters int, heard []
 		return named, false // heard, or it is too early to tell
 	}
 	for _, r := range references {
-		ours := r.Grandmaster == clock.Grandmaster // others follow us
+		ours := r.Grandmaster == clock.Grandmaster || r.Grandmaster == clock.Own // others follow us, or did
 		if r.Domain == clock.Domain && !ours && !slices.Contains(heard, r.Grandmaster) && (!filtered || bytes.Compare(r.Grandmaster[:], named[:]) < 0) {
 			named, filtered = r.Grandmaster, true
 		}

@@ -30,6 +30,7 @@ func TestAMasterThatOthersHearAndWeDoNot(t *testing.T) {
 		"we serve, and others follow somebody":       {names(another, theirs), serving, 0, nil, theirs},
 		"we wait, and others follow somebody":        {names(theirs), waiting, 0, nil, theirs},
 		"others follow us":                           {names(ours), serving, 0, nil, aes67.ClockIdentity{}},
+		"others follow who we were":                  {names(ours), ptp.Status{Silent: true, Domain: 3, Own: ours}, 0, nil, aes67.ClockIdentity{}},
 		"a master is heard":                          {names(theirs), serving, 1, nil, aes67.ClockIdentity{}},
 		"it is too early":                            {names(theirs), ptp.Status{Domain: 3}, 0, nil, aes67.ClockIdentity{}},
 		"nobody says anything":                       {nil, serving, 0, nil, aes67.ClockIdentity{}},

@@ -90,10 +90,11 @@ func recordService(p *dnsmessage.Parser, h dnsmessage.ResourceHeader) (service s
 }
 
 // aesService returns the label of a name that is a service of AES67 devices: RAVENNA,
-// Dante, or Sennheiser's and Neumann's control (SSC).
+// Dante, or Sennheiser's and Neumann's control (SSC). It is told to the user, so it has
+// letters, digits and hyphens alone, as service names do (RFC 6335, 5.1).
 func aesService(name string) string {
 	for label := range strings.SplitSeq(strings.ToLower(name), ".") {
-		if label == "_ravenna" || label == "_ravenna_session" || label == "_ssc" || strings.HasPrefix(label, "_netaudio-") {
+		if label == "_ravenna" || label == "_ravenna_session" || label == "_ssc" || strings.HasPrefix(label, "_netaudio-") && strings.Trim(label, "_-abcdefghijklmnopqrstuvwxyz0123456789") == "" {
 			return label
 		}
 	}

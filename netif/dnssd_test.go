@@ -95,6 +95,7 @@ func TestAnnouncedService(t *testing.T) {
 		{"behind a name with a dot in it", dotted(), "_ravenna_session"},
 		{"a plain RTSP server", mdns(true, ptr("_rtsp._tcp.local.", "camera._rtsp._tcp.local.", long)), ""},
 		{"a service that only looks like it", mdns(true, ptr("_ravennax._tcp.local.", "x._ravennax._tcp.local.", long)), ""},
+		{"a command in place of a name", mdns(true, ptr("_netaudio-the sink is suspended`reboot`._udp.local.", "x._udp.local.", long)), ""},
 		{"a goodbye", mdns(true, ptr("_netaudio-arc._udp.local.", "box._netaudio-arc._udp.local.", 0)), ""},
 		{"what somebody who asks knows already", mdns(false, ptr("_netaudio-arc._udp.local.", "box._netaudio-arc._udp.local.", long)), ""},
 		{"a message cut short", mdns(true, ptr("_netaudio-arc._udp.local.", "box._netaudio-arc._udp.local.", long))[:30], ""},
@@ -118,6 +119,9 @@ func FuzzAnnouncedService(f *testing.F) {
 		got := announcedService(b)
 		if got != "" && got != "_ravenna" && got != "_ravenna_session" && got != "_ssc" && !strings.HasPrefix(got, "_netaudio-") {
 			t.Fatalf("found %q", got)
+		}
+		if strings.ContainsAny(got, " `'\"$") {
+			t.Fatalf("told is %q", got)
 		}
 		if len(got) > 255 {
 			t.Fatalf("found %d bytes", len(got))

@@ -59,6 +59,7 @@ type Status struct {
 	Port        PortState
 	Role        Role
 	Grandmaster aes67.ClockIdentity // whose time the clock shows, or will once it is measured; zero: none
+	Own         aes67.ClockIdentity // ours, whatever the state; zero: there is no network
 	Parent      wire.PortIdentity   // who sends its time to us; follower only
 	Announced   wire.Properties     // what we announce of ourselves; grandmaster only
 	Domain      uint8
@@ -121,7 +122,7 @@ func (e *Engine) Status(now aes67.RawTime) Status {
 // Figures is the Status without its words: it allocates nothing.
 func (e *Engine) Figures(now aes67.RawTime) Status {
 	f := &e.follower
-	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list)}
+	s := Status{Domain: e.cfg.Domain, Port: e.state, Masters: len(e.masters.list), Own: e.own.Identity}
 	s.Silent = e.state == PortMaster || e.state == PortListening && now >= e.listenUntil
 	m, set := e.clock.Load()
 	est, known := f.servo.Known()

@@ -14,6 +14,5 @@
 // block that Dante devices write first, RAVENNA's additions last. Receivers
 // exist that break when it is changed.
 //
-// Left out: unicast offers, DUP (SMPTE ST 2022-7), fmtp. Pure: no I/O, no
-// clock, no goroutines.
+// Pure: no I/O, no clock, no goroutines.
 package sdp

@@ -14,7 +14,7 @@ import (
 // system.
 func Advice(root fs.FS, iface string) string {
 	if reversePath(root, iface) {
-		return "the kernel drops what comes from another network (rp_filter); `sudo sysctl -w net.ipv4.conf." + iface + ".rp_filter=2`"
+		return "the kernel drops what comes from another network (rp_filter); `sudo sysctl -w net.ipv4.conf." + strings.ReplaceAll(iface, ".", "/") + ".rp_filter=2`" // sysctl(8)
 	}
 	if known := program(root); known != "" {
 		return known

@@ -31,4 +31,8 @@ func TestAdviceNamesWhatFilters(t *testing.T) {
 			t.Errorf("%s: %q, want %q in it", name, got, test.want)
 		}
 	}
+	vlan := fstest.MapFS{"proc/sys/net/ipv4/conf/eth0.100/rp_filter": file("1\n"), "proc/net/netstat": file(some)}
+	if got := Advice(vlan, "eth0.100"); !strings.Contains(got, "net.ipv4.conf.eth0/100.rp_filter=2") {
+		t.Errorf("a VLAN: %q", got)
+	}
 }
