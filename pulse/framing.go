@@ -243,13 +243,9 @@ func (f *framer) end(at aes67.MonoTime) {
 // the audio: header, 'L' event, 'L' index (PulseAudio, protocol-native.c,
 // subscription_cb).
 func (f *framer) changesVolume(payload []byte) bool {
-	opcode, _, ok := header(payload)
-	if !ok || opcode != proto.OpSubscribeEvent || len(payload) < replyHeader+10 {
-		return false
-	}
-	values := payload[replyHeader:]
-	event := proto.SubscriptionEventType(binary.BigEndian.Uint32(values[1:]))
-	if values[0] != 'L' || values[5] != 'L' || event.GetType() != proto.EventChange {
+	what, index, ok := twoNumbers(payload, proto.OpSubscribeEvent)
+	event := proto.SubscriptionEventType(what)
+	if !ok || event.GetType() != proto.EventChange {
 		return false
 	}
 	var of *atomic.Uint32
@@ -263,20 +259,24 @@ func (f *framer) changesVolume(payload []byte) bool {
 	default:
 		return false
 	}
-	return binary.BigEndian.Uint32(values[6:]) == of.Load()
+	return index == of.Load()
 }
 
 // movesTo recognizes the message that the recording is of another source from here on:
 // header, 'L' stream, 'L' source (PulseAudio, protocol-native.c, source_output_moved_cb).
 // What that one gives is not at the sink's volume.
 func (f *framer) movesTo(payload []byte) (source uint32, yes bool) {
-	opcode, _, ok := header(payload)
-	if !ok || opcode != proto.OpRecordStreamMoved || len(payload) < replyHeader+10 {
-		return 0, false
+	stream, source, ok := twoNumbers(payload, proto.OpRecordStreamMoved)
+	return source, ok && stream == uint32(f.stream.Load())
+}
+
+// twoNumbers returns those that a message of one kind begins with: they stand as opcode
+// and tag do.
+func twoNumbers(payload []byte, kind uint32) (first, second uint32, ok bool) {
+	if opcode, _, ok := header(payload); !ok || opcode != kind {
+		return 0, 0, false
 	}
-	values := payload[replyHeader:]
-	stream := binary.BigEndian.Uint32(values[1:])
-	return binary.BigEndian.Uint32(values[6:]), values[0] == 'L' && values[5] == 'L' && stream == uint32(f.stream.Load())
+	return header(payload[replyHeader:])
 }
 
 // audio turns little-endian float32 into samples.
