@@ -14,16 +14,9 @@ import (
 
 // TestTheSecondLegsRTSPIsToldToo: who judges is woken when the port is had there.
 func TestTheSecondLegsRTSPIsToldToo(t *testing.T) {
-	held, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := held.Addr().(*net.TCPAddr).Port
-	if err := held.Close(); err != nil {
-		t.Fatal(err)
-	}
+	at := freeAddress(t)
 	cfg := config.Default()
-	cfg.Network.Secondary, cfg.Announce.MDNS, cfg.Announce.RTSPPort = "eno2", false, uint16(port)
+	cfg.Network.Secondary, cfg.Announce.MDNS, cfg.Announce.RTSPPort = "eno2", false, at.Port()
 	a := newAnnouncer(cfg, nil, func() bool { return false }, func(string) zerolog.Logger { return zerolog.Nop() })
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
@@ -34,7 +27,7 @@ func TestTheSecondLegsRTSPIsToldToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.mirror.rtsp.Serve(*lo, netip.MustParseAddr("127.0.0.1"), nil)
+	a.mirror.rtsp.Serve(*lo, at.Addr(), nil)
 	select {
 	case <-a.changed:
 	case <-time.After(time.Minute):
@@ -46,4 +39,17 @@ func TestTheSecondLegsRTSPIsToldToo(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// freeAddress is one where nobody listens.
+func freeAddress(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().(*net.TCPAddr).AddrPort()
 }

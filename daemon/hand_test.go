@@ -88,12 +88,7 @@ func TestTheFormsOfThePageSetSpeakers(t *testing.T) {
 	loudness := volume.NewLoudness(mild{}, rtthread.Now, zerolog.Nop())
 	loudness.Join(mild{}, func() bool { return true })
 	both := volume.NewPair(loudness, directory, "aes67", true, rtthread.Now, zerolog.Nop())
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := freeAddress(t).String()
 	told := paired{pair: both}
 	server := status.NewServer(told).With(page.New(told)).Setting(both)
 	var running sync.WaitGroup
