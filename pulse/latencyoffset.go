@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,10 +54,11 @@ var errUntold = errors.New("players cannot be told the latency here")
 
 // offset is what players are told beside what the server knows by itself.
 type offset struct {
-	front  bool           // the sink can tell
-	failed aes67.MonoTime // when this server proved unable to; 0: never
-	set    time.Duration  // what was set; -1: not known
-	proved bool           // the sink's ports tell it
+	front   bool           // the sink can tell
+	lacking bool           // it cannot, but was left by another run, and a new one may
+	failed  aes67.MonoTime // when this server proved unable to; 0: never
+	set     time.Duration  // what was set; -1: not known
+	proved  bool           // the sink's ports tell it
 }
 
 // tellsLatency reports whether the server may have a sink that tells: PipeWire, of this
@@ -90,13 +92,10 @@ func frontArgs(id, plain string) string {
 	return args + " " + offsetKey
 }
 
-// sameSink reports whether arguments that a module was loaded with make the sink that
-// others would; of a front the latency may differ.
-func sameSink(args, want string) bool {
-	if strings.HasSuffix(want, offsetKey) {
-		return strings.HasPrefix(args, want)
-	}
-	return args == want
+// isFront reports whether arguments that a module was loaded with are those of a front of
+// one of some null sinks, whatever latency it told.
+func isFront(id, args string, plain []string) bool {
+	return slices.ContainsFunc(plain, func(p string) bool { return strings.HasPrefix(args, frontArgs(id, p)) })
 }
 
 // makeSink loads the sink of the null sink's arguments, with a front if the server has one.

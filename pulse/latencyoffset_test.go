@@ -48,18 +48,18 @@ func TestFrontArgumentsReadBack(t *testing.T) {
 	if !ok || hidden["sink_name"] != outer["master"] || hidden["channel_map"] != outer["channel_map"] {
 		t.Errorf("%s read as %q", cfg.hiddenArgs(), hidden)
 	}
+	other := moduleArgs(cfg.SinkID, "another name", cfg.Rate, cfg.Channels, false)
 	for _, c := range []struct {
-		args, want string
-		same       bool
+		args  string
+		front bool
 	}{
-		{front + `1}"'`, front, true},
-		{front + `70000000}"'`, front, true},
-		{plain, front, false},
-		{front + `1}"'`, plain, false},
-		{plain, plain, true},
+		{front + `1}"'`, true},
+		{front + `70000000}"'`, true},
+		{plain, false},
+		{frontArgs(cfg.SinkID, other) + `1}"'`, false},
 	} {
-		if got := sameSink(c.args, c.want); got != c.same {
-			t.Errorf("%s is what %s makes: %v, want %v", c.args, c.want, got, c.same)
+		if got := isFront(cfg.SinkID, c.args, []string{plain}); got != c.front {
+			t.Errorf("%s is a front of %s: %v, want %v", c.args, plain, got, c.front)
 		}
 	}
 }
@@ -179,7 +179,15 @@ func TestBothModulesAreAdopted(t *testing.T) {
 		t.Errorf("%d modules of a sink that tells nothing, want 1", got)
 	}
 	plain.stop()
+	// It stays for as long as somebody plays into it.
+	module = l.sh("pactl list short modules | grep %s", ownerKey)
+	stop := l.play(cfg, square(0.5))
 	third := l.run(told(&latency))
+	third.await("somebody plays", func(s Status) bool { return flowing(s) && s.Playing == 1 })
+	if again := l.sh("pactl list short modules | grep %s", ownerKey); again != module {
+		t.Errorf("made anew under a player: modules changed from\n%s\nto\n%s", module, again)
+	}
+	stop()
 	third.await("players are told", func(s Status) bool { return s.LatencyTold })
 	if got := l.modules(); got != 2 {
 		t.Errorf("%d modules of a sink that tells, want 2", got)

@@ -39,14 +39,12 @@ func (t *life) establish(ctx context.Context) error {
 	}
 	theirs := t.cfg.SinkName + " on " + t.cfg.Host
 	plain, told := args(t.cfg.SinkName, alone), args(theirs, alone)
-	made := func(plain string) string { // as it would be loaded here
-		if t.wantsFront() {
-			return frontArgs(t.cfg.SinkID, plain)
-		}
-		return plain
-	}
+	// One whose volume another is to apply, or that can not tell players the latency, is made
+	// anew when nothing plays.
+	leftover := []string{plain, told, args(t.cfg.SinkName, !alone), args(theirs, !alone)}
 	want := plain
 	var adopted *proto.GetSinkInfoReply
+	var front bool
 	for _, info := range all {
 		switch {
 		case !t.namesake(info):
@@ -55,17 +53,18 @@ func (t *life) establish(ctx context.Context) error {
 			}
 		case !t.isOurs(info):
 			return errTaken(info)
-		case adopted == nil && !t.worn && t.fits(info, made(plain), made(told), made(args(t.cfg.SinkName, !alone)), made(args(theirs, !alone))):
-			adopted = info // one whose volume another is to apply is made anew when nothing plays
 		default:
-			if err := t.remove(ctx, info); err != nil {
+			fits, tells := t.fits(info, leftover)
+			if fits && adopted == nil && !t.worn {
+				adopted, front = info, tells
+			} else if err := t.remove(ctx, info); err != nil {
 				return err
 			}
 		}
 	}
 	if adopted != nil {
 		t.module = adopted.ModuleIndex
-		t.offset = offset{front: t.wantsFront(), set: -1, failed: t.offset.failed}
+		t.offset = offset{front: front, lacking: !front && t.wantsFront(), set: -1, failed: t.offset.failed}
 		t.take(adopted, true)
 		t.startRate(ctx)
 		if t.doubtful(volumeOf(adopted)) {
@@ -83,11 +82,16 @@ func (t *life) establish(ctx context.Context) error {
 	return t.wantVolume()
 }
 
-// fits reports whether a leftover is what would be made, and all of it is there.
-func (t *life) fits(info *proto.GetSinkInfoReply, made ...string) bool {
+// fits reports whether a leftover is of arguments that a null sink would have here, or a
+// front of one with all that is behind it, which tells players the latency.
+func (t *life) fits(info *proto.GetSinkInfoReply, plain []string) (fits, tells bool) {
 	args := t.argumentsOf(info)
+	if slices.Contains(plain, args) {
+		return true, false
+	}
 	behind, _ := t.hidden()
-	return slices.ContainsFunc(made, func(want string) bool { return sameSink(args, want) }) && (!t.wantsFront() || len(behind) == 1)
+	fits = t.wantsFront() && len(behind) == 1 && isFront(t.cfg.SinkID, args, plain)
+	return fits, fits
 }
 
 func (t *life) allSinks() (all proto.GetSinkInfoListReply, err error) {

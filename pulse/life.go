@@ -275,6 +275,12 @@ func (t *life) serve(ctx context.Context) error {
 	}
 }
 
+// outdated reports whether the sink, which may be of another run, would be made otherwise
+// now: its volume applied by another, or telling players the latency.
+func (t *life) outdated() bool {
+	return t.unscaled != t.alone() || t.offset.lacking && t.wantsFront()
+}
+
 func (t *life) gone() error {
 	return fmt.Errorf("the sound server at %v is gone (%w): waiting for it", t.server.address, t.server.err())
 }
@@ -290,7 +296,7 @@ func (t *life) step(ctx context.Context) (err error) {
 	if t.withdrawn.Load() {
 		return t.withdraw()
 	}
-	if t.present && (t.deaf.deafened() || t.unscaled != t.alone()) { // nobody's sink is taken away under him
+	if t.present && (t.deaf.deafened() || t.outdated()) { // nobody's sink is taken away under him
 		if err := t.countPlayers(); err != nil {
 			return err
 		}
@@ -304,8 +310,8 @@ func (t *life) step(ctx context.Context) (err error) {
 		t.log.Info().Msg("nothing plays; making the sink anew, for a channel of it gave no sound")
 		t.absent()
 		t.worn = true
-	case t.present && t.playing == 0 && t.unscaled != t.alone():
-		t.log.Info().Bool("alone", t.alone()).Msg("making the sink anew, for another shall apply its volume")
+	case t.present && t.playing == 0 && t.outdated():
+		t.log.Info().Bool("alone", t.alone()).Bool("tells_latency", t.wantsFront()).Msg("nothing plays; making the sink anew, for it would be another now")
 		t.absent()
 		t.worn = true
 	}
@@ -335,7 +341,7 @@ func (t *life) step(ctx context.Context) (err error) {
 		if err := t.countPlayers(); err != nil {
 			return err
 		}
-		if t.playing == 0 && t.unscaled != t.alone() {
+		if t.playing == 0 && t.outdated() {
 			t.mark(dirtyInputs) // the next step begins with a new sink
 		}
 	}
