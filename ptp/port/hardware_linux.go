@@ -21,8 +21,8 @@ import (
 const hardwareTimestamping = unix.SOF_TIMESTAMPING_TX_HARDWARE | unix.SOF_TIMESTAMPING_RX_HARDWARE |
 	unix.SOF_TIMESTAMPING_RAW_HARDWARE
 
-// hardwareMisses event messages in a row without a hardware timestamp mean that
-// there are none.
+// hardwareMisses event messages in a row without a hardware timestamp, or with one that
+// cannot be true, mean that there are none.
 const hardwareMisses = 8
 
 // card is the interface's clock, if it is used.
@@ -33,7 +33,7 @@ type card struct {
 	close   func()
 	line    PHCMap
 	due     aes67.RawTime // of the next reading, RAW
-	missed  [2]int        // event messages in a row without hardware timestamp, by direction
+	missed  [2]int        // event messages in a row without a true hardware timestamp, by direction
 	awaited int           // messages sent since the latest report of one
 }
 
@@ -142,10 +142,17 @@ func (c *card) miss(d direction) {
 	}
 }
 
-// instant converts a hardware timestamp to one of CLOCK_MONOTONIC_RAW.
-func (c *card) instant(hardware int64, d direction) (at aes67.RawTime, ok bool) {
-	c.missed[d] = 0
-	return c.line.At(hardware), c.line.known
+// judge counts whether timestamps of its clock are of about now. One that is not may come
+// of a clock that was set a moment ago, which is read at once.
+func (c *card) judge(plausible bool, d direction) {
+	if plausible {
+		c.missed[d] = 0
+		return
+	}
+	c.due = 0
+	if c.missed[d]++; c.missed[d] >= hardwareMisses {
+		c.end(fmt.Sprintf("the driver gives wrong ones of messages %v", d))
+	}
 }
 
 // stampable reports whether the card's filter covers a datagram of the event

@@ -63,11 +63,7 @@ func TestACardsClockIsMapped(t *testing.T) {
 		f.now += phcEvery
 		c.look(f.now)
 		stamped := f.now.Add(-time.Millisecond)
-		at, ok := c.instant(f.show(stamped), inward)
-		if !ok {
-			t.Fatal("no instant")
-		}
-		e := float64(at.Sub(stamped))
+		e := float64(c.line.At(f.show(stamped)).Sub(stamped))
 		if math.Abs(e) > 1500 {
 			t.Fatalf("an instant is %v ns off", e)
 		}
@@ -127,6 +123,49 @@ func TestWithoutHardwareTimestampsThoseOfTheKernelAreUsed(t *testing.T) {
 	c.look(f.now + phcEvery*2)
 	if c.on || !f.closed {
 		t.Errorf("with a clock that cannot be read: on %v, closed %v", c.on, f.closed)
+	}
+}
+
+// TestACardWhoseTimestampsAreNeverTrueIsGivenUp, not one that somebody has set, nor for
+// what another card stamps by its own clock.
+func TestACardWhoseTimestampsAreNeverTrueIsGivenUp(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		ifindex int
+		set     bool // the card's clock, and it is read anew
+		lost    bool
+	}{
+		{"of the interface in use", 1, false, true},
+		{"of another interface", 2, false, false},
+		{"of a clock that was set", 1, true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := looped(t)
+			f := newFakeCard()
+			f.now = p.base.raw()
+			p.card.begin("eth0", f.open)
+			p.hardware, p.used = true, 1
+			off := int64(37 * time.Second)
+			if test.set {
+				f.epoch, off = f.epoch+off, 0
+			}
+			taken := 0
+			for range 3 * hardwareMisses {
+				if f.now = p.base.raw(); !p.card.on {
+					break
+				}
+				if _, ok := p.instant(&control{hardware: f.show(f.now) + off, ifindex: test.ifindex}, false, inward); ok {
+					taken++
+				}
+				p.card.look(f.now)
+			}
+			if (taken > 0) != test.set {
+				t.Errorf("%d timestamps are taken, want those of a clock that was set alone", taken)
+			}
+			if p.card.on == test.lost {
+				t.Errorf("in use: %v (%s), want %v", p.card.on, p.card.why, !test.lost)
+			}
+		})
 	}
 }
 
@@ -264,6 +303,7 @@ func TestACardThatStampsOneDirectionOnlyIsGivenUp(t *testing.T) {
 	for _, told := range []bool{false, true} {
 		p := looped(t)
 		f := newFakeCard()
+		f.now = p.base.raw()
 		p.card.begin("eth0", f.open)
 		request := (&wire.Message{Kind: wire.KindDelayReq, Source: self}).Append(nil)
 		for range hardwareMisses + 1 {
@@ -274,7 +314,7 @@ func TestACardThatStampsOneDirectionOnlyIsGivenUp(t *testing.T) {
 				p.readSent(&counter{}, false)
 			}
 			if p.card.on {
-				p.card.instant(f.show(f.now), inward)
+				p.instant(&control{hardware: f.show(p.base.raw())}, false, inward)
 			}
 		}
 		if p.card.on || !strings.Contains(p.card.why, "sent") {

@@ -37,6 +37,7 @@ type loop struct {
 	deaf      bool                              // by its word
 	waits     bool                              // the engine, for its word
 	since     aes67.RawTime                     // from when on the interface in use was listened to
+	woke      aes67.RawTime                     // when the computer woke up last; nothing was heard before
 	udpTable  string                            // where the sockets of this computer are listed
 	left      uint64                            // changes of the masters of interfaces that were left
 	told      news
@@ -133,7 +134,7 @@ func (l *loop) wake() {
 		l.drop(ifindex)
 	}
 	now := l.cfg.Now()
-	l.since = now
+	l.since, l.woke = now, now
 	l.engine.Slept(now)
 	if l.used != 0 {
 		l.start(now)

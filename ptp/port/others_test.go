@@ -216,3 +216,23 @@ func TestAComputerThatSleptBeginsAnew(t *testing.T) {
 		t.Errorf("%v, %d steps, the clock gained %v; want grandmaster, one step, %v", s.Role, s.Steps, gained, slept)
 	}
 }
+
+// TestWhatWasListenedToBeforeASleepDoesNotCount: the time asleep is not counted, and so an
+// interface chosen a moment after it seems to have been listened to all along.
+func TestWhatWasListenedToBeforeASleepDoesNotCount(t *testing.T) {
+	w := newWalled(t, true)
+	w.pass(time.Second)
+	w.loop.mu.Lock()
+	w.loop.wake()
+	w.loop.mu.Unlock()
+	w.pass(100 * time.Millisecond)
+	if err := w.Use(net.Interface{Index: 1, Name: "lo"}, loopback, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if roles, _ := w.pass(3 * time.Second); roles[ptp.RoleGrandmaster] {
+		t.Error("serves at once, though whoever does by now has not been heard")
+	}
+	if roles, _ := w.pass(10 * time.Second); !roles[ptp.RoleGrandmaster] {
+		t.Errorf("roles %v, want it to serve where nobody else does", roles)
+	}
+}

@@ -198,8 +198,15 @@ func (p *Sockets) instant(c *control, stepped bool, d direction) (at aes67.RawTi
 		if c.hardware == 0 {
 			return 0, false
 		}
-		at, ok = p.card.instant(c.hardware, d)
-		return at, ok && p.plausible(at)
+		if !p.card.line.known {
+			return 0, false // its clock was set
+		}
+		at = p.card.line.At(c.hardware)
+		ok = p.plausible(at)
+		if d == outward || c.ifindex == p.using() { // another card stamps by another clock
+			p.card.judge(ok, d)
+		}
+		return at, ok
 	}
 	at = p.base.Raw(p.clock.mono(c.realtime))
 	return at, !stepped && c.realtime != 0 && p.plausible(at)

@@ -209,7 +209,7 @@ func (s *Service) Use(iface net.Interface, addr netip.Addr, listened time.Durati
 		l.used, l.self = iface.Index, port
 		l.engine.Stop(s.cfg.Now())
 		l.echo.restart()
-		l.deaf, l.waits, l.since = false, true, since
+		l.deaf, l.waits, l.since = false, true, max(since, l.woke)
 	})
 	return nil
 }
