@@ -88,7 +88,12 @@ func (d *day) start(t *testing.T) {
 	if d.state.Usable { // it goes on where it was
 		last.Last, last.LastAddr = d.state.Chosen.Interface.Name, d.state.Chosen.Address
 	}
-	d.chooser, d.network, d.pipeline, d.changed = netif.NewChooser(last), &network{withdraw: func(yes bool) { d.hidden = yes }, playing: func() bool { return d.plays && !d.hidden && !d.asleep }}, pipeline, make(chan struct{}, 1)
+	d.chooser, d.network, d.pipeline, d.changed = netif.NewChooser(last), &network{playing: func() bool { return d.plays && !d.hidden && !d.asleep }}, pipeline, make(chan struct{}, 1)
+	d.network.withdraw = func(yes bool) bool {
+		played := d.network.playing()
+		d.hidden = yes
+		return yes && played
+	}
 	plan := planSessions(d.cfg, noMemory(t).identities, nameOf(d.cfg))
 	plan.Keep = func(bridge.Identity) {}
 	d.supervisor = bridge.New(d, rooms, plan, bridge.RestPolicy{Rests: d.cfg.Rests(), After: d.cfg.Stream.IdleAfter}, zerolog.Nop())

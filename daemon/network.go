@@ -44,14 +44,16 @@ type network struct {
 	kept        *networkState                 // the last one with a first leg; nil: there has been none since the start
 	allowed     func() (yes bool, why string) // the network side is ours
 	now         func() aes67.MonoTime
-	withdraw    func(yes bool) // the sink: nothing can be played
-	log         zerolog.Logger
-	wake        chan struct{} // by what is looked at, but for watcher and services
-	changed     chan struct{} // tells that input has
+	// withdraw hides the sinks: nothing can be played. It reports whether it interrupts who does.
+	withdraw func(yes bool) (interrupts bool)
+	log      zerolog.Logger
+	wake     chan struct{} // by what is looked at, but for watcher and services
+	changed  chan struct{} // tells that input has
 
 	listening    []int
-	deaf         bool         // one of these could not be listened to
-	carriers     map[int]bool // interface index: carrier when last looked at
+	heardFrom    map[int]aes67.MonoTime // interface index: since when it is among these
+	deaf         bool                   // one of these could not be listened to
+	carriers     map[int]bool           // interface index: carrier when last looked at
 	inUse        bool
 	clockRests   bool    // for the first leg is lost
 	refused      refusal // of the clock, by what is chosen
@@ -139,7 +141,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 		return 0 // not looked at yet: there is always the loopback
 	}
 	if yes, why := n.allowed(); !yes {
-		n.listen(nil)
+		n.listen(now, nil)
 		n.kept = nil
 		n.tell(networkState{NetworkInput: bridge.NetworkInput{Problem: why}}, now)
 		n.offline(now, false)
@@ -149,7 +151,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	if n.second != nil {
 		leg, candidates = n.second(now, candidates)
 	}
-	n.listen(withLeg(n.chooser.Interfaces(candidates), leg))
+	n.listen(now, withLeg(n.chooser.Interfaces(candidates), leg))
 	n.rejoin(candidates)
 	d := n.chooser.Decide(now, candidates, n.signs(), playing)
 	if d.Report != n.report {
@@ -161,7 +163,7 @@ func (n *network) choose(now aes67.MonoTime) (again aes67.MonoTime) {
 	next := stateOf(d, candidates, n.automatic && !playing && len(n.listening) > 0, playing)
 	next.second, next.Chosen.Second = leg, leg.known
 	next = n.keep(next)
-	n.tell(next, d.Since)
+	n.tell(next, n.listened(d, now))
 	again = sooner(d.Next, n.offline(now, !next.Usable && !next.Idle))
 	// What failed is tried again: listening, or the clock on what was chosen.
 	if n.deaf {
@@ -209,8 +211,7 @@ func (n *network) offline(now aes67.MonoTime, yes bool) (again aes67.MonoTime) {
 	if at := n.offlineSince.Add(offlineAfter); now < at {
 		return at
 	}
-	n.interrupted = n.interrupted || n.playing() // before it cannot any more
-	n.withdraw(true)
+	n.interrupted = n.withdraw(true) || n.interrupted
 	return 0
 }
 
@@ -307,7 +308,7 @@ func (r *refusal) problem() string {
 }
 
 // listen hears PTP, SAP and DNS-SD on the given interfaces.
-func (n *network) listen(indexes []int) {
+func (n *network) listen(now aes67.MonoTime, indexes []int) {
 	if !n.deaf && slices.Equal(indexes, n.listening) {
 		return
 	}
@@ -316,6 +317,24 @@ func (n *network) listen(indexes []int) {
 		n.log.Debug().Err(err).Str("protocol", "DNS-SD").Msg("cannot listen yet")
 		n.deaf = true
 	}
+	before := n.heardFrom
+	n.heardFrom = map[int]aes67.MonoTime{}
+	for _, i := range indexes {
+		if at, heard := before[i]; heard {
+			n.heardFrom[i] = at
+		} else if !n.deaf {
+			n.heardFrom[i] = now
+		}
+	}
+}
+
+// listened is since when the interface of a decision has come into question, and was
+// listened to all along: not while the network was another user's.
+func (n *network) listened(d netif.Decision, now aes67.MonoTime) aes67.MonoTime {
+	if at, heard := n.heardFrom[d.Index]; heard {
+		return max(d.Since, at)
+	}
+	return now
 }
 
 // rejoin tells switches anew what is heard here when a link comes back: they

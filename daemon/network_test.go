@@ -53,7 +53,7 @@ func TestAClockThatIsRefusedIsTriedEverMoreSeldomAndTold(t *testing.T) {
 	n := &network{
 		chooser: netif.NewChooser(netif.ChooserConfig{Interface: "lo"}), watcher: interfaces(t),
 		services: netif.NewDNSSD(rtthread.Now, zerolog.Nop()), ears: earsOff{}, playing: func() bool { return false },
-		withdraw: func(bool) {}, allowed: func() (bool, string) { return true, "" }, now: func() aes67.MonoTime { return now },
+		withdraw: func(bool) bool { return false }, allowed: func() (bool, string) { return true, "" }, now: func() aes67.MonoTime { return now },
 		log: zerolog.New(&log), changed: make(chan struct{}, 1), carriers: map[int]bool{},
 		useClock: func(net.Interface, netip.Addr, time.Duration) error {
 			tries = append(tries, now.Sub(began))

@@ -15,11 +15,13 @@ import (
 func TestAWithdrawnSinkIsNoSignThatNobodyPlays(t *testing.T) {
 	hidden, changes := false, 0
 	n := &network{automatic: true, playing: func() bool { return !hidden }}
-	n.withdraw = func(yes bool) {
+	n.withdraw = func(yes bool) (interrupts bool) {
 		if yes != hidden {
 			changes++
 		}
+		interrupts = yes && n.playing()
 		hidden = yes
+		return interrupts
 	}
 	chooser := netif.NewChooser(netif.ChooserConfig{Interface: "auto"})
 	card := func(name string, index int, address string) netif.Candidate {
@@ -51,5 +53,17 @@ func TestAWithdrawnSinkIsNoSignThatNobodyPlays(t *testing.T) {
 	}
 	if changes != 2 {
 		t.Errorf("the sink went and came %d times, want once each", changes)
+	}
+}
+
+// TestASinkThatIsKeptIsNotInterrupted: what plays into a sink that stays is seen, and so is
+// that it stops: playback that begins anew may use another network.
+func TestASinkThatIsKeptIsNotInterrupted(t *testing.T) {
+	n := &network{withdraw: func(bool) bool { return false }, playing: func() bool { return true }}
+	for at := aes67.MonoTime(1); at < aes67.MonoTime(time.Minute); at = at.Add(time.Second) {
+		n.offline(at, true)
+	}
+	if n.interrupted {
+		t.Error("interrupted, though the sink was not taken away")
 	}
 }

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"net"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,7 +133,7 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 		chooser: netif.NewChooser(netif.ChooserConfig{Interface: "lo"}), watcher: watcher,
 		services: netif.NewDNSSD(rtthread.Now, zerolog.Nop()), ears: newEars(sap.New(sap.Config{Now: rtthread.Now}, zerolog.Nop()), nil, nil,
 			func(string) zerolog.Logger { return zerolog.Nop() }), playing: func() bool { return false },
-		withdraw: func(yes bool) { withdrawn = yes },
+		withdraw: func(yes bool) bool { withdrawn = yes; return false },
 		allowed:  func() (bool, string) { return allowed, "somebody else has it" },
 		log:      zerolog.Nop(), changed: make(chan struct{}, 1), carriers: map[int]bool{},
 	}
@@ -142,7 +144,7 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	if next := n.choose(aes67.MonoTime(time.Hour)); next != 0 || len(n.changed) != 0 {
 		t.Errorf("chosen again: %+v, and again at %v", n.input(), next)
 	}
-	n.listen([]int{0}) // no interface has this index
+	n.listen(aes67.MonoTime(time.Hour), []int{0}) // no interface has this index
 	if !n.deaf {
 		t.Error("an interface that cannot be listened to is not tried again")
 	}
@@ -157,12 +159,19 @@ func TestTheNetworkIsChosenOnce(t *testing.T) {
 	if withdrawn {
 		t.Error("another user's bridge is on the network, and the sink is gone")
 	}
+	// Whoever is grandmaster by now has not been heard since.
+	back, listened := aes67.MonoTime(4*time.Hour), time.Duration(-1)
+	n.now = func() aes67.MonoTime { return back }
+	n.useClock = func(_ net.Interface, _ netip.Addr, d time.Duration) error { listened = d; return nil }
+	allowed = true
+	if n.choose(back); !n.input().Usable || listened != 0 {
+		t.Errorf("allowed again: %+v, and the clock told that it was listened to for %v, want none", n.input(), listened)
+	}
 }
 
 func TestTheSinkGoesWithTheNetworkAndComesBack(t *testing.T) {
 	withdrawn := false
-	plays := false
-	n := &network{withdraw: func(yes bool) { withdrawn = yes }, playing: func() bool { return plays && !withdrawn }}
+	n := &network{withdraw: func(yes bool) bool { withdrawn = yes; return false }}
 	const second = aes67.MonoTime(time.Second)
 	for i, step := range []struct {
 		at    aes67.MonoTime

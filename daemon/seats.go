@@ -42,11 +42,15 @@ func (all seats) sounds(now aes67.MonoTime) bool {
 	return all.first().Playing > 0 && now.Sub(all[0].pipeline.Snapshot().Sounded) < soundsFor
 }
 
-// withdraw hides the sinks that nobody can hear, or shows them again.
-func (all seats) withdraw(yes bool) {
+// withdraw hides the sinks that nobody can hear, or shows them again. It reports whether
+// that takes one away from a program that plays.
+func (all seats) withdraw(yes bool) (interrupts bool) {
 	for i := range all {
-		all[i].sink.Withdraw(yes && !all[i].cfg.KeepOffline)
+		hide := yes && !all[i].cfg.KeepOffline
+		interrupts = interrupts || hide && all[i].sink.Snapshot().Playing > 0
+		all[i].sink.Withdraw(hide)
 	}
+	return interrupts
 }
 
 func (all seats) setMaxVolume(db float64) {

@@ -396,7 +396,7 @@ func (c *Chooser) intended(eligible, candidates []Candidate, signs []Sign) Decis
 		if e := find(eligible, func(e *Candidate) bool { return e.Name == c.former.Name || c.former.was(e) }); e != nil {
 			return c.take(e, c.former.known(e)+"came back while a program played", candidates, signs)
 		}
-		return Decision{Reason: fmt.Sprintf("%s: down while a program plays; waiting for it, or for a sign of AES67 or playback that begins anew to use %s",
+		return Decision{Reason: fmt.Sprintf("%s: down while a program plays; waiting for it, or for a sign of AES67; to use %s at once, name it in network.interface",
 			c.former.Name, names(eligible))}
 	}
 	var best *Candidate
