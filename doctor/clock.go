@@ -3,9 +3,9 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"aes67-sink/internal/text"
+	"aes67-sink/sdp"
 )
 
 // ptpPorts are those of event and general messages (IEEE 1588-2008, Annex D.2).
@@ -72,9 +72,6 @@ func checkMasters(_ context.Context, f *Facts) Result {
 	return fact("%s", text.List(all))
 }
 
-// refClock begins the reference clock of a session that goes by PTP (RFC 7273, 4.3).
-const refClock = "ptp=IEEE1588-2008:"
-
 func checkDescriptions(_ context.Context, f *Facts) Result {
 	if f.Bridge == nil || f.Listing == nil {
 		return unknown("no bridge has told what it hears")
@@ -83,13 +80,13 @@ func checkDescriptions(_ context.Context, f *Facts) Result {
 	named := 0
 	for i := range f.Listing.Sessions {
 		s := &f.Listing.Sessions[i]
-		theirs, ok := strings.CutPrefix(s.Clock, refClock)
+		reference, ok := sdp.ParseReference(s.Clock)
 		if s.Own || !ok || ours == "" {
 			continue
 		}
 		named++
-		theirs, _, _ = strings.Cut(theirs, ":")
-		if theirs == ours || theirs == "traceable" || f.heard(theirs) {
+		theirs := reference.Grandmaster.String()
+		if theirs == ours || f.heard(theirs) {
 			continue
 		}
 		return ill("aes67-sink list", "%q of %s goes by grandmaster %s, which is not heard here, and we by %s: the two are not in step; a switch may filter PTP (UDP ports %d and %d), or that sender is on another network", s.Name, s.Source, theirs, ours, eventPort, generalPort)

@@ -65,8 +65,8 @@ func healthy() *Facts {
 		},
 		Listing: &status.Listing{
 			Sessions: []status.ListedSession{
-				{Name: "studio-pc Left", Own: true, Group: "239.69.1.1"},
-				{Name: "Stage", Source: "192.168.1.9", Group: "239.69.1.2", Clock: "ptp=IEEE1588-2008:00-1B-21-FF-FE-3A-4C-5D:0"},
+				{Name: "studio-pc Left", Own: true, Interface: "eno1", Group: "239.69.1.1"},
+				{Name: "Stage", Source: "192.168.1.9", Interface: "eno1", Group: "239.69.1.2", Clock: "ptp=IEEE1588-2008:00-1B-21-FF-FE-3A-4C-5D:0"},
 			},
 			Masters: []status.ListedMaster{{Grandmaster: "00-1B-21-FF-FE-3A-4C-5D"}},
 		},
@@ -214,12 +214,25 @@ var faults = map[health.Code][]struct {
 			f.Packets = func(context.Context, int, []netip.AddrPort) (int, error) { return 0, unix.EPERM }
 		}, "eno1 sent 0 packets in 300ms, the streams alone are at least 150", "systemctl --user restart aes67-sink"},
 	},
-	"firewall": {{func(f *Facts) {
-		f.Bridge.Clock.State = ""
-		f.Echo = func(context.Context, int) (bool, error) { return false, nil }
-		set(f, "etc/ufw/ufw.conf", "ENABLED=yes\n")
-	}, "what is sent to a multicast group on eno1 does not come back to programs here: ufw is on", `sudo ufw allow "AES67 Speakers"`}},
-	"group-conflict": {{func(f *Facts) { f.Listing.Sessions[1].Group = "239.69.1.1" }, `239.69.1.1, the group of "studio-pc Left", is also used by "Stage" of 192.168.1.9`, ""}},
+	"firewall": {
+		{func(f *Facts) {
+			f.Bridge.Clock.State = ""
+			f.Echo = func(context.Context, int) (bool, error) { return false, nil }
+			set(f, "etc/ufw/ufw.conf", "ENABLED=yes\n")
+		}, "what is sent to a multicast group on eno1 does not come back to programs here: ufw is on", `sudo ufw allow "AES67 Speakers"`},
+		{func(f *Facts) { // which has nothing come back yet
+			f.Bridge.State, f.Bridge.Network, f.Bridge.Streams = status.Idle, status.Network{}, nil
+			f.Echo = func(context.Context, int) (bool, error) { return false, nil }
+			set(f, "etc/ufw/ufw.conf", "ENABLED=yes\n")
+		}, "what is sent to a multicast group on eno1 does not come back to programs here: ufw is on", `sudo ufw allow "AES67 Speakers"`},
+	},
+	"group-conflict": {
+		{func(f *Facts) { f.Listing.Sessions[1].Group = "239.69.1.1" }, `239.69.1.1, the group of "studio-pc Left", is also used by "Stage" of 192.168.1.9`, ""},
+		{func(f *Facts) {
+			f.Bridge.Network.Secondary, f.Bridge.Streams[0].SecondGroup = &status.Leg{Interface: "eno2"}, "239.69.2.1"
+			f.Listing.Sessions[1].Interface, f.Listing.Sessions[1].Group = "eno2", "239.69.2.1"
+		}, `239.69.2.1, the group of "studio-pc Left", is also used by "Stage"`, ""},
+	},
 	"no-ptp": {{func(f *Facts) {
 		f.Bridge.Clock.State = ""
 		f.Capable = func(string) (bool, error) { return false, nil }
@@ -590,9 +603,29 @@ func TestTheInterfaceIsThatOfTheBridge(t *testing.T) {
 	if f.prepare(t.Context()); f.iface.Name != "docker0" {
 		t.Errorf("%s, want the one that is named", f.iface.Name)
 	}
+	interfaceIs(f, func(i *Interface) { i.AltNames = []string{"enp3s0"} })
+	f.Interface = "enp3s0"
+	if f.prepare(t.Context()); f.iface.Name != "eno1" {
+		t.Errorf("%s, want the one that is named otherwise", f.iface.Name)
+	}
 	f.Interface = "auto"
 	if f.prepare(t.Context()); f.iface.Name != "eno1" {
 		t.Errorf("%s, want the one with a link partner and the default route", f.iface.Name)
+	}
+}
+
+// TestWhatIsHeardElsewhereIsNoConflict: the same group in another network is another group.
+// Clocks are compared, not how they are written.
+func TestWhatIsHeardElsewhereIsNoConflict(t *testing.T) {
+	f := healthy()
+	s := &f.Listing.Sessions[1]
+	s.Interface, s.Group = "eno2", "239.69.1.1"
+	s.Clock = "ptp=IEEE1588-2008:00-1b-21-ff-fe-3a-4c-5d"
+	if r := checkGroups(t.Context(), f); r.Outcome != Well {
+		t.Errorf("of another network: %+v", r)
+	}
+	if r := checkDescriptions(t.Context(), f); r.Outcome != Well {
+		t.Errorf("of the same clock in small letters: %+v", r)
 	}
 }
 

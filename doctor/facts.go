@@ -62,6 +62,7 @@ type SoundServer struct {
 // Interface is a network interface as it is now.
 type Interface struct {
 	Name     string
+	AltNames []string // others by which it is known (ip-link(8), property)
 	Index    int
 	Carrier  bool
 	Wireless bool
@@ -130,7 +131,7 @@ func (f *Facts) prepare(ctx context.Context) {
 				rank++
 			}
 		}
-		if wanted := !automatic && e.Name == name || automatic && !e.Wireless && rank > 0; wanted && rank > best {
+		if wanted := !automatic && (e.Name == name || slices.Contains(e.AltNames, name)) || automatic && !e.Wireless && rank > 0; wanted && rank > best {
 			f.iface, best = *e, rank
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"aes67-sink/internal/firewall"
 	"aes67-sink/internal/text"
 	"aes67-sink/internal/wake"
+	"aes67-sink/status"
 )
 
 func checkCarrier(_ context.Context, f *Facts) Result {
@@ -126,8 +127,8 @@ func checkPackets(ctx context.Context, f *Facts) Result {
 }
 
 func checkFirewall(ctx context.Context, f *Facts) Result {
-	if f.hasPTP() {
-		if f.iface.Name == "" || f.tells("ptp-not-sent") || f.tells("other-user") {
+	if f.hasPTP() && f.Bridge.Network.Interface != "" { // else it has nothing come back
+		if f.tells("ptp-not-sent") || f.tells("other-user") {
 			return unknown("%s: nothing is sent to PTP's group, so nobody knows whether it would come back", f.link())
 		}
 		return well("what is sent to PTP's group comes back to the bridge")
@@ -165,6 +166,13 @@ func checkQuerier(ctx context.Context, f *Facts) Result {
 	return unknown("queries come each two minutes, and %s; if sound stops after some minutes, switch a querier on in one switch or router", why)
 }
 
+// meets reports whether a session is sent to the group of a stream in one network.
+func (f *Facts) meets(own *status.Stream, s *status.ListedSession) bool {
+	n := &f.Bridge.Network
+	return s.Group == own.Group && s.Interface == n.Interface ||
+		n.Secondary != nil && s.Group == own.SecondGroup && s.Interface == n.Secondary.Interface
+}
+
 func checkGroups(_ context.Context, f *Facts) Result {
 	if f.Bridge == nil || f.Listing == nil {
 		return unknown("no bridge has told its groups")
@@ -172,8 +180,8 @@ func checkGroups(_ context.Context, f *Facts) Result {
 	for i := range f.Bridge.Streams {
 		own := &f.Bridge.Streams[i]
 		for j := range f.Listing.Sessions {
-			if s := &f.Listing.Sessions[j]; !s.Own && s.Group == own.Group {
-				return ill("", "%s, the group of %q, is also used by %q of %s: receivers get both; give one of the two another (stream.addresses)", own.Group, own.Name, s.Name, s.Source)
+			if s := &f.Listing.Sessions[j]; !s.Own && f.meets(own, s) {
+				return ill("", "%s, the group of %q, is also used by %q of %s: receivers get both; give one of the two another (stream.addresses)", s.Group, own.Name, s.Name, s.Source)
 			}
 		}
 	}

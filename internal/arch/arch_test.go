@@ -58,7 +58,7 @@ var mayImport = map[string][]string{
 
 	"bundle": {"internal/attempt", "internal/redact"},
 	// Beside the edges: it asks what no edge knows, and what the bridge has told.
-	"doctor": {"aes67", "health", "status", "internal/attempt", "internal/firewall", "internal/mcast", "internal/redact", "internal/text", "internal/wake"},
+	"doctor": {"aes67", "health", "sdp", "status", "internal/attempt", "internal/firewall", "internal/mcast", "internal/redact", "internal/text", "internal/wake"},
 	// Beside the edges too: it joins the speakers with where they are found.
 	"speakers":    {"avahi", "ssc", "ssc/wire", "internal/state", "internal/text", "internal/wake"},
 	"status/page": {"aes67", "health", "recorder", "status"},
