@@ -120,6 +120,10 @@ func TestTranscripts(t *testing.T) {
 			{"why", "20261129"},
 			{"why", "05:00"},
 		}},
+		{name: "why-unreadable", files: map[string]string{"state/aes67-sink/incidents": "no folder\n"}, lines: [][]string{
+			{"why"},
+			{"why", "--json"},
+		}},
 		{name: "waiting", bridge: "waiting", lines: [][]string{
 			{"status"},
 			{"status", "--check"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"aes67-sink/daemon"
 	"aes67-sink/doctor"
 	"aes67-sink/internal/service"
+	"aes67-sink/internal/text"
 	"aes67-sink/status"
 )
 
@@ -32,6 +34,29 @@ const (
 type verdict int
 
 func (v verdict) Error() string { return fmt.Sprintf("exit %d", int(v)) }
+
+// report prints what went wrong, one line each, and returns the exit code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var told verdict
+	if errors.As(err, &told) {
+		return int(told)
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(w, "aes67-sink: "+text.Printable(line))
+	}
+	var usage usageError
+	var faults config.Faults
+	switch {
+	case errors.As(err, &usage), errors.As(err, &faults):
+		return exitUsage
+	case errors.Is(err, os.ErrPermission):
+		return exitNotPermitted
+	}
+	return exitFailed
+}
 
 // ourUnit is the service; tests look elsewhere.
 var ourUnit = service.Unit{Root: "/"}

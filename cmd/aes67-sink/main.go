@@ -7,12 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/alecthomas/kong"
-
-	"aes67-sink/config"
-	"aes67-sink/internal/text"
 )
 
 // grammar is the command line.
@@ -110,27 +106,4 @@ func misuse(arguments []string, chosen *kong.Context, err error) error {
 		return nil
 	}
 	return usageError{why + "; see " + help}
-}
-
-// report prints what went wrong, one line each, and returns the exit code.
-func report(w io.Writer, err error) int {
-	if err == nil {
-		return exitDone
-	}
-	var told verdict
-	if errors.As(err, &told) {
-		return int(told)
-	}
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(w, "aes67-sink: "+text.Printable(line))
-	}
-	var usage usageError
-	var faults config.Faults
-	switch {
-	case errors.As(err, &usage), errors.As(err, &faults):
-		return exitUsage
-	case errors.Is(err, os.ErrPermission):
-		return exitNotPermitted
-	}
-	return exitFailed
 }

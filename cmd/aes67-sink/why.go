@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"aes67-sink/internal/incidents"
@@ -29,10 +28,8 @@ func (c *whyCommand) Run(to streams) error {
 	}
 	store := incidents.Ours()
 	all, err := store.List()
-	if err != nil { // of some, beside the rest
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintln(to.stderr, "aes67-sink: "+text.Printable(line))
-		}
+	if code := report(to.stderr, err); code != exitDone && len(all) == 0 { // else of some, beside the rest
+		return verdict(code)
 	}
 	chosen := all
 	switch {
